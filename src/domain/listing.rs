@@ -1,0 +1,257 @@
+//! What a snapshot says about each record: the entries of a listing, its pages and its root.
+//!
+//! These types are the stored format (see `src/repo/FORMAT.md`): fields are numbered, numbers are never
+//! reused, and a reader ignores numbers it does not know.
+
+use minicbor::{CborLen, Decode, Encode};
+
+use crate::domain::id::{ChunkId, Digest, SnapshotId};
+use crate::domain::path::RecordPath;
+
+/// One record in one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Entry {
+    /// Where the council knows it.
+    #[n(0)]
+    pub path: RecordPath,
+    /// What kind of thing it is, and its content.
+    #[n(1)]
+    pub kind: Kind,
+    /// Everything else Unix keeps about it.
+    #[n(2)]
+    pub meta: Meta,
+    /// Set in a `gone` listing only: when it was last there.
+    #[n(3)]
+    pub gone: Option<Gone>,
+}
+
+/// The kinds of file that Unix knows.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub enum Kind {
+    /// A folder.
+    #[n(0)]
+    Dir,
+    /// A regular file.
+    #[n(1)]
+    File(#[n(0)] Content),
+    /// A symbolic link and where it points, as bytes.
+    #[n(2)]
+    Symlink(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// A named pipe.
+    #[n(3)]
+    Fifo,
+    /// A socket: recreated as nothing, listed for completeness.
+    #[n(4)]
+    Socket,
+    /// A character device (major, minor).
+    #[n(5)]
+    CharDevice(#[n(0)] u32, #[n(1)] u32),
+    /// A block device (major, minor).
+    #[n(6)]
+    BlockDevice(#[n(0)] u32, #[n(1)] u32),
+}
+
+/// A regular file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Content {
+    /// Length in bytes.
+    #[n(0)]
+    pub size: u64,
+    /// What it is made of, in order; the lengths add up to `size`.
+    #[n(1)]
+    pub pieces: Pieces,
+    /// BLAKE3 of the original bytes. Left out where one raw piece is the whole file, or it is empty.
+    #[n(2)]
+    pub digest: Option<Digest>,
+    /// Files with the same number in one listing are hard links to one inode.
+    #[n(3)]
+    pub link_group: Option<u64>,
+}
+
+/// Where the list of pieces lies.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub enum Pieces {
+    /// In the entry.
+    #[n(0)]
+    Inline(#[n(0)] Vec<Piece>),
+    /// In chunks of their own, each the CBOR of a list of pieces: for very large files.
+    #[n(1)]
+    Listed(#[n(0)] Vec<ChunkId>),
+}
+
+/// A stretch of content.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub enum Piece {
+    /// A chunk's bytes as they are.
+    #[n(0)]
+    Raw(#[n(0)] ChunkId, #[n(1)] u32),
+    /// So many zero bytes that were a hole in a sparse file.
+    #[n(1)]
+    Hole(#[n(0)] u64),
+    /// A chunk's bytes written back as base64: chunk id, its length, the length once written back, and how.
+    #[n(2)]
+    Decoded(#[n(0)] ChunkId, #[n(1)] u32, #[n(2)] u32, #[n(3)] Base64Form),
+}
+
+impl Piece {
+    /// How many bytes of the file it stands for.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Raw(_, len) => u64::from(*len),
+            Self::Hole(len) => *len,
+            Self::Decoded(_, _, encoded, _) => u64::from(*encoded),
+        }
+    }
+
+    /// Whether it stands for nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The chunk it needs.
+    pub fn chunk(&self) -> Option<ChunkId> {
+        match self {
+            Self::Raw(id, _) | Self::Decoded(id, ..) => Some(*id),
+            Self::Hole(_) => None,
+        }
+    }
+}
+
+/// How base64 was laid out: characters in a line, and whether lines end in CR LF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Base64Form {
+    /// Characters in a line, without its end.
+    #[n(0)]
+    pub line: u16,
+    /// `true` for CR LF, `false` for LF.
+    #[n(1)]
+    pub crlf: bool,
+}
+
+/// Everything Unix keeps about a file besides its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Meta {
+    /// Permission bits, with set-uid, set-gid and sticky (`0o7777`).
+    #[n(0)]
+    pub mode: u32,
+    /// Owner's number.
+    #[n(1)]
+    pub uid: u32,
+    /// Group's number.
+    #[n(2)]
+    pub gid: u32,
+    /// Owner's name, where it has one.
+    #[n(3)]
+    pub user: Option<String>,
+    /// Group's name, where it has one.
+    #[n(4)]
+    pub group: Option<String>,
+    /// Modification time: seconds since 1970, may be negative.
+    #[n(5)]
+    pub mtime_s: i64,
+    /// Modification time: nanoseconds within the second.
+    #[n(6)]
+    pub mtime_ns: u32,
+    /// Extended attributes, ACLs among them, sorted by name.
+    #[n(7)]
+    pub xattrs: Vec<Xattr>,
+}
+
+/// One extended attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Xattr {
+    /// Its full name, such as `user.comment`.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub name: Vec<u8>,
+    /// Its value, as bytes.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub value: Vec<u8>,
+}
+
+/// Why an entry stands in the `gone` listing.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Gone {
+    /// The last snapshot that held it live.
+    #[n(0)]
+    pub last_seen: SnapshotId,
+    /// That snapshot's time, in seconds since 1970.
+    #[n(1)]
+    pub last_seen_s: i64,
+    /// The first snapshot's time that did not hold it, in seconds since 1970.
+    #[n(2)]
+    pub missed_s: i64,
+    /// It may still exist: it could not be read when the snapshot was made.
+    #[n(3)]
+    pub unreadable: bool,
+}
+
+impl Entry {
+    /// Bytes of content; zero for anything but a regular file.
+    pub fn size(&self) -> u64 {
+        match &self.kind {
+            Kind::File(c) => c.size,
+            _ => 0,
+        }
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::File(_))
+    }
+}
+
+/// A reference from a root to one page: the page's chunk, its first path, and how many entries it has.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct PageRef {
+    /// The chunk whose bytes are the page.
+    #[n(0)]
+    pub id: ChunkId,
+    /// The first path in it.
+    #[n(1)]
+    pub first: RecordPath,
+    /// How many entries.
+    #[n(2)]
+    pub count: u32,
+}
+
+/// A page: entries sorted by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Page {
+    /// Sorted by path, no path twice.
+    #[n(0)]
+    pub entries: Vec<Entry>,
+}
+
+/// The root of a snapshot's listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Root {
+    /// The protected set.
+    #[n(0)]
+    pub set: String,
+    /// What was there.
+    #[n(1)]
+    pub live: Vec<PageRef>,
+    /// The last version of every record that was there once and has not been disposed of.
+    #[n(2)]
+    pub gone: Vec<PageRef>,
+    /// Roots whose listings count as gone too, until a machine that can read merges them.
+    #[n(3)]
+    pub inherits: Vec<ChunkId>,
+    /// The configuration file the backup was made with, for recovery on a bare machine.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub config: Option<Vec<u8>>,
+    /// The folders of the set: name in record paths, and where the folder lay on the machine.
+    #[n(5)]
+    pub folders: Vec<Folder>,
+}
+
+/// One folder of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Folder {
+    /// The first component of its records' paths.
+    #[n(0)]
+    pub name: RecordPath,
+    /// The absolute path on the machine that made the backup.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub source: Vec<u8>,
+}

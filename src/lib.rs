@@ -1,0 +1,3 @@
+//! Strongroom: backup verification and retention enforcement for councils.
+
+pub mod domain;
