@@ -1,4 +1,5 @@
 //! Strongroom: backup verification and retention enforcement for councils.
 
 pub mod domain;
+pub mod ops;
 pub mod repo;
