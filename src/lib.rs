@@ -1,3 +1,4 @@
 //! Strongroom: backup verification and retention enforcement for councils.
 
 pub mod domain;
+pub mod service;
