@@ -3,3 +3,4 @@
 pub mod domain;
 pub mod ops;
 pub mod repo;
+pub mod service;
