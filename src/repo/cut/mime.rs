@@ -225,14 +225,33 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_and_a_line_of_any_length_are_passed_over() {
-        let long = "QUJD".repeat(5000);
+    fn only_the_beginning_of_a_line_can_be_a_boundary() {
+        let long = format!("{}--b--\n", "A".repeat(MAX_LINE)).repeat(10);
         let mail = format!(
-            "Content-Type: multipart/mixed; boundary=b\nX: {long}\n\n--b\nContent-Transfer-Encoding: base64\n\n{long}\n\
-             --b\n\n--b"
+            "Content-Type: multipart/mixed; boundary=b\nX: {long}\n--b\nContent-Transfer-Encoding: base64\n\n{long}\
+             --bee\n--b-- "
         );
-        let region = at(&mail, &format!("\n\n{long}")) + 2;
-        assert_eq!(marks(false, &mail).0, vec![(region, REGION), (region + long.len() as u64 + 1, Place::Plain)]);
+        let region = mail.rfind(&long).unwrap() as u64;
+        assert_eq!(marks(false, &mail).0, vec![(region, REGION), (mail.len() as u64 - 6, Place::Plain)]);
+    }
+
+    #[test]
+    fn wherever_reading_halts_the_marks_are_the_same() {
+        let message = format!(
+            "From a@b Mon Jan  5 10:00:00 2026\r\nContent-Type: multipart/mixed;\r\n boundary=b\r\n\r\n--b\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{}--b\r\n\r\n{}\r\n--b--",
+            body(60),
+            "x".repeat(MAX_LINE + 50)
+        );
+        let mail = format!("{message}\r\n\r\n{message}");
+        let whole = marks(true, &mail);
+        assert_eq!((whole.0.len(), whole.1.len()), (4, 2));
+        for halt in 0..mail.len() {
+            let (mut marks, mut scanner) = (Marks::default(), MimeScanner::new(true));
+            scanner.scan(&mail.as_bytes()[..halt], 0, false, &mut marks);
+            scanner.scan(mail.as_bytes(), 0, true, &mut marks);
+            assert_eq!(marks.listed(), whole, "halted at {halt}");
+        }
     }
 
     #[test]
