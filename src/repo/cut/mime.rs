@@ -55,7 +55,19 @@ impl MimeScanner {
     pub(super) fn scan(&mut self, data: &[u8], base: u64, eof: bool, marks: &mut Marks) {
         let mut from = usize::try_from(self.at.saturating_sub(base)).unwrap_or(usize::MAX).min(data.len());
         while from < data.len() {
+            if !self.in_long_line && self.state != State::Header {
+                let dull = dull_run(&data[from..]);
+                if dull > 0 {
+                    self.after_blank = false;
+                    from += dull;
+                    self.at += dull as u64;
+                    self.settle(marks);
+                }
+            }
             let rest = &data[from..];
+            if rest.is_empty() {
+                break;
+            }
             let window = if self.in_long_line { rest } else { &rest[..rest.len().min(MAX_LINE)] };
             let newline = memchr::memchr(b'\n', window);
             let len = newline.map_or(window.len(), |at| at + 1);
@@ -86,11 +98,6 @@ impl MimeScanner {
 
     /// Takes one line, its end included where it was found.
     fn line(&mut self, line: &[u8], marks: &mut Marks) {
-        // Nearly every line of an attachment ends here.
-        if self.state != State::Header && !matches!(line[0], b'-' | b'F' | b'\r' | b'\n') {
-            self.after_blank = false;
-            return;
-        }
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let after_blank = std::mem::replace(&mut self.after_blank, text.is_empty());
@@ -146,6 +153,22 @@ impl MimeScanner {
             _ => None,
         })
     }
+}
+
+/// How many bytes of whole lines lie ahead that can change nothing outside a header: nearly all of a body.
+fn dull_run(lines: &[u8]) -> usize {
+    let matters = |byte: u8| matches!(byte, b'-' | b'F' | b'\r' | b'\n');
+    if lines.first().is_none_or(|byte| matters(*byte)) {
+        return 0;
+    }
+    let mut whole = 0;
+    for newline in memchr::memchr_iter(b'\n', lines) {
+        whole = newline + 1;
+        if lines.get(whole).is_none_or(|byte| matters(*byte)) {
+            break;
+        }
+    }
+    whole
 }
 
 /// Whether a `From ` line carries a time of day, as those that start a message do.
