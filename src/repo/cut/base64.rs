@@ -44,7 +44,7 @@ pub fn base64_region_into(region: &[u8], decoded: &mut Vec<u8>) -> Option<Base64
         let start = decoded.len();
         STANDARD.decode_vec(&characters, decoded).ok()?;
         let bytes = &decoded[start..];
-        let padded = bytes.len() % 3 != 0;
+        let padded = !bytes.len().is_multiple_of(3);
         again.resize(characters.len(), 0);
         let written = STANDARD.encode_slice(bytes, &mut again).ok()?;
         if again[..written] != characters || (padded && blocks.peek().is_some()) {
