@@ -31,6 +31,7 @@ const EVERYWHERE: &[&str] = &[
     "futures",
     "hex",
     "jiff",
+    "memchr",
     "secrecy",
     "serde",
     "serde_json",

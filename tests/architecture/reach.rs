@@ -13,7 +13,7 @@ pub fn check(sources: &[Source], manifest: &toml::Table, breaches: &mut Vec<Stri
 
 /// Marks each file that only test code leads to, and the files below it.
 pub fn mark_test_files(sources: &mut [Source]) {
-    let is_test = |source: &Source| source.tokens.first().is_none_or(|token| token.test);
+    let is_test = |source: &Source| source.tokens.iter().all(|token| token.test);
     loop {
         let leads = |path: &str| sources.iter().any(|other| declares(other, path) == Some(Declared::ForTests));
         let found = sources.iter().position(|source| !is_test(source) && leads(&source.path));
@@ -31,7 +31,8 @@ enum Declared {
 
 fn is_root(path: &str) -> bool {
     let folders = path.matches('/').count();
-    ["src/lib.rs", "src/main.rs"].contains(&path) || (!path.starts_with("src/") && folders == 1)
+    let own_folder = folders == 2 && path.ends_with("/main.rs");
+    ["src/lib.rs", "src/main.rs"].contains(&path) || (!path.starts_with("src/") && (folders == 1 || own_folder))
 }
 
 /// Whether `parent` has a `mod` (or a `#[path]`) that leads to `path`, and for whom.

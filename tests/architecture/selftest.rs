@@ -102,7 +102,8 @@ fn a_dependency_named_outside_its_door_is_found() {
     for text in ["use age::x;", "use ::age;", "fn f() { age::x() }", "use age as old;", "#[age::main]\nfn f() {}"] {
         found("src/cli/wiring.rs", text, "names `age`");
     }
-    found("src/repo/seal.rs", "use age::x; use ed25519_dalek::Key;", "ed25519");
+    let dashed = with("src/repo/seal.rs", "use age::x; use ed25519_dalek::Key;");
+    assert!(dashed.iter().any(|breach| breach.contains("names `ed25519_dalek`")), "{dashed:#?}");
     fine("src/cli/wiring.rs", "use crate::repo::age::x; fn f() { me.age() } #[cfg(test)] mod t { use zstd::x; }");
     let mut tree = sound();
     tree.files.remove("src/repo/seal.rs");
@@ -116,7 +117,7 @@ fn files_only_tests_lead_to_are_test_code() {
     let mut tree = sound();
     tree.files.insert("src/repo/mod.rs".into(), "pub mod seal;\n#[cfg(test)]\nmod trial;\n".into());
     tree.files.insert("src/repo/trial/mod.rs".into(), "mod deeper;\nuse crate::testing;".into());
-    tree.files.insert("src/repo/trial/deeper.rs".into(), "use zstd::x;".into());
+    tree.files.insert("src/repo/trial/deeper.rs".into(), "use clap::x;".into());
     assert_eq!(check(&tree), Vec::<String>::new());
     tree.files.insert("src/repo/mod.rs".into(), "pub mod seal;\nmod trial;\n".into());
     assert_eq!(check(&tree).len(), 2, "{:#?}", check(&tree));
@@ -169,7 +170,7 @@ fn promises_and_ignored_tests_are_found() {
     {
         found("src/repo/seal.rs", text, "do it, or leave it out");
     }
-    fine("src/repo/seal.rs", "// for nowhere, todos");
+    fine("src/repo/seal.rs", "// for nowhere; todo, TODOS");
     found("tests/all.rs", "mod help;\n#[test]\n#[ignore = \"slow\"]\nfn one() {}", "does not run");
     found("src/repo/seal.rs", "#[cfg_attr(not(unix), ignore)]\nfn one() {}", "does not run");
 }

@@ -17,8 +17,8 @@ const NOT_OUTSIDE_WIRING: &[&[&str]] = &[
     &["OsRng"],
     &["thread_rng"],
 ];
-/// Lower case; looked for in the text, comments included, as whole words.
-const PROMISES: &[&str] = &["todo", "fixme", "unimplemented!", "for now"];
+/// Looked for in the text, comments included, as whole words.
+const PROMISES: &[&str] = &["TODO", "todo!", "FIXME", "unimplemented!", "for now", "For now"];
 
 pub fn check(source: &Source, breaches: &mut Vec<String>) {
     ignored_tests(source, breaches);
@@ -56,8 +56,7 @@ fn asks_the_machine(source: &Source, breaches: &mut Vec<String>) {
 
 fn promises(source: &Source, breaches: &mut Vec<String>) {
     for (number, line) in source.text.lines().enumerate() {
-        let line = line.to_lowercase();
-        for promise in PROMISES.iter().filter(|promise| has_word(&line, promise)) {
+        for promise in PROMISES.iter().filter(|promise| has_word(line, promise)) {
             breaches.push(source.breach(number + 1, &format!("`{promise}`: do it, or leave it out")));
         }
     }
