@@ -1,5 +1,9 @@
 //! Strongroom: backup verification and retention enforcement for councils.
 
+pub mod config;
 pub mod domain;
+pub mod ops;
+pub mod repo;
+pub mod service;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

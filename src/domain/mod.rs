@@ -3,5 +3,7 @@
 pub mod clock;
 pub mod id;
 pub mod listing;
+pub mod log;
 pub mod path;
 pub mod problem;
+pub mod retention;

@@ -1,0 +1,12 @@
+//! The log: numbered, chained, signed entries. What they say is the truth of the repository.
+//!
+//! `entry.rs` has the words an entry can say, `state.rs` what they add up to, `fold.rs` the law of adding:
+//! who may say what, and what a void entry is.
+
+pub mod bits;
+pub mod entry;
+pub mod fold;
+pub mod state;
+
+pub use entry::{Body, Entry, Role};
+pub use state::State;

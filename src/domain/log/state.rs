@@ -1,0 +1,239 @@
+//! What the log adds up to: the one answer to "what is in this repository, and who may do what".
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::bits::Bits;
+use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
+use crate::domain::id::{ActorId, IndexName, Link, PackName, RepositoryId, SessionId, SnapshotId};
+
+/// One slot of the log, as read: either a verified body or bytes that mean nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Slot {
+    /// Its number.
+    pub n: u64,
+    /// The link after it.
+    pub link: Link,
+    /// What it says; `None` when its bytes do not open, verify or parse.
+    pub body: Option<Body>,
+}
+
+/// Why an entry has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoidWhy {
+    /// The bytes do not open, verify or parse.
+    Unreadable,
+    /// It does not fit its place: number, repository or previous link differ.
+    Misplaced,
+    /// Its author is not on the roster, or was revoked.
+    UnknownActor,
+    /// Its author may not say this.
+    WrongRole,
+    /// What it says contradicts what stands before it.
+    Impossible,
+}
+
+/// Where a pack is in its life.
+#[allow(missing_docs, reason = "the variant's sentence describes its fields")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It may be relied on.
+    Live,
+    /// It will be swept when the wait is over, unless a snapshot needs it.
+    Condemned { at: u64, time: Timestamp, reason: Reason },
+    /// Its name is dead.
+    Swept { at: u64 },
+}
+
+/// One pack the log knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackState {
+    /// Name and stored size; size 0 for an orphan that no `stored` entry named.
+    pub pack: StoredPack,
+    /// Who stored it.
+    pub actor: ActorId,
+    /// The session that stored it.
+    pub session: SessionId,
+    /// Where it is in its life.
+    pub life: Life,
+    /// Opened entirely by a reading tester.
+    pub tested: bool,
+    /// When it was stored (the author's clock).
+    pub stored: Timestamp,
+    /// The entry that stored it counts no longer: its actor was revoked.
+    pub void: bool,
+}
+
+/// One index object the log knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndexState {
+    /// Name and stored size.
+    pub index: StoredIndex,
+    /// The packs it describes, by order of storing.
+    pub covers: Bits,
+    /// Where it is in its life.
+    pub life: Life,
+    /// Who stored it.
+    pub actor: ActorId,
+}
+
+/// One snapshot the log knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotState {
+    /// Its number.
+    pub id: SnapshotId,
+    /// What was committed; `needs` follows later rewriting.
+    pub snapshot: Snapshot,
+    /// Who committed it.
+    pub actor: ActorId,
+    /// The machine of that actor.
+    pub machine: crate::domain::id::KeyholderId,
+    /// When it was committed (the author's clock).
+    pub time: Timestamp,
+    /// Given up by a `thinned` entry.
+    pub thinned: bool,
+    /// Its time cannot be believed.
+    pub suspect: bool,
+    /// The newest passed test restore of it.
+    pub tested: Option<Timestamp>,
+}
+
+/// An incident and whether a person has said go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentState {
+    /// The entry that reported it.
+    pub at: u64,
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub incident: Incident,
+    /// Whether it is over.
+    pub resolved: bool,
+}
+
+/// The fold of all entries read.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The digest of entry 0.
+    pub repository: RepositoryId,
+    /// What entry 0 said.
+    pub created: Created,
+    /// When the repository was made.
+    pub created_at: Timestamp,
+    /// The number the next entry will have.
+    pub next: u64,
+    /// The link after the newest entry.
+    pub link: Link,
+    /// The newest time any valid entry carries.
+    pub newest_time: Timestamp,
+    /// Who may append: with the entry from which they count, and from which they no longer do.
+    pub actors: HashMap<ActorId, (Actor, u64, Option<u64>)>,
+    /// Who holds an identity now.
+    pub keyholders: Vec<Keyholder>,
+    /// All epochs, newest last.
+    pub epochs: Vec<Epoch>,
+    /// All packs, in order of storing. The position is the pack's number in bitmaps.
+    pub packs: Vec<PackState>,
+    /// Names of packs to their numbers.
+    pub pack_numbers: HashMap<PackName, u32>,
+    /// Orphans that were condemned, and where they are in their life.
+    pub orphans: HashMap<PackName, Life>,
+    /// All index objects.
+    pub indexes: Vec<IndexState>,
+    /// All snapshots, oldest first.
+    pub snapshots: Vec<SnapshotState>,
+    /// All incidents.
+    pub incidents: Vec<IncidentState>,
+    /// Void entries and why.
+    pub voids: Vec<(u64, VoidWhy)>,
+    /// Test restores: the time, and what was said.
+    pub tests: Vec<(Timestamp, super::entry::Tested)>,
+    /// Sessions that stored something and have no snapshot yet, with the time they began.
+    pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
+}
+
+impl State {
+    /// The keys that new objects are sealed to.
+    pub fn epoch(&self) -> &Epoch {
+        self.epochs.last().unwrap_or(&self.created.epoch)
+    }
+
+    /// Snapshots that were not thinned, oldest first.
+    pub fn live_snapshots(&self) -> impl DoubleEndedIterator<Item = &SnapshotState> {
+        self.snapshots.iter().filter(|s| !s.thinned)
+    }
+
+    /// The newest snapshot of a set.
+    pub fn newest(&self, set: &str) -> Option<&SnapshotState> {
+        self.live_snapshots().rev().find(|s| s.snapshot.set == set)
+    }
+
+    /// A snapshot that was not thinned.
+    pub fn snapshot(&self, id: SnapshotId) -> Option<&SnapshotState> {
+        self.live_snapshots().find(|s| s.id == id)
+    }
+
+    /// The names of all sets that have a snapshot, sorted.
+    pub fn sets(&self) -> Vec<String> {
+        let mut sets: Vec<String> = self.live_snapshots().map(|s| s.snapshot.set.clone()).collect();
+        sets.sort();
+        sets.dedup();
+        sets
+    }
+
+    /// Every pack that some snapshot needs.
+    pub fn needed(&self) -> Bits {
+        let mut all = Bits::default();
+        for s in self.live_snapshots() {
+            all.union(&s.snapshot.needs);
+        }
+        all
+    }
+
+    /// A pack by name.
+    pub fn pack(&self, name: &PackName) -> Option<(u32, &PackState)> {
+        let number = *self.pack_numbers.get(name)?;
+        Some((number, self.packs.get(number as usize)?))
+    }
+
+    /// Whether this name is dead: it may be deleted and never stored again.
+    pub fn is_swept(&self, name: &PackName) -> bool {
+        let known = self.pack(name).map(|(_, p)| p.life);
+        let orphan = self.orphans.get(name).copied();
+        matches!(known, Some(Life::Swept { .. })) || matches!(orphan, Some(Life::Swept { .. }))
+    }
+
+    /// Whether this index name is dead.
+    pub fn is_index_swept(&self, name: &IndexName) -> bool {
+        self.indexes.iter().any(|i| i.index.name == *name && matches!(i.life, Life::Swept { .. }))
+    }
+
+    /// The actor, if it may append at entry `n`.
+    pub fn actor_at(&self, key: &ActorId, n: u64) -> Option<&Actor> {
+        let (actor, from, until) = self.actors.get(key)?;
+        (n >= *from && until.is_none_or(|u| n < u)).then_some(actor)
+    }
+
+    /// Whether `actor` may append something that needs one of `roles` now.
+    pub fn may(&self, key: &ActorId, roles: &[Role]) -> bool {
+        self.actor_at(key, self.next).is_some_and(|a| roles.is_empty() || a.roles.iter().any(|r| roles.contains(r)))
+    }
+
+    /// Whether a writer may rely on this pack for deduplication: alive, and its own or tested by a reader.
+    pub fn may_rely(&self, number: u32, machine_actors: &[ActorId]) -> bool {
+        self.packs
+            .get(number as usize)
+            .is_some_and(|p| !p.void && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor)))
+    }
+
+    /// Incidents of this kind that nobody resolved.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &IncidentState> {
+        self.incidents.iter().filter(|i| !i.resolved)
+    }
+
+    /// Stored bytes of all packs that live or wait to be swept.
+    pub fn stored_bytes(&self) -> u64 {
+        self.packs.iter().filter(|p| !matches!(p.life, Life::Swept { .. })).map(|p| p.pack.size).sum()
+    }
+}

@@ -1,0 +1,158 @@
+//! Files this machine keeps for itself: written whole or not at all, and forced to the disk before success.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+/// A file of this machine's own could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {detail}", path.display())]
+pub struct LocalError {
+    /// The file.
+    pub path: PathBuf,
+    /// What happened, and what to do.
+    pub detail: String,
+    /// Whether the disk is full.
+    pub full: bool,
+}
+
+impl LocalError {
+    /// From an error of the system.
+    pub fn new(path: &Path, error: &std::io::Error) -> Self {
+        let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        let detail = if full {
+            "the disk of this computer is full; free some space and run again".into()
+        } else {
+            error.to_string()
+        };
+        Self { path: path.into(), detail, full }
+    }
+}
+
+/// Makes a folder only this user can look into.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn make_dir(path: &Path) -> Result<(), LocalError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LocalError::new(path, &e))
+}
+
+/// Reads a file; `None` when there is none.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LocalError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(LocalError::new(path, &e)),
+    };
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes).map_err(|e| LocalError::new(path, &e))?;
+    Ok(Some(bytes))
+}
+
+/// Replaces a file: the old content or the new is there after a crash, never a mixture. Mode 0600.
+///
+/// # Errors
+/// [`LocalError`]; after a failed fsync the new content is discarded, never trusted.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    let fail = |e: std::io::Error| LocalError::new(path, &e);
+    let parent = path.parent().unwrap_or(Path::new("."));
+    make_dir(parent)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let temporary = parent.join(format!(".{name}.new"));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    })();
+    if let Err(e) = written {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(fail(e));
+    }
+    std::fs::rename(&temporary, path).map_err(fail)?;
+    sync_dir(parent)
+}
+
+/// Appends to a file and forces it to the disk. Mode 0600.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    let fail = |e: std::io::Error| LocalError::new(path, &e);
+    let new = !path.exists();
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.sync_data().map_err(fail)?;
+    if new { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
+}
+
+/// Removes a file if it is there.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn remove(path: &Path) -> Result<(), LocalError> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(LocalError::new(path, &e)),
+        _ => Ok(()),
+    }
+}
+
+fn sync_dir(path: &Path) -> Result<(), LocalError> {
+    File::open(path).and_then(|d| d.sync_all()).map_err(|e| LocalError::new(path, &e))
+}
+
+/// A lock on a file, let go when dropped or when the process dies, however it dies.
+#[derive(Debug)]
+pub struct FileLock(#[allow(dead_code, reason = "held, not read")] File);
+
+/// Takes the lock, or `None` when another process has it.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn try_lock(path: &Path) -> Result<Option<FileLock>, LocalError> {
+    let fail = |e: std::io::Error| LocalError::new(path, &e);
+    if let Some(parent) = path.parent() {
+        make_dir(parent)?;
+    }
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fail)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(FileLock(file))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(e) => Err(fail(e.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/file");
+        assert!(read(&path).unwrap().is_none());
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        append(&path, b"+").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"two+");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_keeps_others_out_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = try_lock(&path).unwrap();
+        assert!(held.is_some() && try_lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(try_lock(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,203 @@
+//! Reading and appending the log: slots in order, every byte chained, every entry signed.
+//!
+//! Void or damaged? Bytes that do not open are void only when the next valid entry's link agrees with them,
+//! or when this machine remembers having seen them. A disagreement, or a missing number below one that is
+//! there, is damage: nothing is appended, nothing is deleted.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use super::envelope;
+use super::error::RepoError;
+use super::layout::{Key, LOG};
+use super::seal::{Identity, open};
+use super::sign::{Purpose, Seed, verify};
+use super::store::{Store, StoreFault};
+use crate::domain::id::{Link, RepositoryId};
+use crate::domain::log::entry::Body;
+use crate::domain::log::state::Slot;
+
+/// An entry is small; a larger one is junk.
+const MAX_ENTRY: usize = 32 << 20;
+/// How many entries are fetched at once.
+const READERS: usize = 8;
+/// No log is longer than this: 27 years of a hundred entries a day.
+const MAX_ENTRIES: u64 = 1_000_000;
+
+/// Opens and verifies one entry's bytes. `None` when they are not an entry that its author signed.
+pub fn parse(stored: &Bytes, writing: &[Identity]) -> Option<Body> {
+    let framed = open(stored.clone(), writing).ok()?.all().ok()?;
+    let text = super::compress::unframe_up_to(&framed, MAX_ENTRY).ok()?;
+    let (body, signature) = envelope::split(&text)?;
+    let parsed: Body = serde_json::from_slice(body).ok()?;
+    verify(&parsed.actor, Purpose::Log, body, &signature).then_some(parsed)
+}
+
+/// Signs and seals an entry.
+///
+/// # Errors
+/// [`RepoError::Seal`].
+pub fn seal_entry(body: &Body, seed: &Seed, recipient: &super::seal::Recipient) -> Result<Bytes, RepoError> {
+    let fail = |e: String| RepoError::Seal(super::seal::SealError::Seal(e));
+    let line = serde_json::to_vec(body).map_err(|e| fail(e.to_string()))?;
+    let framed = super::compress::frame(&envelope::wrap(seed, Purpose::Log, &line)).map_err(|e| fail(e.to_string()))?;
+    Ok(Bytes::from(super::seal::seal(&framed, &[recipient])?))
+}
+
+/// Reads what follows `known` (verified before, with their links), and checks it against the pinned id.
+///
+/// # Errors
+/// [`RepoError::NoRepository`], [`RepoError::AnotherRepository`], [`RepoError::LogDamaged`],
+/// [`RepoError::RolledBack`] when the store no longer has the newest entry known; faults of the store.
+pub fn read_on(
+    store: &Store,
+    writing: &[Identity],
+    repository: RepositoryId,
+    mut known: Vec<Slot>,
+) -> Result<Vec<Slot>, RepoError> {
+    let remembered = known.len() as u64;
+    let fetched = if known.is_empty() { fetch_all(store)? } else { fetch_tail(store, &known)? };
+    if known.is_empty() {
+        let zero = fetched.first().ok_or_else(|| RepoError::NoRepository(store.address().into()))?;
+        let found = RepositoryId::of_entry_zero(zero);
+        if found != repository {
+            return Err(RepoError::AnotherRepository { expected: repository, found });
+        }
+    }
+    for stored in &fetched {
+        let n = known.len() as u64;
+        let prev = known.last().map_or(Link::ORIGIN, |s| s.link);
+        known.push(Slot { n, link: prev.then(stored), body: parse(stored, writing) });
+    }
+    check_chain(&known, remembered)?;
+    Ok(known)
+}
+
+/// A bare reading: the listing is a hint of how far to go, and shows holes.
+fn fetch_all(store: &Store) -> Result<Vec<Bytes>, RepoError> {
+    let (listed, _) = store.list(LOG)?;
+    let last = listed.iter().filter_map(|l| if let Key::Log(n) = l.key { Some(n) } else { None }).max();
+    let Some(last) = last else {
+        // An empty listing proves nothing: ask for the entry itself.
+        return fetch_from(store, 0);
+    };
+    if last > MAX_ENTRIES {
+        return Err(RepoError::LogDamaged { n: last, detail: "its number is impossible" });
+    }
+    let mut all = fetch_parallel(store, last + 1)?;
+    all.extend(fetch_from(store, last + 1)?);
+    Ok(all)
+}
+
+fn fetch_parallel(store: &Store, count: u64) -> Result<Vec<Bytes>, RepoError> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<Result<Bytes, RepoError>>>> = Mutex::new((0..count).map(|_| None).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..READERS.min(count as usize) {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n as u64 >= count {
+                        break;
+                    }
+                    let got = fetch_one(store, n as u64);
+                    let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    slots[n] = Some(got);
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.into_iter().map(|r| r.unwrap_or(Err(RepoError::Interrupted))).collect()
+}
+
+fn fetch_one(store: &Store, n: u64) -> Result<Bytes, RepoError> {
+    store.get(&Key::Log(n)).map_err(|e| match e.fault() {
+        StoreFault::Missing => RepoError::LogDamaged { n, detail: "it is missing although later ones are there" },
+        _ => RepoError::Store(e),
+    })
+}
+
+fn fetch_from(store: &Store, first: u64) -> Result<Vec<Bytes>, RepoError> {
+    let mut all = vec![];
+    loop {
+        match store.get(&Key::Log(first + all.len() as u64)) {
+            Ok(stored) => all.push(stored),
+            Err(e) if e.fault() == StoreFault::Missing => return Ok(all),
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+/// The newest entry known must still be there with the same bytes; then what follows it.
+fn fetch_tail(store: &Store, known: &[Slot]) -> Result<Vec<Bytes>, RepoError> {
+    let n = known.len() as u64 - 1;
+    let link = known[known.len() - 1].link;
+    let prev = if known.len() > 1 { known[known.len() - 2].link } else { Link::ORIGIN };
+    match store.get(&Key::Log(n)) {
+        Ok(stored) if prev.then(&stored) == link => fetch_from(store, n + 1),
+        Ok(_) => Err(RepoError::RolledBack { remembered: n, shown: format!("another entry {n}") }),
+        Err(e) if e.fault() == StoreFault::Missing => {
+            Err(RepoError::RolledBack { remembered: n, shown: "none of that number".into() })
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Every unreadable slot must be vouched for by a later entry, or have been accepted before.
+fn check_chain(slots: &[Slot], remembered: u64) -> Result<(), RepoError> {
+    let mut vouched = remembered;
+    for (i, slot) in slots.iter().enumerate().skip(1) {
+        let Some(body) = &slot.body else { continue };
+        if body.n != slot.n {
+            continue; // an entry copied from another slot: void, if a later one agrees
+        }
+        if body.prev == slots[i - 1].link {
+            vouched = vouched.max(slot.n + 1);
+        } else if slot.n >= remembered {
+            return Err(RepoError::LogDamaged { n: slot.n - 1, detail: "the entry after it disagrees with its bytes" });
+        }
+    }
+    match slots.get(vouched.max(1) as usize) {
+        Some(slot) => Err(RepoError::LogDamaged { n: slot.n, detail: "its bytes are no entry of this repository" }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::ActorId;
+    use crate::domain::log::entry::Entry;
+
+    fn slot(n: u64, prev: Link, stored: &[u8], readable: bool) -> Slot {
+        let body = readable.then(|| Body {
+            v: 1,
+            n,
+            repository: None,
+            prev,
+            actor: ActorId::new([1; 32]),
+            nonce: String::new(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+            entry: Entry::Restored { snapshot: None, files: 0, bytes: 0 },
+        });
+        Slot { n, link: prev.then(stored), body }
+    }
+
+    #[test]
+    fn junk_is_void_only_when_a_later_entry_agrees_with_it() {
+        let zero = slot(0, Link::ORIGIN, b"0", true);
+        let junk = slot(1, zero.link, b"junk", false);
+        let after = slot(2, junk.link, b"2", true);
+        check_chain(&[zero.clone(), junk.clone(), after], 0).unwrap();
+        let alone = check_chain(&[zero.clone(), junk.clone()], 0);
+        assert!(matches!(alone, Err(RepoError::LogDamaged { n: 1, .. })));
+        check_chain(&[zero.clone(), junk], 2).unwrap();
+        let rotten = slot(1, zero.link, b"rotten", false);
+        let disagrees = slot(2, zero.link.then(b"1"), b"2", true);
+        let found = check_chain(&[zero, rotten, disagrees], 0);
+        assert!(matches!(found, Err(RepoError::LogDamaged { n: 1, .. })));
+    }
+}

@@ -1,0 +1,24 @@
+//! Floor 1: the bytes in the bucket. `FORMAT.md` beside this file is the specification.
+//!
+//! `layout` names objects, `seal` and `compress` wrap them, `sign` and `envelope` vouch for them, `pack` and
+//! `chunk` hold content, `log` the truth, `keys` and `machine` who can do what; `repository` puts them together.
+
+pub mod chunk;
+pub mod compress;
+pub mod create;
+pub mod cut;
+pub mod envelope;
+pub mod error;
+pub mod keys;
+pub mod layout;
+pub mod listing;
+pub mod local;
+pub mod log;
+pub mod machine;
+pub mod pack;
+pub mod reader;
+pub mod repository;
+pub mod seal;
+pub mod sign;
+pub mod store;
+pub mod writer;

@@ -1,0 +1,127 @@
+//! Bringing chunks back: every pack's bytes are checked against its name, every chunk against its id.
+//!
+//! The cache holds decompressed segments of the packs used last, within a budget; nothing is believed from
+//! any local copy.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use super::chunk::{ChunkKey, SegmentPlace};
+use super::error::RepoError;
+use super::pack::{PackError, PackReader};
+use super::repository::{Repository, open_pack};
+use crate::domain::id::ChunkId;
+
+/// How many opened packs are kept: 16 MiB each.
+const OPEN_PACKS: usize = 3;
+/// How many bytes of decompressed segments are kept.
+const SEGMENT_BUDGET: usize = 24 << 20;
+
+/// Reads chunks in any order; fast when they are asked for in the order they were stored.
+pub struct ChunkReader<'a> {
+    repo: &'a Repository,
+    index: &'a super::chunk::ChunkIndex,
+    key: ChunkKey,
+    packs: VecDeque<(u32, PackReader)>,
+    segments: HashMap<(u32, u64), Rc<Vec<u8>>>,
+    order: VecDeque<(u32, u64)>,
+    held: usize,
+    fetched: u64,
+}
+
+impl Repository {
+    /// A reader of chunks. Loads the index if it is not loaded yet.
+    ///
+    /// # Errors
+    /// [`RepoError::CannotRead`] without the reading identity; whatever loading the index can meet.
+    pub fn chunks(&mut self) -> Result<ChunkReader<'_>, RepoError> {
+        if !self.can_read() {
+            return Err(RepoError::CannotRead);
+        }
+        self.index()?;
+        let repo = &*self;
+        let index = repo.loaded_index().ok_or_else(|| RepoError::Index("it vanished".into()))?;
+        Ok(ChunkReader {
+            repo,
+            index,
+            key: repo.chunk_key(),
+            packs: VecDeque::new(),
+            segments: HashMap::new(),
+            order: VecDeque::new(),
+            held: 0,
+            fetched: 0,
+        })
+    }
+}
+
+impl ChunkReader<'_> {
+    /// The chunk's bytes, checked.
+    ///
+    /// # Errors
+    /// [`RepoError::ChunkUnknown`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the store.
+    pub fn read(&mut self, id: &ChunkId) -> Result<Vec<u8>, RepoError> {
+        let (segment, place) = self.index.find(id).ok_or(RepoError::ChunkUnknown)?;
+        let content = self.segment(segment)?;
+        let (from, to) = (place.start as usize, place.start as usize + place.len as usize);
+        let bytes = content.get(from..to).map(<[u8]>::to_vec);
+        match bytes {
+            Some(bytes) if self.key.id(&bytes) == *id => Ok(bytes),
+            _ => Err(self.damaged(segment.pack, PackError::Chunk(*id))),
+        }
+    }
+
+    /// How many packs were fetched from the store.
+    pub fn packs_fetched(&self) -> u64 {
+        self.fetched
+    }
+
+    /// The number of the pack a chunk lies in.
+    pub fn pack_of(&self, id: &ChunkId) -> Option<u32> {
+        self.index.pack_of(id)
+    }
+
+    /// The repository read from.
+    pub fn repository(&self) -> &Repository {
+        self.repo
+    }
+
+    fn damaged(&self, pack: u32, error: PackError) -> RepoError {
+        match self.repo.pack_name(pack) {
+            Ok(name) => RepoError::Pack { name, error },
+            Err(e) => e,
+        }
+    }
+
+    fn segment(&mut self, place: SegmentPlace) -> Result<Rc<Vec<u8>>, RepoError> {
+        let key = (place.pack, place.offset);
+        if let Some(content) = self.segments.get(&key) {
+            return Ok(Rc::clone(content));
+        }
+        let content = self.pack(place.pack)?.segment(place.offset, place.len, place.raw);
+        let content = Rc::new(content.map_err(|e| self.damaged(place.pack, e))?);
+        self.held += content.len();
+        self.segments.insert(key, Rc::clone(&content));
+        self.order.push_back(key);
+        while self.held > SEGMENT_BUDGET && self.order.len() > 1 {
+            if let Some(old) = self.order.pop_front().and_then(|k| self.segments.remove(&k)) {
+                self.held -= old.len();
+            }
+        }
+        Ok(content)
+    }
+
+    fn pack(&mut self, number: u32) -> Result<&mut PackReader, RepoError> {
+        if let Some(at) = self.packs.iter().position(|(n, _)| *n == number) {
+            return Ok(&mut self.packs[at].1);
+        }
+        let name = self.repo.pack_name(number)?;
+        let opened = open_pack(&self.repo.store, &name, &self.repo.ring.reading)?;
+        self.fetched += 1;
+        if self.packs.len() == OPEN_PACKS {
+            self.packs.pop_front();
+        }
+        self.packs.push_back((number, opened));
+        let last = self.packs.len() - 1;
+        Ok(&mut self.packs[last].1)
+    }
+}

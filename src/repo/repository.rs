@@ -1,0 +1,402 @@
+//! An open repository: its log folded into a state, its keys, and where every chunk lies.
+//!
+//! Saying something means `append`: the decision is made from everything that was read, and made again from
+//! scratch whenever somebody else was faster.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::chunk::{ChunkIndex, ChunkKey, IndexObject};
+use super::compress::unframe_up_to;
+use super::error::RepoError;
+use super::keys::{Bundle, KeyRing};
+use super::layout::{KEYS, Key};
+use super::log::{parse, read_on, seal_entry};
+use super::machine::{Machine, StateDir};
+use super::pack::PackReader;
+use super::seal::{Identity, Recipient, open};
+use super::store::{Created, Store, StoreFault};
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::id::{ActorId, IndexName, PackName, RepositoryId};
+use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION};
+use crate::domain::log::fold::fold;
+use crate::domain::log::state::{Life, Slot, State};
+
+/// How often a commit is decided again before giving up.
+const MAX_DECISIONS: u32 = 100;
+/// No index object is larger than this once decompressed.
+const MAX_INDEX: usize = 60 << 20;
+
+/// What every operation is handed: time and chance.
+#[derive(Clone)]
+pub struct Env {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An open repository.
+pub struct Repository {
+    /// Where it lies.
+    pub store: Store,
+    /// Time and chance.
+    pub env: Env,
+    /// The keys at hand.
+    pub ring: KeyRing,
+    /// This machine, unless it was opened with a recovery key alone.
+    pub machine: Option<Machine>,
+    dir: Option<StateDir>,
+    slots: Vec<Slot>,
+    state: State,
+    index: Option<ChunkIndex>,
+}
+
+impl Repository {
+    /// Opens as the machine that `dir` describes.
+    ///
+    /// # Errors
+    /// [`RepoError::Machine`] when this machine is not set up; whatever reading the log can meet.
+    pub fn open(store: Store, dir: StateDir, env: Env) -> Result<Self, RepoError> {
+        Self::open_with(store, dir, env, true)
+    }
+
+    /// As [`Repository::open`], but reads the whole log from the store: no local file decides a deletion.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn open_fresh(store: Store, dir: StateDir, env: Env) -> Result<Self, RepoError> {
+        Self::open_with(store, dir, env, false)
+    }
+
+    fn open_with(store: Store, dir: StateDir, env: Env, cached: bool) -> Result<Self, RepoError> {
+        let machine = dir.load_machine()?.ok_or_else(|| RepoError::NoRepository(store.address().into()))?;
+        let repository = machine.repository.ok_or_else(|| {
+            RepoError::Machine(
+                "this computer waits to be added: run 'strongroom actor add' where the recovery key is".into(),
+            )
+        })?;
+        let cached_bundle = super::local::read(&dir.file("bundle.age"))?;
+        let (ring, stored) = match cached_bundle.map(Bytes::from) {
+            Some(stored) => (Self::candidate(&stored, &machine.identity)?.ring()?, stored),
+            None => Self::find_bundle(&store, &machine)?,
+        };
+        let known = if cached { dir.load_slots(repository)? } else { vec![] };
+        let slots = read_on(&store, &ring.writing, repository, known)?;
+        dir.check_memory(repository, &slots)?;
+        let state = fold(repository, &slots)?;
+        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None };
+        repo.trust_bundle(stored)?;
+        repo.keep_slots()?;
+        Ok(repo)
+    }
+
+    /// Opens with one keyholder's identity and the printed repository id: nothing local is needed or written.
+    ///
+    /// # Errors
+    /// [`RepoError::WrongKey`] when the identity opens no bundle; [`RepoError::AnotherRepository`].
+    pub fn open_with_identity(
+        store: Store,
+        identity: &Identity,
+        id: RepositoryId,
+        env: Env,
+    ) -> Result<Self, RepoError> {
+        let zero = store.get(&Key::Log(0)).map_err(|e| match e.fault() {
+            StoreFault::Missing => RepoError::NoRepository(store.address().into()),
+            _ => RepoError::Store(e),
+        })?;
+        let found = RepositoryId::of_entry_zero(&zero);
+        if found != id {
+            return Err(RepoError::AnotherRepository { expected: id, found });
+        }
+        let (listed, _) = store.list(KEYS)?;
+        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundle_key(&l.key)).collect();
+        bundles.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
+        for (holder, epoch) in bundles {
+            let stored = store.get(&Key::Bundle(holder, epoch))?;
+            let Ok(candidate) = Self::candidate(&stored, identity) else { continue };
+            let ring = candidate.ring()?;
+            if parse(&zero, &ring.writing).is_none() {
+                continue;
+            }
+            let slots = read_on(&store, &ring.writing, id, vec![])?;
+            let state = fold(id, &slots)?;
+            Bundle::open(stored, identity, &state.created.root, id, holder)?;
+            return Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None });
+        }
+        Err(RepoError::WrongKey)
+    }
+
+    /// A bundle's keys before anybody vouched for them: good enough to try opening the log, no more.
+    fn candidate(stored: &Bytes, identity: &Identity) -> Result<Bundle, RepoError> {
+        let wrong = |_| RepoError::WrongKey;
+        let framed = open(stored.clone(), std::slice::from_ref(identity)).map_err(wrong)?.all()?;
+        let text = unframe_up_to(&framed, 1 << 20).map_err(|_| RepoError::WrongKey)?;
+        let (body, _) = super::envelope::split(&text).ok_or(RepoError::WrongKey)?;
+        serde_json::from_slice(body).map_err(|_| RepoError::WrongKey)
+    }
+
+    fn find_bundle(store: &Store, machine: &Machine) -> Result<(KeyRing, Bytes), RepoError> {
+        let (listed, _) = store.list(KEYS)?;
+        let newest = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| *h == machine.id).max();
+        let (holder, epoch) = newest.ok_or(RepoError::WrongKey)?;
+        let stored = store.get(&Key::Bundle(holder, epoch))?;
+        Ok((Self::candidate(&stored, &machine.identity)?.ring()?, stored))
+    }
+
+    /// The log vouches for the root key, the root key for the bundle; a newer epoch brings a newer bundle.
+    fn trust_bundle(&mut self, mut stored: Bytes) -> Result<(), RepoError> {
+        let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else { return Ok(()) };
+        let (root, id) = (self.state.created.root, self.state.repository);
+        let mut bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
+        let epoch = self.state.epoch().number;
+        if bundle.epoch < epoch {
+            match self.store.get(&Key::Bundle(machine.id, epoch)) {
+                Ok(newer) => {
+                    bundle = Bundle::open(newer.clone(), &machine.identity, &root, id, machine.id)?;
+                    stored = newer;
+                }
+                Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        self.ring = bundle.ring()?;
+        let path = dir.file("bundle.age");
+        if super::local::read(&path)?.as_deref() != Some(&stored[..]) {
+            super::local::replace(&path, &stored)?;
+        }
+        Ok(())
+    }
+
+    fn keep_slots(&self) -> Result<(), RepoError> {
+        match &self.dir {
+            Some(dir) => dir.save_slots(self.state.repository, &self.slots),
+            None => Ok(()),
+        }
+    }
+
+    /// What the log adds up to.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Every slot read, for `log`.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Where this machine keeps its files, if it is one.
+    pub fn dir(&self) -> Option<&StateDir> {
+        self.dir.as_ref()
+    }
+
+    /// Whether the keys at hand open packs.
+    pub fn can_read(&self) -> bool {
+        !self.ring.reading.is_empty()
+    }
+
+    /// The key of chunk ids.
+    pub fn chunk_key(&self) -> ChunkKey {
+        ChunkKey::new(self.ring.chunk_secret)
+    }
+
+    /// The recipient that packs are sealed to now.
+    ///
+    /// # Errors
+    /// [`RepoError::Seal`] when it is of a kind this version does not know.
+    pub fn reading_recipient(&self) -> Result<Recipient, RepoError> {
+        Ok(self.state.epoch().reading.parse()?)
+    }
+
+    /// The recipient that log and index are sealed to now.
+    ///
+    /// # Errors
+    /// [`RepoError::Seal`] when it is of a kind this version does not know.
+    pub fn writing_recipient(&self) -> Result<Recipient, RepoError> {
+        Ok(self.state.epoch().writing.parse()?)
+    }
+
+    /// The actors of this machine.
+    pub fn own_actors(&self) -> Vec<ActorId> {
+        self.machine.as_ref().map(Machine::actor_ids).unwrap_or_default()
+    }
+
+    /// Reads what others appended since.
+    ///
+    /// # Errors
+    /// Whatever reading the log can meet.
+    pub fn refresh(&mut self) -> Result<(), RepoError> {
+        let before = self.slots.len();
+        let slots = read_on(&self.store, &self.ring.writing, self.state.repository, std::mem::take(&mut self.slots))?;
+        self.slots = slots;
+        if self.slots.len() != before {
+            self.state = fold(self.state.repository, &self.slots)?;
+            self.index = None;
+            self.keep_slots()?;
+        }
+        Ok(())
+    }
+
+    /// Appends what `decide` makes of the state; nothing when it makes nothing. Decides again after losing a race.
+    /// Returns the entry's number.
+    ///
+    /// # Errors
+    /// [`RepoError::NoRole`] when no key at hand may say it; [`RepoError::Contention`]; faults of the store, after
+    /// which the entry may stand or not: run again.
+    pub fn append(
+        &mut self,
+        mut decide: impl FnMut(&State) -> Result<Option<Entry>, RepoError>,
+    ) -> Result<Option<u64>, RepoError> {
+        for _ in 0..MAX_DECISIONS {
+            let Some(entry) = decide(&self.state)? else { return Ok(None) };
+            let seed = self.seed_for(&entry)?;
+            let n = self.state.next;
+            let body = Body {
+                v: FORMAT_VERSION,
+                n,
+                repository: Some(self.state.repository),
+                prev: self.state.link,
+                actor: seed.actor(),
+                nonce: hex::encode(&self.env.entropy.bytes32()[..16]),
+                time: self.env.clock.now(),
+                entry,
+            };
+            let stored = seal_entry(&body, &seed, &self.writing_recipient()?)?;
+            match self.store.create(&Key::Log(n), &stored)? {
+                Created::Ours => {
+                    let slot = Slot { n, link: self.state.link.then(&stored), body: Some(body) };
+                    self.slots.push(slot);
+                    self.state = fold(self.state.repository, &self.slots)?;
+                    self.keep_slots()?;
+                    return Ok(Some(n));
+                }
+                Created::Taken => self.refresh()?,
+            }
+        }
+        Err(RepoError::Contention)
+    }
+
+    fn seed_for(&self, entry: &Entry) -> Result<super::sign::Seed, RepoError> {
+        let roles = entry.roles();
+        let needs = roles.first().copied();
+        let refused = || needs.map_or(RepoError::WrongKey, RepoError::NoRole);
+        if roles.contains(&crate::domain::log::Role::Root) || (roles.is_empty() && self.machine.is_none()) {
+            return self.ring.root.clone().ok_or_else(refused);
+        }
+        let machine = self.machine.as_ref().ok_or_else(refused)?;
+        let seed = machine.seed_for(roles).ok_or_else(refused)?;
+        if self.state.may(&seed.actor(), roles) { Ok(seed.clone()) } else { Err(refused()) }
+    }
+
+    /// Where every chunk lies. Built from the index objects when first asked for.
+    ///
+    /// # Errors
+    /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
+    pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
+        if self.index.is_none() {
+            let objects = self.index_objects()?;
+            let mut index = ChunkIndex::default();
+            let own = self.own_actors();
+            let state = &self.state;
+            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
+                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
+                Some(Life::Condemned { .. }) => 1,
+                _ => 0,
+            };
+            for object in &objects {
+                for pack in &object.packs {
+                    let Some((number, _)) = state.pack(&pack.name) else { continue };
+                    if rank(number) > 0 {
+                        index.add(number, &pack.segments, |old, new| rank(new) > rank(old));
+                    }
+                }
+            }
+            self.index = Some(index);
+        }
+        self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
+    }
+
+    /// The index, if it was loaded.
+    pub fn loaded_index(&self) -> Option<&ChunkIndex> {
+        self.index.as_ref()
+    }
+
+    /// Adds what was stored in this run to the loaded index.
+    pub fn extend_index(&mut self, object: &IndexObject) {
+        let (Some(index), state) = (&mut self.index, &self.state) else { return };
+        for pack in &object.packs {
+            if let Some((number, _)) = state.pack(&pack.name) {
+                index.add(number, &pack.segments, |_, _| true);
+            }
+        }
+    }
+
+    /// Everything that is not swept, from cache or store, every byte checked against its name.
+    ///
+    /// # Errors
+    /// As [`Repository::index`].
+    pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
+        let wanted = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. }));
+        wanted.map(|i| self.index_object(&i.index.name)).collect()
+    }
+
+    fn index_object(&self, name: &IndexName) -> Result<IndexObject, RepoError> {
+        let bad = |what: String| RepoError::Index(format!("{}: {what}", name.short()));
+        let stored = match self.dir.as_ref().and_then(|d| d.load_index(name)) {
+            Some(cached) => cached,
+            None => {
+                let stored = self.store.get(&Key::Index(*name)).map_err(|e| match e.fault() {
+                    StoreFault::Missing => bad("it is missing from the store".into()),
+                    _ => RepoError::Store(e),
+                })?;
+                if IndexName::of(&stored) != *name {
+                    return Err(bad("its bytes are not those that were stored".into()));
+                }
+                if let Some(dir) = &self.dir {
+                    dir.save_index(name, &stored);
+                }
+                stored
+            }
+        };
+        let framed = open(stored, &self.ring.writing)?.all()?;
+        let cbor = unframe_up_to(&framed, MAX_INDEX).map_err(|e| bad(e.to_string()))?;
+        minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))
+    }
+
+    /// A pack's stored bytes, checked and opened.
+    ///
+    /// # Errors
+    /// [`RepoError::CannotRead`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the store.
+    pub fn open_pack(&self, number: u32) -> Result<PackReader, RepoError> {
+        let name = self.pack_name(number)?;
+        open_pack(&self.store, &name, &self.ring.reading)
+    }
+
+    /// The name of a pack by number.
+    ///
+    /// # Errors
+    /// [`RepoError::ChunkUnknown`] when there is no such number.
+    pub fn pack_name(&self, number: u32) -> Result<PackName, RepoError> {
+        Ok(self.state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack.name)
+    }
+}
+
+/// Fetches, checks and opens one pack.
+///
+/// # Errors
+/// As [`Repository::open_pack`].
+pub fn open_pack(store: &Store, name: &PackName, reading: &[Identity]) -> Result<PackReader, RepoError> {
+    if reading.is_empty() {
+        return Err(RepoError::CannotRead);
+    }
+    let stored = store.get(&Key::Pack(*name)).map_err(|e| match e.fault() {
+        StoreFault::Missing => RepoError::PackMissing(*name),
+        _ => RepoError::Store(e),
+    })?;
+    PackReader::open(name, stored, reading).map_err(|error| RepoError::Pack { name: *name, error })
+}
+
+fn bundle_key(key: &Key) -> Option<(crate::domain::id::KeyholderId, u32)> {
+    if let Key::Bundle(holder, epoch) = key { Some((*holder, *epoch)) } else { None }
+}

@@ -1,0 +1,214 @@
+//! The one door to `age`: every stored object is a standard age file that stock `age -d` opens.
+//!
+//! age says who can read, never who wrote: what is opened here is believed only because a signed log entry,
+//! or a digest that hangs on one, vouches for its bytes.
+
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::str::FromStr;
+
+use age::secrecy::ExposeSecret;
+use age::stream::StreamReader;
+use bytes::Bytes;
+use secrecy::SecretString;
+
+/// Why sealing or opening failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// None of the keys at hand opens it.
+    #[error("none of the keys at hand opens it")]
+    WrongKey,
+    /// It is no age file, or its bytes were changed.
+    #[error("its sealed bytes are damaged ({0})")]
+    Damaged(String),
+    /// The text is no key of a kind this version knows.
+    #[error("'{0}' is not a key of a kind this version of Strongroom knows (age1… or AGE-SECRET-KEY-1…)")]
+    UnknownKey(String),
+    /// Sealing failed; only a fault of this program or of memory can cause it.
+    #[error("sealing failed: {0}")]
+    Seal(String),
+}
+
+/// Somebody that things can be sealed to. Parsed by kind, so that further kinds can be added.
+#[derive(Clone)]
+pub struct Recipient(age::x25519::Recipient);
+
+impl FromStr for Recipient {
+    type Err = SealError;
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let shown: String = text.chars().take(16).collect();
+        age::x25519::Recipient::from_str(text.trim()).map(Self).map_err(|_| SealError::UnknownKey(shown))
+    }
+}
+
+impl std::fmt::Display for Recipient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A secret key that opens what was sealed to its recipient.
+#[derive(Clone)]
+pub struct Identity(age::x25519::Identity);
+
+impl Identity {
+    /// A new one, from the system's generator.
+    pub fn generate() -> Self {
+        Self(age::x25519::Identity::generate())
+    }
+    /// The recipient it belongs to.
+    pub fn recipient(&self) -> Recipient {
+        Recipient(self.0.to_public())
+    }
+    /// `AGE-SECRET-KEY-1…`
+    pub fn to_secret(&self) -> SecretString {
+        self.0.to_string()
+    }
+
+    /// Parses `AGE-SECRET-KEY-1…`; blanks, dashes at line ends and lower case (typed from paper) are forgiven.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] without a word of what was typed.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        let tidy: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+        age::x25519::Identity::from_str(&tidy).map(Self).map_err(|_| SealError::UnknownKey("what was given".into()))
+    }
+
+    /// Reads an identity file: the first line that is neither blank nor a `#` comment.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] when no line is a key.
+    pub fn from_file_text(text: &str) -> Result<Self, SealError> {
+        let line = text.lines().map(str::trim).find(|l| !l.is_empty() && !l.starts_with('#'));
+        Self::parse(line.unwrap_or_default())
+    }
+}
+
+/// Writes an identity as text that `from_file_text` and stock `age -i` read.
+pub fn identity_line(identity: &Identity) -> String {
+    identity.to_secret().expose_secret().to_string()
+}
+
+/// Seals `plain` to all of `recipients`.
+///
+/// # Errors
+/// [`SealError::Seal`].
+pub fn seal(plain: &[u8], recipients: &[&Recipient]) -> Result<Vec<u8>, SealError> {
+    let all = recipients.iter().map(|r| &r.0 as &dyn age::Recipient);
+    let encryptor = age::Encryptor::with_recipients(all).map_err(|e| SealError::Seal(e.to_string()))?;
+    let mut out = Vec::with_capacity(plain.len() + plain.len() / 4096 + 1024);
+    let fail = |e: std::io::Error| SealError::Seal(e.to_string());
+    let mut writer = encryptor.wrap_output(&mut out).map_err(fail)?;
+    writer.write_all(plain).map_err(fail)?;
+    writer.finish().map_err(fail)?;
+    Ok(out)
+}
+
+/// A sealed object of which parts can be read in any order; only the parts asked for are decrypted.
+pub struct Opened {
+    reader: StreamReader<Cursor<Bytes>>,
+}
+
+/// Opens a sealed object with whichever of `identities` fits.
+///
+/// # Errors
+/// [`SealError::WrongKey`] when none fits, [`SealError::Damaged`] when it is no intact age file.
+pub fn open(stored: Bytes, identities: &[Identity]) -> Result<Opened, SealError> {
+    let decryptor = age::Decryptor::new_buffered(Cursor::new(stored)).map_err(from_age)?;
+    let reader = decryptor.decrypt(identities.iter().map(|i| &i.0 as &dyn age::Identity)).map_err(from_age)?;
+    Ok(Opened { reader })
+}
+
+fn from_age(error: age::DecryptError) -> SealError {
+    match error {
+        age::DecryptError::NoMatchingKeys => SealError::WrongKey,
+        other => SealError::Damaged(other.to_string()),
+    }
+}
+
+impl Opened {
+    /// Everything, checked to the end.
+    ///
+    /// # Errors
+    /// [`SealError::Damaged`].
+    pub fn all(mut self) -> Result<Vec<u8>, SealError> {
+        let mut plain = Vec::new();
+        self.reader.read_to_end(&mut plain).map_err(damaged)?;
+        Ok(plain)
+    }
+
+    /// The length of what is inside.
+    ///
+    /// # Errors
+    /// [`SealError::Damaged`].
+    pub fn len(&mut self) -> Result<u64, SealError> {
+        self.reader.seek(SeekFrom::End(0)).map_err(damaged)
+    }
+
+    /// Whether nothing is inside.
+    ///
+    /// # Errors
+    /// [`SealError::Damaged`].
+    pub fn is_empty(&mut self) -> Result<bool, SealError> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Exactly `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// [`SealError::Damaged`], also when it is shorter than that.
+    pub fn part(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, SealError> {
+        self.reader.seek(SeekFrom::Start(offset)).map_err(damaged)?;
+        let mut plain = Vec::with_capacity(len);
+        (&mut self.reader).take(len as u64).read_to_end(&mut plain).map_err(damaged)?;
+        if plain.len() == len { Ok(plain) } else { Err(SealError::Damaged("it is shorter than it should be".into())) }
+    }
+}
+
+fn damaged(error: std::io::Error) -> SealError {
+    SealError::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_in_parts_and_as_a_whole() {
+        let id = Identity::generate();
+        let plain: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        let stored = Bytes::from(seal(&plain, &[&id.recipient()]).unwrap());
+        assert_eq!(open(stored.clone(), std::slice::from_ref(&id)).unwrap().all().unwrap(), plain);
+        let mut opened = open(stored, &[Identity::generate(), id]).unwrap();
+        assert_eq!(opened.part(65_530, 100).unwrap(), plain[65_530..65_630]);
+        assert_eq!(opened.len().unwrap(), 200_000);
+        assert!(opened.part(199_990, 11).is_err());
+    }
+
+    #[test]
+    fn two_seals_of_equal_bytes_share_no_block() {
+        let id = Identity::generate();
+        let (a, b) = (seal(&[7; 4096], &[&id.recipient()]).unwrap(), seal(&[7; 4096], &[&id.recipient()]).unwrap());
+        let blocks: std::collections::HashSet<&[u8]> = a[a.len() - 4096..].chunks(32).collect();
+        assert!(b[b.len() - 4096..].chunks(32).all(|c| !blocks.contains(c)));
+    }
+
+    #[test]
+    fn a_wrong_key_and_a_flipped_bit_are_told_apart() {
+        let id = Identity::generate();
+        let mut stored = seal(b"minutes", &[&id.recipient()]).unwrap();
+        assert!(matches!(open(stored.clone().into(), &[Identity::generate()]), Err(SealError::WrongKey)));
+        let last = stored.len() - 1;
+        stored[last] ^= 1;
+        assert!(matches!(open(stored.into(), &[id]).unwrap().all(), Err(SealError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_key_typed_from_paper_is_read() {
+        let id = Identity::generate();
+        let line = identity_line(&id).to_lowercase();
+        let typed = format!("  {} {}\n", &line[..20], &line[20..]);
+        assert_eq!(Identity::parse(&typed).unwrap().recipient().to_string(), id.recipient().to_string());
+        let error = Identity::parse("AGE-SECRET-KEY-1NONSENSE").err().unwrap().to_string();
+        assert!(!error.contains("NONSENSE"));
+    }
+}

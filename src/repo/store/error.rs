@@ -1,0 +1,163 @@
+//! What can go wrong with a store, told apart as a technician must: what to do differs.
+
+use std::error::Error;
+
+/// The kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreFault {
+    /// The object is not there.
+    Missing,
+    /// An object of that name is there.
+    Exists,
+    /// The store refused our credentials or our right to do this.
+    Denied,
+    /// No space is left.
+    Full,
+    /// It may only be read.
+    ReadOnly,
+    /// It could not be reached, or did not answer in time.
+    Unreachable,
+    /// It cannot do what was asked (no create-if-absent, say).
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+/// A fault of the store: never of the source.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("could not {what} at {address}: {detail}")]
+pub struct StoreError {
+    fault: StoreFault,
+    what: String,
+    address: String,
+    detail: String,
+    unknown_outcome: bool,
+}
+
+impl StoreError {
+    /// The kind of fault.
+    pub fn fault(&self) -> StoreFault {
+        self.fault
+    }
+
+    /// Whether the request may have taken effect although it failed.
+    pub fn may_have_happened(&self) -> bool {
+        self.unknown_outcome
+    }
+
+    pub(super) fn timed_out(what: &str, address: &str) -> Self {
+        Self {
+            fault: StoreFault::Unreachable,
+            what: what.into(),
+            address: address.into(),
+            detail: "no answer in time".into(),
+            unknown_outcome: true,
+        }
+    }
+
+    /// A fault found when opening the store.
+    pub(super) fn opening(address: &str, detail: impl Into<String>) -> Self {
+        Self {
+            fault: StoreFault::Other,
+            what: "open the store".into(),
+            address: address.into(),
+            detail: detail.into(),
+            unknown_outcome: false,
+        }
+    }
+
+    /// The folder of a `file:///` store is not there: unmounted, perhaps.
+    pub(super) fn missing_folder(address: &str) -> Self {
+        Self {
+            fault: StoreFault::Missing,
+            what: "open the store".into(),
+            address: address.into(),
+            detail: "the folder is not there; if it is a disk or share, is it connected?".into(),
+            unknown_outcome: false,
+        }
+    }
+
+    pub(super) fn from_object_store(what: &str, address: &str, error: &object_store::Error) -> Self {
+        use object_store::Error as E;
+        let io = io_cause(error);
+        let fault = match error {
+            E::NotFound { .. } => StoreFault::Missing,
+            E::AlreadyExists { .. } | E::Precondition { .. } => StoreFault::Exists,
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreFault::Denied,
+            E::NotImplemented { .. } | E::NotSupported { .. } => StoreFault::Unsupported,
+            _ => io.map_or_else(|| from_text(&chain(error)), from_io),
+        };
+        // What the store answered at once certainly did not happen; anything vaguer may have.
+        let unknown_outcome = matches!(fault, StoreFault::Unreachable | StoreFault::Other | StoreFault::Exists);
+        Self { fault, what: what.into(), address: address.into(), detail: chain(error), unknown_outcome }
+    }
+}
+
+fn from_io(error: &std::io::Error) -> StoreFault {
+    use std::io::ErrorKind as K;
+    match error.kind() {
+        K::StorageFull | K::QuotaExceeded => StoreFault::Full,
+        K::ReadOnlyFilesystem => StoreFault::ReadOnly,
+        K::PermissionDenied => StoreFault::Denied,
+        K::NotFound => StoreFault::Missing,
+        K::ConnectionRefused | K::ConnectionReset | K::TimedOut | K::HostUnreachable | K::NetworkUnreachable => {
+            StoreFault::Unreachable
+        }
+        _ => StoreFault::Other,
+    }
+}
+
+/// The client hides the HTTP status; its text is all there is.
+fn from_text(text: &str) -> StoreFault {
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
+    if has(&["nosuchbucket", "no such bucket", "containernotfound"]) {
+        StoreFault::Missing
+    } else if has(&["403 forbidden", "401 unauthorized", "accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch"])
+    {
+        StoreFault::Denied
+    } else if has(&["expiredtoken", "no credentials", "credential"]) {
+        StoreFault::Denied
+    } else if has(&["507", "insufficient storage", "quota"]) {
+        StoreFault::Full
+    } else if has(&[
+        "error sending request",
+        "connect",
+        "timed out",
+        "timeout",
+        "dns",
+        "connection",
+        "503",
+        "500 internal",
+    ]) {
+        StoreFault::Unreachable
+    } else {
+        StoreFault::Other
+    }
+}
+
+fn io_cause(error: &object_store::Error) -> Option<&std::io::Error> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(e) = cause {
+        if let Some(io) = e.downcast_ref::<std::io::Error>() {
+            return Some(io);
+        }
+        cause = e.source();
+    }
+    None
+}
+
+/// The messages of an error and its causes, each once.
+fn chain(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        let more = e.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = e.source();
+    }
+    text
+}

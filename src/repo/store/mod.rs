@@ -1,0 +1,214 @@
+//! The bucket, as the rest of the house sees it: seven verbs, no waiting visible, errors in a person's words.
+//!
+//! Nothing here is believed: every object read is checked against its digest or signature by the caller.
+//! `create` never overwrites. An unknown outcome is resolved by reading back, never by guessing.
+
+mod error;
+mod open;
+mod probe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use jiff::Timestamp;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use tokio::runtime::Handle;
+
+pub use error::{StoreError, StoreFault};
+pub use open::{StoreCredentials, StoreOptions, open};
+pub use probe::{Finding, ProbeReport, probe};
+
+use super::layout::Key;
+
+/// Time allowed for any one request, besides what its bytes need.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
+/// The slowest link that is still waited for, in bytes a second (100 kbit/s).
+const SLOWEST_LINK: u64 = 12_500;
+/// How often an unknown outcome is looked at before giving up.
+const LOOKS: u32 = 4;
+
+/// What became of a `create`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// The object is there with our bytes.
+    Ours,
+    /// Another object has the name.
+    Taken,
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its place.
+    pub key: Key,
+    /// Its stored length.
+    pub size: u64,
+    /// When the store says it was written.
+    pub modified: Timestamp,
+}
+
+/// An open store. Cheap to clone; usable from several threads, none of them an async one.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<dyn ObjectStore>,
+    prefix: Path,
+    handle: Handle,
+    address: String,
+    own_clock: bool,
+    patience: Duration,
+}
+
+impl Store {
+    /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
+    pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
+        Self { inner, prefix, handle, address, own_clock, patience: REQUEST_PATIENCE }
+    }
+
+    /// The same store with another patience, for tests of stalls.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The address, without any credential.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether the store's times come from another clock than this machine's.
+    pub fn has_own_clock(&self) -> bool {
+        self.own_clock
+    }
+
+    fn path(&self, key: &Key) -> Path {
+        let mut path = self.prefix.clone();
+        for part in key.to_string().split('/') {
+            path = path.join(part);
+        }
+        path
+    }
+
+    fn wait<T>(
+        &self,
+        what: &str,
+        bytes: u64,
+        work: impl Future<Output = Result<T, object_store::Error>>,
+    ) -> Result<T, StoreError> {
+        let limit = self.patience + Duration::from_secs(bytes / SLOWEST_LINK);
+        self.handle.block_on(async {
+            match tokio::time::timeout(limit, work).await {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(e)) => Err(StoreError::from_object_store(what, &self.address, &e)),
+                Err(_) => Err(StoreError::timed_out(what, &self.address)),
+            }
+        })
+    }
+
+    /// The whole object.
+    ///
+    /// # Errors
+    /// [`StoreFault::Missing`] when it is not there; any other fault of the store.
+    pub fn get(&self, key: &Key) -> Result<Bytes, StoreError> {
+        self.get_dated(key).map(|(bytes, _)| bytes)
+    }
+
+    /// The whole object, and when the store says it was written.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_dated(&self, key: &Key) -> Result<(Bytes, Timestamp), StoreError> {
+        let path = self.path(key);
+        self.wait("read", MAX_OBJECT, async {
+            let got = self.inner.get(&path).await?;
+            let modified = to_timestamp(got.meta.last_modified);
+            Ok((got.bytes().await?, modified))
+        })
+    }
+
+    /// Creates the object if no object has the name. A lost answer is resolved by reading back.
+    ///
+    /// # Errors
+    /// A fault of the store; then the object may exist or not, now or later.
+    pub fn create(&self, key: &Key, bytes: &Bytes) -> Result<Created, StoreError> {
+        let path = self.path(key);
+        let mut last = None;
+        for _ in 0..LOOKS {
+            let put = self.wait("write", bytes.len() as u64, async {
+                self.inner.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
+            });
+            let error = match put {
+                Ok(_) => return Ok(Created::Ours),
+                Err(e) if e.fault() == StoreFault::Exists || e.may_have_happened() => e,
+                Err(e) => return Err(e),
+            };
+            // Our own earlier try may have landed, and "exists" may mean "somebody is writing": look.
+            match self.get(key) {
+                Ok(there) if there == *bytes => return Ok(Created::Ours),
+                Ok(_) => return Ok(Created::Taken),
+                Err(e) if e.fault() == StoreFault::Missing => last = Some(error),
+                Err(e) => return Err(e),
+            }
+        }
+        Err(last.unwrap_or_else(|| StoreError::timed_out("write", &self.address)))
+    }
+
+    /// Overwrites whatever has the name. For probes only.
+    fn put(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
+        let path = self.path(key);
+        self.wait("write", bytes.len() as u64, async {
+            self.inner.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
+        })
+    }
+
+    /// Everything in a folder. Foreign names are left out and counted.
+    ///
+    /// # Errors
+    /// A fault of the store on any page: never a part of the list as if it were the whole.
+    pub fn list(&self, folder: &str) -> Result<(Vec<Listed>, usize), StoreError> {
+        let base = self.prefix.clone().join(folder);
+        let skip = self.prefix.parts().count();
+        let metas = self.wait("list", MAX_LISTING, async {
+            let mut stream = self.inner.list(Some(&base));
+            let mut all = vec![];
+            while let Some(item) = stream.next().await {
+                all.push(item?);
+            }
+            Ok(all)
+        })?;
+        let mut foreign = 0;
+        let mut listed = vec![];
+        for meta in metas {
+            let name: Vec<String> = meta.location.parts().skip(skip).map(|p| p.as_ref().to_string()).collect();
+            match Key::parse(&name.join("/")) {
+                Some(key) => listed.push(Listed { key, size: meta.size, modified: to_timestamp(meta.last_modified) }),
+                None => foreign += 1,
+            }
+        }
+        Ok((listed, foreign))
+    }
+
+    /// Deletes an object; one that is not there is deleted already.
+    ///
+    /// # Errors
+    /// A fault of the store; then it may be gone or not, now or later.
+    pub fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        let path = self.path(key);
+        match self.wait("delete", 0, async { self.inner.delete(&path).await }) {
+            Err(e) if e.fault() == StoreFault::Missing => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// The largest object we ever read in one piece; only used to work out how long to wait.
+const MAX_OBJECT: u64 = 32 << 20;
+/// The same for a listing.
+const MAX_LISTING: u64 = 32 << 20;
+
+fn to_timestamp<T: Into<std::time::SystemTime>>(time: T) -> Timestamp {
+    Timestamp::try_from(time.into()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

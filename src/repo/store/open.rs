@@ -1,0 +1,152 @@
+//! From an address to an open store. The only place that knows the builders of S3, Azure, GCS and folders.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::{Store, StoreError};
+
+/// Where the store is and how it is spoken to.
+#[derive(Clone, Default)]
+pub struct StoreOptions {
+    /// `s3://bucket/prefix`, `az://container/prefix`, `gs://bucket/prefix` or `file:///folder`.
+    pub url: String,
+    /// Another server than the platform's own, for S3-compatible stores.
+    pub endpoint: Option<String>,
+    /// S3 region.
+    pub region: Option<String>,
+    /// Plain HTTP is allowed (the configuration allows it on loopback only).
+    pub allow_http: bool,
+    /// Credentials; what is absent is taken from the platform's usual places.
+    pub credentials: StoreCredentials,
+    /// Create the folder of a `file:///` store if it is not there (`init` only).
+    pub create_folder: bool,
+}
+
+/// Credentials by platform.
+#[derive(Clone, Default)]
+pub struct StoreCredentials {
+    /// S3.
+    pub access_key_id: Option<SecretString>,
+    /// S3.
+    pub secret_access_key: Option<SecretString>,
+    /// S3, temporary credentials.
+    pub session_token: Option<SecretString>,
+    /// Azure.
+    pub account: Option<String>,
+    /// Azure.
+    pub access_key: Option<SecretString>,
+    /// Azure.
+    pub sas_token: Option<SecretString>,
+    /// GCS: path of the service account's JSON file.
+    pub service_account_file: Option<String>,
+}
+
+/// Opens the store. No request is made yet, but a folder must be there.
+///
+/// # Errors
+/// [`StoreError`] when the address makes no sense or the folder is missing.
+pub fn open(options: &StoreOptions, handle: &Handle) -> Result<Store, StoreError> {
+    let url = Url::parse(&options.url).map_err(|e| StoreError::opening(&options.url, e.to_string()))?;
+    let address = options.url.clone();
+    let fail = |e: object_store::Error| StoreError::from_object_store("open the store", &options.url, &e);
+    let prefix = Path::parse(url.path().trim_matches('/')).map_err(|e| StoreError::opening(&address, e.to_string()))?;
+    let own = |inner: Arc<dyn ObjectStore>| Store::new(inner, prefix.clone(), handle.clone(), address.clone(), true);
+    match url.scheme() {
+        "s3" => Ok(own(Arc::new(s3(options, &url).build().map_err(fail)?))),
+        "az" | "azure" => Ok(own(Arc::new(azure(options, &url).build().map_err(fail)?))),
+        "gs" => Ok(own(Arc::new(gcs(options, &url).build().map_err(fail)?))),
+        "file" => folder(options, &url, handle),
+        other => Err(StoreError::opening(&address, format!("'{other}' is no kind of store (s3, az, gs or file)"))),
+    }
+}
+
+fn client(options: &StoreOptions) -> ClientOptions {
+    // The total limit would cut off a large pack on a slow link; our own waits do that better.
+    ClientOptions::new()
+        .with_timeout_disabled()
+        .with_connect_timeout(Duration::from_secs(10))
+        .with_read_timeout(Duration::from_secs(60))
+        .with_allow_http(options.allow_http)
+}
+
+fn retry() -> RetryConfig {
+    RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(90), ..RetryConfig::default() }
+}
+
+fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
+    let c = &options.credentials;
+    let mut b = AmazonS3Builder::from_env()
+        .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_region(options.region.as_deref().unwrap_or("us-east-1"))
+        .with_client_options(client(options))
+        .with_retry(retry());
+    if let Some(endpoint) = &options.endpoint {
+        b = b.with_endpoint(endpoint.trim_end_matches('/'));
+    }
+    if let Some(v) = &c.access_key_id {
+        b = b.with_access_key_id(v.expose_secret());
+    }
+    if let Some(v) = &c.secret_access_key {
+        b = b.with_secret_access_key(v.expose_secret());
+    }
+    if let Some(v) = &c.session_token {
+        b = b.with_token(v.expose_secret());
+    }
+    b
+}
+
+fn azure(options: &StoreOptions, url: &Url) -> MicrosoftAzureBuilder {
+    let c = &options.credentials;
+    let mut b = MicrosoftAzureBuilder::from_env()
+        .with_container_name(url.host_str().unwrap_or_default())
+        .with_client_options(client(options))
+        .with_retry(retry());
+    if let Some(endpoint) = &options.endpoint {
+        b = b.with_endpoint(endpoint.clone());
+    }
+    if let Some(v) = &c.account {
+        b = b.with_account(v);
+    }
+    if let Some(v) = &c.access_key {
+        b = b.with_access_key(v.expose_secret());
+    }
+    if let Some(v) = &c.sas_token {
+        b = b.with_config(object_store::azure::AzureConfigKey::SasKey, v.expose_secret());
+    }
+    b
+}
+
+fn gcs(options: &StoreOptions, url: &Url) -> GoogleCloudStorageBuilder {
+    let mut b = GoogleCloudStorageBuilder::from_env()
+        .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_client_options(client(options))
+        .with_retry(retry());
+    if let Some(file) = &options.credentials.service_account_file {
+        b = b.with_service_account_path(file);
+    }
+    b
+}
+
+/// A folder is a store of its own: the prefix is the root of the file system's tree we are given.
+fn folder(options: &StoreOptions, url: &Url, handle: &Handle) -> Result<Store, StoreError> {
+    let fail = |detail: String| StoreError::opening(&options.url, detail);
+    let path = url.to_file_path().map_err(|()| fail("it is no absolute path".into()))?;
+    if options.create_folder {
+        std::fs::create_dir_all(&path).map_err(|e| fail(e.to_string()))?;
+    }
+    if !path.is_dir() {
+        return Err(StoreError::missing_folder(&options.url));
+    }
+    let local = LocalFileSystem::new_with_prefix(&path).map_err(|e| fail(e.to_string()))?.with_fsync(true);
+    Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false))
+}
