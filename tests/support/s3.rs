@@ -1,11 +1,13 @@
 //! An S3 server inside the test process that checks every signature, on a port of its own.
 //! One folder is one bucket. It has its own thread and runtime, and ends with the value.
 
+use futures::future::{Either, select};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -60,10 +62,8 @@ impl Drop for S3Server {
 async fn serve(listener: std::io::Result<TcpListener>, service: S3Service, mut stopped: oneshot::Receiver<()>) {
     let listener = listener.unwrap();
     loop {
-        let stream = tokio::select! {
-            _ = &mut stopped => return,
-            accepted = listener.accept() => accepted.unwrap().0,
-        };
+        let Either::Left((accepted, _)) = select(pin!(listener.accept()), &mut stopped).await else { return };
+        let (stream, _) = accepted.unwrap();
         let service = service.clone();
         tokio::spawn(async move {
             // A client that goes away in the middle is no matter of the server's.
