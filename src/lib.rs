@@ -1,5 +1,8 @@
 //! Strongroom: backup verification and retention enforcement for councils.
+//!
+//! - `config` (floor 4): one TOML file to its meaning, errors with line and caret.
 
+pub mod config;
 pub mod domain;
 pub mod ops;
 pub mod repo;
