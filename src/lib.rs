@@ -2,7 +2,9 @@
 //!
 //! - `config` (floor 4): one TOML file to its meaning, errors with line and caret.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ops;
 pub mod repo;
+pub mod service;
