@@ -58,7 +58,11 @@ pub(super) fn email(t: Text<'_>, value: &Spanned<String>) -> Result<String, Conf
         Some((local, domain)) if local_ok(local) && is_domain(&domain.to_lowercase()) => {
             Ok(format!("{local}@{}", domain.to_lowercase()))
         }
-        _ => Err(t.fault(value.span(), "this is not an e-mail address", "Write it as name@example.gov.uk, nothing else.")),
+        _ => Err(t.fault(
+            value.span(),
+            "this is not an e-mail address",
+            "Write it as name@example.gov.uk, nothing else.",
+        )),
     }
 }
 
@@ -70,7 +74,8 @@ pub(super) fn is_domain(name: &str) -> bool {
 /// Labels of letters, digits and inner hyphens, in lower case.
 pub(super) fn is_host_name(name: &str) -> bool {
     let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let label = |l: &str| (1..=63).contains(&l.len()) && l.bytes().all(clean) && !l.starts_with('-') && !l.ends_with('-');
+    let label =
+        |l: &str| (1..=63).contains(&l.len()) && l.bytes().all(clean) && !l.starts_with('-') && !l.ends_with('-');
     name.len() <= 253 && name.split('.').all(label)
 }
 
@@ -152,7 +157,8 @@ mod tests {
         let t = Text { file: "c", text: "" };
         let ok = |s: &str| email(t, &Spanned::new(0..0, s.to_owned()));
         assert_eq!(ok("The.Clerk@Anytown-TC.gov.uk").unwrap(), "The.Clerk@anytown-tc.gov.uk");
-        for bad in ["a@b.c\nBcc: x@y.z", "a b@c.d", "<a@b.c>", "a@b", "@b.c", "a@", "a..b@c.d", "a@b.c, d@e.f", "ä@b.c"] {
+        for bad in ["a@b.c\nBcc: x@y.z", "a b@c.d", "<a@b.c>", "a@b", "@b.c", "a@", "a..b@c.d", "a@b.c, d@e.f", "ä@b.c"]
+        {
             assert!(ok(bad).is_err(), "{bad}");
         }
     }

@@ -59,7 +59,8 @@ pub(super) fn council(t: Text<'_>, raw: &Opt<RawCouncil>) -> Result<Council, Con
     let clerk = "clerk = { name = \"The Clerk\", email = \"clerk@anytown-tc.gov.uk\" }";
     let clerk = person(t, required(t, &raw.clerk, here(), clerk)?, "clerk", &domains)?;
     let deputy = raw.deputy.as_ref().map(|d| person(t, d, "deputy", &domains)).transpose()?;
-    let provider = "provider = { name = \"Example IT\", phone = \"01632 960000\", email = \"support@example-it.co.uk\" }";
+    let provider =
+        "provider = { name = \"Example IT\", phone = \"01632 960000\", email = \"support@example-it.co.uk\" }";
     let provider = provider_of(t, required(t, &raw.provider, here(), provider)?)?;
     Ok(Council { name, domains, clerk, deputy, provider, timezone: timezone(t, &raw.timezone)? })
 }
@@ -115,7 +116,8 @@ fn provider_of(t: Text<'_>, raw: &Spanned<RawProvider>) -> Result<Provider, Conf
 
 fn timezone(t: Text<'_>, raw: &Opt<String>) -> Result<TimeZone, ConfigError> {
     let (name, span) = raw.as_ref().map_or((DEFAULT_TIMEZONE, 0..0), |z| (z.get_ref().as_str(), z.span()));
-    TimeZone::get(name).map_err(|_| t.fault(span, format!("no time zone {name} is known"), "Write it as \"Europe/London\"."))
+    TimeZone::get(name)
+        .map_err(|_| t.fault(span, format!("no time zone {name} is known"), "Write it as \"Europe/London\"."))
 }
 
 /// What somebody else backs up; never a set that is backed up here.

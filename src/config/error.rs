@@ -84,10 +84,12 @@ impl fmt::Display for Fault {
 /// How much of the faulty line may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Show {
-    /// All of it, unless a key on it looks like a secret's.
+    /// All of it, unless a key on it looks like a secret's or an address on it may hold a password.
     Line,
     /// What the span covers, which is a key, and what leads up to it if that holds no value.
     Key,
+    /// The key before the span, which is a value and may be a secret.
+    Lead,
     /// Nothing: it may hold a secret.
     Nothing,
 }
@@ -147,13 +149,16 @@ impl Text<'_> {
         let (before, marked, after) = (line.get(..from)?, line.get(from..to)?, line.get(to..)?);
         let (before, after) = match show {
             Show::Nothing => return None,
-            Show::Line if looks_secret(line) => return None,
+            Show::Lead if before.contains(['"', '\'']) || before.matches('=').count() != 1 => return None,
+            Show::Lead => (before.to_owned(), String::new()),
+            Show::Line if looks_secret(line) || (line.contains("://") && line.contains('@')) => return None,
             Show::Line => (before.to_owned(), after.to_owned()),
             Show::Key => (
                 if before.contains(['=', '"', '\'']) { "… ".to_owned() } else { before.to_owned() },
                 if line.trim_start().starts_with('[') { after.to_owned() } else { " = …".to_owned() },
             ),
         };
+        let marked = if show == Show::Lead { "…" } else { marked };
         let clean = |s: &str| printable(s.replace('\t', " ").as_bytes());
         let (before, marked, after) = (clean(&before), clean(marked), clean(&after));
         let shown = format!("{before}{marked}{after}").trim_end().to_owned();
@@ -167,7 +172,8 @@ pub(super) const SOURCES: [&str; 4] = ["_file", "_env", "_credential", "_command
 
 /// Whether this key names a secret, even misspelt, and not a place where one is kept.
 pub(super) fn secret_key(key: &str) -> bool {
-    const PARTS: [&str; 11] = ["service_account", "pas", "pw", "word", "wd", "secr", "token", "key", "cred", "auth", "sas"];
+    const PARTS: [&str; 11] =
+        ["service_account", "pas", "pw", "word", "wd", "secr", "token", "key", "cred", "auth", "sas"];
     let key = key.to_lowercase().replace('-', "_");
     PARTS.iter().any(|p| key.contains(p)) && !SOURCES.iter().any(|s| key.ends_with(s))
 }
@@ -187,7 +193,9 @@ mod tests {
 
     #[test]
     fn keys_that_hold_secrets_are_known_even_misspelt() {
-        for line in ["password = 'x'", "  passwrod=\"x", "a = 1, \"secret-access-key\" = 'x'", "# api_key = x", "pwd =1"] {
+        for line in
+            ["password = 'x'", "  passwrod=\"x", "a = 1, \"secret-access-key\" = 'x'", "# api_key = x", "pwd =1"]
+        {
             assert!(looks_secret(line), "{line}");
         }
         for line in ["password_file = '/x'", "keep_weekly = 8", "host = 'x'", "session_token_env = 'T'", "password"] {

@@ -98,7 +98,8 @@ fn tls(t: Text<'_>, raw: &Opt<String>, host: &str) -> Result<Tls, ConfigError> {
             Err(t.fault(typed.span(), format!("{host} is not this computer, so mail to it must be encrypted"), help))
         }
         _ => {
-            let help = "Write \"required\" (port 587), \"implicit\" (port 465) or, on this computer, \"none-on-loopback\".";
+            let help =
+                "Write \"required\" (port 587), \"implicit\" (port 465) or, on this computer, \"none-on-loopback\".";
             Err(t.fault(typed.span(), "this is no way to protect mail", help))
         }
     }

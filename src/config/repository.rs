@@ -62,7 +62,7 @@ fn no_secret(t: Text<'_>, url: &Spanned<String>) -> Result<(), ConfigError> {
     if url.get_ref().contains(['@', '?', '#']) {
         let message = "the address holds '@', '?' or '#', as if a password or signature were in it";
         let help = "Give the address alone, and the secret by a key such as secret_access_key_file.";
-        return Err(t.fault_showing(Show::Nothing, url.span(), message, help));
+        return Err(t.fault_showing(Show::Lead, url.span(), message, help));
     }
     Ok(())
 }
@@ -80,8 +80,13 @@ struct Secrets {
 
 macro_rules! typed {
     ($t:ident, $raw:ident, $base:literal, $file:ident, $env:ident, $credential:ident, $command:ident) => {{
-        let typed =
-            Typed { base: $base, file: &$raw.$file, env: &$raw.$env, credential: &$raw.$credential, command: &$raw.$command };
+        let typed = Typed {
+            base: $base,
+            file: &$raw.$file,
+            env: &$raw.$env,
+            credential: &$raw.$credential,
+            command: &$raw.$command,
+        };
         typed.check($t)?.map(|source| (source, typed.span()))
     }};
 }
@@ -128,14 +133,17 @@ fn misplaced(t: Text<'_>, raw: &RawRepository, s: &Secrets, scheme: &str, allowe
     match typed.into_iter().flatten().find(|(key, _)| !allowed.contains(key)) {
         None => Ok(()),
         Some((key, span)) => {
-            let show = if key == "endpoint" { Show::Nothing } else { Show::Line };
+            let show = if key == "endpoint" { Show::Lead } else { Show::Line };
             Err(t.fault_showing(show, span, format!("`{key}` means nothing for {scheme}"), "Remove this line."))
         }
     }
 }
 
 fn folder(t: Text<'_>, url: &Spanned<String>) -> Result<PathBuf, ConfigError> {
-    let path = Url::parse(url.get_ref()).ok().filter(|_| url.get_ref().starts_with("file:///")).and_then(|u| u.to_file_path().ok());
+    let path = Url::parse(url.get_ref())
+        .ok()
+        .filter(|_| url.get_ref().starts_with("file:///"))
+        .and_then(|u| u.to_file_path().ok());
     let help = "Write file:// and the full path, with three slashes: file:///srv/backup";
     path.filter(|p| p.parent().is_some()).ok_or_else(|| t.fault(url.span(), "this is no address of a folder", help))
 }
@@ -193,8 +201,12 @@ fn s3(t: Text<'_>, raw: &RawRepository, s: Secrets, at: (String, String)) -> Res
     let keys = match (s.access_key_id, s.secret_access_key) {
         (Some((id, _)), Some((secret, _))) => Some((id, secret)),
         (None, None) => None,
-        (Some((_, span)), None) => return Err(t.fault(span, "the key id has no secret", "Add: secret_access_key_file = \"/path\"")),
-        (None, Some((_, span))) => return Err(t.fault(span, "the secret has no key id", "Add: access_key_id_file = \"/path\"")),
+        (Some((_, span)), None) => {
+            return Err(t.fault(span, "the key id has no secret", "Add: secret_access_key_file = \"/path\""));
+        }
+        (None, Some((_, span))) => {
+            return Err(t.fault(span, "the secret has no key id", "Add: access_key_id_file = \"/path\""));
+        }
     };
     if let (None, Some((_, span))) = (&keys, &s.session_token) {
         let help = "Add: access_key_id_file and secret_access_key_file";
@@ -220,7 +232,13 @@ fn azure(t: Text<'_>, raw: &RawRepository, s: Secrets, at: (String, String)) -> 
     Ok(Azure { container: at.0, prefix: at.1, account, endpoint, allow_http, credential })
 }
 
-fn word(t: Text<'_>, typed: &Spanned<String>, key: &str, example: &str, long: Range<usize>) -> Result<String, ConfigError> {
+fn word(
+    t: Text<'_>,
+    typed: &Spanned<String>,
+    key: &str,
+    example: &str,
+    long: Range<usize>,
+) -> Result<String, ConfigError> {
     let clean = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if long.contains(&typed.get_ref().len()) && typed.get_ref().bytes().all(clean) {
         return Ok(typed.get_ref().clone());

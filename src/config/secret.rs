@@ -49,9 +49,9 @@ impl SecretSource {
     /// It is not there, others may read it, or it is no text. The message names the place only.
     pub fn fetch(&self, env: &dyn Environment) -> Result<SecretString, ConfigError> {
         let bytes = match &self.place {
-            SecretPlace::File(path) => self.from_file(env, path)?,
-            SecretPlace::Variable(name) => self.from_variable(env, name)?,
-            SecretPlace::Credential(name) => self.from_credential(env, name)?,
+            SecretPlace::File(path) => self.read_file(env, path)?,
+            SecretPlace::Variable(name) => self.read_variable(env, name)?,
+            SecretPlace::Credential(name) => self.read_credential(env, name)?,
             SecretPlace::Command(words) => {
                 let program = words.first().map_or("", String::as_str);
                 let failed = |e| self.error(format!("the command {program} failed: {e}"), "Run it by hand to see why.");
@@ -69,20 +69,24 @@ impl SecretSource {
         }
     }
 
-    fn from_file(&self, env: &dyn Environment, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    fn read_file(&self, env: &dyn Environment, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         let shown = path.display();
         let failed = |e: io::Error| {
-            self.error(format!("{shown} cannot be read: {e}"), "Check the path, and that Strongroom's user may read it.")
+            self.error(
+                format!("{shown} cannot be read: {e}"),
+                "Check the path, and that Strongroom's user may read it.",
+            )
         };
         if env.mode(path).map_err(failed)? & 0o007 != 0 {
-            return Err(
-                self.error(format!("others on this computer can read or change {shown}"), format!("Run: chmod o= {shown}"))
-            );
+            return Err(self.error(
+                format!("others on this computer can read or change {shown}"),
+                format!("Run: chmod o= {shown}"),
+            ));
         }
         env.read(path).map(Zeroizing::new).map_err(failed)
     }
 
-    fn from_variable(&self, env: &dyn Environment, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    fn read_variable(&self, env: &dyn Environment, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         let set = env.var(name).map(|v| Zeroizing::new(v.into_bytes()));
         set.ok_or_else(|| {
             self.error(
@@ -92,11 +96,11 @@ impl SecretSource {
         })
     }
 
-    fn from_credential(&self, env: &dyn Environment, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    fn read_credential(&self, env: &dyn Environment, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         let given = env.var("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let stores = given.into_iter().chain(CREDENTIAL_STORES.iter().map(PathBuf::from));
         match stores.map(|dir| dir.join(name)).find(|path| env.exists(path)) {
-            Some(path) => self.from_file(env, &path),
+            Some(path) => self.read_file(env, &path),
             None => Err(self.error(
                 format!("there is no credential {name}"),
                 format!("Put it into /etc/credstore/{name} (mode 600) and LoadCredential={name} into the service."),
@@ -140,8 +144,9 @@ impl Typed<'_> {
         let Some((suffix, span, place)) = found.next() else { return Ok(None) };
         let key = format!("{}{suffix}", self.base);
         if let Some((other, at, _)) = found.next() {
-            let message = format!("`{}{other}` and `{key}` (line {}) both give this secret", self.base, t.line(span.start));
-            return Err(t.fault_showing(Show::Nothing, at, message, "Keep one of them."));
+            let message =
+                format!("`{}{other}` and `{key}` (line {}) both give this secret", self.base, t.line(span.start));
+            return Err(t.fault_showing(Show::Lead, at, message, "Keep one of them."));
         }
         let line = t.line(span.start);
         match place {
@@ -153,7 +158,7 @@ impl Typed<'_> {
                     "_credential" => "the name of a systemd credential (letters, digits, - . _)",
                     _ => "a program and its arguments: [\"program\", \"argument\"]",
                 };
-                Err(t.fault_showing(Show::Nothing, span, format!("`{key}` must be {wanted}"), ""))
+                Err(t.fault_showing(Show::Lead, span, format!("`{key}` must be {wanted}"), ""))
             }
         }
     }

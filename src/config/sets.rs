@@ -94,7 +94,8 @@ fn folder(t: Text<'_>, item: &Spanned<RawFolder>) -> Result<Folder, ConfigError>
     let path = absolute(t, &typed, "a folder")?;
     let last = || path.file_name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
     let (bytes, span) = given.map_or_else(|| (last(), typed.span()), |g| (g.get_ref().clone().into_bytes(), g.span()));
-    let name = RecordPath::new(bytes).ok().filter(|n| n.parent().is_none() && n.as_bytes().len() <= LONGEST_FOLDER_NAME);
+    let name =
+        RecordPath::new(bytes).ok().filter(|n| n.parent().is_none() && n.as_bytes().len() <= LONGEST_FOLDER_NAME);
     match name {
         Some(name) => Ok(Folder { path, name }),
         None => {
@@ -119,7 +120,11 @@ fn no_clash(t: Text<'_>, new: &Folder, item: &Spanned<RawFolder>, seen: &[Placed
             None
         };
         if let Some(message) = overlap {
-            return Err(t.fault(item.span(), message, "Every record belongs to one folder of one set. Remove one of the two."));
+            return Err(t.fault(
+                item.span(),
+                message,
+                "Every record belongs to one folder of one set. Remove one of the two.",
+            ));
         }
         if new.name == old.name {
             let message = format!("the folder on line {line} is also called `{}` in the backup", new.name);

@@ -97,14 +97,17 @@ fn type_error(t: Text<'_>, e: &toml::de::Error) -> ConfigError {
     if let Some((name, known)) = unknown_key(e.message()) {
         return t.fault_showing(Show::Key, span, format!("unknown key `{name}`"), hint(name, &known));
     }
-    let Some((found, wanted)) = e.message().strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) else {
+    let Some((found, wanted)) = e.message().strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected "))
+    else {
         return t.fault(span, e.message(), "");
     };
-    let found_text = found.starts_with("string");
+    let header = t.line_text(span.start).0.trim_start().starts_with('[');
+    let simple = header || !["string", "sequence", "map"].iter().any(|kind| found.starts_with(kind));
     let message = format!("this is {}; expected {}", plain_found(found), plain_wanted(wanted));
-    let help = if t.line_text(span.start).0.trim() == "[set]" { "Write it as [[set]]: there may be several." } else { "" };
+    let help =
+        if t.line_text(span.start).0.trim() == "[set]" { "Write it as [[set]]: there may be several." } else { "" };
     // Text in the wrong place may be anything, an address with a password in it for one.
-    t.fault_showing(if found_text { Show::Nothing } else { Show::Line }, span, message, help)
+    t.fault_showing(if simple { Show::Line } else { Show::Lead }, span, message, help)
 }
 
 /// The unknown key and the known ones, out of serde's sentence.
@@ -115,7 +118,8 @@ fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
 
 fn hint(name: &str, known: &[&str]) -> String {
     let plain = name.to_lowercase().replace('-', "_");
-    if let Some(near) = known.iter().filter(|k| edits(&plain, k) <= SLIP).min_by_key(|k| edits(&plain, k)) {
+    let away = |known: &str| edits(&plain, known).min(edits(&plain, known.trim_end_matches("_file")));
+    if let Some(near) = known.iter().filter(|k| away(k) <= SLIP).min_by_key(|k| away(k)) {
         return format!("Did you mean `{near}`?");
     }
     let twin = |k: &str| SOURCES[1..].iter().any(|s| k.ends_with(s));
