@@ -5,6 +5,9 @@ pub mod backup;
 pub mod error;
 pub mod fs;
 pub mod monitor;
+pub mod query;
+pub mod recover;
+pub mod restore;
 
 pub use error::OpsError;
 pub use monitor::{Monitor, Silent, Stop};
