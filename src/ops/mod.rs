@@ -7,6 +7,9 @@ pub mod fs;
 pub mod monitor;
 pub mod proof;
 pub mod roster;
+pub mod query;
+pub mod recover;
+pub mod restore;
 
 pub use error::OpsError;
 pub use monitor::{Monitor, Silent, Stop};
