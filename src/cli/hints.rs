@@ -37,9 +37,8 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Refused(e) => return refusal(e),
         OpsError::Source { kind, .. } => source(*kind),
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
-        OpsError::InTheWay(_) => "Nothing was written. Restore into a new folder: --to DIR",
-        OpsError::NotFound(_) => "Search by a part of the name, deleted files included: strongroom find NAME",
-        OpsError::Usage(_) => return None,
+        // The same words serve several commands; each adds its own hint.
+        OpsError::InTheWay(_) | OpsError::NotFound(_) | OpsError::Usage(_) => return None,
         OpsError::Nothing(_) => "A test or backup of nothing proves nothing. Check which folders and sets are configured.",
     })
 }
@@ -54,7 +53,8 @@ fn source(kind: SourceFault) -> &'static str {
              was backed up before is safe."
         }
         SourceFault::Unmounted => {
-            "Connect the disk or share again and run again. Nothing was recorded as deleted."
+            "Connect the disk or share again and run again; nothing was recorded as deleted. If it moved for good: \
+             strongroom backup --accept-mounts"
         }
         SourceFault::Unreadable => {
             "Run as a user that may read it (the systemd service may read everything), or change its permissions."

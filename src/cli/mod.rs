@@ -4,6 +4,7 @@ pub mod args;
 mod commands;
 mod failure;
 mod hints;
+mod jobs;
 mod keyfile;
 mod output;
 mod progress;
@@ -12,6 +13,7 @@ mod shell;
 mod stores;
 mod telling;
 mod trial;
+mod when;
 mod wiring;
 mod wiring_owner;
 

@@ -95,9 +95,9 @@ impl Out {
         }
     }
 
-    /// Raw content.
-    pub fn raw(&self, bytes: &[u8]) {
-        self.to_stdout(bytes);
+    /// For raw content.
+    pub fn raw(&self) -> Raw<'_> {
+        Raw { out: self }
     }
 
     /// Something to know that is no failure, such as what could not be looked at.
@@ -195,6 +195,21 @@ pub fn about(kind: &str, path: &RecordPath, mut object: Value) -> Value {
 /// The word for a plain value, as it stands in JSON.
 pub fn in_a_word<T: serde::Serialize>(value: &T) -> String {
     word(value)
+}
+
+/// Raw content; fails once nobody reads it any more, so that fetching more of it ends.
+pub struct Raw<'a> {
+    out: &'a Out,
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.out.to_stdout(bytes);
+        if self.out.is_closed() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// `cat --json`: content as objects of base64.

@@ -143,6 +143,9 @@ pub struct BackupArgs {
     /// Read every file, also those that look unchanged
     #[arg(long)]
     pub reread: bool,
+    /// You have looked: a folder may lie on another disk or share than last time
+    #[arg(long)]
+    pub accept_mounts: bool,
 }
 
 /// `prune`

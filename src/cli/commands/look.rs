@@ -142,7 +142,8 @@ fn show(shell: &Shell, config: &Config, hit: &Hit) {
 /// Nothing fits.
 pub fn nothing(what: &[u8]) -> Failure {
     let what = crate::domain::path::printable(what);
-    OpsError::NotFound(format!("nothing in the backup is called '{what}'")).into()
+    let hint = "Search by a part of the name, deleted files included: strongroom find NAME";
+    Failure::said(Exit::Failed, format!("nothing in the backup is called '{what}'"), hint)
 }
 
 /// Several fit: lists them with numbers, touches none.

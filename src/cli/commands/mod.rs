@@ -1,0 +1,39 @@
+//! One file a command: from what was typed to an operation, and from its report to words.
+
+mod actor;
+mod config;
+mod doctor;
+mod incident;
+mod init;
+mod key;
+mod log;
+mod look;
+mod notify;
+mod records;
+mod status;
+
+use super::args::Command;
+use super::failure::Failure;
+use super::output::Done;
+use super::shell::Shell;
+
+/// Does what was typed.
+pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
+    match command {
+        Command::Init(args) => init::run(shell, &args),
+        Command::Status => status::run(shell),
+        Command::Doctor => doctor::run(shell),
+        Command::Config(command) => config::run(shell, command),
+        Command::Snapshots(args) => look::snapshots(shell, &args),
+        Command::Ls(args) => look::ls(shell, &args),
+        Command::Find(args) => look::find(shell, &args),
+        Command::History(args) => look::history(shell, &args),
+        Command::Diff(args) => look::diff(shell, &args),
+        Command::Key(command) => key::run(shell, command),
+        Command::Actor(command) => actor::run(shell, command),
+        Command::Log(args) => log::run(shell, &args),
+        Command::Notify(command) => notify::run(shell, &command),
+        Command::Incident(command) => incident::run(shell, command),
+        _ => unreachable!(),
+    }
+}
