@@ -11,7 +11,7 @@ use crate::ops::fs::holes::data_ranges;
 use crate::ops::fs::meta::{At, capture};
 use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
-use crate::ops::fs::stat::Stat;
+use crate::ops::fs::stat::{Stat, of_file};
 use crate::ops::fs::walk::Found;
 use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, cut_reader, cut_slice};
 use crate::repo::error::RepoError;
@@ -63,17 +63,15 @@ fn changed(found: &Found) -> Problem {
     Problem::of(&found.path, ProblemKind::Changed, "it kept changing while it was read")
 }
 
-fn stat_of(file: &File) -> std::io::Result<Stat> { Ok(rustix::fs::fstat(file)?.into()) }
-
 /// Reads a small file whole.
 pub fn read_small(opener: &Opener, found: &Found, names: &Names) -> Result<Small, Problem> {
     for _ in 0..TRIES {
         let attempt = (|| {
             let mut file = opener.open_file(&found.path)?;
-            let stat = stat_of(&file)?;
+            let stat = of_file(&file)?;
             let mut bytes = Vec::with_capacity(stat.size.min(SMALL) as usize + 1);
             (&mut file).take(SMALL + 1).read_to_end(&mut bytes)?;
-            let held = same(&stat, &stat_of(&file)?) && bytes.len() as u64 == stat.size;
+            let held = same(&stat, &of_file(&file)?) && bytes.len() as u64 == stat.size;
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);
             Ok(held.then_some(Small { bytes, meta, problem, stat }))
         })();
@@ -116,7 +114,7 @@ pub fn store_large(
     depot: &mut Depot,
 ) -> Result<Large, RepoError> {
     for _ in 0..TRIES {
-        let opened = opener.open_file(&found.path).and_then(|f| Ok((stat_of(&f)?, f)));
+        let opened = opener.open_file(&found.path).and_then(|f| Ok((of_file(&f)?, f)));
         let (stat, file) = match opened {
             Ok(opened) => opened,
             Err(e) => return Ok(Large::Failed(source_problem(found, &e))),
@@ -126,7 +124,7 @@ pub fn store_large(
             Err(CutError::Read(e)) => return Ok(Large::Failed(source_problem(found, &e))),
             Err(CutError::Emit(e)) => return Err(e),
         };
-        let held = stat_of(&file).is_ok_and(|after| same(&stat, &after));
+        let held = of_file(&file).is_ok_and(|after| same(&stat, &after));
         if let Some(stored) = stored.filter(|_| held) {
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);
             return Ok(Large::Stored(Box::new((stored, meta, problem, stat))));
@@ -200,4 +198,6 @@ fn finish(size: u64, pieces: Vec<Piece>, digest: Option<Digest>, depot: &mut Dep
 }
 
 /// A list of pieces ends where its last chunk's id says so: an edit in a huge file changes few lists.
-fn ends_list(piece: &Piece) -> bool { piece.chunk().is_some_and(|id| id.as_bytes()[0] == 0 && id.as_bytes()[1] < 64) }
+fn ends_list(piece: &Piece) -> bool {
+    piece.chunk().is_some_and(|id| id.as_bytes()[0] == 0 && id.as_bytes()[1] < 64)
+}

@@ -20,22 +20,28 @@ use crate::repo::machine::StateDir;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, CborLen)]
 pub struct Fingerprint {
     /// Time of the last change of content or attributes: seconds.
-    #[n(0)] pub ctime_s: i64,
+    #[n(0)]
+    pub ctime_s: i64,
     /// The same: nanoseconds.
-    #[n(1)] pub ctime_ns: u32,
+    #[n(1)]
+    pub ctime_ns: u32,
     /// Inode number.
-    #[n(2)] pub ino: u64,
+    #[n(2)]
+    pub ino: u64,
 }
 
 /// An entry, and what goes with it here.
 #[derive(Debug, Clone, PartialEq, Encode, Decode, CborLen)]
 pub struct Known {
     /// As in the listing.
-    #[n(0)] pub entry: Entry,
+    #[n(0)]
+    pub entry: Entry,
     /// `None` when it must be read again next time.
-    #[n(1)] pub fingerprint: Option<Fingerprint>,
+    #[n(1)]
+    pub fingerprint: Option<Fingerprint>,
     /// The pieces, where the entry lists them in chunks of their own.
-    #[n(2)] pub pieces: Option<Vec<Piece>>,
+    #[n(2)]
+    pub pieces: Option<Vec<Piece>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,11 +62,17 @@ const MAX_RECORD: u32 = 64 << 20;
 
 impl LastListing {
     /// Of this set.
-    pub fn new(dir: &StateDir, set: &str) -> Self { Self { dir: dir.clone(), set: set.into() } }
+    pub fn new(dir: &StateDir, set: &str) -> Self {
+        Self { dir: dir.clone(), set: set.into() }
+    }
 
-    fn index(&self) -> String { format!("sets/{}.json", self.set) }
+    fn index(&self) -> String {
+        format!("sets/{}.json", self.set)
+    }
 
-    fn file(&self, digest: &Digest) -> PathBuf { self.dir.file(&format!("sets/{}.{}", self.set, digest.short())) }
+    fn file(&self, digest: &Digest) -> PathBuf {
+        self.dir.file(&format!("sets/{}.{}", self.set, digest.short()))
+    }
 
     /// The files of the generation that belongs to `root`, if they are whole.
     pub fn find(&self, root: &ChunkId) -> Option<(PathBuf, PathBuf)> {
@@ -151,7 +163,9 @@ pub struct Reader {
 
 impl Reader {
     /// Of nothing at all.
-    pub fn empty() -> Self { Self { input: None, path: PathBuf::new(), buffer: vec![] } }
+    pub fn empty() -> Self {
+        Self { input: None, path: PathBuf::new(), buffer: vec![] }
+    }
 
     /// Of this file.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
@@ -181,5 +195,7 @@ impl Reader {
 
 impl Iterator for Reader {
     type Item = Result<Known, RepoError>;
-    fn next(&mut self) -> Option<Self::Item> { self.read().transpose() }
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
 }

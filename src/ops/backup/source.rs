@@ -29,7 +29,9 @@ impl Remembered {
     }
 }
 
-fn file(options: &BackupOptions) -> String { format!("sets/{}.mounts.json", options.set) }
+fn file(options: &BackupOptions) -> String {
+    format!("sets/{}.mounts.json", options.set)
+}
 
 fn fault(folder: &Path, kind: SourceFault, what: impl Into<String>) -> OpsError {
     OpsError::Source { folder: folder.into(), kind, what: what.into() }
@@ -71,7 +73,9 @@ pub fn check(repo: &Repository, options: &BackupOptions) -> Result<Mounts, OpsEr
             return Err(fault(
                 path,
                 SourceFault::Unmounted,
-                format!("it used to lie on {was} and does not now; connect that, or run 'strongroom backup --accept-mounts' if the change is meant"),
+                format!(
+                    "it used to lie on {was} and does not now; connect that, or run 'strongroom backup --accept-mounts' if the change is meant"
+                ),
             ));
         }
         if seen_before && !options.allow_empty && items.next().is_none() {

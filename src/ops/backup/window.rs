@@ -88,7 +88,9 @@ impl Reading<'_> {
     }
 
     /// How many bytes of a window this item takes.
-    pub fn weight(&self, item: &Item) -> u64 { self.is_to_read(item).unwrap_or(0) }
+    pub fn weight(&self, item: &Item) -> u64 {
+        self.is_to_read(item).unwrap_or(0)
+    }
 
     /// Settles a window; `each` gets the outcomes in the order of paths.
     pub fn settle(
@@ -115,7 +117,8 @@ impl Reading<'_> {
 
     fn read_ahead(&self, items: &[Item], links: &Links) -> Smalls {
         let mut order: Vec<usize> = (0..items.len()).filter(|i| self.is_to_read(&items[*i]).is_some()).collect();
-        let found = |i: usize| if let Item::There { found, source, .. } = &items[i] { Some((found, *source)) } else { None };
+        let found =
+            |i: usize| if let Item::There { found, source, .. } = &items[i] { Some((found, *source)) } else { None };
         order.retain(|i| found(*i).is_some_and(|(f, _)| f.stat.nlink < 2 || !links.0.contains_key(&f.stat.inode())));
         order.sort_by_key(|i| found(*i).map(|(f, _)| f.stat.ino));
         let results: Mutex<Smalls> = Mutex::new((0..items.len()).map(|_| None).collect());
@@ -162,7 +165,7 @@ impl Reading<'_> {
             let mut known = first.clone();
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
-            return each(depot, Outcome::Live { known, read: false, changed: last.is_none() });
+            return each(depot, Outcome::Live { known, read: false, changed: false });
         }
         let read = match small {
             Some(Ok(small)) => {
@@ -183,7 +186,7 @@ impl Reading<'_> {
                     set_group(&mut known.entry, group_of(&found));
                 }
                 links.note(&found, &known);
-                let changed = last.is_none_or(|l| l.entry.kind != known.entry.kind);
+                let changed = last.is_some_and(|l| l.entry.kind != known.entry.kind);
                 if let Some(problem) = problem {
                     each(depot, Outcome::Flawed(problem))?;
                 }
@@ -268,9 +271,10 @@ fn set_group(entry: &mut Entry, group: u64) {
 
 fn kind_matches(entry: &Entry, found: &Found) -> bool {
     match (&entry.kind, found.kind) {
-        (Kind::File(Content { size, pieces: Pieces::Inline(_) | Pieces::Listed(_), link_group, .. }), FoundKind::File) => {
-            *size == found.stat.size && (link_group.is_some() == (found.stat.nlink > 1))
-        }
+        (
+            Kind::File(Content { size, pieces: Pieces::Inline(_) | Pieces::Listed(_), link_group, .. }),
+            FoundKind::File,
+        ) => *size == found.stat.size && (link_group.is_some() == (found.stat.nlink > 1)),
         (Kind::Dir, FoundKind::Dir) | (Kind::Fifo, FoundKind::Fifo) | (Kind::Socket, FoundKind::Socket) => true,
         (Kind::Symlink(to), FoundKind::Symlink) => to.len() as u64 == found.stat.size,
         (Kind::CharDevice(a, b), FoundKind::CharDevice) => (*a, *b) == found.stat.device(),

@@ -103,3 +103,11 @@ impl From<rustix::fs::Stat> for Stat {
         }
     }
 }
+
+/// What the kernel says about an open file.
+///
+/// # Errors
+/// The kernel's.
+pub fn of_file(file: &std::fs::File) -> std::io::Result<Stat> {
+    Ok(rustix::fs::fstat(file)?.into())
+}
