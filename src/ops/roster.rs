@@ -11,6 +11,7 @@ use crate::domain::id::{ActorId, KeyholderId};
 use crate::domain::log::entry::{Actor, Entry, Epoch, Keyholder, Role};
 use crate::domain::log::state::{Slot, State};
 use crate::ops::OpsError;
+use crate::ops::recover::enrol;
 use crate::repo::error::RepoError;
 use crate::repo::keys::{Bundle, KeyRing};
 use crate::repo::layout::Key;
@@ -57,15 +58,8 @@ impl JoinRequest {
         let id = request.keyholder.id;
         check_name(&request.keyholder.name)?;
         request.keyholder.recipient.parse::<Recipient>().map_err(|_| wrong("its key is of an unknown kind"))?;
-        if request.actors.is_empty() {
-            return Err(wrong("it names no actor"));
-        }
-        for actor in &request.actors {
-            let root = actor.roles.contains(&Role::Root);
-            let other = actor.machine != id || actor.name != request.keyholder.name;
-            if root || other || actor.reads != request.keyholder.reads {
-                return Err(wrong("it contradicts itself"));
-            }
+        if request.actors.iter().any(|a| a.machine != id || a.name != request.keyholder.name) {
+            return Err(wrong("it contradicts itself"));
         }
         Ok(request)
     }
@@ -147,21 +141,16 @@ fn give(repo: &mut Repository, identity: &Identity, holder: &Keyholder) -> Resul
 /// Accepts a computer that asked to join: a bundle, a keyholder, and its actors.
 ///
 /// # Errors
-/// [`RepoError::NoRole`] without the root key; faults of the store.
-pub fn enrol(repo: &mut Repository, identity: &Identity, request: &JoinRequest) -> Result<(), OpsError> {
-    root_of(repo)?;
-    let taken = |k: &&Keyholder| k.name == request.keyholder.name && k.id != request.keyholder.id;
+/// As [`enrol`]; [`OpsError::InTheWay`] when another keyholder has its name.
+pub fn admit(repo: &mut Repository, request: &JoinRequest) -> Result<(), OpsError> {
+    let holder = &request.keyholder;
+    let taken = |k: &&Keyholder| k.name == holder.name && k.id != holder.id;
     if let Some(k) = repo.state().keyholders.iter().find(taken) {
-        let message = format!("another keyholder is called '{}'; let it ask under another name: init --join --name", k.name);
+        let name = &k.name;
+        let message = format!("a keyholder is called '{name}' already; let it ask by another: init --join --name NAME");
         return Err(OpsError::InTheWay(message));
     }
-    give(repo, identity, &request.keyholder)?;
-    for actor in &request.actors {
-        repo.append(|state| {
-            Ok((!state.actors.contains_key(&actor.key)).then(|| Entry::ActorAdded(actor.clone())))
-        })?;
-    }
-    Ok(())
+    enrol(repo, holder, &request.actors)
 }
 
 /// Cuts actors off: what they appended from entry `from` on does not count. Says how many were.

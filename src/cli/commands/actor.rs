@@ -22,8 +22,8 @@ pub fn run(shell: &Shell, command: ActorCommand) -> Result<Done, Failure> {
         }
         ActorCommand::Add { request, key } => {
             let request = JoinRequest::parse(&request)?;
-            let (mut repo, given) = open_with_key(shell, &config, &key)?;
-            roster::enrol(&mut repo, &given.identity, &request)?;
+            let (mut repo, _) = open_with_key(shell, &config, &key)?;
+            roster::admit(&mut repo, &request)?;
             let id = repo.state().repository;
             shell.out.say(format!("'{}' may join. On that computer run:", shown(&request.keyholder.name)));
             shell.out.say(format!("  strongroom init --join --id {id}"));

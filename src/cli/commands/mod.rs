@@ -1,6 +1,7 @@
 //! One file a command: from what was typed to an operation, and from its report to words.
 
 mod actor;
+mod backup;
 mod config;
 mod doctor;
 mod incident;
@@ -10,6 +11,8 @@ mod log;
 mod look;
 mod notify;
 mod records;
+mod recover;
+mod restore;
 mod status;
 
 use super::args::Command;
@@ -34,6 +37,10 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Log(args) => log::run(shell, &args),
         Command::Notify(command) => notify::run(shell, &command),
         Command::Incident(command) => incident::run(shell, command),
+        Command::Backup(args) => backup::run(shell, &args),
+        Command::Cat(args) => restore::cat(shell, &args),
+        Command::Restore(args) => restore::run(shell, &args),
+        Command::Recover(args) => recover::run(shell, &args),
         _ => unreachable!(),
     }
 }

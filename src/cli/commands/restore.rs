@@ -173,23 +173,21 @@ fn bring_back(
         progress.finish();
         return Ok(preview(shell, &plan));
     }
-    plan.check_way().map_err(|e| in_the_way(&e, args))?;
-    let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(&e, args))?;
+    plan.check_way().map_err(|e| in_the_way(e, args))?;
+    let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(e, args))?;
     progress.finish();
     Ok(say(shell, &report, options))
 }
 
 /// What to do when something is there already.
-fn in_the_way(error: &OpsError, args: &RestoreArgs) -> Failure {
-    let OpsError::InTheWay(message) = error else {
-        return Failure::said(error.exit(), error.to_string(), super::hint_of(error));
-    };
+fn in_the_way(error: OpsError, args: &RestoreArgs) -> Failure {
+    let OpsError::InTheWay(message) = error else { return error.into() };
     let hint = if args.in_place {
         "Look first: --in-place --preview. To replace what differs, and keep a copy of it: --overwrite if-changed"
     } else {
         "Restore into another folder: --to DIR"
     };
-    Failure::refused(message.clone(), hint)
+    Failure::refused(message, hint)
 }
 
 fn preview(shell: &Shell, plan: &RestorePlan) -> Done {
