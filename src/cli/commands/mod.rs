@@ -10,10 +10,14 @@ mod key;
 mod log;
 mod look;
 mod notify;
+mod prune;
 mod records;
 mod recover;
 mod restore;
+mod run;
 mod status;
+mod trial;
+mod verify;
 
 use super::args::Command;
 use super::failure::Failure;
@@ -41,6 +45,8 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),
         Command::Recover(args) => recover::run(shell, &args),
-        _ => unreachable!(),
+        Command::Run(args) => run::run(shell, &args),
+        Command::Prune(args) => prune::run(shell, &args),
+        Command::Verify(command) => verify::run(shell, &command),
     }
 }
