@@ -16,7 +16,7 @@ use crate::domain::problem::Exit;
 use crate::domain::retention::gate::Refusal;
 use crate::domain::retention::thinning::{Fate, KeepRule};
 use crate::ops::OpsError;
-use crate::ops::prune::{Amount, PruneOptions, PruneReport, ThinReport, prune, thin};
+use crate::ops::prune::{Amount, PruneOptions, PruneReport, ThinReport, circumstances, prune, thin};
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 use crate::service::runner::JobOutcome;
@@ -29,10 +29,11 @@ pub fn run(shell: &Shell, args: &PruneArgs) -> Result<Done, Failure> {
     let _lock = shell.lock(&config)?;
     let mut repo = shell.open_fresh(&config)?;
     let rule = rule(&config, args);
-    let thinned = thin(&mut repo, &rule, &config.council.timezone, args.yes, args.dry_run)?;
-    say_thinned(shell, &config, &thinned, &rule, args.dry_run);
     let days = args.grace.unwrap_or(config.retention.prune_grace_days);
     let options = PruneOptions { person: args.yes, dry_run: args.dry_run, ..options(days) };
+    let now = circumstances(&repo, options.grace, args.yes);
+    let thinned = thin(&mut repo, &rule, &config.council.timezone, &now, args.dry_run)?;
+    say_thinned(shell, &config, &thinned, &rule, args.dry_run);
     let progress = shell.progress();
     let report = prune(&mut repo, &options, &progress, &shell.stop)?;
     progress.finish();
@@ -151,7 +152,8 @@ pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     // No local file decides what is given up.
     *repo = shell.open_fresh(config)?;
     let rule = configured(config);
-    let report = thin(repo, &rule, &config.council.timezone, false, false)?;
+    let now = circumstances(repo, options(config.retention.prune_grace_days).grace, false);
+    let report = thin(repo, &rule, &config.council.timezone, &now, false)?;
     say_thinned(shell, config, &report, &rule, false);
     Ok(JobOutcome::done(Counts { files: report.thinned().count() as u64, ..Counts::default() }))
 }
