@@ -1,5 +1,7 @@
 //! Strongroom: backup verification and retention enforcement for councils.
 
+pub mod config;
 pub mod domain;
 pub mod ops;
 pub mod repo;
+pub mod service;

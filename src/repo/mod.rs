@@ -6,6 +6,7 @@
 pub mod chunk;
 pub mod compress;
 pub mod create;
+pub mod cut;
 pub mod envelope;
 pub mod error;
 pub mod keys;
@@ -20,3 +21,4 @@ pub mod repository;
 pub mod seal;
 pub mod sign;
 pub mod store;
+pub mod writer;

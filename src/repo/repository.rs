@@ -322,14 +322,13 @@ impl Repository {
         self.index.as_ref()
     }
 
-    /// Adds what was stored in this run to the loaded index.
-    pub fn extend_index(&mut self, object: &IndexObject) {
-        let (Some(index), state) = (&mut self.index, &self.state) else { return };
-        for pack in &object.packs {
-            if let Some((number, _)) = state.pack(&pack.name) {
-                index.add(number, &pack.segments, |_, _| true);
-            }
-        }
+    /// The index itself, for an operation that adds to the log while it uses it. It is built anew when asked for again.
+    ///
+    /// # Errors
+    /// As [`Repository::index`].
+    pub fn take_index(&mut self) -> Result<ChunkIndex, RepoError> {
+        self.index()?;
+        Ok(self.index.take().unwrap_or_default())
     }
 
     /// Everything that is not swept, from cache or store, every byte checked against its name.

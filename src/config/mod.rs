@@ -1,0 +1,124 @@
+//! Floor 4: from one TOML file to its meaning.
+//!
+//! What was typed (`raw`) is checked once and becomes [`Config`]; nothing above sees the raw form. Errors name
+//! line and place and what to do, and never show a secret. Nothing here asks the system: [`Environment`] is
+//! handed in.
+
+mod check;
+mod council;
+mod error;
+mod model;
+mod policy;
+mod raw;
+mod repository;
+mod secret;
+mod sets;
+mod typed;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use error::{ConfigError, Fault};
+pub use model::*;
+pub use secret::{SecretPlace, SecretSource};
+
+use error::Text;
+
+/// A file with every key, its default and what it means; printed by `config example`.
+pub const EXAMPLE: &str = include_str!("../../config/council.example.toml");
+/// The variable that names the file.
+pub const VARIABLE: &str = "STRONGROOM_CONFIG";
+/// Where the file is looked for when nobody names it.
+pub const PLACES: [&str; 2] = ["./council.toml", "/etc/strongroom/council.toml"];
+/// A longer file was not written by a person.
+const LONGEST: usize = 1 << 20;
+
+/// The system, as far as the configuration needs it.
+pub trait Environment {
+    /// An environment variable, if it is set and text.
+    fn var(&self, name: &str) -> Option<String>;
+    /// A whole file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// The permission bits of a file, links followed.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn mode(&self, path: &Path) -> io::Result<u32>;
+    /// What a program (the first word) prints; an error when it cannot be started or fails.
+    ///
+    /// # Errors
+    /// What the system says, or how the program ended.
+    fn command(&self, words: &[String]) -> io::Result<Vec<u8>>;
+    /// Whether there is something at that path.
+    fn exists(&self, path: &Path) -> bool;
+}
+
+/// The file to use: the one named on the command line, the one named by [`VARIABLE`], or the first of [`PLACES`].
+///
+/// # Errors
+/// Nobody named one and none is there. Whether a named one can be read, [`load`] says.
+pub fn find(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, ConfigError> {
+    if let Some(path) = cli {
+        return Ok(path.to_owned());
+    }
+    if let Some(path) = env.var(VARIABLE).filter(|v| !v.is_empty()) {
+        return Ok(PathBuf::from(path));
+    }
+    PLACES.iter().map(PathBuf::from).find(|p| env.exists(p)).ok_or_else(|| {
+        let named = ["--config FILE (not given)".to_owned(), format!("{VARIABLE} (not set)")];
+        ConfigError::NotFound { places: named.into_iter().chain(PLACES.map(str::to_owned)).collect() }
+    })
+}
+
+/// Reads and checks a file. Where it states no `[state] dir`, systemd's `$STATE_DIRECTORY` counts before the default.
+///
+/// # Errors
+/// It cannot be read, or something in it is wrong.
+pub fn load(path: &Path, env: &dyn Environment) -> Result<Config, ConfigError> {
+    let file = path.display().to_string();
+    let unreadable = |why: String| ConfigError::Unreadable { file: file.clone(), why };
+    let bytes = env.read(path).map_err(|e| unreadable(e.to_string()))?;
+    if bytes.len() > LONGEST {
+        return Err(unreadable(format!("it is longer than {LONGEST} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not text in UTF-8".to_owned()))?;
+    // Systemd may list several, separated by colons; the first is ours.
+    let given = env.var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    meaning(&text, &file, given.filter(|d| d.is_absolute()))
+}
+
+/// Checks a text; `file_name` stands in the errors.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+    meaning(text, file_name, None)
+}
+
+fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Config, ConfigError> {
+    let t = Text { file, text };
+    let raw = typed::read(t)?;
+    let council = council::council(t, &raw.council)?;
+    let repository = repository::repository(t, &raw.repository)?;
+    let sets = sets::sets(t, &raw.set)?;
+    let state_dir = match &raw.state.dir {
+        Some(dir) => check::absolute(t, dir, "the state folder")?,
+        None => state_default.unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIR)),
+    };
+    Ok(Config {
+        repository,
+        state_dir,
+        elsewhere: council::elsewhere(t, &raw.elsewhere, &sets)?,
+        sets,
+        retention: policy::retention(t, &raw.retention)?,
+        verify: policy::verify(t, &raw.verify)?,
+        mail: policy::mail(t, &raw.notify.mail, &council)?,
+        limits: policy::limits(t, &raw.limits)?,
+        council,
+        trial: false,
+        source_text: Some(text.to_owned()),
+    })
+}

@@ -1,0 +1,326 @@
+//! What the configuration means: values that were checked once and need no check again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::secret::SecretSource;
+use crate::domain::path::RecordPath;
+
+const MIB: u64 = 1 << 20;
+/// The state folder where none is stated.
+pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
+/// The time zone where none is stated.
+pub const DEFAULT_TIMEZONE: &str = "Europe/London";
+
+/// The whole of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Who is protected, and who is told.
+    pub council: Council,
+    /// Where the backup lies.
+    pub repository: Repository,
+    /// This machine's memory: caches, journal, outbox.
+    pub state_dir: PathBuf,
+    /// What is backed up; never empty.
+    pub sets: Vec<ProtectedSet>,
+    /// Sets that somebody else backs up, by name.
+    pub elsewhere: BTreeMap<String, Elsewhere>,
+    /// What thinning keeps.
+    pub retention: Retention,
+    /// How much each run tests.
+    pub verify: Verify,
+    /// How notices leave; without it nobody is told.
+    pub mail: Option<Mail>,
+    /// What a run may use.
+    pub limits: Limits,
+    /// A trial with no configuration: key and backup are on this computer, nobody is told.
+    pub trial: bool,
+    /// The file's text, kept with each snapshot so that a recovery finds it.
+    pub source_text: Option<String>,
+}
+
+/// `[council]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Council {
+    /// As it appears in notices.
+    pub name: String,
+    /// The council's own mail domains, in lower case; never empty.
+    pub domains: Vec<String>,
+    /// Told of everything; on one of the domains.
+    pub clerk: Person,
+    /// Told when the clerk does not react; on one of the domains.
+    pub deputy: Option<Person>,
+    /// Who repairs it.
+    pub provider: Provider,
+    /// For days and weeks.
+    pub timezone: TimeZone,
+}
+
+/// A name and an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// One line, not empty.
+    pub name: String,
+    /// `local@domain`, checked.
+    pub email: String,
+}
+
+/// The council's IT provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// One line, not empty.
+    pub name: String,
+    /// One line with digits in it.
+    pub phone: String,
+    /// `local@domain`, any domain.
+    pub email: String,
+}
+
+/// `[repository]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// As typed; holds no secret.
+    pub url: String,
+    /// Which store, and how it is reached.
+    pub store: Store,
+    /// The owner promises that one machine only, pruner included, ever writes.
+    pub single_machine: bool,
+}
+
+/// A kind of store. Absent credentials mean the platform's own: environment or instance metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// `file:///path`
+    Folder(PathBuf),
+    /// `s3://bucket/prefix`
+    S3(Box<S3>),
+    /// `az://container/prefix`
+    Azure(Box<Azure>),
+    /// `gs://bucket/prefix`
+    Google(Google),
+}
+
+/// Amazon S3, or what speaks its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3 {
+    /// The bucket.
+    pub bucket: String,
+    /// Without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// Only for stores other than Amazon's.
+    pub endpoint: Option<Url>,
+    /// Absent: the environment's.
+    pub region: Option<String>,
+    /// Plain HTTP; only ever true for a loopback endpoint.
+    pub allow_http: bool,
+    /// `endpoint/bucket/key` rather than `bucket.endpoint/key`; true by default where there is an endpoint.
+    pub path_style: bool,
+    /// Key id and secret, both or neither.
+    pub keys: Option<(SecretSource, SecretSource)>,
+    /// For temporary credentials.
+    pub session_token: Option<SecretSource>,
+}
+
+/// Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Azure {
+    /// The container.
+    pub container: String,
+    /// Without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// The storage account; absent: the environment's.
+    pub account: Option<String>,
+    /// Only for other addresses than Azure's own.
+    pub endpoint: Option<Url>,
+    /// Plain HTTP; only ever true for a loopback endpoint.
+    pub allow_http: bool,
+    /// How this machine proves who it is.
+    pub credential: Option<AzureCredential>,
+}
+
+/// One of the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AzureCredential {
+    /// The account's key.
+    AccessKey(SecretSource),
+    /// A shared access signature.
+    SasToken(SecretSource),
+}
+
+/// Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Google {
+    /// The bucket.
+    pub bucket: String,
+    /// Without slashes at its ends; may be empty.
+    pub prefix: String,
+    /// The JSON of a service account's key.
+    pub service_account: Option<SecretSource>,
+}
+
+/// `[[set]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtectedSet {
+    /// Unique.
+    pub name: String,
+    /// How it is read.
+    pub kind: SetKind,
+    /// Never empty, and no folder lies in another.
+    pub folders: Vec<Folder>,
+    /// Patterns that compile.
+    pub exclude: Vec<String>,
+    /// An empty folder is no alarm.
+    pub allow_empty: bool,
+}
+
+/// How a set is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetKind {
+    /// Files below folders; mail as Maildir or .eml files is that too.
+    Folders,
+}
+
+/// One folder of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Absolute, without `.` and `..`.
+    pub path: PathBuf,
+    /// The first component of its records' paths; unique across all sets.
+    pub name: RecordPath,
+}
+
+/// `[elsewhere]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Who backs it up.
+    pub by: String,
+    /// When somebody last made sure of that.
+    pub checked: Date,
+}
+
+/// `[retention]`: 0 means that this rule keeps nothing; at least one rule keeps something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest so many.
+    pub keep_last: u32,
+    /// One for each of so many days.
+    pub keep_daily: u32,
+    /// One for each of so many weeks.
+    pub keep_weekly: u32,
+    /// One for each of so many months.
+    pub keep_monthly: u32,
+    /// One for each of so many years.
+    pub keep_yearly: u32,
+    /// How long a condemned pack waits.
+    pub prune_grace_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { keep_last: 0, keep_daily: 0, keep_weekly: 8, keep_monthly: 12, keep_yearly: 7, prune_grace_days: 14 }
+    }
+}
+
+/// `[verify]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// What a run brings back from the store at most.
+    pub bytes_per_run: u64,
+    /// How many documents a run restores at most.
+    pub documents_per_run: u32,
+    /// Where they land, to be wiped; absent: below the state folder.
+    pub scratch_dir: Option<PathBuf>,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self { bytes_per_run: 1024 * MIB, documents_per_run: 200, scratch_dir: None }
+    }
+}
+
+/// `[notify.mail]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// A name or an address.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+    /// How the line is protected.
+    pub tls: Tls,
+    /// User and password, both or neither.
+    pub login: Option<(String, SecretSource)>,
+    /// The sender's address.
+    pub from: String,
+    /// One more root certificate to trust, PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// STARTTLS, or nothing is sent.
+    Required,
+    /// TLS from the first byte.
+    Implicit,
+    /// Plain; only ever to this computer itself.
+    NoneOnLoopback,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The memory budget in bytes.
+    pub memory: u64,
+    /// Uploads at the same time.
+    pub upload_connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 256 * MIB, upload_connections: 4 }
+    }
+}
+
+/// What a bare `run --folder DIR` works with: everything below `home`, nobody told. Both paths are absolute.
+pub fn trial(home: &Path, folder: &Path) -> Config {
+    let repository = home.join("repository");
+    let bytes = folder.file_name().map_or(&b"Documents"[..], std::os::unix::ffi::OsStrExt::as_bytes);
+    let name = RecordPath::new(bytes).unwrap_or_else(|_| unreachable!("a file name is one clean component"));
+    // Addresses under `.invalid` can never be delivered to; without [notify.mail] nothing is sent at all.
+    let person = |name: &str, local: &str| Person { name: name.to_owned(), email: format!("{local}@trial.invalid") };
+    let provider = person("your IT provider", "provider");
+    Config {
+        council: Council {
+            name: "Trial".to_owned(),
+            domains: vec!["trial.invalid".to_owned()],
+            clerk: person("The Clerk", "clerk"),
+            deputy: None,
+            provider: Provider { name: provider.name, phone: "none in a trial".to_owned(), email: provider.email },
+            timezone: TimeZone::get(DEFAULT_TIMEZONE).unwrap_or(TimeZone::UTC),
+        },
+        repository: Repository {
+            url: Url::from_file_path(&repository).map_or_else(|()| repository.display().to_string(), String::from),
+            store: Store::Folder(repository),
+            single_machine: false,
+        },
+        state_dir: home.join("state"),
+        sets: vec![ProtectedSet {
+            name: "documents".to_owned(),
+            kind: SetKind::Folders,
+            folders: vec![Folder { path: folder.to_owned(), name }],
+            exclude: Vec::new(),
+            allow_empty: false,
+        }],
+        elsewhere: BTreeMap::new(),
+        retention: Retention::default(),
+        verify: Verify::default(),
+        mail: None,
+        limits: Limits::default(),
+        trial: true,
+        source_text: None,
+    }
+}

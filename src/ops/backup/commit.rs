@@ -1,0 +1,456 @@
+//! One attempt at a backup, from the first look at the log to the committed snapshot.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::depot::{Depot, reliable_packs};
+use super::local::{Known, LastListing, Reader, Writer};
+use super::merge::{Item, Merge, Moment, gone_now};
+use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
+use super::window::{Links, Outcome, Reading, WINDOW_BYTES, WINDOW_ITEMS};
+use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
+use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
+use crate::domain::listing::{Folder, Root};
+use crate::domain::log::bits::Bits;
+use crate::domain::log::entry::{Entry, Incident, IncidentKind, Reason, Snapshot};
+use crate::domain::log::state::Life;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::error::OpsError;
+use crate::ops::fs::mount::mount_of;
+use crate::ops::fs::names::Names;
+use crate::ops::fs::open::Opener;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::cut::{CutBuffer, Gear, GearKey};
+use crate::repo::error::RepoError;
+use crate::repo::layout::Key;
+use crate::repo::listing::{PageWriter, encode, read_page, read_root};
+use crate::repo::local::LocalError;
+use crate::repo::machine::StateDir;
+use crate::repo::repository::Repository;
+use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
+
+/// At least so many records, and this share of all, changed or gone at once, are an incident.
+const MASS_RECORDS: u64 = 50;
+const MASS_PERCENT: u64 = 20;
+/// A snapshot whose machine's clock differs from the store's by more than this has a suspect time.
+const CLOCK_SUSPECT: SignedDuration = SignedDuration::from_hours(24);
+/// How many packs a write-only machine brings back in the run that stored them.
+const PROVE_BACK: usize = 4;
+
+/// What is known of the set before this backup.
+struct Before {
+    parent: Option<(SnapshotId, i64)>,
+    root: Option<ChunkId>,
+    files: Option<(PathBuf, PathBuf)>,
+    /// The last listing could not be had: its root is inherited.
+    lost: bool,
+    records: u64,
+}
+
+/// Everything gathered on the way.
+struct Tally {
+    report: BackupReport,
+    /// Packs that are in the store and the log was not told of yet.
+    waiting: Vec<WrittenPack>,
+    changed: u64,
+    gone_total: u64,
+}
+
+fn dir_of(repo: &Repository) -> Result<StateDir, RepoError> {
+    repo.dir().cloned().ok_or_else(|| RepoError::Machine("a backup needs a computer that is set up for it".into()))
+}
+
+/// One attempt. `RepoError::ChunkUnknown` means that something relied on was swept meanwhile: try again.
+pub fn run(
+    repo: &mut Repository,
+    options: &BackupOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<BackupReport, OpsError> {
+    let dir = dir_of(repo)?;
+    let began = repo.env.clock.now();
+    let session = SessionId::new(repo.env.entropy.bytes32());
+    let mut listed = list_packs(repo)?;
+    resume(repo, session, began, &listed)?;
+    let last = LastListing::new(&dir, &options.set);
+    let before = look_back(repo, options, &last)?;
+    let mut depot = start_depot(repo, options, &listed)?;
+    let mut tally = Tally { report: BackupReport::default(), waiting: vec![], changed: 0, gone_total: 0 };
+    let (live, gone) = (last.writer("live")?, last.writer("gone")?);
+    let mut listing = Listing { live, gone, live_pages: PageWriter::default(), gone_pages: PageWriter::default() };
+    let moment = Moment { parent: before.parent, began_s: began.as_second() };
+    walk(repo, options, &before, moment, &mut depot, &mut listing, &mut tally, (session, began), monitor, stop)?;
+    if tally.report.files == 0 && tally.gone_total == 0 && !options.allow_empty && before.parent.is_none() {
+        return Err(OpsError::Nothing(format!("there is nothing in the folders of the set '{}'", options.set)));
+    }
+    monitor.stage("storing", None);
+    let root = listing.root(&mut depot, options, &before)?;
+    let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
+    take_up(&mut tally, depot.writer.flush()?);
+    let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
+    tell(repo, session, began, std::mem::take(&mut tally.waiting))?;
+    if tally.report.packs_stored > 0 {
+        listed = list_packs(repo)?;
+    }
+    prove_back(repo, &depot, &fresh, &mut tally, session)?;
+    let needs = all_needs(repo, &depot, &before, session, &listed)?;
+    last.keep(root_id, listing.live, listing.gone, before.root)?;
+    stop.check()?;
+    let snapshot = Snapshot {
+        set: options.set.clone(),
+        root: root_id,
+        session,
+        began,
+        needs,
+        parent: before.parent.map(|(id, _)| id),
+        files: tally.report.files,
+        bytes: tally.report.bytes,
+        added: tally.report.bytes_stored,
+        problems: tally.report.problems.len() as u64,
+        gone: tally.gone_total,
+    };
+    let n = append_snapshot(repo, snapshot)?;
+    tally.report.snapshot = Some(SnapshotId(n));
+    after_commit(repo, n, &before, &mut tally)?;
+    Ok(tally.report)
+}
+
+fn start_depot(
+    repo: &mut Repository,
+    options: &BackupOptions,
+    listed: &HashMap<PackName, u64>,
+) -> Result<Depot, RepoError> {
+    let own = repo.own_actors();
+    let state = repo.state();
+    let seen = |n: u32| state.packs.get(n as usize).is_some_and(|p| listed.get(&p.pack.name) == Some(&p.pack.size));
+    let reliable = reliable_packs(state, &own, seen);
+    let settings = WriterSettings {
+        store: repo.store.clone(),
+        reading: repo.reading_recipient()?,
+        chunk_key: repo.chunk_key(),
+        compressors: std::thread::available_parallelism().map_or(2, usize::from).min(8),
+        uploaders: options.connections,
+        acknowledged: journal(repo),
+    };
+    let index = repo.take_index()?;
+    Ok(Depot::new(PackWriter::start(settings), index, reliable, repo.chunk_key()))
+}
+
+/// Finds the last listing: on this machine, else (where the keys allow) in the store.
+fn look_back(repo: &mut Repository, options: &BackupOptions, last: &LastListing) -> Result<Before, OpsError> {
+    let Some(newest) = repo.state().newest(&options.set).cloned() else {
+        return Ok(Before { parent: None, root: None, files: None, lost: false, records: 0 });
+    };
+    let root = newest.snapshot.root;
+    let mut files = last.find(&root);
+    if files.is_none() && repo.can_read() {
+        files = fetch_listing(repo, last, root)?;
+    }
+    let parent = Some((newest.id, newest.snapshot.began.as_second()));
+    Ok(Before { parent, root: Some(root), lost: files.is_none(), files, records: newest.snapshot.files })
+}
+
+/// Brings the last listing back from the store. If it is damaged there, everything is read again.
+fn fetch_listing(
+    repo: &mut Repository,
+    last: &LastListing,
+    root_id: ChunkId,
+) -> Result<Option<(PathBuf, PathBuf)>, RepoError> {
+    let attempt = (|| {
+        let mut chunks = repo.chunks()?;
+        let root = read_root(&mut chunks, &root_id)?;
+        if !root.inherits.is_empty() {
+            return Ok(false);
+        }
+        let (mut live, mut gone) = (last.writer("live")?, last.writer("gone")?);
+        for (pages, out) in [(&root.live, &mut live), (&root.gone, &mut gone)] {
+            for page in pages {
+                for entry in read_page(&mut chunks, page)? {
+                    let pieces = match &entry.kind {
+                        crate::domain::listing::Kind::File(c)
+                            if matches!(c.pieces, crate::domain::listing::Pieces::Listed(_)) =>
+                        {
+                            Some(crate::repo::listing::read_pieces(&mut chunks, c)?)
+                        }
+                        _ => None,
+                    };
+                    out.add(&Known { entry, fingerprint: None, pieces })?;
+                }
+            }
+        }
+        last.keep(root_id, live, gone, None)?;
+        Ok(true)
+    })();
+    match attempt {
+        Ok(true) => Ok(last.find(&root_id)),
+        Ok(false) => Ok(None),
+        Err(e) if RepoError::is_damage(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Both listings as they grow, for the store and for this machine.
+struct Listing {
+    live: Writer,
+    gone: Writer,
+    live_pages: PageWriter,
+    gone_pages: PageWriter,
+}
+
+impl Listing {
+    fn add_live(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
+        self.live.add(known)?;
+        self.live_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
+    }
+
+    fn add_gone(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
+        self.gone.add(known)?;
+        self.gone_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
+    }
+
+    fn root(&mut self, depot: &mut Depot, options: &BackupOptions, before: &Before) -> Result<Root, RepoError> {
+        let live = std::mem::take(&mut self.live_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
+        let gone = std::mem::take(&mut self.gone_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
+        let folder = |s: &crate::ops::fs::walk::Source| Folder {
+            name: s.name.clone(),
+            source: std::os::unix::ffi::OsStrExt::as_bytes(s.path.as_os_str()).to_vec(),
+        };
+        Ok(Root {
+            set: options.set.clone(),
+            live,
+            gone,
+            inherits: before.root.filter(|_| before.lost).into_iter().collect(),
+            config: options.config_text.as_ref().map(|t| t.clone().into_bytes()),
+            folders: options.folders.iter().map(folder).collect(),
+        })
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the whole of one run meets here")]
+fn walk(
+    repo: &mut Repository,
+    options: &BackupOptions,
+    before: &Before,
+    moment: Moment,
+    depot: &mut Depot,
+    listing: &mut Listing,
+    tally: &mut Tally,
+    session: (SessionId, Timestamp),
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<(), OpsError> {
+    let open = |f: &PathBuf| Reader::open(f);
+    let (live, gone) = match &before.files {
+        Some((live, gone)) => (open(live)?, open(gone)?),
+        None => (Reader::empty(), Reader::empty()),
+    };
+    let mut merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;
+    let openers = open_all(options)?;
+    let stable: Vec<bool> = options.folders.iter().map(|f| has_stable_inodes(&f.path)).collect();
+    let (names, gear) = (Names::load(), Gear::new(&GearKey::new(repo.chunk_key().gear())));
+    let reading = Reading {
+        openers: &openers,
+        stable_inodes: &stable,
+        names: &names,
+        gear: &gear,
+        reread: options.reread,
+        began_s: moment.began_s,
+    };
+    let (mut links, mut buffer) = (Links::default(), CutBuffer::new());
+    monitor.stage("reading", Some(before.records).filter(|n| *n > 0));
+    loop {
+        stop.check()?;
+        let window = next_window(&mut merge, &reading)?;
+        if window.is_empty() {
+            return Ok(());
+        }
+        monitor.advance(window.len() as u64);
+        reading.settle(window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
+            take(outcome, moment, depot, listing, tally, monitor)
+        })?;
+        take_up(tally, depot.writer.take_written());
+        if tally.waiting.len() >= PACKS_PER_STORED {
+            tell(repo, session.0, session.1, std::mem::take(&mut tally.waiting))?;
+        }
+    }
+}
+
+fn next_window(merge: &mut Merge, reading: &Reading<'_>) -> Result<Vec<Item>, RepoError> {
+    let (mut window, mut bytes) = (vec![], 0);
+    while window.len() < WINDOW_ITEMS && bytes < WINDOW_BYTES {
+        let Some(item) = merge.next()? else { break };
+        bytes += reading.weight(&item);
+        window.push(item);
+    }
+    Ok(window)
+}
+
+fn open_all(options: &BackupOptions) -> Result<Vec<Opener>, OpsError> {
+    let open = |s: &crate::ops::fs::walk::Source| Opener::new(s).map_err(|e| LocalError::new(&s.path, &e).into());
+    options.folders.iter().map(open).collect()
+}
+
+/// On network and user-space file systems an inode's number may change from one mount to the next.
+fn has_stable_inodes(path: &std::path::Path) -> bool {
+    let kind = mount_of(path).map(|m| m.fs_type).unwrap_or_default();
+    !["cifs", "smb", "nfs", "fuse", "9p", "afs", "vfat", "exfat"].iter().any(|k| kind.starts_with(k))
+}
+
+fn take(
+    outcome: Outcome,
+    moment: Moment,
+    depot: &mut Depot,
+    listing: &mut Listing,
+    tally: &mut Tally,
+    monitor: &dyn Monitor,
+) -> Result<(), RepoError> {
+    let report = &mut tally.report;
+    match outcome {
+        Outcome::Live { known, read, changed } => {
+            report.files += u64::from(known.entry.is_file());
+            report.bytes += known.entry.size();
+            report.files_read += u64::from(read);
+            tally.changed += u64::from(changed && known.entry.is_file());
+            listing.add_live(depot, &known)
+        }
+        Outcome::Gone(known) => {
+            let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.unreadable);
+            report.files_gone += u64::from(new && known.entry.is_file());
+            keep_gone(known, depot, listing, tally, monitor)
+        }
+        Outcome::Failed(problem, last) => {
+            note_problem(report, problem, monitor);
+            match last {
+                Some(mut known) => {
+                    known.entry.gone = Some(gone_now(moment, true));
+                    known.fingerprint = None;
+                    keep_gone(known, depot, listing, tally, monitor)
+                }
+                None => Ok(()),
+            }
+        }
+        Outcome::Flawed(problem) => {
+            note_problem(report, problem, monitor);
+            Ok(())
+        }
+    }
+}
+
+fn keep_gone(
+    known: Known,
+    depot: &mut Depot,
+    listing: &mut Listing,
+    tally: &mut Tally,
+    monitor: &dyn Monitor,
+) -> Result<(), RepoError> {
+    if !depot.keep(&known) {
+        let detail = "its last version is not whole in the store any more";
+        note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
+    }
+    tally.gone_total += 1;
+    listing.add_gone(depot, &known)
+}
+
+fn note_problem(report: &mut BackupReport, problem: Problem, monitor: &dyn Monitor) {
+    monitor.problem(&problem);
+    if report.problems.len() < MAX_LISTED_PROBLEMS {
+        report.problems.push(problem);
+    }
+}
+
+fn take_up(tally: &mut Tally, written: Vec<WrittenPack>) {
+    tally.report.packs_stored += written.len() as u64;
+    tally.report.bytes_stored += written.iter().map(|w| w.pack.size).sum::<u64>();
+    tally.waiting.extend(written);
+}
+
+/// A machine that cannot read proves some of what it stored by bringing it back with the key of this run.
+fn prove_back(
+    repo: &mut Repository,
+    depot: &Depot,
+    fresh: &[WrittenPack],
+    tally: &mut Tally,
+    session: SessionId,
+) -> Result<(), RepoError> {
+    if repo.can_read() || fresh.is_empty() {
+        return Ok(());
+    }
+    for pack in fresh {
+        depot.writer.prove_back(&repo.store, pack, &repo.chunk_key())?;
+    }
+    tally.report.packs_proved = fresh.len() as u64;
+    let names: Vec<PackName> = fresh.iter().map(|w| w.pack.name).collect();
+    repo.append(|state| {
+        let packs: Bits = names.iter().filter_map(|n| state.pack(n).map(|(number, _)| number)).collect();
+        Ok(Some(Entry::Proved { session, packs }))
+    })?;
+    Ok(())
+}
+
+/// Every pack the snapshot needs: those relied on, those stored by this run, and what an inherited root needs.
+/// Each must be in the store now, with the size the log says.
+fn all_needs(
+    repo: &Repository,
+    depot: &Depot,
+    before: &Before,
+    session: SessionId,
+    listed: &HashMap<PackName, u64>,
+) -> Result<Bits, RepoError> {
+    let state = repo.state();
+    let mut needs = depot.needs.clone();
+    for (number, pack) in state.packs.iter().enumerate() {
+        if pack.session == session {
+            needs.insert(number as u32);
+        }
+    }
+    for number in needs.iter() {
+        let pack = state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack;
+        if listed.get(&pack.name) != Some(&pack.size) {
+            return Err(RepoError::PackMissing(pack.name));
+        }
+    }
+    if before.lost
+        && let Some(parent) = before.parent.and_then(|(id, _)| state.snapshot(id))
+    {
+        needs.union(&parent.snapshot.needs);
+    }
+    Ok(needs)
+}
+
+/// Commits, unless something the snapshot needs was swept since it was relied on.
+fn append_snapshot(repo: &mut Repository, snapshot: Snapshot) -> Result<u64, RepoError> {
+    let entry = repo.append(|state| {
+        let dead = |number: u32| {
+            matches!(
+                state.packs.get(number as usize).map(|p| p.life),
+                None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. })
+            )
+        };
+        if snapshot.needs.iter().any(dead) {
+            return Err(RepoError::ChunkUnknown);
+        }
+        Ok(Some(Entry::Snapshot(snapshot.clone())))
+    })?;
+    entry.ok_or(RepoError::Contention)
+}
+
+/// Reads the entry back, which also shows the store's clock; reports what a person must look at.
+fn after_commit(repo: &mut Repository, n: u64, before: &Before, tally: &mut Tally) -> Result<(), RepoError> {
+    let (_, store_time) = repo.store.get_dated(&Key::Log(n))?;
+    let snapshot = Some(SnapshotId(n));
+    let apart = repo.env.clock.now().duration_since(store_time).abs();
+    if repo.store.has_own_clock() && apart > CLOCK_SUSPECT {
+        let counts = vec![apart.as_secs().unsigned_abs()];
+        let incident = Incident { what: IncidentKind::Clock, snapshot, counts };
+        repo.append(|_| Ok(Some(Entry::Incident(incident.clone()))))?;
+    }
+    let touched = tally.changed.min(before.records) + tally.report.files_gone;
+    if before.parent.is_some() && touched >= MASS_RECORDS && touched * 100 >= before.records * MASS_PERCENT {
+        let counts = vec![tally.changed, tally.report.files_gone, before.records];
+        let incident = Incident { what: IncidentKind::MassChange, snapshot, counts };
+        tally.report.incident = repo.append(|_| Ok(Some(Entry::Incident(incident.clone()))))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Where chunks go: those that are stored already are only noted as needed, the others go to a pack.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+
+use crate::domain::id::{ActorId, ChunkId};
+use crate::domain::listing::{Kind, Piece, Pieces};
+use crate::domain::log::bits::Bits;
+use crate::domain::log::state::State;
+use crate::repo::chunk::{ChunkIndex, ChunkKey, FirstBytes};
+use crate::repo::error::RepoError;
+use crate::repo::writer::{PackWriter, Stream};
+
+use super::local::Known;
+
+/// Takes chunks in; knows which packs the snapshot will need.
+pub struct Depot {
+    /// The packs that are written.
+    pub writer: PackWriter,
+    /// Where stored chunks lie.
+    index: ChunkIndex,
+    /// Packs that may be relied on: alive, our own or tested, and seen in the store in this run.
+    reliable: Bits,
+    /// Chunks stored by this run.
+    pending: HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>,
+    /// Packs needed so far, of those stored before this run.
+    pub needs: Bits,
+    key: ChunkKey,
+}
+
+/// Packs that may be relied on, given what the store listed in this run.
+pub fn reliable_packs(state: &State, own: &[ActorId], seen: impl Fn(u32) -> bool) -> Bits {
+    (0..state.packs.len() as u32).filter(|n| state.may_rely(*n, own) && seen(*n)).collect()
+}
+
+impl Depot {
+    /// Starts with nothing needed.
+    pub fn new(writer: PackWriter, index: ChunkIndex, reliable: Bits, key: ChunkKey) -> Self {
+        Self { writer, index, reliable, pending: HashSet::default(), needs: Bits::default(), key }
+    }
+
+    /// Stores a chunk unless it is stored.
+    ///
+    /// # Errors
+    /// The first failure of the writer.
+    pub fn put(&mut self, stream: Stream, bytes: &[u8]) -> Result<ChunkId, RepoError> {
+        let id = self.key.id(bytes);
+        if !self.need(&id) {
+            self.writer.add(stream, id, bytes)?;
+            self.pending.insert(*id.as_bytes());
+        }
+        Ok(id)
+    }
+
+    /// Notes that a chunk is needed; `false` when it is not stored where it could be relied on.
+    fn need(&mut self, id: &ChunkId) -> bool {
+        if self.pending.contains(id.as_bytes()) {
+            return true;
+        }
+        match self.index.pack_of(id).filter(|p| self.reliable.contains(*p)) {
+            Some(pack) => {
+                self.needs.insert(pack);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Notes everything an entry needs; `false` when some of it cannot be relied on.
+    pub fn keep(&mut self, known: &Known) -> bool {
+        let Kind::File(content) = &known.entry.kind else { return true };
+        let (lists, pieces): (&[ChunkId], &[Piece]) = match (&content.pieces, &known.pieces) {
+            (Pieces::Inline(pieces), _) => (&[], pieces),
+            (Pieces::Listed(lists), Some(pieces)) => (lists, pieces),
+            (Pieces::Listed(_), None) => return false,
+        };
+        let lists = lists.iter().fold(true, |all, id| self.need(id) && all);
+        pieces.iter().filter_map(Piece::chunk).fold(lists, |all, id| self.need(&id) && all)
+    }
+}

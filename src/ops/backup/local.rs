@@ -1,0 +1,201 @@
+//! The last listing as this machine keeps it: entries with what only this machine can know of a file.
+//!
+//! Two generations are kept, each bound to its root's id: the one that the log's newest snapshot names is
+//! used, any other is worthless. A file whose digest is wrong counts as lost; then everything is read again.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use minicbor::{CborLen, Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{ChunkId, Digest};
+use crate::domain::listing::{Entry, Piece};
+use crate::repo::error::RepoError;
+use crate::repo::local::{self, LocalError};
+use crate::repo::machine::StateDir;
+
+/// What only this machine can know of a file. Both change whenever content or attributes do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Fingerprint {
+    /// Time of the last change of content or attributes: seconds.
+    #[n(0)]
+    pub ctime_s: i64,
+    /// The same: nanoseconds.
+    #[n(1)]
+    pub ctime_ns: u32,
+    /// Inode number.
+    #[n(2)]
+    pub ino: u64,
+}
+
+/// An entry, and what goes with it here.
+#[derive(Debug, Clone, PartialEq, Encode, Decode, CborLen)]
+pub struct Known {
+    /// As in the listing.
+    #[n(0)]
+    pub entry: Entry,
+    /// `None` when it must be read again next time.
+    #[n(1)]
+    pub fingerprint: Option<Fingerprint>,
+    /// The pieces, where the entry lists them in chunks of their own.
+    #[n(2)]
+    pub pieces: Option<Vec<Piece>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Generation {
+    root: ChunkId,
+    live: Digest,
+    gone: Digest,
+}
+
+/// Where one set's last listing is kept.
+pub struct LastListing {
+    dir: StateDir,
+    set: String,
+}
+
+/// No entry is longer than this when encoded.
+const MAX_RECORD: u32 = 64 << 20;
+
+impl LastListing {
+    /// Of this set.
+    pub fn new(dir: &StateDir, set: &str) -> Self {
+        Self { dir: dir.clone(), set: set.into() }
+    }
+
+    fn index(&self) -> String {
+        format!("sets/{}.json", self.set)
+    }
+
+    fn file(&self, digest: &Digest) -> PathBuf {
+        self.dir.file(&format!("sets/{}.{}", self.set, digest.short()))
+    }
+
+    /// The files of the generation that belongs to `root`, if they are whole.
+    pub fn find(&self, root: &ChunkId) -> Option<(PathBuf, PathBuf)> {
+        let generations: Vec<Generation> = self.dir.load_json(&self.index())?;
+        let g = generations.into_iter().find(|g| g.root == *root)?;
+        let (live, gone) = (self.file(&g.live), self.file(&g.gone));
+        (digest_of(&live)? == g.live && digest_of(&gone)? == g.gone).then_some((live, gone))
+    }
+
+    /// Keeps a new generation beside the one that belongs to `before`; older ones are removed.
+    pub fn keep(&self, root: ChunkId, live: Writer, gone: Writer, before: Option<ChunkId>) -> Result<(), RepoError> {
+        let (live, gone) = (live.finish(self)?, gone.finish(self)?);
+        let mut generations: Vec<Generation> = self.dir.load_json(&self.index()).unwrap_or_default();
+        generations.retain(|g| Some(g.root) == before && g.root != root);
+        generations.push(Generation { root, live, gone });
+        self.dir.save_json(&self.index(), &generations)?;
+        self.remove_others(&generations);
+        Ok(())
+    }
+
+    /// What cannot be removed now is removed next time.
+    fn remove_others(&self, kept: &[Generation]) {
+        let used: Vec<PathBuf> = kept.iter().flat_map(|g| [self.file(&g.live), self.file(&g.gone)]).collect();
+        let Ok(files) = std::fs::read_dir(self.dir.file("sets")) else { return };
+        let prefix = format!("{}.", self.set);
+        for path in files.flatten().map(|f| f.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some(rest) = name.strip_prefix(&prefix) else { continue };
+            let ours = rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()) || rest.starts_with("new-");
+            if ours && !used.contains(&path) {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+
+    /// A new file; `what` tells the two apart while they are written.
+    pub fn writer(&self, what: &str) -> Result<Writer, RepoError> {
+        local::make_dir(&self.dir.file("sets"))?;
+        let path = self.dir.file(&format!("sets/{}.new-{what}", self.set));
+        let file = File::create(&path).map_err(|e| LocalError::new(&path, &e))?;
+        Ok(Writer { out: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), path, buffer: vec![] })
+    }
+}
+
+fn digest_of(path: &Path) -> Option<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path).ok()?).ok()?;
+    Some(Digest::new(*hasher.finalize().as_bytes()))
+}
+
+/// A listing being written.
+pub struct Writer {
+    out: BufWriter<File>,
+    hasher: blake3::Hasher,
+    path: PathBuf,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Adds an entry.
+    pub fn add(&mut self, known: &Known) -> Result<(), RepoError> {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&[0; 4]);
+        minicbor::encode(known, &mut self.buffer).map_err(|e| RepoError::Listing(e.to_string()))?;
+        let len = (self.buffer.len() - 4) as u32;
+        self.buffer[..4].copy_from_slice(&len.to_le_bytes());
+        self.hasher.update(&self.buffer);
+        Ok(self.out.write_all(&self.buffer).map_err(|e| LocalError::new(&self.path, &e))?)
+    }
+
+    fn finish(self, last: &LastListing) -> Result<Digest, RepoError> {
+        let path = self.path;
+        let fail = |e: std::io::Error| LocalError::new(&path, &e);
+        let file = self.out.into_inner().map_err(|e| fail(e.into_error()))?;
+        file.sync_data().map_err(fail)?;
+        let digest = Digest::new(*self.hasher.finalize().as_bytes());
+        std::fs::rename(&path, last.file(&digest)).map_err(fail)?;
+        Ok(digest)
+    }
+}
+
+/// Reads a listing that was found whole.
+pub struct Reader {
+    input: Option<BufReader<File>>,
+    path: PathBuf,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    /// Of nothing at all.
+    pub fn empty() -> Self {
+        Self { input: None, path: PathBuf::new(), buffer: vec![] }
+    }
+
+    /// Of this file.
+    pub fn open(path: &Path) -> Result<Self, RepoError> {
+        let file = File::open(path).map_err(|e| LocalError::new(path, &e))?;
+        let input = Some(BufReader::with_capacity(1 << 20, file));
+        Ok(Self { input, path: path.into(), buffer: vec![] })
+    }
+
+    fn read(&mut self) -> Result<Option<Known>, RepoError> {
+        let Some(input) = &mut self.input else { return Ok(None) };
+        let fail = |e: std::io::Error| LocalError::new(&self.path, &e);
+        let mut length = [0; 4];
+        if input.read(&mut length[..1]).map_err(fail)? == 0 {
+            return Ok(None);
+        }
+        input.read_exact(&mut length[1..]).map_err(fail)?;
+        let length = u32::from_le_bytes(length);
+        if length > MAX_RECORD {
+            return Err(RepoError::Listing("this computer's copy of the last listing is damaged".into()));
+        }
+        self.buffer.resize(length as usize, 0);
+        input.read_exact(&mut self.buffer).map_err(fail)?;
+        let known = minicbor::decode(&self.buffer).map_err(|e| RepoError::Listing(e.to_string()))?;
+        Ok(Some(known))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Known, RepoError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}

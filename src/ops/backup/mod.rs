@@ -1,0 +1,119 @@
+//! Backup: walk, compare with last time, read what changed, store what is new, commit.
+//!
+//! ```text
+//! walk (sorted) ─┐
+//! last listing ──┼─► merge ─► window ─► read (inode order) ─► cut ─► depot ─► packs ─► stored ─► snapshot
+//! gone listing ──┘                        (path order from here on)    └─► pages ─► root ┘
+//! ```
+//! A file that fails is a problem and makes the snapshot partial; its last version stays in `gone`. A store
+//! that fails ends the run; what was stored is kept and the next run goes on from there.
+
+mod commit;
+mod content;
+mod depot;
+mod local;
+mod merge;
+mod session;
+mod source;
+mod window;
+
+use crate::domain::id::SnapshotId;
+use crate::domain::problem::Problem;
+use crate::ops::error::OpsError;
+use crate::ops::fs::walk::Source;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::repository::Repository;
+
+/// What to back up, and how.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    /// The protected set.
+    pub set: String,
+    /// Its folders; names unique across all sets.
+    pub folders: Vec<Source>,
+    /// Patterns of what to leave out.
+    pub exclude: Vec<String>,
+    /// An empty folder is meant to be empty.
+    pub allow_empty: bool,
+    /// Read every file again, whatever its size and times say.
+    pub reread: bool,
+    /// A folder may lie on another mount than last time: a person has looked.
+    pub accept_mounts: bool,
+    /// The configuration file's text, stored beside the listing for recovery.
+    pub config_text: Option<String>,
+    /// Packs that are put at the same time.
+    pub connections: usize,
+}
+
+impl BackupOptions {
+    /// A set with one folder and every default.
+    pub fn new(set: &str, folders: Vec<Source>) -> Self {
+        Self {
+            set: set.into(),
+            folders,
+            exclude: vec![],
+            allow_empty: false,
+            reread: false,
+            accept_mounts: false,
+            config_text: None,
+            connections: 3,
+        }
+    }
+}
+
+/// What a backup did.
+#[derive(Debug, Clone, Default)]
+pub struct BackupReport {
+    /// The snapshot, unless there was an error.
+    pub snapshot: Option<SnapshotId>,
+    /// Regular files in it.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were read because they are new or changed.
+    pub files_read: u64,
+    /// Files deleted since last time.
+    pub files_gone: u64,
+    /// Bytes added to the store.
+    pub bytes_stored: u64,
+    /// Packs added to the store.
+    pub packs_stored: u64,
+    /// Packs brought back and proved with the key of this run (write-only machines).
+    pub packs_proved: u64,
+    /// Items that failed.
+    pub problems: Vec<Problem>,
+    /// An incident this backup reported: very many records changed at once.
+    pub incident: Option<u64>,
+}
+
+/// How often a backup starts over because a pack it relied on was swept meanwhile.
+const MAX_ATTEMPTS: u32 = 3;
+/// Problems beyond this many are counted, not listed.
+pub const MAX_LISTED_PROBLEMS: usize = 10_000;
+
+/// Backs up one set.
+///
+/// # Errors
+/// [`OpsError::Source`] when a folder must not be backed up as it is; [`OpsError::Nothing`] when there was nothing
+/// to back up; [`OpsError::InTheWay`] when another machine owns the set; faults of the store.
+pub fn backup(
+    repo: &mut Repository,
+    options: &BackupOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<BackupReport, OpsError> {
+    source::check_owner(repo, options)?;
+    let mounts = source::check(repo, options)?;
+    for attempt in 1.. {
+        match commit::run(repo, options, monitor, stop) {
+            Err(OpsError::Repo(RepoError::ChunkUnknown)) if attempt < MAX_ATTEMPTS => repo.refresh()?,
+            Ok(report) => {
+                source::remember(repo, options, &mounts)?;
+                return Ok(report);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Err(RepoError::Contention.into())
+}

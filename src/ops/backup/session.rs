@@ -1,0 +1,121 @@
+//! What this run stored, told to the log; and what an interrupted run stored, taken up again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::domain::id::{Digest, IndexName, PackName, SessionId};
+use crate::domain::log::entry::{Entry, Stored, StoredIndex, StoredPack};
+use crate::repo::chunk::{IndexObject, IndexedPack};
+use crate::repo::compress::frame;
+use crate::repo::error::RepoError;
+use crate::repo::layout::{Key, PACKS};
+use crate::repo::local;
+use crate::repo::repository::Repository;
+use crate::repo::seal::{SealError, seal};
+use crate::repo::store::{Created, Listed};
+use crate::repo::writer::{Acknowledged, WrittenPack};
+
+/// After so many packs the log is told, so that an interruption costs little.
+pub const PACKS_PER_STORED: usize = 64;
+
+const JOURNAL: &str = "session.journal";
+
+/// Sizes of the packs that the store lists now.
+pub fn list_packs(repo: &Repository) -> Result<HashMap<PackName, u64>, RepoError> {
+    let (listed, _) = repo.store.list(PACKS)?;
+    let pack = |l: Listed| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
+    Ok(listed.into_iter().filter_map(pack).collect())
+}
+
+/// Writes each acknowledged pack to the journal, forced to the disk.
+pub fn journal(repo: &Repository) -> Acknowledged {
+    let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Box::new(|_| Ok(())) };
+    let lock = Arc::new(std::sync::Mutex::new(()));
+    Box::new(move |written: &WrittenPack| {
+        let cbor = minicbor::to_vec(&written.indexed).map_err(|e| RepoError::Index(e.to_string()))?;
+        let text = format!("{} {} {}", written.pack.name, written.pack.size, STANDARD.encode(cbor));
+        let line = format!("{} {text}\n", Digest::of(text.as_bytes()));
+        let _one_at_a_time = lock.lock();
+        Ok(local::append(&path, line.as_bytes())?)
+    })
+}
+
+fn parse_line(line: &str) -> Option<WrittenPack> {
+    let (digest, text) = line.split_once(' ')?;
+    if Digest::of(text.as_bytes()).to_hex() != digest {
+        return None;
+    }
+    let mut parts = text.split(' ');
+    let pack = StoredPack { name: parts.next()?.parse().ok()?, size: parts.next()?.parse().ok()? };
+    let indexed: IndexedPack = minicbor::decode(&STANDARD.decode(parts.next()?).ok()?).ok()?;
+    (indexed.name == pack.name).then_some(WrittenPack { pack, indexed })
+}
+
+/// Takes up what an interrupted run stored and the log was never told. What the store does not list any more
+/// with its right size, or the log has condemned, is left alone.
+pub fn resume(
+    repo: &mut Repository,
+    session: SessionId,
+    began: Timestamp,
+    listed: &HashMap<PackName, u64>,
+) -> Result<u64, RepoError> {
+    let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Ok(0) };
+    let Some(bytes) = local::read(&path)? else { return Ok(0) };
+    let mut names = HashSet::new();
+    let found: Vec<WrittenPack> = String::from_utf8_lossy(&bytes)
+        .lines()
+        .filter_map(parse_line)
+        .filter(|w| listed.get(&w.pack.name) == Some(&w.pack.size))
+        .filter(|w| repo.state().pack(&w.pack.name).is_none() && !repo.state().orphans.contains_key(&w.pack.name))
+        .filter(|w| names.insert(w.pack.name))
+        .collect();
+    let count = found.len() as u64;
+    if found.is_empty() {
+        local::remove(&path)?;
+    } else {
+        tell(repo, session, began, found)?;
+    }
+    Ok(count)
+}
+
+/// Stores an index object for `written` and appends `stored`; then the journal has done its work.
+pub fn tell(
+    repo: &mut Repository,
+    session: SessionId,
+    began: Timestamp,
+    written: Vec<WrittenPack>,
+) -> Result<(), RepoError> {
+    if written.is_empty() {
+        return Ok(());
+    }
+    let packs: Vec<StoredPack> = written.iter().map(|w| w.pack).collect();
+    let object = IndexObject { packs: written.into_iter().map(|w| w.indexed).collect() };
+    let index = put_index(repo, &object)?;
+    let entry = Entry::Stored(Stored { session, began, packs, index });
+    repo.append(|_| Ok(Some(entry.clone())))?;
+    if let Some(dir) = repo.dir() {
+        local::remove(&dir.file(JOURNAL))?;
+    }
+    Ok(())
+}
+
+/// Seals and stores an index object.
+pub fn put_index(repo: &Repository, object: &IndexObject) -> Result<StoredIndex, RepoError> {
+    let fail = |e: String| RepoError::Seal(SealError::Seal(e));
+    let cbor = minicbor::to_vec(object).map_err(|e| fail(e.to_string()))?;
+    let framed = frame(&cbor).map_err(|e| fail(e.to_string()))?;
+    let stored = Bytes::from(seal(&framed, &[&repo.writing_recipient()?])?);
+    let name = IndexName::of(&stored);
+    if repo.store.create(&Key::Index(name), &stored)? == Created::Taken {
+        return Err(RepoError::Index("another object has the name of a new index".into()));
+    }
+    if let Some(dir) = repo.dir() {
+        dir.save_index(&name, &stored);
+    }
+    Ok(StoredIndex { name, size: stored.len() as u64 })
+}

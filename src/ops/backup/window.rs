@@ -1,0 +1,284 @@
+//! A stretch of paths at a time: small files that changed are read by several readers in the order in which
+//! they lie on the disk, then everything is stored in the order of paths.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
+use super::depot::Depot;
+use super::local::{Fingerprint, Known};
+use super::merge::Item;
+use crate::domain::listing::{Content, Entry, Kind, Pieces};
+use crate::domain::problem::Problem;
+use crate::ops::fs::names::Names;
+use crate::ops::fs::open::Opener;
+use crate::ops::fs::stat::{FoundKind, Stat};
+use crate::ops::fs::walk::Found;
+use crate::repo::cut::{CutBuffer, Gear};
+use crate::repo::error::RepoError;
+
+/// Small files read at the same time.
+const READERS: usize = 8;
+/// A window ends at so many paths.
+pub const WINDOW_ITEMS: usize = 4096;
+/// A window ends at so many bytes of small files to be read.
+pub const WINDOW_BYTES: u64 = 32 << 20;
+
+/// What is decided about every path.
+pub struct Reading<'a> {
+    /// The sources, held open.
+    pub openers: &'a [Opener],
+    /// Whether inode numbers on this source mean anything.
+    pub stable_inodes: &'a [bool],
+    /// Users and groups.
+    pub names: &'a Names,
+    /// The chunker's table.
+    pub gear: &'a Gear,
+    /// Distrust sizes and times.
+    pub reread: bool,
+    /// When this backup began: what changed in the second before cannot be told from what changes after.
+    pub began_s: i64,
+}
+
+/// The outcome of one path.
+pub enum Outcome {
+    /// In the live listing; `read` when its content was read.
+    Live { known: Known, read: bool, changed: bool },
+    /// In the gone listing; `new` when it was live last time.
+    Gone(Known),
+    /// Nothing of it could be kept; its last version, if any, goes to the gone listing.
+    Failed(Problem, Option<Known>),
+    /// Kept, but not completely.
+    Flawed(Problem),
+}
+
+/// Hard links met so far: the first name of an inode, and its content.
+#[derive(Default)]
+pub struct Links(HashMap<(u64, u64), (u64, Known)>);
+
+/// Stored bytes of one window's small files, by position.
+type Smalls = Vec<Option<Result<Small, Problem>>>;
+
+impl Reading<'_> {
+    /// Whether the file is as it was, as far as the kernel can tell.
+    fn unchanged(&self, found: &Found, last: &Known, source: usize) -> bool {
+        let (Some(print), false) = (last.fingerprint, self.reread) else { return false };
+        let s = &found.stat;
+        let same_inode = !self.stable_inodes[source] || print.ino == s.ino;
+        let m = &last.entry.meta;
+        same_inode
+            && (print.ctime_s, print.ctime_ns) == (s.ctime_s, s.ctime_ns)
+            && (m.mtime_s, m.mtime_ns) == (s.mtime_s, s.mtime_ns)
+            && (m.mode, m.uid, m.gid) == (s.permissions(), s.uid, s.gid)
+            && kind_matches(&last.entry, found)
+    }
+
+    fn fingerprint(&self, stat: &Stat) -> Option<Fingerprint> {
+        let settled = stat.ctime_s < self.began_s - 1;
+        settled.then_some(Fingerprint { ctime_s: stat.ctime_s, ctime_ns: stat.ctime_ns, ino: stat.ino })
+    }
+
+    /// Whether its content must be read, as far as can be said before the depot is asked.
+    fn is_to_read(&self, item: &Item) -> Option<u64> {
+        let Item::There { found, last, source } = item else { return None };
+        let small = found.kind == FoundKind::File && found.stat.size <= SMALL;
+        let unchanged = last.as_ref().is_some_and(|l| self.unchanged(found, l, *source));
+        (small && !unchanged).then_some(found.stat.size)
+    }
+
+    /// How many bytes of a window this item takes.
+    pub fn weight(&self, item: &Item) -> u64 {
+        self.is_to_read(item).unwrap_or(0)
+    }
+
+    /// Settles a window; `each` gets the outcomes in the order of paths.
+    pub fn settle(
+        &self,
+        items: Vec<Item>,
+        depot: &mut Depot,
+        links: &mut Links,
+        buffer: &mut CutBuffer,
+        each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
+    ) -> Result<(), RepoError> {
+        let mut smalls = self.read_ahead(&items, links);
+        for (i, item) in items.into_iter().enumerate() {
+            match item {
+                Item::Problem(problem) => each(depot, Outcome::Failed(problem, None))?,
+                Item::Gone(known) => each(depot, Outcome::Gone(known))?,
+                Item::There { found, last, source } => {
+                    let small = smalls[i].take();
+                    self.there(found, last, source, small, depot, links, buffer, each)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_ahead(&self, items: &[Item], links: &Links) -> Smalls {
+        let mut order: Vec<usize> = (0..items.len()).filter(|i| self.is_to_read(&items[*i]).is_some()).collect();
+        let found =
+            |i: usize| if let Item::There { found, source, .. } = &items[i] { Some((found, *source)) } else { None };
+        order.retain(|i| found(*i).is_some_and(|(f, _)| f.stat.nlink < 2 || !links.0.contains_key(&f.stat.inode())));
+        order.sort_by_key(|i| found(*i).map(|(f, _)| f.stat.ino));
+        let results: Mutex<Smalls> = Mutex::new((0..items.len()).map(|_| None).collect());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if let Some((found, source)) = found(*i) {
+                    let small = read_small(&self.openers[source], found, self.names);
+                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[*i] = Some(small);
+                }
+            }
+        };
+        if order.len() < 4 {
+            work();
+        } else {
+            std::thread::scope(|scope| (0..READERS.min(order.len())).for_each(|_| drop(scope.spawn(work))));
+        }
+        results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one path and the four things every path is settled with")]
+    fn there(
+        &self,
+        found: Found,
+        last: Option<Known>,
+        source: usize,
+        small: Option<Result<Small, Problem>>,
+        depot: &mut Depot,
+        links: &mut Links,
+        buffer: &mut CutBuffer,
+        each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
+    ) -> Result<(), RepoError> {
+        if let Some(last) = last.as_ref().filter(|l| self.unchanged(&found, l, source))
+            && depot.keep(last)
+        {
+            links.note(&found, last);
+            return each(depot, Outcome::Live { known: last.clone(), read: false, changed: false });
+        }
+        if found.kind != FoundKind::File {
+            let (entry, problem) = self.special(&found, source);
+            return self.emit_special(entry, problem, &found, last, depot, each);
+        }
+        if let Some((group, first)) = links.find(&found) {
+            let mut known = first.clone();
+            known.entry.path = found.path.clone();
+            set_group(&mut known.entry, group);
+            return each(depot, Outcome::Live { known, read: false, changed: false });
+        }
+        let read = match small {
+            Some(Ok(small)) => {
+                let stored = store_small(&small, self.gear, depot)?;
+                Large::Stored(Box::new((stored, small.meta, small.problem, small.stat)))
+            }
+            Some(Err(problem)) => Large::Failed(problem),
+            None => store_large(&self.openers[source], &found, self.names, self.gear, buffer, depot)?,
+        };
+        match read {
+            Large::Failed(problem) => each(depot, Outcome::Failed(problem, last)),
+            Large::Stored(stored) => {
+                let (stored, meta, problem, stat) = *stored;
+                let entry = Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None };
+                let fingerprint = if problem.is_none() { self.fingerprint(&stat) } else { None };
+                let mut known = Known { entry, fingerprint, pieces: stored.pieces };
+                if found.stat.nlink > 1 {
+                    set_group(&mut known.entry, group_of(&found));
+                }
+                links.note(&found, &known);
+                let changed = last.is_some_and(|l| l.entry.kind != known.entry.kind);
+                if let Some(problem) = problem {
+                    each(depot, Outcome::Flawed(problem))?;
+                }
+                each(depot, Outcome::Live { known, read: true, changed })
+            }
+        }
+    }
+
+    fn special(&self, found: &Found, source: usize) -> (Result<Entry, Problem>, Option<Problem>) {
+        let opener = &self.openers[source];
+        let (major, minor) = found.stat.device();
+        let kind = match found.kind {
+            FoundKind::Dir | FoundKind::File => Kind::Dir,
+            FoundKind::Symlink => match opener.read_link(&found.path) {
+                Ok(to) => Kind::Symlink(to),
+                Err(e) => return (Err(source_problem(found, &e)), None),
+            },
+            FoundKind::Fifo => Kind::Fifo,
+            FoundKind::Socket => Kind::Socket,
+            FoundKind::CharDevice => Kind::CharDevice(major, minor),
+            FoundKind::BlockDevice => Kind::BlockDevice(major, minor),
+        };
+        let (meta, problem) = opener.capture(found, self.names);
+        (Ok(Entry { path: found.path.clone(), kind, meta, gone: None }), problem)
+    }
+
+    fn emit_special(
+        &self,
+        entry: Result<Entry, Problem>,
+        problem: Option<Problem>,
+        found: &Found,
+        last: Option<Known>,
+        depot: &mut Depot,
+        each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
+    ) -> Result<(), RepoError> {
+        let fingerprint = if problem.is_none() { self.fingerprint(&found.stat) } else { None };
+        if let Some(problem) = problem {
+            each(depot, Outcome::Flawed(problem))?;
+        }
+        match entry {
+            Err(problem) => each(depot, Outcome::Failed(problem, last)),
+            Ok(entry) => {
+                let known = Known { entry, fingerprint, pieces: None };
+                each(depot, Outcome::Live { known, read: false, changed: false })
+            }
+        }
+    }
+}
+
+impl Links {
+    fn note(&mut self, found: &Found, known: &Known) {
+        if found.kind == FoundKind::File && found.stat.nlink > 1 {
+            let group = match &known.entry.kind {
+                Kind::File(Content { link_group: Some(group), .. }) => *group,
+                _ => group_of(found),
+            };
+            self.0.entry(found.stat.inode()).or_insert_with(|| (group, known.clone()));
+        }
+    }
+
+    fn find(&self, found: &Found) -> Option<(u64, &Known)> {
+        if found.stat.nlink < 2 {
+            return None;
+        }
+        self.0.get(&found.stat.inode()).map(|(group, known)| (*group, known))
+    }
+}
+
+/// Named after the first path, so that other groups coming and going do not change it.
+fn group_of(found: &Found) -> u64 {
+    let digest = blake3::hash(found.path.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
+fn set_group(entry: &mut Entry, group: u64) {
+    if let Kind::File(content) = &mut entry.kind {
+        content.link_group = Some(group);
+    }
+}
+
+fn kind_matches(entry: &Entry, found: &Found) -> bool {
+    match (&entry.kind, found.kind) {
+        (
+            Kind::File(Content { size, pieces: Pieces::Inline(_) | Pieces::Listed(_), link_group, .. }),
+            FoundKind::File,
+        ) => *size == found.stat.size && (link_group.is_some() == (found.stat.nlink > 1)),
+        (Kind::Dir, FoundKind::Dir) | (Kind::Fifo, FoundKind::Fifo) | (Kind::Socket, FoundKind::Socket) => true,
+        (Kind::Symlink(to), FoundKind::Symlink) => to.len() as u64 == found.stat.size,
+        (Kind::CharDevice(a, b), FoundKind::CharDevice) => (*a, *b) == found.stat.device(),
+        (Kind::BlockDevice(a, b), FoundKind::BlockDevice) => (*a, *b) == found.stat.device(),
+        _ => false,
+    }
+}

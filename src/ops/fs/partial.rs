@@ -1,0 +1,151 @@
+//! A file on its way: under an unfinished name beside its final one, until it is complete.
+//!
+//! It holds no descriptor, so that any number can be under way; it is opened for each stretch of writing.
+//! One that is dropped unfinished is removed.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::beneath;
+use super::place::{Overwrite, PlaceError, Placed, Target, rename};
+use super::stat::{FoundKind, Stat};
+use crate::domain::listing::Meta;
+use crate::domain::path::RecordPath;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Partial {
+    target: Target,
+    path: RecordPath,
+    serial: u64,
+    inode: (u64, u64),
+    under_way: bool,
+}
+
+/// A partial, open for writing.
+#[derive(Debug)]
+pub struct PartialFile<'p> {
+    file: File,
+    path: &'p RecordPath,
+}
+
+impl Target {
+    /// Begins a file of `size` bytes, all of them a hole, readable by nobody else. Missing parents are made.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn begin_file(&self, path: &RecordPath, size: u64) -> Result<Partial, PlaceError> {
+        let failed = |e| PlaceError::of(path, e);
+        let (parent, _) = self.parent(path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, Mode::RUSR | Mode::WUSR));
+        let (serial, fd) = made.map_err(failed)?;
+        let mut partial = Partial { target: self.clone(), path: path.clone(), serial, inode: (0, 0), under_way: true };
+        partial.inode = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?).inode();
+        if size > 0 {
+            rustix::fs::ftruncate(&fd, size).map_err(failed)?;
+        }
+        Ok(partial)
+    }
+
+    /// Gives a complete file its owner, attributes, mode, time and then its final name. If that fails, the
+    /// unfinished file is removed.
+    ///
+    /// # Errors
+    /// [`PlaceError::Exists`] when the name is taken and may not be replaced, and others.
+    pub fn finish_file(
+        &self,
+        mut partial: Partial,
+        path: &RecordPath,
+        meta: &Meta,
+        overwrite: Overwrite,
+    ) -> Result<Placed, PlaceError> {
+        let (from, file) = partial.reopen()?;
+        let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta);
+        let (to, last) = self.parent(path)?;
+        rename(&from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
+        partial.under_way = false;
+        Ok(Placed { warnings })
+    }
+}
+
+impl Partial {
+    /// The path it was begun for.
+    pub fn path(&self) -> &RecordPath {
+        &self.path
+    }
+
+    /// Opens it for a stretch of writing.
+    ///
+    /// # Errors
+    /// [`PlaceError::PartialGone`] and others.
+    pub fn open(&self) -> Result<PartialFile<'_>, PlaceError> {
+        let (_, fd) = self.reopen()?;
+        Ok(PartialFile { file: File::from(fd), path: &self.path })
+    }
+
+    /// Writes at a place, opening and closing.
+    ///
+    /// # Errors
+    /// As [`Partial::open`] and [`PartialFile::write_at`].
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), PlaceError> {
+        self.open()?.write_at(offset, bytes)
+    }
+
+    /// Removes it, and says if that could not be done.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn discard(mut self) -> Result<(), PlaceError> {
+        self.under_way = false;
+        match self.unlink() {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(PlaceError::of(&self.path, e)),
+        }
+    }
+
+    fn reopen(&self) -> Result<(OwnedFd, OwnedFd), PlaceError> {
+        let failed = |e| match e {
+            Errno::NOENT => PlaceError::PartialGone(self.path.clone()),
+            e => PlaceError::of(&self.path, e),
+        };
+        let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes()).map_err(failed)?;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let name = self.target.partial_name(self.serial);
+        let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())
+            .map_err(|e| failed(if e == Errno::LOOP { Errno::NOENT } else { e }))?;
+        let inode = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?).inode();
+        if inode != self.inode {
+            return Err(PlaceError::PartialGone(self.path.clone()));
+        }
+        Ok((parent, fd))
+    }
+
+    fn unlink(&self) -> Result<(), Errno> {
+        let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes())?;
+        rustix::fs::unlinkat(parent, self.target.partial_name(self.serial), AtFlags::empty())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if self.under_way {
+            // What cannot be removed now is a leftover by its name, and the next restore removes it.
+            let _ = self.unlink();
+        }
+    }
+}
+
+impl PartialFile<'_> {
+    /// Writes at a place. What is never written stays a hole.
+    ///
+    /// # Errors
+    /// [`PlaceError::NoSpace`] and others.
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), PlaceError> {
+        self.file.write_all_at(bytes, offset).map_err(|e| PlaceError::of_io(self.path, e))
+    }
+}

@@ -1,0 +1,330 @@
+//! From chunks to packs in the store: compress, pack, seal, prove, put; each stage in threads of its own,
+//! with few pieces between them, so that memory is bounded whatever the speed of each.
+//!
+//! A pack is proved before it is put: opened with a key that lives only as long as this writer, every segment
+//! decompressed, every chunk digested. What the journal and the log say is stored, was acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::chunk::{ChunkKey, IndexedPack};
+use super::compress::frame;
+use super::error::RepoError;
+use super::layout::Key;
+use super::pack::{Directory, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
+use super::seal::{Identity, Recipient};
+use super::store::{Created, Store};
+use crate::domain::id::{ChunkId, PackName};
+use crate::domain::log::entry::StoredPack;
+
+/// Chunks are compressed together up to this many raw bytes.
+pub const SEGMENT_RAW: usize = 2 << 20;
+
+/// Which packs a chunk goes to: listings are kept apart, so that finding one file reads little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Pieces of files.
+    Content = 0,
+    /// Pages, roots, lists of pieces.
+    Listing = 1,
+}
+
+/// A pack that is in the store.
+#[derive(Debug, Clone)]
+pub struct WrittenPack {
+    /// Name and size.
+    pub pack: StoredPack,
+    /// What is in it.
+    pub indexed: IndexedPack,
+}
+
+/// What the writer needs.
+pub struct WriterSettings {
+    /// Where to.
+    pub store: Store,
+    /// What packs are sealed to.
+    pub reading: Recipient,
+    /// The key of chunk ids.
+    pub chunk_key: ChunkKey,
+    /// Threads that compress.
+    pub compressors: usize,
+    /// Threads that seal, prove and put.
+    pub uploaders: usize,
+    /// Called for every pack that is in the store, before anything else learns of it.
+    pub acknowledged: Acknowledged,
+}
+
+/// Hears of each pack that is in the store.
+pub type Acknowledged = Box<dyn Fn(&WrittenPack) -> Result<(), RepoError> + Send + Sync>;
+
+struct RawSegment {
+    stream: Stream,
+    raw: Vec<u8>,
+    chunks: Vec<SegmentChunk>,
+}
+
+enum Task {
+    Segment(u64, RawSegment),
+    Close(u64),
+}
+
+enum Framed {
+    Segment { stream: Stream, frame: Vec<u8>, raw: u32, chunks: Vec<SegmentChunk> },
+    Close,
+}
+
+/// What the stages share.
+struct Shared {
+    failed: AtomicBool,
+    error: Mutex<Option<RepoError>>,
+    written: Mutex<Vec<WrittenPack>>,
+    in_flight: Mutex<u64>,
+    settled: std::sync::Condvar,
+}
+
+impl Shared {
+    fn fail(&self, error: RepoError) {
+        let mut slot = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert(error);
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
+    fn count(&self, change: i64) {
+        let mut n = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        *n = n.saturating_add_signed(change);
+        self.settled.notify_all();
+    }
+}
+
+/// Writes chunks to packs. Dropping it without `finish` leaves what was put as orphans for prune or a later run.
+pub struct PackWriter {
+    shared: Arc<Shared>,
+    tasks: Option<SyncSender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+    open: [RawSegment; 2],
+    sequence: u64,
+    session: Identity,
+}
+
+fn empty(stream: Stream) -> RawSegment {
+    RawSegment { stream, raw: Vec::with_capacity(SEGMENT_RAW), chunks: vec![] }
+}
+
+impl PackWriter {
+    /// Starts the threads.
+    pub fn start(settings: WriterSettings) -> Self {
+        let shared = Arc::new(Shared {
+            failed: AtomicBool::new(false),
+            error: Mutex::new(None),
+            written: Mutex::new(vec![]),
+            in_flight: Mutex::new(0),
+            settled: std::sync::Condvar::new(),
+        });
+        let session = Identity::generate();
+        let (tasks, task_queue) = sync_channel(1);
+        let (frames, frame_queue) = sync_channel(1);
+        let (packs, pack_queue) = sync_channel(0);
+        let task_queue = Arc::new(Mutex::new(task_queue));
+        let pack_queue = Arc::new(Mutex::new(pack_queue));
+        let settings = Arc::new((settings, session.clone()));
+        let mut threads = vec![];
+        for _ in 0..settings.0.compressors.max(1) {
+            let (shared, queue, out) = (Arc::clone(&shared), Arc::clone(&task_queue), frames.clone());
+            threads.push(std::thread::spawn(move || compress(&shared, &queue, &out)));
+        }
+        drop(frames);
+        {
+            let shared = Arc::clone(&shared);
+            threads.push(std::thread::spawn(move || assemble(&shared, &frame_queue, &packs)));
+        }
+        for _ in 0..settings.0.uploaders.max(1) {
+            let (shared, queue, settings) = (Arc::clone(&shared), Arc::clone(&pack_queue), Arc::clone(&settings));
+            threads.push(std::thread::spawn(move || upload(&shared, &queue, &settings.0, &settings.1)));
+        }
+        let open = [empty(Stream::Content), empty(Stream::Listing)];
+        Self { shared, tasks: Some(tasks), threads, open, sequence: 0, session }
+    }
+
+    /// Adds a chunk that is not stored yet.
+    ///
+    /// # Errors
+    /// The first failure of any stage.
+    pub fn add(&mut self, stream: Stream, id: ChunkId, bytes: &[u8]) -> Result<(), RepoError> {
+        let open = &mut self.open[stream as usize];
+        if !open.raw.is_empty() && open.raw.len() + bytes.len() > SEGMENT_RAW + SEGMENT_RAW / 4 {
+            self.send_segment(stream)?;
+        }
+        let open = &mut self.open[stream as usize];
+        open.raw.extend_from_slice(bytes);
+        open.chunks.push(SegmentChunk { id, len: bytes.len() as u32 });
+        if open.raw.len() >= SEGMENT_RAW { self.send_segment(stream) } else { Ok(()) }
+    }
+
+    fn send_segment(&mut self, stream: Stream) -> Result<(), RepoError> {
+        let segment = std::mem::replace(&mut self.open[stream as usize], empty(stream));
+        if segment.chunks.is_empty() {
+            return Ok(());
+        }
+        let sequence = self.sequence;
+        self.send(Task::Segment(sequence, segment))
+    }
+
+    fn send(&mut self, task: Task) -> Result<(), RepoError> {
+        self.check()?;
+        self.sequence += 1;
+        self.shared.count(1);
+        let sent = self.tasks.as_ref().is_some_and(|t| t.send(task).is_ok());
+        if sent { Ok(()) } else { Err(self.take_error()) }
+    }
+
+    fn check(&self) -> Result<(), RepoError> {
+        if self.shared.failed.load(Ordering::SeqCst) { Err(self.take_error()) } else { Ok(()) }
+    }
+
+    fn take_error(&self) -> RepoError {
+        let mut slot = self.shared.error.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.take().unwrap_or(RepoError::Interrupted)
+    }
+
+    /// Closes what is open, waits until everything added so far is in the store, and hands over the packs
+    /// written since the last time.
+    ///
+    /// # Errors
+    /// The first failure of any stage.
+    pub fn flush(&mut self) -> Result<Vec<WrittenPack>, RepoError> {
+        self.send_segment(Stream::Content)?;
+        self.send_segment(Stream::Listing)?;
+        let sequence = self.sequence;
+        self.send(Task::Close(sequence))?;
+        let mut n = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        while *n > 0 {
+            n = self.shared.settled.wait(n).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(n);
+        self.check()?;
+        Ok(self.take_written())
+    }
+
+    /// The packs that are in the store and were not handed over yet, without waiting.
+    pub fn take_written(&self) -> Vec<WrittenPack> {
+        std::mem::take(&mut *self.shared.written.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Brings a pack of this writer back from the store and proves it again, with the key of this run.
+    ///
+    /// # Errors
+    /// [`RepoError::Pack`]; faults of the store.
+    pub fn prove_back(&self, store: &Store, pack: &WrittenPack, key: &ChunkKey) -> Result<u64, RepoError> {
+        let name = pack.pack.name;
+        let stored = store.get(&Key::Pack(name))?;
+        let directory = Directory { segments: pack.indexed.segments.clone() };
+        let proved = PackReader::open(&name, stored, std::slice::from_ref(&self.session))
+            .and_then(|mut reader| reader.verify_all(&directory, key));
+        proved.map_err(|error| RepoError::Pack { name, error })
+    }
+}
+
+impl Drop for PackWriter {
+    fn drop(&mut self) {
+        self.tasks = None;
+        self.shared.failed.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u64, Framed)>) {
+    while let Some(task) = next(queue) {
+        let framed = match task {
+            Task::Close(sequence) => (sequence, Framed::Close),
+            Task::Segment(sequence, s) => match frame(&s.raw) {
+                Ok(frame) => {
+                    let (stream, raw, chunks) = (s.stream, s.raw.len() as u32, s.chunks);
+                    (sequence, Framed::Segment { stream, frame, raw, chunks })
+                }
+                Err(e) => {
+                    shared.fail(RepoError::Index(e.to_string()));
+                    (sequence, Framed::Close)
+                }
+            },
+        };
+        if out.send(framed).is_err() {
+            return;
+        }
+    }
+}
+
+/// Puts segments into packs in the order in which their chunks came.
+fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender<PackBuilder>) {
+    let mut early: BTreeMap<u64, Framed> = BTreeMap::new();
+    let mut expected = 0;
+    let mut builders = [PackBuilder::default(), PackBuilder::default()];
+    while let Ok((sequence, framed)) = queue.recv() {
+        early.insert(sequence, framed);
+        while let Some(framed) = early.remove(&expected) {
+            expected += 1;
+            match framed {
+                Framed::Segment { stream, frame, raw, chunks } => {
+                    let builder = &mut builders[stream as usize];
+                    builder.add(&frame, raw, chunks);
+                    if builder.is_full() && !send_pack(shared, packs, std::mem::take(builder)) {
+                        return;
+                    }
+                }
+                Framed::Close => {
+                    for builder in &mut builders {
+                        if !builder.is_empty() && !send_pack(shared, packs, std::mem::take(builder)) {
+                            return;
+                        }
+                    }
+                }
+            }
+            shared.count(-1);
+        }
+    }
+}
+
+fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: PackBuilder) -> bool {
+    shared.count(1);
+    packs.send(pack).is_ok()
+}
+
+fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &WriterSettings, session: &Identity) {
+    while let Some(builder) = next(queue) {
+        if !shared.failed.load(Ordering::SeqCst) {
+            match upload_one(builder, settings, session) {
+                Ok(written) => {
+                    shared.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
+                }
+                Err(e) => shared.fail(e),
+            }
+        }
+        shared.count(-1);
+    }
+}
+
+fn upload_one(builder: PackBuilder, settings: &WriterSettings, session: &Identity) -> Result<WrittenPack, RepoError> {
+    let none = PackName::new([0; 32]);
+    let bad = |error| RepoError::Pack { name: none, error };
+    let (plain, directory) = builder.finish().map_err(bad)?;
+    let (name, stored) = seal_pack(&plain, &[&settings.reading, &session.recipient()]).map_err(bad)?;
+    drop(plain);
+    let mut reader = PackReader::open(&name, stored.clone(), std::slice::from_ref(session)).map_err(bad)?;
+    reader.verify_all(&directory, &settings.chunk_key).map_err(|error| RepoError::Pack { name, error })?;
+    drop(reader);
+    if settings.store.create(&Key::Pack(name), &stored)? == Created::Taken {
+        return Err(RepoError::Pack { name, error: PackError::Digest });
+    }
+    let pack = StoredPack { name, size: stored.len() as u64 };
+    let written = WrittenPack { pack, indexed: IndexedPack { name, segments: directory.segments } };
+    (settings.acknowledged)(&written)?;
+    Ok(written)
+}

@@ -1,0 +1,284 @@
+//! Once per cause: from what is open and what this run found, which notices are due. Pure.
+//!
+//! Every trouble found is on an open ticket of which each role has been told; nobody is told twice of the same
+//! ticket within a day unless it has become worse; and a ticket closes only on evidence: a good run of the very
+//! job and set, a person's word for an incident, or the set's removal from the configuration. A decision that was
+//! carried out by half is decided again, under the same notice ids, until the journal has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::service::history::{Finished, JournalState, Open};
+use crate::service::journal::{Event, JournalEntry, Step};
+use crate::service::words::{
+    Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Ticket, Trouble, Why, word,
+};
+
+/// A nightly run is sometimes a little early, and clocks change: a daily reminder must not slip to every second day.
+pub const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(22);
+
+/// Everything a notice may say, before it is put into words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Stable: the same notice decided twice has the same id.
+    pub id: String,
+    /// What people quote.
+    pub reference: Reference,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// For whom.
+    pub to: Role,
+    /// The heaviest cause.
+    pub lead: Cause,
+    /// All of them.
+    pub causes: Vec<Cause>,
+    /// The sets that the heaviest cause strikes.
+    pub sets: Vec<SetName>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it was last seen or, for a closing notice, found right.
+    pub at: Timestamp,
+    /// What the jobs counted.
+    pub counts: Counts,
+    /// The exit code.
+    pub exit: u8,
+    /// The last time the job got through; of several sets, the one that is worst off.
+    pub last_good: Option<Timestamp>,
+}
+
+/// What to do, in this order: journal what is opened, store the notices, journal what is closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// `CauseOpened` events.
+    pub opened: Vec<Event>,
+    /// Notices to store.
+    pub notices: Vec<Notice>,
+    /// `CauseClosed` events.
+    pub closed: Vec<Event>,
+}
+
+/// What a decision rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The journal, this run's steps included.
+    pub state: &'a JournalState,
+    /// This run's steps.
+    pub steps: &'a [Finished],
+    /// The sets that are configured.
+    pub sets: &'a [SetName],
+    /// Who is told at once.
+    pub roles: &'a [Role],
+    /// Now.
+    pub now: Timestamp,
+    /// The council's time zone, for the date in a reference.
+    pub zone: &'a TimeZone,
+}
+
+/// Decides.
+pub fn decide(evidence: &Evidence<'_>) -> Decision {
+    let found: BTreeSet<Cause> = evidence.steps.iter().flat_map(|f| causes_of(&f.step)).collect();
+    let mut decision = Decision::default();
+    let closing = closing(evidence, &found);
+    let joined = opening(evidence, &found, &closing);
+    let mut after = evidence.state.clone();
+    for (reference, causes) in &joined {
+        for cause in causes {
+            let event = Event::CauseOpened { reference: reference.clone(), cause: cause.clone() };
+            after.take(&entry(evidence.now, event.clone()));
+            decision.opened.push(event);
+        }
+    }
+    for (reference, open) in &after.open {
+        let none = BTreeMap::new();
+        let hows = closing.get(reference).unwrap_or(&none);
+        for (cause, how) in hows {
+            let (reference, cause) = (reference.clone(), cause.clone());
+            decision.closed.push(Event::CauseClosed { reference, cause, how: *how });
+        }
+        let remaining: BTreeSet<Cause> = open.causes.iter().filter(|c| !hows.contains_key(c)).cloned().collect();
+        if remaining.is_empty() {
+            close_notices(evidence, reference, open, hows, &mut decision.notices);
+        } else {
+            open_notices(evidence, reference, open, &remaining, &found, &mut decision.notices);
+        }
+    }
+    decision
+}
+
+/// The causes that a step gives rise to.
+pub fn causes_of(step: &Step) -> impl Iterator<Item = Cause> {
+    step.troubles.iter().map(|trouble| Cause { trouble: *trouble, job: step.job, set: step.set.clone() })
+}
+
+fn entry(at: Timestamp, event: Event) -> JournalEntry {
+    JournalEntry { at, run: String::new(), event }
+}
+
+type Closing = BTreeMap<Reference, BTreeMap<Cause, NoticeKind>>;
+
+fn closing(evidence: &Evidence<'_>, found: &BTreeSet<Cause>) -> Closing {
+    let mut closing = Closing::new();
+    for (reference, open) in &evidence.state.open {
+        for cause in &open.causes {
+            let how = if open.resolved.is_some() {
+                NoticeKind::Resolved
+            } else if cause.set.as_ref().is_some_and(|set| !evidence.sets.contains(set)) {
+                NoticeKind::NotConfigured
+            } else if !found.contains(cause) && evidence.steps.iter().any(|f| clears(cause, &f.step)) {
+                NoticeKind::WorkingAgain
+            } else {
+                continue;
+            };
+            closing.entry(reference.clone()).or_default().insert(cause.clone(), how);
+        }
+    }
+    closing
+}
+
+/// Whether this step is evidence that the cause is gone.
+pub fn clears(cause: &Cause, step: &Step) -> bool {
+    let same = step.job == cause.job && (step.set.is_none() || step.set == cause.set);
+    let done = step.outcome == Outcome::Done;
+    match cause.trouble {
+        Trouble::HistoryChanged | Trouble::MassChange => false,
+        Trouble::Damage if cause.job == JobKind::Notices => same && done,
+        Trouble::Damage => {
+            let of_it = step.set.is_none() || step.set == cause.set;
+            step.job == JobKind::Verify && of_it && done && step.examined_all
+        }
+        Trouble::Failed(_) | Trouble::ExaminedNothing => {
+            let got_through = match step.job {
+                JobKind::Verify => step.outcome == Outcome::Damage,
+                JobKind::Backup | JobKind::Thin | JobKind::Prune => step.outcome == Outcome::Incomplete,
+                JobKind::Configuration | JobKind::Notices => false,
+            };
+            same && (done || got_through)
+        }
+        Trouble::Refused | Trouble::Incomplete => same && done,
+    }
+}
+
+/// The causes that are new, by the reference they get: that of a ticket open already, or one of their own.
+fn opening(
+    evidence: &Evidence<'_>,
+    found: &BTreeSet<Cause>,
+    closing: &Closing,
+) -> BTreeMap<Reference, BTreeSet<Cause>> {
+    let state = evidence.state;
+    let live = || state.open.iter().filter(|(_, open)| open.resolved.is_none());
+    let is_closing = |r: &Reference, c: &Cause| closing.get(r).is_some_and(|all| all.contains_key(c));
+    let mut tickets: BTreeMap<Ticket, Reference> = BTreeMap::new();
+    let mut known: BTreeSet<&Cause> = BTreeSet::new();
+    for (reference, open) in live() {
+        for cause in &open.causes {
+            tickets.insert(cause.ticket(), reference.clone());
+            if !is_closing(reference, cause) {
+                known.insert(cause);
+            }
+        }
+    }
+    let mut taken = state.references.clone();
+    let mut joined: BTreeMap<Reference, BTreeSet<Cause>> = BTreeMap::new();
+    for cause in found.iter().filter(|c| !known.contains(c)) {
+        let reference = tickets.entry(cause.ticket()).or_insert_with(|| {
+            let reference = Reference::derive(cause, evidence.now, evidence.zone, &taken);
+            taken.insert(reference.clone());
+            reference
+        });
+        joined.entry(reference.clone()).or_default().insert(cause.clone());
+    }
+    joined
+}
+
+fn close_notices(
+    evidence: &Evidence<'_>,
+    reference: &Reference,
+    open: &Open,
+    hows: &BTreeMap<Cause, NoticeKind>,
+    notices: &mut Vec<Notice>,
+) {
+    // Of several ways the one that claims least: `WorkingAgain` only if all of them work again.
+    let kind = hows.values().copied().max().unwrap_or(NoticeKind::WorkingAgain);
+    let causes: BTreeSet<Cause> = open.causes.union(&open.closed).cloned().collect();
+    for to in open.told.keys() {
+        notices.push(Notice {
+            id: format!("{reference}-{}-{}", word(&kind), word(to)),
+            at: evidence.now,
+            ..facts(evidence, reference, open, &causes, kind, *to)
+        });
+    }
+}
+
+fn open_notices(
+    evidence: &Evidence<'_>,
+    reference: &Reference,
+    open: &Open,
+    remaining: &BTreeSet<Cause>,
+    found: &BTreeSet<Cause>,
+    notices: &mut Vec<Notice>,
+) {
+    let replaced = |cause: &Cause| {
+        let other = |f: &Finished| f.step.job == cause.job && f.step.set == cause.set && !f.step.troubles.is_empty();
+        !cause.trouble.is_incident() && !found.contains(cause) && evidence.steps.iter().any(other)
+    };
+    for to in evidence.roles {
+        let (kind, first) = match (open.told.get(to), open.told_of.get(to)) {
+            (None, _) => (NoticeKind::Failure, true),
+            (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
+            // The absolute difference, so that a clock set back does not silence anybody.
+            (Some(told), _) if evidence.now.duration_since(*told).abs() < REMIND_AFTER => continue,
+            _ if remaining.iter().all(replaced) => continue,
+            _ => (NoticeKind::Reminder, false),
+        };
+        let mut notice = facts(evidence, reference, open, remaining, kind, *to);
+        if !first {
+            notice.id = format!("{}-{}", notice.id, evidence.now.as_second());
+        }
+        notices.push(notice);
+    }
+}
+
+fn lead_weight(causes: &BTreeSet<Cause>) -> Option<(Trouble, JobKind)> {
+    causes.iter().map(Cause::weight).min()
+}
+
+fn facts(
+    evidence: &Evidence<'_>,
+    reference: &Reference,
+    open: &Open,
+    causes: &BTreeSet<Cause>,
+    kind: NoticeKind,
+    to: Role,
+) -> Notice {
+    let lead = causes.iter().min_by_key(|c| c.weight()).cloned();
+    // A ticket without causes does not exist: `opened` gives it one and `closed` removes it with its last.
+    let lead = lead.unwrap_or(Cause { trouble: Trouble::Failed(Why::Other), job: JobKind::Notices, set: None });
+    let like: Vec<&Cause> = causes.iter().filter(|c| c.weight() == lead.weight()).collect();
+    let state = evidence.state;
+    let key = |c: &Cause| (c.job, c.set.clone());
+    let finished: Vec<&Finished> = like.iter().filter_map(|c| state.last_finished.get(&key(c))).collect();
+    let good: Option<Vec<Timestamp>> = like.iter().map(|c| state.last_good.get(&key(c)).map(|f| f.at)).collect();
+    let mut counts = Counts::default();
+    for f in &finished {
+        counts.files = counts.files.saturating_add(f.step.counts.files);
+        counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
+        counts.problems = counts.problems.saturating_add(f.step.counts.problems);
+        counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+    }
+    Notice {
+        id: format!("{reference}-{}-{}", word(&kind), word(&to)),
+        reference: reference.clone(),
+        kind,
+        to,
+        sets: like.iter().filter_map(|c| c.set.clone()).collect(),
+        causes: causes.iter().cloned().collect(),
+        since: open.since,
+        at: finished.iter().map(|f| f.at).max().unwrap_or(open.since),
+        counts,
+        exit: finished.iter().map(|f| f.step.exit).max().unwrap_or(1),
+        last_good: good.and_then(|all| all.into_iter().min()),
+        lead,
+    }
+}

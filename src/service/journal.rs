@@ -1,0 +1,333 @@
+//! The journal: what this machine did and whom it told, one checked JSON line after the other.
+//!
+//! Lines are only ever appended, each is on the disk before `append` returns, and no damage to the file can
+//! stop a run: lines that cannot be read are counted and passed over.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::SnapshotId;
+use crate::service::durable::{self, Opened};
+use crate::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
+
+/// Longer lines are taken as damage.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// The journal could not be written or read. Notices are still sent.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the journal {path} cannot be {verb}: {error}; check that the disk has room and that this user owns the folder"
+)]
+pub struct JournalError {
+    path: PathBuf,
+    verb: &'static str,
+    error: io::Error,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// When, as this machine believed.
+    pub at: Timestamp,
+    /// Which run.
+    pub run: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// A run began.
+    RunStarted,
+    /// A run came to its end, with this exit code.
+    RunFinished {
+        /// The exit code.
+        exit: u8,
+    },
+    /// A job ended.
+    StepFinished(Step),
+    /// Something is wrong that was not wrong before.
+    CauseOpened {
+        /// What people quote; several causes may share it.
+        reference: Reference,
+        /// What is wrong.
+        cause: Cause,
+    },
+    /// It is no longer wrong.
+    CauseClosed {
+        /// What people quote.
+        reference: Reference,
+        /// What was wrong.
+        cause: Cause,
+        /// How it came to be closed.
+        how: NoticeKind,
+    },
+    /// A person has said that this is dealt with.
+    IncidentResolved {
+        /// Which.
+        reference: Reference,
+    },
+    /// A notice was stored for sending.
+    NoticeQueued(Told),
+    /// The mail server accepted a notice.
+    NoticeSent(Told),
+    /// The mail server did not accept a notice; it will be tried again.
+    NoticeFailed {
+        /// Which.
+        #[serde(flatten)]
+        told: Told,
+        /// The class of error.
+        class: String,
+    },
+    /// A notice was given up: nobody read it.
+    NoticeExpired(Told),
+    /// The mail server accepted a test message.
+    TestMessageAccepted {
+        /// For whom.
+        to: Role,
+    },
+    /// Somebody typed the recovery sheet's key and it opened the repository.
+    SheetProved,
+    /// A keyholder opened a pack of the current epoch.
+    ReadingProved,
+}
+
+/// Which notice, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What people quote; none for a test message.
+    pub reference: Option<Reference>,
+    /// For whom.
+    pub to: Role,
+    /// What it says.
+    pub notice: NoticeKind,
+}
+
+/// How one job of a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which job.
+    pub job: JobKind,
+    /// Of which set; none for a job over all sets.
+    pub set: Option<SetName>,
+    /// How.
+    pub outcome: Outcome,
+    /// What was wrong, the heaviest first.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
+    /// What was counted.
+    pub counts: Counts,
+    /// The snapshot it made.
+    #[serde(default)]
+    pub snapshot: Option<SnapshotId>,
+    /// The exit code it would end the program with.
+    pub exit: u8,
+    /// Whether everything stored was examined, or at least all that was found damaged before: only then may
+    /// damage be taken as gone. A sample that missed the damage proves nothing.
+    #[serde(default)]
+    pub examined_all: bool,
+    /// How long it took.
+    pub seconds: u64,
+}
+
+/// What reading the journal gave.
+#[derive(Debug, Default)]
+pub struct Journalled {
+    /// The readable lines in order.
+    pub entries: Vec<JournalEntry>,
+    /// Lines that are not what was written.
+    pub damaged: u64,
+    /// Sound lines of a kind this program does not know.
+    pub unknown: u64,
+    /// Whether the last line was cut short, by a power cut perhaps.
+    pub torn: bool,
+}
+
+/// The journal's file.
+#[derive(Debug)]
+pub struct Journal {
+    dir: PathBuf,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// The journal in the state folder; made by the first `append`.
+    pub fn new(state: &Path) -> Self {
+        Self { dir: state.to_owned(), path: state.join("journal.jsonl") }
+    }
+
+    /// Appends one line; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it could not be written.
+    pub fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
+        self.try_append(entry).map_err(|error| self.error("written", error))
+    }
+
+    fn try_append(&self, entry: &JournalEntry) -> io::Result<()> {
+        durable::private_dir(&self.dir)?;
+        let created = !self.path.exists();
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+        // Two runs may append at once. The lock ends when the file is closed.
+        file.lock()?;
+        let mut line = String::new();
+        if !ends_a_line(&mut file)? {
+            line.push('\n');
+        }
+        line.push_str(&durable::seal(entry)?);
+        line.push('\n');
+        file.write_all(line.as_bytes())?;
+        file.sync_all()?;
+        if created { durable::sync_dir(&self.dir) } else { Ok(()) }
+    }
+
+    /// Reads all that can be read. A journal that is not there yet is empty.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the file cannot be opened or read at all.
+    pub fn read(&self) -> Result<Journalled, JournalError> {
+        match File::open(&self.path) {
+            Ok(file) => read_lines(BufReader::new(file)).map_err(|error| self.error("read", error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Journalled::default()),
+            Err(error) => Err(self.error("read", error)),
+        }
+    }
+
+    fn error(&self, verb: &'static str, error: io::Error) -> JournalError {
+        JournalError { path: self.path.clone(), verb, error }
+    }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+fn read_lines(mut file: impl BufRead) -> io::Result<Journalled> {
+    let mut all = Journalled::default();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if file.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(all);
+        }
+        if line.pop_if(|b| *b == b'\n').is_none() {
+            let over_long = file.skip_until(b'\n')? > 0;
+            all.torn = !over_long;
+            all.damaged += u64::from(over_long);
+            continue;
+        }
+        match durable::open(&line) {
+            Opened::Value(entry) => all.entries.push(entry),
+            Opened::Unknown => all.unknown += 1,
+            Opened::Damaged if line.is_empty() => {}
+            Opened::Damaged => all.damaged += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(second: i64) -> JournalEntry {
+        let cause = Cause { trouble: Trouble::Refused, job: JobKind::Prune, set: None };
+        let reference = Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap();
+        let event = match second % 3 {
+            0 => Event::RunStarted,
+            1 => Event::CauseOpened { reference, cause },
+            _ => {
+                let told = Told { reference: Some(reference), to: Role::Clerk, notice: NoticeKind::Failure };
+                Event::NoticeFailed { told, class: String::from("timed-out") }
+            }
+        };
+        JournalEntry { at: Timestamp::from_second(second).unwrap(), run: String::from("r"), event }
+    }
+
+    fn written(n: i64) -> (tempfile::TempDir, Journal) {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(&dir.path().join("state"));
+        for second in 0..n {
+            journal.append(&entry(second)).unwrap();
+        }
+        (dir, journal)
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back() {
+        let (_dir, journal) = written(6);
+        let all = journal.read().unwrap();
+        assert_eq!(all.entries, (0..6).map(entry).collect::<Vec<_>>());
+        assert_eq!((all.damaged, all.unknown, all.torn), (0, 0, false));
+    }
+
+    #[test]
+    fn a_cut_at_any_byte_costs_only_the_last_line_and_the_next_append_heals() {
+        let (_dir, journal) = written(2);
+        let whole = std::fs::read(&journal.path).unwrap();
+        let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for cut in first..whole.len() {
+            std::fs::write(&journal.path, &whole[..cut]).unwrap();
+            let all = journal.read().unwrap();
+            assert_eq!(all.entries, [entry(0)]);
+            assert_eq!(all.torn, cut > first);
+            journal.append(&entry(7)).unwrap();
+            let all = journal.read().unwrap();
+            // A cut that took the newline alone lost nothing: the append puts it back.
+            assert_eq!(all.entries.len(), if cut == whole.len() - 1 { 3 } else { 2 });
+            assert_eq!(all.entries.last(), Some(&entry(7)));
+            assert!(!all.torn);
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_counted_and_never_fatal() {
+        let (_dir, journal) = written(9);
+        let whole = std::fs::read(&journal.path).unwrap();
+        let mut bad = whole.clone();
+        bad[5] ^= 0x40;
+        std::fs::write(&journal.path, &bad).unwrap();
+        let all = journal.read().unwrap();
+        assert_eq!((all.entries.len(), all.damaged), (8, 1));
+
+        let long = [b"x".repeat(3 * MAX_LINE as usize), b"\n\xff\0\n".to_vec(), whole].concat();
+        std::fs::write(&journal.path, long).unwrap();
+        let all = journal.read().unwrap();
+        assert_eq!((all.entries.len(), all.damaged), (9, 2));
+    }
+
+    #[test]
+    fn a_newer_program_s_lines_are_passed_over_and_counted() {
+        let (_dir, journal) = written(1);
+        let line =
+            durable::seal(&serde_json::json!({"at": "2026-01-01T00:00:00Z", "run": "r", "event": {"kind": "new"}}));
+        let mut file = OpenOptions::new().append(true).open(&journal.path).unwrap();
+        writeln!(file, "{}", line.unwrap()).unwrap();
+        let all = journal.read().unwrap();
+        assert_eq!((all.entries.len(), all.unknown, all.damaged), (1, 1, 0));
+    }
+
+    #[test]
+    fn many_writers_lose_no_line() {
+        let (_dir, journal) = written(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..10).for_each(|second| journal.append(&entry(second)).unwrap()));
+            }
+        });
+        let all = journal.read().unwrap();
+        assert_eq!((all.entries.len(), all.damaged, all.torn), (40, 0, false));
+    }
+}

@@ -1,0 +1,16 @@
+//! Floor 3: when things run, and who is told. Runs jobs, keeps the journal, decides and sends notices.
+//!
+//! Nothing here fails in silence: what cannot be journalled, stored or sent is in the [`runner::RunSummary`].
+
+pub mod causes;
+pub mod durable;
+pub mod history;
+pub mod journal;
+pub mod mail;
+pub mod outbox;
+pub mod plain;
+pub mod runner;
+pub mod status;
+pub mod technical;
+pub mod texts;
+pub mod words;

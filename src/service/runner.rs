@@ -1,0 +1,311 @@
+//! Runs jobs one after the other, journals each, then decides, stores and sends the notices.
+//!
+//! One job's failure, or its panic, never hides another's; and no failure is silent: where the journal or the
+//! outbox cannot be written, the notice is sent all the same, and the summary says what went wrong.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use crate::domain::clock::{Clock, Entropy};
+use crate::domain::id::SnapshotId;
+use crate::domain::problem::Exit;
+use crate::service::causes::{Evidence, Notice, decide};
+use crate::service::history::{Finished, JournalState, fold};
+use crate::service::journal::{Event, Journal, JournalEntry, Step, Told};
+use crate::service::mail::Mailer;
+use crate::service::outbox::{FlushReport, Outbox, Outgoing};
+use crate::service::plain::People;
+use crate::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, SetName, Trouble, Why};
+use crate::service::{technical, texts};
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobOutcome {
+    /// How.
+    pub outcome: Outcome,
+    /// What was wrong. A bad outcome without a trouble is given one.
+    pub troubles: Vec<Trouble>,
+    /// What was counted.
+    pub counts: Counts,
+    /// The snapshot it made.
+    pub snapshot: Option<SnapshotId>,
+    /// The exit code it would end the program with.
+    pub exit: Exit,
+    /// See [`Step::examined_all`].
+    pub examined_all: bool,
+}
+
+impl JobOutcome {
+    /// All went well.
+    pub fn done(counts: Counts) -> Self {
+        Self::new(Outcome::Done, Vec::new(), counts, Exit::Done)
+    }
+
+    /// It failed for this reason.
+    pub fn failed(why: Why, exit: Exit) -> Self {
+        let outcome = if why == Why::Interrupted { Outcome::Interrupted } else { Outcome::Failed };
+        Self::new(outcome, vec![Trouble::Failed(why)], Counts::default(), exit)
+    }
+
+    /// Any other end.
+    pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
+        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false }
+    }
+
+    /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that
+    /// examined nothing has not passed.
+    fn settled(mut self, job: JobKind) -> Self {
+        if job == JobKind::Verify && self.outcome == Outcome::Done && self.counts.files == 0 {
+            self.outcome = Outcome::Failed;
+            self.troubles.push(Trouble::ExaminedNothing);
+        }
+        let (trouble, exit) = match self.outcome {
+            Outcome::Done => return self,
+            Outcome::Incomplete => (Trouble::Incomplete, Exit::Incomplete),
+            Outcome::Failed => (Trouble::Failed(Why::Other), Exit::Failed),
+            Outcome::Refused => (Trouble::Refused, Exit::Refused),
+            Outcome::Damage => (Trouble::Damage, Exit::Damage),
+            Outcome::Interrupted => (Trouble::Failed(Why::Interrupted), Exit::Interrupted),
+        };
+        // A mass change does not explain a bad end; a changed history does.
+        if self.troubles.iter().all(|t| *t == Trouble::MassChange) {
+            self.troubles.push(trouble);
+        }
+        if self.exit == Exit::Done {
+            self.exit = exit;
+        }
+        self
+    }
+}
+
+/// One thing to do.
+pub struct Job<'a> {
+    /// What kind of thing.
+    pub kind: JobKind,
+    /// For which set; none for all of them.
+    pub set: Option<SetName>,
+    /// Does it.
+    pub run: Box<dyn FnMut() -> JobOutcome + 'a>,
+}
+
+/// What a run needs.
+pub struct Runner<'a> {
+    /// Where it is written down.
+    pub journal: &'a Journal,
+    /// Where notices wait.
+    pub outbox: &'a Outbox,
+    /// Who takes them; without one nobody is told.
+    pub mailer: Option<&'a dyn Mailer>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// For the name of the run.
+    pub entropy: &'a dyn Entropy,
+    /// The fields of every message.
+    pub people: &'a People,
+    /// The sets that are configured.
+    pub sets: &'a [SetName],
+    /// Set by a signal: no further job is begun.
+    pub stop: &'a AtomicBool,
+}
+
+/// One job's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What kind of job.
+    pub kind: JobKind,
+    /// Of which set.
+    pub set: Option<SetName>,
+    /// How.
+    pub outcome: JobOutcome,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct RunSummary {
+    /// The name of the run in the journal.
+    pub run: String,
+    /// The exit code.
+    pub exit: Exit,
+    /// Each job's end, in order.
+    pub outcomes: Vec<Ended>,
+    /// The notices that were due.
+    pub notices: Vec<Told>,
+    /// What became of those that were waiting.
+    pub flush: FlushReport,
+    /// What went wrong with the journal or the outbox, for the technician.
+    pub trouble: Vec<String>,
+}
+
+impl Runner<'_> {
+    /// Runs the jobs in order.
+    pub fn run_all(&self, jobs: Vec<Job<'_>>) -> RunSummary {
+        let mut name = [0; 8];
+        self.entropy.fill(&mut name);
+        let mut run = Running { on: self, name: hex::encode(name), steps: Vec::new(), trouble: Vec::new() };
+        run.note(Event::RunStarted);
+        let outcomes: Vec<Ended> = jobs.into_iter().map(|job| run.one(job)).collect();
+        run.look_after_messages();
+        let exit = outcomes.iter().fold(Exit::Done, |worst, ended| worst.worse(ended.outcome.exit));
+        let notices = run.tell();
+        let flush = match self.mailer {
+            Some(mailer) => self.outbox.flush(mailer, self.clock.now(), self.journal, &run.name),
+            None => FlushReport::default(),
+        };
+        let exit = if run.trouble.is_empty() { exit } else { exit.worse(Exit::Failed) };
+        run.note(Event::RunFinished { exit: exit as u8 });
+        RunSummary { run: run.name, exit, outcomes, notices, flush, trouble: run.trouble }
+    }
+}
+
+struct Running<'a> {
+    on: &'a Runner<'a>,
+    name: String,
+    steps: Vec<Finished>,
+    trouble: Vec<String>,
+}
+
+impl Running<'_> {
+    fn note(&mut self, event: Event) {
+        let entry = JournalEntry { at: self.on.clock.now(), run: self.name.clone(), event };
+        if let Err(error) = self.on.journal.append(&entry) {
+            self.complain(error.to_string());
+        }
+    }
+
+    fn complain(&mut self, words: String) {
+        if !self.trouble.contains(&words) {
+            self.trouble.push(words);
+        }
+    }
+
+    fn one(&mut self, mut job: Job<'_>) -> Ended {
+        let began = self.on.clock.now();
+        let outcome = if self.on.stop.load(Ordering::SeqCst) {
+            JobOutcome::failed(Why::Interrupted, Exit::Interrupted)
+        } else {
+            catch_unwind(AssertUnwindSafe(|| (job.run)()))
+                .unwrap_or_else(|_| JobOutcome::failed(Why::Other, Exit::Failed))
+        };
+        let outcome = outcome.settled(job.kind);
+        let at = self.on.clock.now();
+        let seconds = u64::try_from(at.duration_since(began).as_secs()).unwrap_or(0);
+        let step = Step {
+            job: job.kind,
+            set: job.set.clone(),
+            outcome: outcome.outcome,
+            troubles: outcome.troubles.clone(),
+            counts: outcome.counts,
+            snapshot: outcome.snapshot,
+            exit: outcome.exit as u8,
+            examined_all: outcome.examined_all,
+            seconds,
+        };
+        self.steps.push(Finished { at, step: step.clone() });
+        self.note(Event::StepFinished(step));
+        Ended { kind: job.kind, set: job.set, outcome }
+    }
+
+    /// That a run runs shows that the configuration could be read; and what waits in the outbox must be readable.
+    fn look_after_messages(&mut self) {
+        let (damaged, trouble) = self.on.outbox.sweep();
+        trouble.into_iter().for_each(|words| self.complain(words));
+        let at = self.on.clock.now();
+        for (job, troubles) in [(JobKind::Configuration, 0), (JobKind::Notices, damaged)] {
+            let bad = troubles > 0;
+            let step = Step {
+                job,
+                set: None,
+                outcome: if bad { Outcome::Damage } else { Outcome::Done },
+                troubles: if bad { vec![Trouble::Damage] } else { Vec::new() },
+                counts: Counts { problems: troubles as u64, ..Counts::default() },
+                snapshot: None,
+                exit: 0,
+                examined_all: false,
+                seconds: 0,
+            };
+            self.steps.push(Finished { at, step: step.clone() });
+            if bad {
+                self.note(Event::StepFinished(step));
+            }
+        }
+    }
+
+    fn state(&mut self, now: Timestamp) -> JournalState {
+        let mut state = match self.on.journal.read() {
+            Ok(all) => fold(&all.entries),
+            Err(error) => {
+                self.complain(error.to_string());
+                JournalState::default()
+            }
+        };
+        // This run's steps count even if the journal could not take them.
+        for finished in &self.steps {
+            let event = Event::StepFinished(finished.step.clone());
+            state.take(&JournalEntry { at: finished.at.min(now), run: self.name.clone(), event });
+        }
+        state
+    }
+
+    fn tell(&mut self) -> Vec<Told> {
+        let now = self.on.clock.now();
+        let state = self.state(now);
+        let decision = decide(&Evidence {
+            state: &state,
+            steps: &self.steps,
+            sets: self.on.sets,
+            roles: &[Role::Clerk, Role::Provider],
+            now,
+            zone: &self.on.people.zone,
+        });
+        decision.opened.into_iter().for_each(|event| self.note(event));
+        let mut told = Vec::new();
+        // Without a mailer nothing is stored: the causes stay untold, and are told when there is one.
+        if let Some(mailer) = self.on.mailer {
+            told.extend(decision.notices.iter().filter_map(|notice| self.post(notice, mailer, now)));
+        }
+        decision.closed.into_iter().for_each(|event| self.note(event));
+        told
+    }
+
+    fn post(&mut self, notice: &Notice, mailer: &dyn Mailer, now: Timestamp) -> Option<Told> {
+        // One unread reminder is enough: a dead mail server must not end in a heap of them.
+        if notice.kind == NoticeKind::Reminder && self.on.outbox.is_waiting(&notice.reference, notice.to) {
+            return None;
+        }
+        let message = compose(notice, self.on.people, now);
+        let told = message.told();
+        match self.on.outbox.put(&message) {
+            Ok(()) => self.note(Event::NoticeQueued(told.clone())),
+            Err(error) => {
+                self.complain(error.to_string());
+                match mailer.send(&message) {
+                    Ok(_) => {
+                        self.note(Event::NoticeQueued(told.clone()));
+                        self.note(Event::NoticeSent(told.clone()));
+                    }
+                    Err(error) => self.complain(error.to_string()),
+                }
+            }
+        }
+        Some(told)
+    }
+}
+
+/// Puts a notice into words for its reader.
+pub fn compose(notice: &Notice, people: &People, now: Timestamp) -> Outgoing {
+    let letter = match notice.to {
+        Role::Clerk | Role::Deputy => texts::for_clerk(notice, people),
+        Role::Provider => technical::for_provider(notice, people),
+    };
+    Outgoing {
+        id: notice.id.clone(),
+        reference: Some(notice.reference.clone()),
+        to: notice.to,
+        notice: notice.kind,
+        subject: letter.subject,
+        body: letter.body,
+        created: now,
+    }
+}

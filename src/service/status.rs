@@ -1,0 +1,299 @@
+//! Are we safe? In a clerk's words, and as data. Pure.
+//!
+//! A trial never says OK. Nothing is green that was not shown: a real set-up stays amber until the recovery sheet
+//! was proved, a test message was accepted and the store is elsewhere; a set past its greatest age is red.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::domain::problem::Exit;
+use crate::service::plain::{People, counted, size};
+use crate::service::words::{Reference, SetName, Trouble};
+
+/// A set must have a good backup at least this recent, unless told otherwise.
+pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The backups must have been tested at least this recently.
+pub const MAX_TEST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// Records dated later than this from now were made under a wrong clock, then or now.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
+/// Sets and problems shown one by one.
+const SHOWN: usize = 5;
+
+const TRIAL: &str = "TRIAL: the key and the backup are both on this computer, and nobody will be told if it fails.";
+
+/// Something that went well once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Good {
+    /// When.
+    pub at: Timestamp,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes in it.
+    pub bytes: u64,
+    /// Items that failed all the same.
+    pub problems: u64,
+}
+
+/// One protected set.
+#[derive(Debug, Clone)]
+pub struct SetInput {
+    /// Its name.
+    pub name: SetName,
+    /// Its last good backup.
+    pub last: Option<Good>,
+    /// How old that may be.
+    pub max_age: SignedDuration,
+}
+
+/// Something open.
+#[derive(Debug, Clone)]
+pub struct OpenInput {
+    /// What people quote.
+    pub reference: Reference,
+    /// The heaviest trouble.
+    pub trouble: Trouble,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What the status is made from.
+#[derive(Debug, Clone)]
+pub struct StatusInput<'a> {
+    /// The configured names.
+    pub people: &'a People,
+    /// The protected sets.
+    pub sets: Vec<SetInput>,
+    /// The last test restore that passed.
+    pub last_test: Option<Good>,
+    /// What is open.
+    pub open: Vec<OpenInput>,
+    /// No configuration: key and backup are on this computer.
+    pub trial: bool,
+    /// The recovery sheet's key was typed in and opened the repository.
+    pub sheet_proved: bool,
+    /// A mail server accepted a test message to the clerk.
+    pub test_message_accepted: bool,
+    /// The store is not in this building.
+    pub store_offsite: bool,
+    /// A keyholder has opened what is stored now.
+    pub reading_proved: bool,
+    /// Since when no message has got through.
+    pub mail_failing_since: Option<Timestamp>,
+    /// Messages given up.
+    pub messages_lost: u64,
+    /// Lines of the journal that cannot be read.
+    pub journal_damaged: u64,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The answer in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Light {
+    /// All is well, and shown to be.
+    Green,
+    /// Something should be done.
+    Amber,
+    /// A trial on one computer.
+    Trial,
+    /// Something is wrong.
+    Red,
+}
+
+/// One line and how bad it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// How bad.
+    pub light: Light,
+    /// In words.
+    pub text: String,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// In one word.
+    pub light: Light,
+    /// Whether a set is past its greatest age.
+    pub stale: bool,
+    /// The exit code.
+    pub exit: u8,
+    /// For whom, and of when.
+    pub title: String,
+    /// Why, line by line.
+    pub lines: Vec<Line>,
+}
+
+impl Status {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let verdict = match self.light {
+            Light::Green => "OK: backups are made, tested and kept off-site.",
+            Light::Amber => "NOT YET RIGHT: see what to do below.",
+            Light::Trial => TRIAL,
+            Light::Red => "PROBLEM: somebody must act. See below.",
+        };
+        let lines = self.lines.iter().map(|line| {
+            let mark = match line.light {
+                Light::Green => "  ",
+                Light::Amber | Light::Trial => "* ",
+                Light::Red => "! ",
+            };
+            format!("{mark}{}\n", line.text)
+        });
+        format!("{}\n{verdict}\n{}", self.title, lines.collect::<String>())
+    }
+
+    /// The exit code as a word.
+    pub fn exit(&self) -> Exit {
+        if self.stale {
+            Exit::Stale
+        } else if self.light == Light::Red {
+            Exit::Failed
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+/// Works the status out.
+pub fn status(input: &StatusInput<'_>) -> Status {
+    let mut lines = Vec::new();
+    let stale = sets(input, &mut lines);
+    tested(input, &mut lines);
+    open(input, &mut lines);
+    messages(input, &mut lines);
+    if !input.trial {
+        set_up(input, &mut lines);
+    }
+    lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
+    let red = lines.iter().any(|l| l.light == Light::Red);
+    if red && !input.people.phone.as_str().is_empty() {
+        let text = format!("Ring {}, telephone {}.", input.people.provider, input.people.phone);
+        lines.push(Line { light: Light::Green, text });
+    }
+    if input.trial && red {
+        lines.insert(0, Line { light: Light::Trial, text: TRIAL.to_owned() });
+    }
+    let worst = lines.iter().map(|l| l.light).max().unwrap_or(Light::Red);
+    let light = if input.trial { worst.max(Light::Trial) } else { worst };
+    let title = format!("Strongroom for {}, {}", input.people.council, input.people.moment(input.now));
+    let mut status = Status { light, stale, exit: 0, title, lines };
+    status.exit = status.exit() as u8;
+    status
+}
+
+fn sets(input: &StatusInput<'_>, lines: &mut Vec<Line>) -> bool {
+    let mut each: Vec<(Line, bool)> = input.sets.iter().map(|set| one_set(input, set)).collect();
+    let stale = each.iter().any(|(_, stale)| *stale);
+    if each.is_empty() {
+        lines.push(Line { light: Light::Red, text: String::from("Nothing is backed up: no set is configured.") });
+    }
+    each.sort_by_key(|(line, _)| std::cmp::Reverse(line.light));
+    let hidden = each.len().saturating_sub(SHOWN);
+    let hidden_light = each.iter().skip(SHOWN).map(|(l, _)| l.light).max().unwrap_or(Light::Green);
+    lines.extend(each.into_iter().take(SHOWN).map(|(line, _)| line));
+    if hidden > 0 {
+        let state = if hidden_light == Light::Green { "backed up in time" } else { "in need of attention" };
+        let text = format!("And {}, {state}.", counted(hidden as u64, "other set", "other sets"));
+        lines.push(Line { light: hidden_light, text });
+    }
+    stale
+}
+
+fn one_set(input: &StatusInput<'_>, set: &SetInput) -> (Line, bool) {
+    let name = set.name.spoken();
+    let Some(last) = set.last else {
+        return (Line { light: Light::Red, text: format!("Set \"{name}\": never backed up.") }, true);
+    };
+    let age = input.now.duration_since(last.at);
+    let when = input.people.moment(last.at);
+    let holds = format!("{}, {}", counted(last.files, "file", "files"), size(last.bytes));
+    let (light, text, stale) = if age < -CLOCK_SLACK {
+        let text = format!("Set \"{name}\": the last backup is dated {when}, in the future. A clock is or was wrong.");
+        (Light::Red, text, true)
+    } else if age > set.max_age {
+        let days = counted(age.as_hours().unsigned_abs() / 24, "day", "days");
+        (Light::Red, format!("Set \"{name}\": last good backup {days} ago, {when} ({holds})."), true)
+    } else if last.problems > 0 {
+        let problems = counted(last.problems, "file", "files");
+        (Light::Amber, format!("Set \"{name}\": backed up {when} ({holds}); {problems} could not be read."), false)
+    } else {
+        (Light::Green, format!("Set \"{name}\": backed up {when} ({holds})."), false)
+    };
+    (Line { light, text }, stale)
+}
+
+fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some(last) = input.last_test else {
+        let text = String::from("No backup has been tested yet by bringing files back.");
+        return lines.push(Line { light: Light::Amber, text });
+    };
+    let age = input.now.duration_since(last.at);
+    let text = format!(
+        "Tested by bringing back {} ({}): {}.",
+        counted(last.files, "file", "files"),
+        size(last.bytes),
+        input.people.moment(last.at)
+    );
+    if age > MAX_TEST_AGE || age < -CLOCK_SLACK {
+        lines.push(Line {
+            light: Light::Amber,
+            text: format!("{text} That is too long ago; run: strongroom verify restore"),
+        });
+    } else {
+        lines.push(Line { light: Light::Green, text });
+    }
+}
+
+fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    for open in input.open.iter().take(SHOWN) {
+        let (light, what) = match open.trouble {
+            Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
+            Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
+            Trouble::Damage => (Light::Red, "damage was found"),
+            Trouble::Failed(_) => (Light::Red, "something failed"),
+            Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
+            Trouble::Refused => (Light::Amber, "a safety check stopped something"),
+            Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
+        };
+        let text = format!("Since {}: {what}. Reference {}.", input.people.day(open.since), open.reference);
+        lines.push(Line { light, text });
+    }
+    let hidden = input.open.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        let text = format!("And {}.", counted(hidden as u64, "other open problem", "other open problems"));
+        lines.push(Line { light: Light::Red, text });
+    }
+}
+
+fn messages(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    if let Some(since) = input.mail_failing_since {
+        let text = format!("Messages have not got through since {}.", input.people.day(since));
+        lines.push(Line { light: Light::Red, text });
+    }
+    if input.messages_lost > 0 {
+        let text = format!("{} never arrived.", counted(input.messages_lost, "message", "messages"));
+        lines.push(Line { light: Light::Red, text });
+    }
+    if input.journal_damaged > 0 {
+        let lost = counted(input.journal_damaged, "line", "lines");
+        let text = format!("{lost} of this computer's own record cannot be read; dates above may be too old.");
+        lines.push(Line { light: Light::Amber, text });
+    }
+}
+
+fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let steps = [
+        (
+            input.store_offsite,
+            "To do: the backup is in this building. Keep it elsewhere: set [repository] url to a cloud store.",
+        ),
+        (input.sheet_proved, "To do: print the recovery sheet and prove it by typing its key: strongroom key drill"),
+        (input.test_message_accepted, "To do: send a test message to the clerk: strongroom notify test"),
+        (input.reading_proved, "To do: nobody has yet proved they can open this. Run: strongroom verify restore"),
+    ];
+    let missing = steps.into_iter().filter(|(done, _)| !done);
+    lines.extend(missing.map(|(_, text)| Line { light: Light::Amber, text: text.to_owned() }));
+}

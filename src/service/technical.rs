@@ -1,0 +1,81 @@
+//! What the provider's technician reads, at the same moment: the cause's key, its class, counts and times.
+//!
+//! Still without the name of any record, folder or machine: those are on the office computer.
+
+use jiff::Timestamp;
+
+use crate::service::causes::Notice;
+use crate::service::plain::{People, list};
+use crate::service::texts::Letter;
+use crate::service::words::{NoticeKind, Trouble, Why, word};
+
+/// Puts a notice into the technician's words.
+pub fn for_provider(notice: &Notice, people: &People) -> Letter {
+    let stamp = |at: Timestamp| at.to_zoned(people.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
+    let causes: Vec<String> = notice.causes.iter().map(ToString::to_string).collect();
+    let sets: Vec<&str> = notice.sets.iter().map(|s| s.as_str()).collect();
+    let mut lines = vec![
+        format!("Strongroom technical notice {}", notice.reference),
+        String::new(),
+        format!("Council: {}", people.council),
+        format!("Notice: {}", word(&notice.kind)),
+        format!("Causes: {}", causes.join(", ")),
+        format!("Sets: {}", if sets.is_empty() { String::from("all") } else { list(&sets) }),
+        format!("Class: {}", class(notice.lead.trouble)),
+        format!("First seen: {}", stamp(notice.since)),
+        format!("This notice: {}", stamp(notice.at)),
+        format!("Last success: {}", notice.last_good.map_or_else(|| String::from("none on record"), stamp)),
+        format!(
+            "Files: {}, bytes: {}, problems: {}, changed: {}",
+            notice.counts.files, notice.counts.bytes, notice.counts.problems, notice.counts.changed
+        ),
+        format!("Exit code: {}", notice.exit),
+        String::new(),
+    ];
+    if matches!(notice.kind, NoticeKind::Failure | NoticeKind::Reminder) {
+        lines.push(format!("What to do: {}", advice(notice.lead.trouble)));
+    }
+    lines.push(String::from("Details, on the office computer: strongroom status"));
+    lines.push(String::from("The clerk was told at the same moment, with the same reference."));
+    lines.extend(people.coverage());
+    let subject =
+        format!("{}: {} {} – reference {}", people.council, word(&notice.kind), notice.lead, notice.reference);
+    Letter { subject, body: lines.join("\n") + "\n" }
+}
+
+fn class(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Failed(why) => word(&why),
+        other => word(&other),
+    }
+}
+
+fn advice(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::HistoryChanged => {
+            "do not prune, do not re-initialise. Compare the check number in earlier messages with the store, and look \
+             for another writer or a restored bucket."
+        }
+        Trouble::MassChange => {
+            "look at the office files before anything else; disconnect machines if this is an attack. Thinning and \
+             pruning are stopped until the incident is resolved."
+        }
+        Trouble::Damage => "run a full verification, keep the store as it is, and look into what happened to it.",
+        Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
+        Trouble::Refused => "read why the guard refused before overriding it.",
+        Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
+        Trouble::Failed(why) => match why {
+            Why::StoreUnreachable => "check the network, name resolution, the proxy and the store's own status.",
+            Why::StoreRefused => "check the credentials' expiry and rights: read, write and list under the prefix.",
+            Why::StoreFull => "raise the quota or free room in the store; do not delete objects by hand.",
+            Why::NoRepository => "check the URL and prefix; do not run init over a repository that should be there.",
+            Why::WrongKey => "check that key files and repository belong together; see the recovery sheet.",
+            Why::LocalDiskFull => "free room for the state and scratch folders.",
+            Why::SourceMissing => "check that the configured folders exist and can be read by the service's user.",
+            Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
+            Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
+            Why::Interrupted => "nothing, if the computer was shut down; the next run goes on from where it stopped.",
+            Why::Other => "read the journal and the service's messages on the office computer.",
+        },
+    }
+}

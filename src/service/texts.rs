@@ -1,0 +1,333 @@
+//! What the clerk reads: fixed templates over closed words, numbers, dates and the configured names.
+//!
+//! At most 120 words, no jargon, no link, no attachment. Each says what happened, what it means, who acts and
+//! their telephone number, by when, the reference, and what is not covered. The approved texts are in
+//! `tests/notices/`; a changed word fails a test.
+
+use jiff::{Timestamp, ToSpan};
+
+use crate::service::causes::Notice;
+use crate::service::plain::{People, counted, list};
+use crate::service::words::{JobKind, NoticeKind, SetName, Trouble, Why};
+
+/// A message ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+/// By when somebody should act.
+#[derive(Clone, Copy)]
+enum Urgency {
+    Now,
+    Today,
+    Days,
+    IfAgain,
+}
+
+/// The parts in which the troubles differ.
+struct Part {
+    title: String,
+    happened: String,
+    meaning: String,
+    urgency: Urgency,
+}
+
+/// Puts a notice into the clerk's words.
+pub fn for_clerk(notice: &Notice, people: &People) -> Letter {
+    match notice.kind {
+        NoticeKind::Failure | NoticeKind::Reminder => open(notice, people),
+        NoticeKind::WorkingAgain | NoticeKind::Resolved | NoticeKind::NotConfigured => closed(notice, people),
+        NoticeKind::Test => test_message(people, notice.at),
+    }
+}
+
+/// The message of `notify test`.
+pub fn test_message(people: &People, now: Timestamp) -> Letter {
+    let subject = format!("{}: test message from Strongroom on {}", people.council, people.day(now));
+    let mut lines = vec![
+        String::from("This is a test message from Strongroom, which looks after the council's backups."),
+        format!("Nothing is wrong. It was sent on {} to see that messages arrive.", people.moment(now)),
+        format!("If you did not expect it, ring {}, telephone {}.", people.provider, people.phone),
+    ];
+    lines.extend(people.coverage());
+    lines.push(String::from("There is nothing to click in this message."));
+    Letter { subject, body: paragraphs(&lines) }
+}
+
+fn open(notice: &Notice, people: &People) -> Letter {
+    let part = part(notice, people);
+    let reminder = notice.kind == NoticeKind::Reminder;
+    let act = match part.urgency {
+        Urgency::Now => String::from("Please ring them now and quote the reference."),
+        Urgency::Today => String::from("Please ring them today and quote the reference."),
+        Urgency::Days => {
+            format!("Please ring them by {} and quote the reference.", people.day(notice.at + 120.hours()))
+        }
+        Urgency::IfAgain => String::from("Please ring them, quoting the reference, if you are told again tomorrow."),
+    };
+    let title = if reminder { format!("reminder, {}", part.title) } else { part.title };
+    let mut lines = vec![format!("Reference: {}", notice.reference)];
+    if reminder {
+        lines.push(format!("Not put right since {}.", people.day(notice.since)));
+    }
+    lines.push(format!("What happened: {}", part.happened));
+    lines.push(format!("What it means: {}", part.meaning));
+    lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
+    lines.extend(people.coverage());
+    lines
+        .push(String::from("You will be told daily until it is put right. There is nothing to click in this message."));
+    Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
+}
+
+fn closed(notice: &Notice, people: &People) -> Letter {
+    let began = people.day(notice.since);
+    let (title, mut lines) = match notice.kind {
+        NoticeKind::Resolved => (
+            "the warning was closed",
+            vec![
+                format!("The warning of {began} was marked as dealt with. Backups and clean-up go on as usual."),
+                format!(
+                    "If you did not expect this, ring {}, telephone {}, today and quote the reference.",
+                    people.provider, people.phone
+                ),
+            ],
+        ),
+        NoticeKind::NotConfigured => (
+            "a set is no longer backed up",
+            vec![
+                format!("Strongroom no longer backs up {}: this was taken out of the settings.", of_sets(&notice.sets)),
+                format!("The warning of {began} is closed. Backups made earlier are kept."),
+                format!(
+                    "If you did not expect this, ring {}, telephone {}, today and quote the reference.",
+                    people.provider, people.phone
+                ),
+            ],
+        ),
+        _ => (
+            "working again",
+            vec![
+                format!("{} on {}. The problem of {began} is over.", works_again(notice), people.moment(notice.at)),
+                String::from("You need do nothing."),
+                format!("Questions: {}, telephone {}.", people.provider, people.phone),
+            ],
+        ),
+    };
+    lines.insert(0, format!("Reference: {}", notice.reference));
+    lines.extend(people.coverage());
+    lines.push(String::from("There is nothing to click in this message."));
+    Letter { subject: subject(notice, people, title), body: paragraphs(&lines) }
+}
+
+fn subject(notice: &Notice, people: &People, title: &str) -> String {
+    format!("{}: {title} on {} – reference {}", people.council, people.day(notice.at), notice.reference)
+}
+
+fn works_again(notice: &Notice) -> String {
+    match (notice.lead.job, notice.lead.trouble) {
+        (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
+        (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
+        (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
+        (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
+        (JobKind::Verify, _) => String::from("The test of the backups worked again"),
+        (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
+        (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
+    }
+}
+
+fn part(notice: &Notice, people: &People) -> Part {
+    let when = people.moment(notice.at);
+    let sets = of_sets(&notice.sets);
+    let (title, happened, meaning, urgency) = match (notice.lead.trouble, notice.lead.job) {
+        (Trouble::HistoryChanged, _) => (
+            "warning, the backups may have been tampered with",
+            format!("On {when} the backups did not match what this computer remembers of them."),
+            String::from(
+                "Backups may have been removed or altered. Strongroom has deleted nothing and has stopped its clean-up. \
+                 Treat this as a possible security incident; you decide whether it must be reported.",
+            ),
+            Urgency::Now,
+        ),
+        (Trouble::MassChange, _) => (
+            "warning, an unusual number of changes",
+            format!(
+                "The backup of {sets} on {when} found an unusual number of changes: {}.",
+                counted(notice.counts.changed, "record", "records")
+            ),
+            String::from(
+                "This may be an attack, or ordinary work such as moving a large folder. Earlier backups are kept, and \
+                 clean-up has stopped until you or your provider says to go on.",
+            ),
+            Urgency::Now,
+        ),
+        (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
+        (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
+        (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
+        (_, JobKind::Configuration) => (
+            "the settings cannot be used",
+            format!("On {when} Strongroom could not use its settings."),
+            String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
+            Urgency::Today,
+        ),
+        (_, JobKind::Notices) => (
+            "a message to you may be lost",
+            format!("On {when} a message that was waiting to be sent was found damaged."),
+            String::from(
+                "You may have missed a warning. Ask your provider to look at Strongroom on the office computer.",
+            ),
+            Urgency::Today,
+        ),
+    };
+    Part { title: title.to_owned(), happened, meaning, urgency }
+}
+
+type Words = (&'static str, String, String, Urgency);
+
+fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: &str) -> Words {
+    let unprotected = match notice.last_good {
+        Some(at) => format!("Work saved since the last good backup, on {}, is not protected.", people.day(at)),
+        None => format!("There is no good backup of {sets} yet."),
+    };
+    match trouble {
+        Trouble::Damage => (
+            "the backup found damage",
+            format!("The backup of {sets} on {when} found that earlier backed-up data is damaged."),
+            String::from("Some records could not be brought back from the backups. Your own files are not affected."),
+            Urgency::Today,
+        ),
+        Trouble::Refused => (
+            "the backup was stopped",
+            format!("The backup of {sets} on {when} was stopped by a safety check."),
+            unprotected,
+            Urgency::Today,
+        ),
+        Trouble::Incomplete => (
+            "the backup is incomplete",
+            format!(
+                "The backup of {sets} on {when} is incomplete: {} could not be read.",
+                counted(notice.counts.problems, "file", "files")
+            ),
+            String::from("The latest state of those files is not protected. Everything else is."),
+            Urgency::Days,
+        ),
+        Trouble::Failed(why) => {
+            let happened = format!("The backup of {sets} failed on {when}. {}", reason(why));
+            let meaning = match why {
+                Why::NoRepository | Why::WrongKey => {
+                    format!("{unprotected} It is not yet known whether earlier backups can be used.")
+                }
+                _ if notice.last_good.is_none() => unprotected,
+                _ => format!("{unprotected} Earlier backups are not changed by this."),
+            };
+            let urgency = if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Today };
+            ("the backup failed", happened, meaning, urgency)
+        }
+        _ => (
+            "the backup found nothing",
+            format!("The backup of {sets} on {when} found nothing to back up."),
+            unprotected,
+            Urgency::Today,
+        ),
+    }
+}
+
+fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
+    let unproved = match notice.last_good {
+        Some(at) => format!("The backups may be sound, but that was last shown on {}.", people.day(at)),
+        None => String::from("The backups may be sound, but that has never been shown."),
+    };
+    match trouble {
+        Trouble::Damage => (
+            "the backups are damaged",
+            format!(
+                "A test on {when} found damaged data in the backups ({}).",
+                counted(notice.counts.problems, "item", "items")
+            ),
+            String::from("Some records could not be brought back from the backups. Your own files are not affected."),
+            Urgency::Today,
+        ),
+        Trouble::ExaminedNothing => (
+            "the test of the backups examined nothing",
+            format!("The test of the backups on {when} examined nothing."),
+            format!("A test that looks at nothing proves nothing. {unproved}"),
+            Urgency::Days,
+        ),
+        Trouble::Failed(why) => (
+            "the backups could not be tested",
+            format!("The backups could not be tested on {when}. {}", reason(why)),
+            unproved,
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "the test of the backups is incomplete",
+            format!("The test of the backups on {when} was not completed."),
+            unproved,
+            Urgency::Days,
+        ),
+    }
+}
+
+fn clean_up(trouble: Trouble, when: &str) -> Words {
+    let meaning =
+        String::from("Nothing needed was deleted and backups go on, but old ones pile up until this is put right.");
+    match trouble {
+        Trouble::Refused => (
+            "clean-up was stopped",
+            format!("The clean-up of old backups on {when} was stopped by a safety check."),
+            meaning,
+            Urgency::Days,
+        ),
+        Trouble::Damage => (
+            "the clean-up found damage",
+            format!("The clean-up of old backups on {when} found damaged data and stopped."),
+            String::from("Some records could not be brought back from the backups. Your own files are not affected."),
+            Urgency::Today,
+        ),
+        Trouble::Failed(why) => (
+            "clean-up failed",
+            format!("The clean-up of old backups failed on {when}. {}", reason(why)),
+            meaning,
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "clean-up is incomplete",
+            format!("The clean-up of old backups on {when} was not completed."),
+            meaning,
+            Urgency::Days,
+        ),
+    }
+}
+
+fn reason(why: Why) -> &'static str {
+    match why {
+        Why::StoreUnreachable => "The place where backups are kept could not be reached.",
+        Why::StoreRefused => "The place where backups are kept refused this computer's password or permission.",
+        Why::StoreFull => "The place where backups are kept is full.",
+        Why::NoRepository => "No backups were found at the address in the settings.",
+        Why::WrongKey => "This computer's key does not open the council's backups.",
+        Why::LocalDiskFull => "This computer's own disk is full.",
+        Why::SourceMissing => "The council's folders were not found.",
+        Why::SourceEmpty => "The council's folders were empty, although they held files before.",
+        Why::SourceNotMounted => "The office file storage was not connected to this computer.",
+        Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown.",
+        Why::Other => "The reason is recorded on the office computer.",
+    }
+}
+
+fn of_sets(sets: &[SetName]) -> String {
+    const SHOWN: usize = 3;
+    let mut names: Vec<String> = sets.iter().take(SHOWN).map(|s| s.spoken().to_owned()).collect();
+    match sets.len() {
+        0 => return String::from("the council's records"),
+        n if n > SHOWN => names.push(counted((n - SHOWN) as u64, "other set", "other sets")),
+        _ => {}
+    }
+    list(&names)
+}
+
+fn paragraphs(lines: &[String]) -> String {
+    lines.join("\n\n") + "\n"
+}

@@ -1,0 +1,355 @@
+//! The closed vocabulary of this floor: jobs, outcomes, troubles, causes, references and roles.
+//!
+//! Notices are made of these, of numbers and of dates, so that nothing read from a council's files can ever
+//! reach a message. The two types that hold text, [`SetName`] and [`Reference`], refuse all but a few characters,
+//! also when they are read back from disk.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+/// The text is not a set's name or not a reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {0}")]
+pub struct NotAWord(&'static str);
+
+/// The name of a protected set: 1 to 40 letters, digits, spaces, `-` or `_`, starting with a letter or digit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SetName(String);
+
+impl SetName {
+    /// Checks the name.
+    ///
+    /// # Errors
+    /// [`NotAWord`] when it has other characters or is too long.
+    pub fn new(name: impl Into<String>) -> Result<Self, NotAWord> {
+        let name = name.into();
+        let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_'));
+        if !clean || name.len() > 40 || !name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()) {
+            return Err(NotAWord("set name"));
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as configured.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the set that holds the council's e-mail.
+    pub fn is_email(&self) -> bool {
+        self.0.eq_ignore_ascii_case("email")
+    }
+
+    /// For people: `email` is written as e-mail.
+    pub fn spoken(&self) -> &str {
+        if self.is_email() { "e-mail" } else { &self.0 }
+    }
+}
+impl TryFrom<String> for SetName {
+    type Error = NotAWord;
+    fn try_from(name: String) -> Result<Self, NotAWord> {
+        Self::new(name)
+    }
+}
+impl From<SetName> for String {
+    fn from(name: SetName) -> Self {
+        name.0
+    }
+}
+
+/// What a run does, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// Reading and checking the configuration.
+    Configuration,
+    /// Backup of one set.
+    Backup,
+    /// Test restore, scrub or check.
+    Verify,
+    /// Dropping old snapshots.
+    Thin,
+    /// Reclaiming space.
+    Prune,
+    /// Storing and sending notices.
+    Notices,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All of it.
+    Done,
+    /// Finished, but some items failed.
+    Incomplete,
+    /// Did not finish.
+    Failed,
+    /// A guard refused.
+    Refused,
+    /// Damage was found.
+    Damage,
+    /// Stopped by a signal, or never begun because of one.
+    Interrupted,
+}
+
+/// The class of error behind a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The store does not answer.
+    StoreUnreachable,
+    /// The store refuses our credentials, or refuses to let us write.
+    StoreRefused,
+    /// The store has no room.
+    StoreFull,
+    /// There is no repository at that address.
+    NoRepository,
+    /// The key does not open this repository.
+    WrongKey,
+    /// State or scratch has no room on this computer.
+    LocalDiskFull,
+    /// A source folder is not there.
+    SourceMissing,
+    /// A source folder is empty and was not before.
+    SourceEmpty,
+    /// A source folder is not the mount it was.
+    SourceNotMounted,
+    /// Stopped before it was finished.
+    Interrupted,
+    /// Anything else, a panic included.
+    Other,
+}
+
+impl Why {
+    /// Whether it strikes everything that runs at the time, so that several failures have this one cause.
+    pub fn is_shared(self) -> bool {
+        !matches!(self, Self::SourceMissing | Self::SourceEmpty | Self::SourceNotMounted | Self::Other)
+    }
+}
+
+/// What is wrong. The order is that of weight: of several, the first leads the notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// The repository shows an older or a different past (incident).
+    HistoryChanged,
+    /// Too many records changed, went or turned to noise (incident).
+    MassChange,
+    /// Stored data is damaged or missing.
+    Damage,
+    /// The job failed.
+    Failed(Why),
+    /// The job examined nothing, and so proved nothing.
+    ExaminedNothing,
+    /// A guard refused to go on.
+    Refused,
+    /// Some items failed.
+    Incomplete,
+}
+
+impl Trouble {
+    /// Whether only a person can close it.
+    pub fn is_incident(self) -> bool {
+        matches!(self, Self::HistoryChanged | Self::MassChange)
+    }
+}
+
+/// A stable key: the same thing going wrong again is the same cause.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cause {
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// The job that found it.
+    pub job: JobKind,
+    /// The set concerned, if it is one.
+    pub set: Option<SetName>,
+}
+
+/// `backup-failed/documents/store-unreachable`.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.trouble {
+            Trouble::Failed(_) => write!(f, "{}-failed", word(&self.job))?,
+            trouble if trouble.is_incident() => f.write_str(&word(&trouble))?,
+            trouble => write!(f, "{}-{}", word(&self.job), word(&trouble))?,
+        }
+        if let Some(set) = &self.set {
+            write!(f, "/{}", set.as_str())?;
+        }
+        if let Trouble::Failed(why) = self.trouble {
+            write!(f, "/{}", word(&why))?;
+        }
+        Ok(())
+    }
+}
+
+/// The kebab-case word by which a plain value of this vocabulary is written to disk.
+pub fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::from("other"),
+    }
+}
+
+/// Causes with the same ticket share one reference and one notice.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ticket {
+    /// One thing that strikes several jobs and sets.
+    Shared(Why),
+    /// The repository's past, whoever noticed.
+    History,
+    /// A cause by itself.
+    Own(Cause),
+}
+
+impl Cause {
+    /// Which notice speaks of it.
+    pub fn ticket(&self) -> Ticket {
+        match self.trouble {
+            Trouble::Failed(why) if why.is_shared() => Ticket::Shared(why),
+            Trouble::HistoryChanged => Ticket::History,
+            _ => Ticket::Own(self.clone()),
+        }
+    }
+
+    /// For choosing which of several causes leads a notice; the smallest leads.
+    pub fn weight(&self) -> (Trouble, JobKind) {
+        (self.trouble, self.job)
+    }
+}
+
+/// What people quote on the telephone, such as `SR-2026-1122-K7Q`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Reference(String);
+
+impl Reference {
+    /// The reference of a trouble first seen at `first`: its local date and three letters or digits that depend on
+    /// the cause and the moment. Vowels and look-alikes are left out; one in `taken` is never given again.
+    pub fn derive(cause: &Cause, first: Timestamp, zone: &TimeZone, taken: &BTreeSet<Reference>) -> Self {
+        const LETTERS: &[u8; 28] = b"23456789BCDFGHJKLMNPQRSTVWXZ";
+        let day = first.to_zoned(zone.clone()).strftime("%Y-%m%d").to_string();
+        let mut round = 0u32;
+        loop {
+            let digest = blake3::hash(format!("strongroom-reference {cause} {} {round}", first.as_second()).as_bytes());
+            let tail: String =
+                digest.as_bytes()[..3].iter().map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()])).collect();
+            let reference = Self(format!("SR-{day}-{tail}"));
+            if !taken.contains(&reference) {
+                return reference;
+            }
+            round += 1;
+        }
+    }
+}
+impl TryFrom<String> for Reference {
+    type Error = NotAWord;
+    fn try_from(text: String) -> Result<Self, NotAWord> {
+        let clean = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
+        if clean && text.starts_with("SR-") && text.len() <= 32 { Ok(Self(text)) } else { Err(NotAWord("reference")) }
+    }
+}
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.0
+    }
+}
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who a notice is for. Addresses are kept by the mailer, never with a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The town clerk: plain English.
+    Clerk,
+    /// The clerk's deputy: plain English.
+    Deputy,
+    /// The IT provider: the technical side.
+    Provider,
+}
+
+/// What a notice says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// Something has gone wrong.
+    Failure,
+    /// It is still wrong a day later.
+    Reminder,
+    /// It is right again.
+    WorkingAgain,
+    /// A person has said that it is dealt with.
+    Resolved,
+    /// The set is no longer configured, so it is no longer looked after.
+    NotConfigured,
+    /// A message that a person asked for, to see that messages arrive.
+    Test,
+}
+
+/// What a job counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Files examined.
+    pub files: u64,
+    /// Bytes examined.
+    pub bytes: u64,
+    /// Items that failed.
+    pub problems: u64,
+    /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
+    #[serde(default)]
+    pub changed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause() -> Cause {
+        Cause {
+            trouble: Trouble::Failed(Why::StoreUnreachable),
+            job: JobKind::Backup,
+            set: Some(SetName::new("documents").unwrap()),
+        }
+    }
+
+    #[test]
+    fn keys_are_stable() {
+        assert_eq!(cause().to_string(), "backup-failed/documents/store-unreachable");
+        let of = |trouble, job| Cause { trouble, job, set: None }.to_string();
+        assert_eq!(of(Trouble::Damage, JobKind::Verify), "verify-damage");
+        assert_eq!(of(Trouble::HistoryChanged, JobKind::Backup), "history-changed");
+        assert_eq!(of(Trouble::Refused, JobKind::Prune), "prune-refused");
+    }
+
+    #[test]
+    fn names_from_disk_or_configuration_cannot_smuggle_text() {
+        for bad in ["", "a\nb", "../etc", "-x", "a.docx", "é", &"x".repeat(41)] {
+            assert!(SetName::new(bad).is_err(), "{bad:?}");
+            assert!(serde_json::from_value::<SetName>(bad.into()).is_err());
+        }
+        for bad in ["", "SR-../x", "SR-a", "XX-1", "SR-1\r\nBcc"] {
+            assert!(Reference::try_from(String::from(bad)).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_repeatable_and_never_given_twice() {
+        let at: Timestamp = "2026-11-22T02:30:00Z".parse().unwrap();
+        let first = Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::new());
+        assert_eq!(first, Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::new()));
+        assert!(first.to_string().starts_with("SR-2026-1122-") && first.to_string().len() == 16);
+        let second = Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::from([first.clone()]));
+        assert_ne!(first, second);
+        assert_eq!(Reference::try_from(second.to_string()), Ok(second));
+    }
+}

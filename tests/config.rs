@@ -1,0 +1,342 @@
+//! The configuration as people meet it: the shipped files, the defaults, and the errors word for word.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+#[path = "config/errors.rs"]
+mod errors;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+use strongroom::config::{self, Config, ConfigError, Environment, SecretPlace, Store, Tls};
+use strongroom::domain::problem::Exit;
+
+const MINIMAL: &str = include_str!("../config/council.minimal.toml");
+
+/// A system of variables, files with modes, and one program that works.
+#[derive(Default)]
+struct System {
+    vars: BTreeMap<&'static str, &'static str>,
+    files: BTreeMap<PathBuf, (u32, Vec<u8>)>,
+}
+
+impl System {
+    fn with_file(mut self, path: &str, mode: u32, bytes: &[u8]) -> Self {
+        self.files.insert(path.into(), (mode, bytes.to_vec()));
+        self
+    }
+    fn with_var(mut self, name: &'static str, value: &'static str) -> Self {
+        self.vars.insert(name, value);
+        self
+    }
+    fn file(&self, path: &Path) -> io::Result<&(u32, Vec<u8>)> {
+        self.files.get(path).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+}
+
+impl Environment for System {
+    fn var(&self, name: &str) -> Option<String> {
+        self.vars.get(name).map(ToString::to_string)
+    }
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.file(path).map(|f| f.1.clone())
+    }
+    fn mode(&self, path: &Path) -> io::Result<u32> {
+        self.file(path).map(|f| f.0)
+    }
+    fn command(&self, words: &[String]) -> io::Result<Vec<u8>> {
+        match words {
+            [program, name] if program == "pass" => Ok(format!("secret of {name}\n").into_bytes()),
+            _ => Err(io::Error::other("exit status: 1")),
+        }
+    }
+    fn exists(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+    }
+}
+
+fn parse(text: &str) -> Config {
+    config::parse(text, "council.toml").unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn error(text: &str) -> String {
+    let error = config::parse(text, "council.toml").unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    error.to_string()
+}
+
+/// The minimal file with one piece replaced.
+fn minimal(from: &str, to: &str) -> String {
+    assert!(MINIMAL.contains(from), "{from}");
+    MINIMAL.replacen(from, to, 1)
+}
+
+#[test]
+fn the_minimal_file_means_what_the_manual_says() {
+    let c = parse(MINIMAL);
+    assert_eq!(c.council.clerk.email, "clerk@anytown-tc.gov.uk");
+    assert_eq!(c.council.timezone.iana_name(), Some("Europe/London"));
+    let Store::S3(s3) = &c.repository.store else { panic!("{:?}", c.repository) };
+    assert_eq!(
+        (s3.bucket.as_str(), s3.prefix.as_str(), s3.path_style, s3.allow_http),
+        ("bucket", "prefix", false, false)
+    );
+    assert!(s3.keys.is_none() && !c.repository.single_machine);
+    assert_eq!(c.sets[0].folders[0].name.as_bytes(), b"Documents");
+    assert_eq!(c.sets[0].exclude, ["~$*", "*.tmp"]);
+    let r = c.retention;
+    assert_eq!((r.keep_last, r.keep_daily, r.keep_weekly, r.keep_monthly, r.keep_yearly), (0, 0, 8, 12, 7));
+    assert_eq!((r.prune_grace_days, c.verify.bytes_per_run, c.verify.documents_per_run), (14, 1 << 30, 200));
+    assert_eq!((c.limits.memory, c.limits.upload_connections), (256 << 20, 4));
+    let mail = c.mail.as_ref().unwrap();
+    assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));
+    assert_eq!(c.source_text.as_deref(), Some(MINIMAL));
+    assert!(!c.trial);
+}
+
+#[test]
+fn the_example_states_the_defaults() {
+    let (c, plain) = (parse(config::EXAMPLE), parse(MINIMAL));
+    assert_eq!((c.retention, c.limits, c.verify), (plain.retention, plain.limits, plain.verify));
+    assert_eq!((c.mail, c.state_dir, c.council), (plain.mail, plain.state_dir, plain.council));
+    assert_eq!(c.repository, plain.repository);
+}
+
+#[test]
+fn the_short_file_in_the_example_is_enough() {
+    let text: Vec<&str> = config::EXAMPLE.lines().filter_map(|l| l.strip_prefix("#   ")).collect();
+    let end = text.iter().position(|l| l.starts_with("password_file")).unwrap();
+    assert!(parse(&text[..end].join("\n")).mail.is_some());
+}
+
+/// Every commented setting works when its "#" is taken off: the alternatives each in place of [repository].
+#[test]
+fn every_setting_in_the_example_works() {
+    let on = |text: &str| -> String {
+        let setting = |l: &str| l.starts_with('#') && l[1..].starts_with(|c: char| c.is_ascii_lowercase() || c == '[');
+        text.lines().map(|l| if setting(l) { &l[1..] } else { l }).collect::<Vec<_>>().join("\n")
+    };
+    let example = config::EXAMPLE;
+    let (begin, state) = (example.find("\n[repository]").unwrap() + 1, example.find("\n[state]").unwrap() + 1);
+    let tables: Vec<String> =
+        example[begin..state].split("[repository]\n").skip(1).map(|b| format!("[repository]\n{}", on(b))).collect();
+    assert_eq!(tables.len(), 4);
+    let mut kinds = Vec::new();
+    for table in tables {
+        let rest = on(&example[state..]).replace("\n[elsewhere]\nemail", "\n[elsewhere]\nwebsite");
+        let c = parse(&format!("{}{table}\n{rest}", on(&example[..begin])));
+        assert!(c.council.deputy.is_some() && c.mail.unwrap().login.is_some() && c.sets.len() == 2);
+        assert!(c.verify.scratch_dir.is_some() && c.elsewhere.contains_key("website"));
+        kinds.push(match c.repository.store {
+            Store::S3(s) if s.keys.is_some() && s.session_token.is_some() && s.endpoint.is_some() && s.path_style => {
+                "s3"
+            }
+            Store::Azure(a) if a.credential.is_some() && a.account.is_some() => "az",
+            Store::Google(g) if g.service_account.is_some() => "gs",
+            Store::Folder(path) if path == Path::new("/srv/backup/strongroom") => "file",
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(kinds, ["s3", "az", "gs", "file"]);
+}
+
+/// The error for an unknown key lists the known ones, so a key that is added must be explained too.
+#[test]
+fn the_example_names_every_key() {
+    for (table, least) in [
+        ("", 9),
+        ("[council]", 6),
+        ("[repository]", 13),
+        ("[state]", 1),
+        ("[[set]]", 5),
+        ("[retention]", 6),
+        ("[verify]", 3),
+        ("[notify]", 1),
+        ("[notify.mail]", 7),
+        ("[limits]", 2),
+    ] {
+        let error = error(&format!("{table}\nzzzzzzzz = 1"));
+        let keys =
+            error.lines().find_map(|l| l.strip_prefix("The keys here are: ")).unwrap_or_else(|| panic!("{error}"));
+        let keys: Vec<&str> = keys.trim_end_matches('.').split(", ").collect();
+        assert!(keys.len() >= least, "{keys:?}");
+        for key in keys {
+            assert!(config::EXAMPLE.contains(key), "{table} {key}");
+        }
+    }
+}
+
+#[test]
+fn the_units_hold_what_they_promise() {
+    let service = include_str!("../config/strongroom.service");
+    for (section, line) in [
+        ("Unit", "OnFailure=strongroom-failed.service"),
+        ("Service", "Type=oneshot"),
+        ("Service", "ExecStart=/usr/bin/strongroom run"),
+        ("Service", "User=strongroom"),
+        ("Service", "StateDirectory=strongroom"),
+        ("Service", "TimeoutStartSec=20h"),
+        ("Service", "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"),
+        ("Service", "AmbientCapabilities=CAP_DAC_READ_SEARCH"),
+        ("Service", "NoNewPrivileges=yes"),
+        ("Service", "ProtectSystem=strict"),
+        ("Service", "ProtectHome=read-only"),
+        ("Service", "PrivateTmp=yes"),
+        ("Service", "MemoryDenyWriteExecute=yes"),
+        ("Service", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
+        ("Service", "SystemCallFilter=@system-service"),
+    ] {
+        assert!(unit(service).contains(&(section.into(), line.into())), "{section} {line}");
+    }
+    let timer = unit(include_str!("../config/strongroom.timer"));
+    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", "Unit=strongroom.service"]
+    {
+        assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
+    }
+    let failed = unit(include_str!("../config/strongroom-failed.service"));
+    assert!(failed.contains(&("Service".into(), "ExecStart=/usr/bin/strongroom notify failed".into())));
+    let cron = include_str!("../config/strongroom.cron");
+    let jobs: Vec<&str> = cron.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).collect();
+    assert_eq!(jobs, ["30 1 * * * root /usr/bin/strongroom --quiet run"]);
+}
+
+/// A unit's settings with their sections; every line must be one, a comment or a header.
+fn unit(text: &str) -> Vec<(String, String)> {
+    let (mut section, mut out) = (String::new(), Vec::new());
+    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = name.to_owned();
+        } else {
+            assert!(line.contains('=') && !section.is_empty() && line.trim() == line, "{line:?}");
+            assert!(!out.contains(&(section.clone(), line.to_owned())), "twice: {line}");
+            out.push((section.clone(), line.to_owned()));
+        }
+    }
+    out
+}
+
+#[test]
+fn no_file_in_config_is_untested() {
+    let mut names: Vec<String> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let units = ["strongroom-failed.service", "strongroom.cron", "strongroom.service", "strongroom.timer"];
+    let known = ["council.example.toml", "council.minimal.toml"].into_iter().chain(units);
+    assert_eq!(names, known.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_trial_needs_no_file() {
+    let c = config::trial(Path::new("/home/x/.strongroom"), Path::new("/home/x/Papers"));
+    assert!(c.trial && c.mail.is_none() && c.source_text.is_none());
+    assert_eq!(c.repository.store, Store::Folder("/home/x/.strongroom/repository".into()));
+    assert_eq!(c.repository.url, "file:///home/x/.strongroom/repository");
+    assert_eq!(c.state_dir, Path::new("/home/x/.strongroom/state"));
+    assert_eq!((c.sets[0].name.as_str(), c.sets[0].folders[0].name.as_bytes()), ("documents", &b"Papers"[..]));
+    assert_eq!(config::trial(Path::new("/h"), Path::new("/")).sets[0].folders[0].name.as_bytes(), b"Documents");
+}
+
+#[test]
+fn the_file_is_found_in_order() {
+    let here =
+        System::default().with_file("./council.toml", 0o644, b"").with_file("/etc/strongroom/council.toml", 0o644, b"");
+    assert_eq!(config::find(None, &here), Ok("./council.toml".into()));
+    let named = here.with_var("STRONGROOM_CONFIG", "/v.toml");
+    assert_eq!(config::find(None, &named), Ok("/v.toml".into()));
+    assert_eq!(config::find(Some(Path::new("c.toml")), &named), Ok("c.toml".into()));
+    let etc = System::default().with_var("STRONGROOM_CONFIG", "").with_file("/etc/strongroom/council.toml", 0o644, b"");
+    assert_eq!(config::find(None, &etc), Ok("/etc/strongroom/council.toml".into()));
+    assert_eq!(
+        config::find(None, &System::default()).unwrap_err().to_string(),
+        "no configuration was found. Looked for:\n  --config FILE (not given)\n  STRONGROOM_CONFIG (not set)\n  ./council.toml\n  \
+         /etc/strongroom/council.toml\nWrite one: strongroom config example > council.toml"
+    );
+}
+
+#[test]
+fn loading_reads_the_file_and_knows_the_state_directory() {
+    let stateless = minimal("[state]\ndir = \"/var/lib/strongroom\"\n", "");
+    let system = System::default()
+        .with_file("/c.toml", 0o644, stateless.as_bytes())
+        .with_file("/bin.toml", 0o644, b"\xff")
+        .with_var("STATE_DIRECTORY", "/var/lib/other:/var/lib/third");
+    let state = |s: &System| config::load(Path::new("/c.toml"), s).unwrap().state_dir;
+    assert_eq!(state(&system), Path::new("/var/lib/other"));
+    assert_eq!(
+        state(&System::default().with_file("/c.toml", 0o644, stateless.as_bytes())),
+        Path::new("/var/lib/strongroom")
+    );
+    let failed = |path: &str| config::load(Path::new(path), &system).unwrap_err().to_string();
+    assert_eq!(
+        failed("/none.toml"),
+        "the configuration /none.toml cannot be read: no such file. Check the path and who may read it"
+    );
+    assert!(failed("/bin.toml").contains("it is not text in UTF-8"));
+}
+
+#[test]
+fn secrets_are_fetched_from_four_kinds_of_place() {
+    let fetch = |key: &str, system: &System| {
+        let mail = format!("host = \"mail.anytown-tc.gov.uk\"\nuser = \"u\"\n{key}");
+        let c = parse(&minimal("host = \"mail.anytown-tc.gov.uk\"", &mail));
+        let (_, source) = c.mail.unwrap().login.unwrap();
+        source.fetch(system).map(|s| s.expose_secret().to_owned()).map_err(|e: ConfigError| e.to_string())
+    };
+    let system = System::default()
+        .with_file("/etc/p", 0o640, b"hunter2\r\n")
+        .with_file("/etc/open", 0o644, b"hunter2")
+        .with_file("/etc/empty", 0o600, b"\n")
+        .with_file("/etc/credstore/smtp", 0o600, b"stored")
+        .with_var("SMTP", "from env");
+    assert_eq!(fetch("password_file = \"/etc/p\"", &system), Ok("hunter2".into()));
+    assert_eq!(fetch("password_env = \"SMTP\"", &system), Ok("from env".into()));
+    assert_eq!(fetch("password_command = [\"pass\", \"smtp\"]", &system), Ok("secret of smtp".into()));
+    assert_eq!(fetch("password_credential = \"smtp\"", &system), Ok("stored".into()));
+    let service = system.with_var("CREDENTIALS_DIRECTORY", "/run/c").with_file("/run/c/smtp", 0o400, b"given");
+    assert_eq!(fetch("password_credential = \"smtp\"", &service), Ok("given".into()));
+    for (key, message) in [
+        (
+            "password_file = \"/etc/open\"",
+            "password_file: others on this computer can read or change /etc/open\nRun: chmod o= /etc/open",
+        ),
+        ("password_file = \"/etc/empty\"", "password_file: the secret is empty\nPut the secret there."),
+        (
+            "password_file = \"/etc/none\"",
+            "password_file: /etc/none cannot be read: no such file\nCheck the path, and that Strongroom's user may read it.",
+        ),
+        (
+            "password_env = \"NONE\"",
+            "password_env: the environment variable NONE is not set\nSet it for the service and in the shell, or use a file.",
+        ),
+        (
+            "password_command = [\"false\"]",
+            "password_command: the command false failed: exit status: 1\nRun it by hand to see why.",
+        ),
+        (
+            "password_credential = \"none\"",
+            "password_credential: there is no credential none\nPut it into /etc/credstore/none (mode 600) and \
+             LoadCredential=none into the service.",
+        ),
+    ] {
+        assert_eq!(fetch(key, &service), Err(format!("council.toml, line 17, {message}")));
+    }
+    let c =
+        parse(&minimal("host = \"mail.anytown-tc.gov.uk\"", "host = \"h\"\nuser = \"u\"\npassword_file = \"/etc/p\""));
+    assert_eq!(c.mail.unwrap().login.unwrap().1.place, SecretPlace::File("/etc/p".into()));
+}
+
+#[test]
+fn what_a_host_and_a_protection_imply() {
+    let mail = |lines: &str| parse(&minimal("host = \"mail.anytown-tc.gov.uk\"", lines)).mail.unwrap();
+    let plain = mail("host = \"127.0.0.1\"\ntls = \"none-on-loopback\"");
+    assert_eq!((plain.tls, plain.port), (Tls::NoneOnLoopback, 25));
+    assert_eq!(mail("host = \"Mail.X.uk\"\ntls = \"implicit\"").port, 465);
+    assert_eq!(mail("host = \"x\"\nport = 2525").port, 2525);
+    let local = "url = \"s3://bucket\"\nendpoint = \"http://localhost:9000\"\nallow_http = true";
+    let Store::S3(s3) = parse(&minimal("url = \"s3://bucket/prefix\"", local)).repository.store else { panic!() };
+    assert!(s3.allow_http && s3.path_style && s3.prefix.is_empty());
+}

@@ -1,0 +1,301 @@
+//! The errors of the configuration, word for word, with line and caret; and that none of them shows a secret.
+
+use crate::{MINIMAL, error, minimal};
+
+const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";
+const URL: &str = "url = \"s3://bucket/prefix\"";
+const FOLDER: &str = "\"/srv/council/Documents\"";
+
+/// The whole error for the minimal file with one piece replaced.
+fn check(from: &str, to: &str, expected: &str) {
+    let expected = expected.trim_start_matches('\n').trim_end_matches([' ', '\n']);
+    let found: Vec<String> = error(&minimal(from, to)).lines().map(str::to_owned).collect();
+    let expected: Vec<&str> = expected.lines().map(|l| l.strip_prefix("        ").unwrap_or(l)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_unknown_key() {
+    check(
+        "name = \"documents\"",
+        "nmae = \"documents\"",
+        "
+        council.toml, line 11: unknown key `nmae`
+           |
+        11 | nmae = …
+           | ^^^^
+        Did you mean `name`?",
+    );
+    check(
+        "[council]\n",
+        "[retention]\nkeep-weekly = 3\n[council]\n",
+        "
+        council.toml, line 2: unknown key `keep-weekly`
+          |
+        2 | keep-weekly = …
+          | ^^^^^^^^^^^
+        Did you mean `keep_weekly`?",
+    );
+    check(
+        FOLDER,
+        "{ path = \"/srv/x\", colour = \"red\" }",
+        "
+        council.toml, line 12: unknown key `colour`
+           |
+        12 | … colour = …
+           |   ^^^^^^
+        The keys here are: path, as.",
+    );
+}
+
+#[test]
+fn a_secret_in_the_file() {
+    check(
+        HOST,
+        &format!("{HOST}\npassword = \"hunter2\""),
+        "
+        council.toml, line 16: `password` is written here; secrets never stand in this file
+           |
+        16 | password = …
+           | ^^^^^^^^
+        Put it into a file that only Strongroom's user can read and write `password_file = \"/path\"`, or use password_env, password_credential or password_command.",
+    );
+    check(
+        URL,
+        "url = \"s3://AKIA:hunter2@bucket/prefix\"",
+        "
+        council.toml, line 7: the address holds '@', '?' or '#', as if a password or signature were in it
+          |
+        7 | url = …
+          |       ^
+        Give the address alone, and the secret by a key such as secret_access_key_file.",
+    );
+    check(
+        HOST,
+        &format!("{HOST}\npasswrod = \"hunter2\""),
+        "
+        council.toml, line 16: unknown key `passwrod`
+           |
+        16 | passwrod = …
+           | ^^^^^^^^
+        Did you mean `password_file`?",
+    );
+    check(
+        HOST,
+        &format!("{HOST}\nuser = \"u\"\npassword_file = \"hunter2\""),
+        "
+        council.toml, line 17: `password_file` must be the full path of a file, beginning with /
+           |
+        17 | password_file = …
+           |                 ^",
+    );
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    let mail = |lines: &str| error(&minimal(HOST, &format!("{HOST}\n{lines}")));
+    let store = |lines: &str| error(&minimal(URL, &format!("{URL}\n{lines}")));
+    let whole = |line: &str| error(&minimal(URL, line));
+    for shown in [
+        mail("user = \"u\"\npassword = \"\"\"hunter2\"\"\""),
+        mail("password = 'hunter2"),
+        mail("PassWord = 'hunter2'"),
+        mail("passphrase = 'hunter2'"),
+        mail("password_env = \"hunter2!\""),
+        mail("password_credential = \"../hunter2\""),
+        mail("password_command = \"hunter2\""),
+        mail("password_file = \"/x\"\npassword_env = \"hunter2\""),
+        store("secret_access_key = \"hunter2\""),
+        store("secret-access-key = \"hunter2\""),
+        store("access_key_id = \"hunter2\""),
+        store("session_token = \"hunter2\""),
+        store("access_key = \"hunter2\""),
+        store("sas_token = \"hunter2\""),
+        store("service_account = { private_key = \"hunter2\" }"),
+        store("endpoint = \"https://user:hunter2@host\""),
+        whole("url = \"az://container?sig=hunter2\""),
+        whole("url = [\"s3://AKIA:hunter2@bucket\"]"),
+        error("notify = { mail = \"smtp://u:hunter2@host\" }"),
+    ] {
+        assert!(shown.starts_with("council.toml, line "), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_clerk_off_the_councils_domains() {
+    check(
+        "clerk@anytown-tc.gov.uk",
+        "anytown.clerk@gmail.com",
+        "
+        council.toml, line 4: the clerk's address is not on the council's domains (anytown-tc.gov.uk)
+          |
+        4 | clerk = { name = \"The Clerk\", email = \"anytown.clerk@gmail.com\" }
+          |                                       ^^^^^^^^^^^^^^^^^^^^^^^^^
+        Notices go to the council's own mail only. Give the address there, or add the council's other domain to `domains`.",
+    );
+    check(
+        "[\"anytown-tc.gov.uk\"]",
+        "[\"anytown-tc.gov.uk\", \"GMail.com\"]",
+        "
+        council.toml, line 3: gmail.com is public mail, not the council's own domain
+          |
+        3 | domains = [\"anytown-tc.gov.uk\", \"GMail.com\"]
+          |                                 ^^^^^^^^^^^
+        Notices go to the council's own domain only. Use an address that the council controls.",
+    );
+    let deputy = "deputy = { name = \"D\", email = \"d@anytown-tc.gov.uk.example.com\" }\nprovider =";
+    assert!(error(&minimal("provider =", deputy)).contains("the deputy's address is not on the council's domains"));
+}
+
+#[test]
+fn folders_that_clash() {
+    check(
+        FOLDER,
+        "\"Documents\"",
+        "
+        council.toml, line 12: a folder must be an absolute path
+           |
+        12 | folders = [\"Documents\"]  # or { path = \"…\", as = \"Documents\" }
+           |            ^^^^^^^^^^^
+        Write the full path, beginning with /.",
+    );
+    let more = |folder: &str| format!("[notify.mail]\n[[set]]\nname = \"old\"\nfolders = [{folder}]");
+    let message = |folder: &str| {
+        error(&minimal(
+            "[notify.mail]\nhost = \"mail.anytown-tc.gov.uk\"",
+            &more(folder).replace("[notify.mail]\n", ""),
+        ))
+    };
+    assert_eq!(
+        message("\"/mnt/old/Documents\""),
+        "council.toml, line 16: the folder on line 12 is also called `Documents` in the backup\n   |\n\
+         16 | folders = [\"/mnt/old/Documents\"]\n   |            ^^^^^^^^^^^^^^^^^^^^\n\
+         Name this one: { path = \"/mnt/old/Documents\", as = \"Documents-2\" }."
+    );
+    for (folder, expected) in [
+        ("\"/srv/council/Documents/Old\"", "/srv/council/Documents/Old lies in /srv/council/Documents of line 12"),
+        ("\"/srv/council\"", "/srv/council/Documents of line 12 lies in /srv/council\n"),
+        (
+            "{ path = \"/srv/council/./Documents/\", as = \"D\" }",
+            "/srv/council/Documents is already backed up by line 12",
+        ),
+        ("{ path = \"/mnt/x\", as = \"a/b\" }", "must be one name, without a slash"),
+        ("{ path = \"/mnt/x\", as = \"..\" }", "must be one name, without a slash"),
+        ("\"/mnt/x/../y\"", "must not lead through '..'"),
+        ("\"/\"", "must be one name"),
+        ("{ as = \"X\" }", "this folder has no `path`"),
+        ("5", "this is a whole number; expected \"/folder\" or { path"),
+        ("", "the set `old` has no folder"),
+    ] {
+        assert!(message(folder).contains(expected), "{}", message(folder));
+    }
+}
+
+#[test]
+fn what_is_missing() {
+    let from = |at: &str| &MINIMAL[MINIMAL.find(at).unwrap()..];
+    assert_eq!(
+        error(from("[repository]")),
+        "council.toml: there is no [council] table\n\
+         Add [council] with name, domains, clerk and provider. `strongroom config example` shows one."
+    );
+    assert_eq!(
+        error(&MINIMAL[..MINIMAL.find("[[set]]").unwrap()]),
+        "council.toml: there is no [[set]], so nothing would be backed up\n\
+         Add:\n[[set]]\nname = \"documents\"\nfolders = [\"/srv/council/Documents\"]"
+    );
+    check(
+        "domains = [\"anytown-tc.gov.uk\"]\n",
+        "",
+        "
+        council.toml, line 1: [council] has no `domains`
+          |
+        1 | [council]
+          | ^^^^^^^^^
+        Add: domains = [\"anytown-tc.gov.uk\"]",
+    );
+    assert!(error(&minimal(URL, "")).contains("line 6: [repository] has no `url`"));
+    assert!(error(&minimal(HOST, "")).contains("line 14: [notify.mail] has no `host`"));
+}
+
+#[test]
+fn values_that_mean_nothing() {
+    check(
+        "[council]\n",
+        "[verify]\nbytes_per_run = \"1 gig\"\n[council]\n",
+        "
+        council.toml, line 2: this is not a size
+          |
+        2 | bytes_per_run = \"1 gig\"
+          |                 ^^^^^^^
+        Write a whole number and a unit: B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, as in \"1 GiB\".",
+    );
+    check(
+        "[council]\n",
+        "[retention]\nkeep_weekly = \"3\"\n[council]\n",
+        "
+        council.toml, line 2: this is text; expected a whole number
+          |
+        2 | keep_weekly = …
+          |               ^",
+    );
+    check(
+        "name = \"Anytown Town Council\"",
+        "name = \"Anytown",
+        "
+        council.toml, line 2: invalid basic string, expected `\"`
+          |
+        2 | name = \"Anytown
+          |                ^",
+    );
+    let top = |lines: &str| error(&minimal("[council]\n", &format!("{lines}\n[council]\n")));
+    for (lines, expected) in [
+        ("[retention]\nprune_grace_days = 0", "strongroom prune --grace 0 --yes"),
+        ("[retention]\nkeep_last = -1", "this must be from 0 to 10000"),
+        ("[retention]\nkeep_weekly = 0\nkeep_monthly = 0\nkeep_yearly = 0", "nothing would be kept"),
+        ("[verify]\nbytes_per_run = \"0 B\"", "this must be at least 1 MiB"),
+        ("[verify]\ndocuments_per_run = 0", "this must be from 1 to 100000"),
+        ("[limits]\nmemory = \"1 MiB\"", "this must be at least 64 MiB"),
+        ("[elsewhere]\nemail = { by = \"x\", checked = 2026-03-17T10:00:00Z }", "this is not a day"),
+        ("[elsewhere]\nemail = { checked = 2026-03-17 }", "email has no `by`"),
+        ("[elsewhere]\ndocuments = { by = \"x\", checked = 2026-03-17 }", "the set `documents` is backed up here"),
+    ] {
+        assert!(top(lines).contains(expected), "{}", top(lines));
+    }
+    let council = |line: &str| error(&minimal("[council]\n", &format!("[council]\n{line}\n")));
+    assert!(council("timezone = \"Mars/Olympus\"").contains("no time zone Mars/Olympus is known"));
+    assert!(error(&minimal("\"*.tmp\"", "\"[a\"")).contains("this is not a pattern"));
+    assert!(error(&minimal("[[set]]", "[set]")).contains("Write it as [[set]]"));
+    assert!(error(&minimal("name = \"documents\"", "name = \"a b\"")).contains("cannot be the name of a set"));
+}
+
+#[test]
+fn stores_and_mail_servers() {
+    let url = |to: &str| error(&minimal(URL, to));
+    let s3 = |lines: &str| url(&format!("{URL}\n{lines}"));
+    let mail = |lines: &str| error(&minimal(HOST, lines));
+    for (found, expected) in [
+        (url("url = \"ftp://x/y\""), "this is no address of a store"),
+        (url("url = \"file://srv/x\""), "three slashes"),
+        (url("url = \"s3://B_/x\""), "no name of a bucket"),
+        (url("url = \"s3://bucket/a/../b\""), "the prefix after the bucket cannot be used"),
+        (url("url = \"file:///x\"\nregion = \"eu-west-2\""), "`region` means nothing for file://"),
+        (url("url = \"gs://bucket\"\naccess_key_file = \"/k\""), "`access_key` means nothing for gs://"),
+        (s3("endpoint = \"http://127.0.0.1:9000\""), "Use https://, or add: allow_http = true"),
+        (s3("endpoint = \"http://10.0.0.1\"\nallow_http = true"), "in the clear"),
+        (s3("endpoint = \"http://10.0.0.1\""), "this endpoint is plain HTTP"),
+        (s3("allow_http = true"), "`allow_http` needs an `endpoint`"),
+        (s3("access_key_id_env = \"ID\""), "the key id has no secret"),
+        (s3("session_token_env = \"ID\""), "the session token has no key"),
+        (url("url = \"az://container\"\naccess_key_env = \"K\"\nsas_token_env = \"S\""), "Keep one of them"),
+        (mail("host = \"smtp://x\""), "this is no name of a mail server"),
+        (mail("host = \"mail.x.uk\"\ntls = \"none-on-loopback\""), "mail.x.uk is not this computer"),
+        (mail("host = \"x\"\ntls = \"starttls\""), "this is no way to protect mail"),
+        (mail("host = \"x\"\nport = 65536"), "this must be from 1 to 65535"),
+        (mail("host = \"x\"\nuser = \"u\""), "the user has no password"),
+        (mail("host = \"x\"\npassword_env = \"P\""), "the password has no user"),
+    ] {
+        assert!(found.contains(expected), "{found}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Floor 3 from outside: what is decided, in which words, and what becomes of it over a real socket.
+
+// The lint's leave for tests does not reach the helpers of an integration test.
+#![allow(clippy::unwrap_used)]
+
+mod causes;
+mod mail;
+mod notices;
+mod outbox;
+mod runner;
+mod smtp;
+mod status;
+mod support;

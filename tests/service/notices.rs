@@ -1,0 +1,270 @@
+//! Every notice is compared with its approved text in `tests/notices/`, word for word, and held to the rules for
+//! what may be sent to a clerk. `APPROVE_NOTICES=1 cargo test --test service notices` writes the texts anew, to be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use proptest::prelude::*;
+use strongroom::service::causes::Notice;
+use strongroom::service::plain::{Elsewhere, People, Plain};
+use strongroom::service::technical::for_provider;
+use strongroom::service::texts::{Letter, for_clerk, test_message};
+use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Reference, Role, SetName, Trouble, Why, word};
+
+use crate::support::{at, people};
+
+const WHYS: [Why; 11] = [
+    Why::StoreUnreachable,
+    Why::StoreRefused,
+    Why::StoreFull,
+    Why::NoRepository,
+    Why::WrongKey,
+    Why::LocalDiskFull,
+    Why::SourceMissing,
+    Why::SourceEmpty,
+    Why::SourceNotMounted,
+    Why::Interrupted,
+    Why::Other,
+];
+const JOBS: [JobKind; 6] =
+    [JobKind::Configuration, JobKind::Backup, JobKind::Verify, JobKind::Thin, JobKind::Prune, JobKind::Notices];
+const KINDS: [NoticeKind; 5] = [
+    NoticeKind::Failure,
+    NoticeKind::Reminder,
+    NoticeKind::WorkingAgain,
+    NoticeKind::Resolved,
+    NoticeKind::NotConfigured,
+];
+
+fn troubles() -> Vec<Trouble> {
+    let mut all: Vec<Trouble> = WHYS.into_iter().map(Trouble::Failed).collect();
+    all.extend([
+        Trouble::HistoryChanged,
+        Trouble::MassChange,
+        Trouble::Damage,
+        Trouble::ExaminedNothing,
+        Trouble::Refused,
+        Trouble::Incomplete,
+    ]);
+    all
+}
+
+fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice {
+    let sets = match job {
+        JobKind::Backup => vec![SetName::new("documents").unwrap(), SetName::new("email").unwrap()],
+        _ => Vec::new(),
+    };
+    let cause = |set: Option<SetName>| Cause { trouble, job, set };
+    let causes: Vec<Cause> =
+        if sets.is_empty() { vec![cause(None)] } else { sets.iter().cloned().map(|s| cause(Some(s))).collect() };
+    Notice {
+        id: String::from("x"),
+        reference: Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap(),
+        kind,
+        to,
+        lead: causes[0].clone(),
+        causes,
+        sets,
+        since: at("2026-11-20T02:30:00Z"),
+        at: at("2026-11-22T02:30:00Z"),
+        counts: Counts { files: 12_345, bytes: 5_600_000_000, problems: 3, changed: 2_468 },
+        exit: 1,
+        last_good: Some(at("2026-11-15T02:30:00Z")),
+    }
+}
+
+/// Every letter a person could get, by a name that says which.
+fn all_letters(people: &People) -> BTreeMap<String, Letter> {
+    let mut all = BTreeMap::new();
+    for trouble in troubles() {
+        for job in JOBS.into_iter().filter(|job| !trouble.is_incident() || *job == JobKind::Backup) {
+            for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
+                let name = |to: &str| {
+                    let key = notice(trouble, job, kind, Role::Clerk).lead;
+                    let key = Cause { set: None, ..key }.to_string().replace('/', "-");
+                    format!("{to} {} {key}", word(&kind))
+                };
+                all.insert(name("clerk"), for_clerk(&notice(trouble, job, kind, Role::Clerk), people));
+                all.insert(name("provider"), for_provider(&notice(trouble, job, kind, Role::Provider), people));
+            }
+        }
+    }
+    let mut first = notice(Trouble::Failed(Why::StoreUnreachable), JobKind::Backup, NoticeKind::Failure, Role::Clerk);
+    first.last_good = None;
+    all.insert(String::from("clerk failure backup-failed-first-ever"), for_clerk(&first, people));
+    all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
+    all
+}
+
+/// The letters whose exact words are approved: every failure that can really happen, and of the other kinds each
+/// text that differs. The rules below hold for all the rest too.
+fn is_approved_by_word(name: &str) -> bool {
+    let (kind, cause) = name.split_once(' ').map_or((name, ""), |(_, rest)| rest.split_once(' ').unwrap_or((rest, "")));
+    let differing = [
+        "backup-failed-store-unreachable",
+        "backup-incomplete",
+        "verify-damage",
+        "verify-examined-nothing",
+        "prune-failed-other",
+        "configuration-failed-other",
+        "notices-damage",
+        "history-changed",
+    ];
+    let failing = cause.starts_with("backup-") || differing.contains(&cause);
+    let others = [
+        "mass-change",
+        "verify-failed-store-unreachable",
+        "verify-failed-interrupted",
+        "verify-incomplete",
+        "prune-refused",
+        "prune-failed-interrupted",
+        "prune-incomplete",
+        "prune-damage",
+    ];
+    match kind {
+        "failure" => failing || others.contains(&cause),
+        "reminder" => ["backup-failed-store-unreachable", "history-changed"].contains(&cause),
+        "resolved" => cause == "mass-change",
+        "not-configured" => cause == "backup-failed-store-unreachable",
+        _ => kind == "test" || differing.contains(&cause),
+    }
+}
+
+#[test]
+fn every_letter_is_the_approved_one() {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for (name, letter) in all_letters(&people()).into_iter().filter(|(name, _)| is_approved_by_word(name)) {
+        let mut words = name.splitn(3, ' ');
+        let file = format!("{}-{}.txt", words.next().unwrap(), words.next().unwrap());
+        let page = files.entry(file).or_default();
+        page.push_str(&format!("=== {name}\nSubject: {}\n\n{}\n", letter.subject, letter.body));
+    }
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notices");
+    if std::env::var_os("APPROVE_NOTICES").is_some() {
+        for (file, page) in &files {
+            std::fs::write(dir.join(file), page).unwrap();
+        }
+    }
+    let names = std::fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<BTreeSet<_>>(), files.keys().cloned().collect());
+    for (file, page) in files {
+        let approved = std::fs::read_to_string(dir.join(&file)).unwrap();
+        for (line, (now, then)) in page.lines().zip(approved.lines()).enumerate() {
+            assert_eq!(now, then, "{file}:{}", line + 1);
+        }
+        assert_eq!(page, approved, "{file}");
+    }
+}
+
+const BANNED: [&str; 46] = [
+    "api",
+    "blob",
+    "bucket",
+    "cache",
+    "checksum",
+    "chunk",
+    "chunks",
+    "config",
+    "configuration",
+    "credential",
+    "credentials",
+    "cron",
+    "daemon",
+    "digest",
+    "endpoint",
+    "error code",
+    "exit code",
+    "fsync",
+    "garbage",
+    "hash",
+    "index",
+    "inode",
+    "json",
+    "log entry",
+    "manifest",
+    "metadata",
+    "mount",
+    "mounted",
+    "pack",
+    "packs",
+    "path",
+    "prune",
+    "pruning",
+    "repo",
+    "repository",
+    "retention",
+    "rollback",
+    "s3",
+    "scrub",
+    "segment",
+    "smtp",
+    "snapshot",
+    "snapshots",
+    "stack",
+    "thinning",
+    "tls",
+];
+
+fn words_of(text: &str) -> Vec<String> {
+    let split = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+    split.filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+}
+
+#[test]
+fn clerks_letters_are_short_plain_and_complete() {
+    let mut people = people();
+    people.elsewhere =
+        Some(Elsewhere { by: Plain::new("Example Cloud Mail Ltd"), checked: "2026-11-03".parse().unwrap() });
+    for (name, letter) in all_letters(&people).into_iter().filter(|(name, _)| name.starts_with("clerk")) {
+        let body = &letter.body;
+        assert!(body.split_whitespace().count() <= 120, "{name}: {} words", body.split_whitespace().count());
+        assert!(letter.subject.chars().count() <= 150, "{name}: {}", letter.subject);
+        let text = format!(" {} ", words_of(&format!("{} {body}", letter.subject)).join(" "));
+        for banned in BANNED {
+            assert!(!text.contains(&format!(" {banned} ")), "{name} says {banned}");
+        }
+        assert!(body.contains("01632 960000") && body.contains("Example IT"), "{name}: who to ring");
+        assert!(body.contains("E-mail: backed up by Example Cloud Mail Ltd, checked 3 November 2026."), "{name}");
+        assert!(body.contains("nothing to click"), "{name}");
+        if name != "clerk test" {
+            assert!(body.contains("SR-2026-1122-K7Q") && letter.subject.contains("SR-2026-1122-K7Q"), "{name}");
+        }
+        for link in ["http", "www.", "://", "@", "<", "/"] {
+            assert!(!body.contains(link), "{name} holds {link}");
+        }
+    }
+}
+
+#[test]
+fn the_email_line_goes_when_email_is_a_set() {
+    let people = People { email_set: true, ..people() };
+    assert!(all_letters(&people).values().all(|l| !l.body.contains("E-mail:")));
+}
+
+#[test]
+fn summer_is_told_in_summer_time() {
+    let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
+    assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn hostile_configured_values_cannot_break_a_letter(
+        council in "\\PC*|(?s).*", provider in "(?s).{0,200}", phone in "(?s).{0,200}",
+        trouble in prop::sample::select(troubles()), job in prop::sample::select(JOBS.to_vec()),
+        kind in prop::sample::select(KINDS.to_vec()),
+    ) {
+        let people = People {
+            council: Plain::new(&council), provider: Plain::new(&provider), phone: Plain::new(&phone), ..people()
+        };
+        let clerk = for_clerk(&notice(trouble, job, kind, Role::Clerk), &people);
+        let provider = for_provider(&notice(trouble, job, kind, Role::Provider), &people);
+        for letter in [clerk, provider] {
+            prop_assert!(letter.subject.chars().count() < 300);
+            prop_assert!(!letter.subject.chars().any(char::is_control));
+            prop_assert!(!letter.body.chars().any(|c| c.is_control() && c != '\n'));
+            prop_assert!(!letter.body.contains("://"));
+        }
+    }
+}
