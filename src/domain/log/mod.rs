@@ -10,7 +10,7 @@ mod lives;
 pub mod state;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use entry::{Body, Entry, Role};
 pub use state::State;
