@@ -236,3 +236,26 @@ pub fn cut_slice<'d>(
         Some((chunk, place))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::cut::GearKey;
+
+    /// A line that looks like a boundary as far as one decision sees must be read to its end.
+    #[test]
+    fn what_one_decision_sees_is_not_taken_for_the_end() {
+        let mut mail =
+            b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: base64\n\n".to_vec();
+        while mail.len() < HORIZON - 3 {
+            let len = (HORIZON - 4 - mail.len()).min(76);
+            mail.extend_from_slice(&b"A".repeat(len));
+            mail.push(b'\n');
+        }
+        mail.extend_from_slice(b"--bee\n");
+        mail.extend_from_slice(&b"A".repeat(2 * BUFFER_LEN));
+        let gear = Gear::new(&GearKey::new([7; 32]));
+        let outside = cut_slice(&mail, CutterKind::Mail, &gear).filter(|(_, place)| *place == Place::Plain);
+        assert_eq!(outside.count(), 1, "only the header lies outside the body");
+    }
+}

@@ -55,7 +55,19 @@ impl MimeScanner {
     pub(super) fn scan(&mut self, data: &[u8], base: u64, eof: bool, marks: &mut Marks) {
         let mut from = usize::try_from(self.at.saturating_sub(base)).unwrap_or(usize::MAX).min(data.len());
         while from < data.len() {
+            if !self.in_long_line && self.state != State::Header {
+                let dull = dull_run(&data[from..]);
+                if dull > 0 {
+                    self.after_blank = false;
+                    from += dull;
+                    self.at += dull as u64;
+                    self.settle(marks);
+                }
+            }
             let rest = &data[from..];
+            if rest.is_empty() {
+                break;
+            }
             let window = if self.in_long_line { rest } else { &rest[..rest.len().min(MAX_LINE)] };
             let newline = memchr::memchr(b'\n', window);
             let len = newline.map_or(window.len(), |at| at + 1);
@@ -86,11 +98,6 @@ impl MimeScanner {
 
     /// Takes one line, its end included where it was found.
     fn line(&mut self, line: &[u8], marks: &mut Marks) {
-        // Nearly every line of an attachment ends here.
-        if self.state != State::Header && !matches!(line[0], b'-' | b'F' | b'\r' | b'\n') {
-            self.after_blank = false;
-            return;
-        }
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let after_blank = std::mem::replace(&mut self.after_blank, text.is_empty());
@@ -146,6 +153,22 @@ impl MimeScanner {
             _ => None,
         })
     }
+}
+
+/// How many bytes of whole lines lie ahead that can change nothing outside a header: nearly all of a body.
+fn dull_run(lines: &[u8]) -> usize {
+    let matters = |byte: u8| matches!(byte, b'-' | b'F' | b'\r' | b'\n');
+    if lines.first().is_none_or(|byte| matters(*byte)) {
+        return 0;
+    }
+    let mut whole = 0;
+    for newline in memchr::memchr_iter(b'\n', lines) {
+        whole = newline + 1;
+        if lines.get(whole).is_none_or(|byte| matters(*byte)) {
+            break;
+        }
+    }
+    whole
 }
 
 /// Whether a `From ` line carries a time of day, as those that start a message do.
@@ -225,14 +248,33 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_and_a_line_of_any_length_are_passed_over() {
-        let long = "QUJD".repeat(5000);
+    fn only_the_beginning_of_a_line_can_be_a_boundary() {
+        let long = format!("{}--b--\n", "A".repeat(MAX_LINE)).repeat(10);
         let mail = format!(
-            "Content-Type: multipart/mixed; boundary=b\nX: {long}\n\n--b\nContent-Transfer-Encoding: base64\n\n{long}\n\
-             --b\n\n--b"
+            "Content-Type: multipart/mixed; boundary=b\nX: {long}\n--b\nContent-Transfer-Encoding: base64\n\n{long}\
+             --bee\n--b-- "
         );
-        let region = at(&mail, &format!("\n\n{long}")) + 2;
-        assert_eq!(marks(false, &mail).0, vec![(region, REGION), (region + long.len() as u64 + 1, Place::Plain)]);
+        let region = mail.rfind(&long).unwrap() as u64;
+        assert_eq!(marks(false, &mail).0, vec![(region, REGION), (mail.len() as u64 - 6, Place::Plain)]);
+    }
+
+    #[test]
+    fn wherever_reading_halts_the_marks_are_the_same() {
+        let message = format!(
+            "From a@b Mon Jan  5 10:00:00 2026\r\nContent-Type: multipart/mixed;\r\n boundary=b\r\n\r\n--b\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n{}--b\r\n\r\n{}\r\n--b--",
+            body(60),
+            "x".repeat(MAX_LINE + 50)
+        );
+        let mail = format!("{message}\r\n\r\n{message}");
+        let whole = marks(true, &mail);
+        assert_eq!((whole.0.len(), whole.1.len()), (4, 2));
+        for halt in 0..mail.len() {
+            let (mut marks, mut scanner) = (Marks::default(), MimeScanner::new(true));
+            scanner.scan(&mail.as_bytes()[..halt], 0, false, &mut marks);
+            scanner.scan(mail.as_bytes(), 0, true, &mut marks);
+            assert_eq!(marks.listed(), whole, "halted at {halt}");
+        }
     }
 
     #[test]

@@ -187,4 +187,22 @@ mod tests {
         data.extend(b"PK");
         assert_eq!(marks(&data), Vec::<u64>::new());
     }
+
+    #[test]
+    fn wherever_reading_halts_the_marks_are_the_same() {
+        let member = |name, len| Member { name, data: noise(len as u64, len), time: 1 };
+        for (follow, before) in [(false, 0), (true, 0), (false, 100)] {
+            let mut data = vec![0; before]; // as in a program that unpacks itself
+            data.extend(zip(&[member("b.png", 5000), member("a.xml", 100), member("c.png", 4200)], follow));
+            let whole = marks(&data);
+            assert_eq!(whole.len(), 4);
+            for halt in 0..data.len() {
+                let (mut marks, mut scanner) = (Marks::default(), ZipScanner::new());
+                scanner.scan(&data[..halt], 0, false, &mut marks);
+                scanner.scan(&data, 0, true, &mut marks);
+                let listed: Vec<u64> = marks.listed().0.into_iter().map(|(at, _)| at).collect();
+                assert_eq!(listed, whole, "halted at {halt}");
+            }
+        }
+    }
 }
