@@ -5,6 +5,8 @@ pub mod backup;
 pub mod error;
 pub mod fs;
 pub mod monitor;
+pub mod prune;
+pub mod verify;
 
 pub use error::OpsError;
 pub use monitor::{Monitor, Silent, Stop};

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::chunk::{ChunkIndex, IndexObject};
+use super::chunk::{ChunkIndex, IndexObject, IndexedPack};
 use super::compress::unframe_up_to;
 use super::error::RepoError;
 use super::layout::Key;
@@ -12,6 +12,7 @@ use super::repository::Repository;
 use super::seal::open;
 use super::store::StoreFault;
 use crate::domain::id::{ActorId, IndexName};
+use crate::domain::log::bits::Bits;
 use crate::domain::log::state::{IndexState, Life};
 
 /// No index object is larger than this once decompressed.
@@ -100,6 +101,40 @@ impl Repository {
             }
         }
         Ok(all)
+    }
+
+    /// What the index says is in each of these packs, one at a time, as [`Repository::index`] believes it.
+    ///
+    /// # Errors
+    /// As [`Repository::index`]; whatever `each` returns.
+    pub fn for_each_pack<E: From<RepoError>>(
+        &self,
+        wanted: &Bits,
+        mut each: impl FnMut(u32, &IndexedPack) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let own = self.own_actors();
+        let mut left = wanted.clone();
+        let mut alive: Vec<_> = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })).collect();
+        for trust in (0..=4).rev() {
+            alive.retain(|i| i.covers.iter().any(|n| left.contains(n)));
+            for index in &alive {
+                if !index.covers.iter().any(|n| left.contains(n) && self.trust(index, n, &own) == trust) {
+                    continue;
+                }
+                let object = match self.index_object(&index.index.name) {
+                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => continue,
+                    other => other?,
+                };
+                for pack in &object.packs {
+                    let Some((number, _)) = self.state.pack(&pack.name) else { continue };
+                    if left.contains(number) && self.trust(index, number, &own) == trust {
+                        left.remove(number);
+                        each(number, pack)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One index object, from cache or store, checked against its name.

@@ -53,7 +53,9 @@ pub enum Refusal {
         known: usize,
     },
     /// Nobody waits no time by accident.
-    #[error("deleting without waiting takes the last way back; a person must confirm it: strongroom prune --grace 0 --yes")]
+    #[error(
+        "deleting without waiting takes the last way back; a person must confirm it: strongroom prune --grace 0 --yes"
+    )]
     NoWait,
 }
 
@@ -190,9 +192,8 @@ pub fn permit_condemn(state: &State, c: &Circumstances, orphans: &Orphans) -> Re
     let superfluous = independent(state, live.filter(|name| index_is_superfluous(state, name)).collect());
     let unknown = |n: &&PackName| !state.pack_numbers.contains_key(*n) && !state.orphans.contains_key(*n);
     let packs: Vec<PackName> = orphans.packs.iter().filter(unknown).copied().collect();
-    let unknown = |n: &&IndexName| {
-        !state.indexes.iter().any(|i| i.index.name == **n) && !state.orphan_indexes.contains_key(*n)
-    };
+    let unknown =
+        |n: &&IndexName| !state.indexes.iter().any(|i| i.index.name == **n) && !state.orphan_indexes.contains_key(*n);
     let indexes: Vec<IndexName> = orphans.indexes.iter().filter(unknown).copied().collect();
     let all = [
         CondemnPermit { packs: unneeded, indexes: superfluous, reason: Reason::Unreferenced },
@@ -263,8 +264,7 @@ pub fn permit_delete(state: &State) -> DeletePermit {
     let swept = |life: &Life| matches!(life, Life::Swept { .. });
     let mut packs: Vec<PackName> = state.packs.iter().filter(|p| swept(&p.life)).map(|p| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
-    let mut indexes: Vec<IndexName> =
-        state.indexes.iter().filter(|i| swept(&i.life)).map(|i| i.index.name).collect();
+    let mut indexes: Vec<IndexName> = state.indexes.iter().filter(|i| swept(&i.life)).map(|i| i.index.name).collect();
     indexes.extend(state.orphan_indexes.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
     DeletePermit { packs, indexes }
 }

@@ -99,7 +99,8 @@ fn a_running_session_keeps_its_packs_until_the_wait_is_over() {
     let mut w = World::new();
     w.say(WRITER, stored(&[1], 1));
     w.say(WRITER, snapshot("a", &[], None));
-    let now = |hours| Circumstances { now: jiff::Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours), ..at(&w, 0) };
+    let now =
+        |hours| Circumstances { now: jiff::Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours), ..at(&w, 0) };
     assert!(permit_condemn(&w.state(), &now(24 * 13), &Orphans::default()).unwrap().is_empty());
     assert_eq!(permit_condemn(&w.state(), &now(24 * 14), &Orphans::default()).unwrap()[0].parts().0, [pack(1)]);
     w.say(OTHER, Entry::Abandoned { session: SessionId::new([1; 32]) });

@@ -180,7 +180,10 @@ fn tests_count_when_a_reader_made_them() {
 fn a_wrong_clock_marks_the_snapshot() {
     let mut w = World::new();
     let n = w.say(WRITER, snapshot("a", &[], None));
-    w.say(WRITER, Entry::Incident(Incident { what: IncidentKind::Clock, snapshot: Some(SnapshotId(n)), counts: vec![] }));
+    w.say(
+        WRITER,
+        Entry::Incident(Incident { what: IncidentKind::Clock, snapshot: Some(SnapshotId(n)), counts: vec![] }),
+    );
     let state = w.state();
     assert!(state.snapshots[0].suspect && state.open_incidents().next().is_none());
 }
