@@ -5,3 +5,5 @@ pub mod domain;
 pub mod ops;
 pub mod repo;
 pub mod service;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

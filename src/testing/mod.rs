@@ -1,0 +1,12 @@
+//! Beside the house: what tests put in place of the machine's clock, its randomness and a well-behaved store.
+//! Nothing here is built into the program; only test code may name it.
+
+pub mod clock;
+pub mod entropy;
+pub mod fault_plan;
+pub mod store_faults;
+
+pub use clock::FakeClock;
+pub use entropy::SeededEntropy;
+pub use fault_plan::{Fault, Plan, Verb};
+pub use store_faults::FaultStore;

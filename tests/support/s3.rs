@@ -1,0 +1,73 @@
+//! An S3 server inside the test process that checks every signature, on a port of its own.
+//! One folder is one bucket. It has its own thread and runtime, and ends with the value.
+
+use futures::future::{Either, select};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub const ACCESS_KEY: &str = "test-access";
+pub const SECRET_KEY: &str = "test-secret-key";
+pub const BUCKET: &str = "bucket";
+
+/// A running server with one empty bucket.
+pub struct S3Server {
+    pub folder: TempDir,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl S3Server {
+    pub fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let service = builder.build();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(serve(TcpListener::from_std(listener), service, stopped));
+            runtime.shutdown_background();
+        });
+        S3Server { folder, address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the S3 server panicked");
+        }
+    }
+}
+
+async fn serve(listener: std::io::Result<TcpListener>, service: S3Service, mut stopped: oneshot::Receiver<()>) {
+    let listener = listener.unwrap();
+    loop {
+        let Either::Left((accepted, _)) = select(pin!(listener.accept()), &mut stopped).await else { return };
+        let (stream, _) = accepted.unwrap();
+        let service = service.clone();
+        tokio::spawn(async move {
+            // A client that goes away in the middle is no matter of the server's.
+            let _gone = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
