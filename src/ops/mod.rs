@@ -10,6 +10,8 @@ pub mod roster;
 pub mod query;
 pub mod recover;
 pub mod restore;
+pub mod prune;
+pub mod verify;
 
 pub use error::OpsError;
 pub use monitor::{Monitor, Silent, Stop};

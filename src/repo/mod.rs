@@ -10,6 +10,7 @@ pub mod create;
 pub mod cut;
 pub mod envelope;
 pub mod error;
+mod indexes;
 pub mod keys;
 pub mod layout;
 pub mod listing;

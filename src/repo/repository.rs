@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk::{ChunkIndex, ChunkKey, IndexObject};
+use super::chunk::{ChunkIndex, ChunkKey};
 use super::compress::unframe_up_to;
 use super::error::RepoError;
 use super::bundles;
@@ -19,15 +19,13 @@ use super::pack::PackReader;
 use super::seal::{Identity, Recipient, open};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::{ActorId, IndexName, PackName, RepositoryId};
-use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION};
+use crate::domain::id::{ActorId, PackName, RepositoryId};
+use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
 use crate::domain::log::fold::fold;
-use crate::domain::log::state::{Life, Slot, State};
+use crate::domain::log::state::{Slot, State};
 
 /// How often a commit is decided again before giving up.
 const MAX_DECISIONS: u32 = 100;
-/// No index object is larger than this once decompressed.
-const MAX_INDEX: usize = 60 << 20;
 
 /// What every operation is handed: time and chance.
 #[derive(Clone)]
@@ -51,7 +49,7 @@ pub struct Repository {
     pub(super) dir: Option<StateDir>,
     pub(super) slots: Vec<Slot>,
     pub(super) state: State,
-    index: Option<ChunkIndex>,
+    pub(super) index: Option<ChunkIndex>,
 }
 
 impl Repository {
@@ -208,11 +206,24 @@ impl Repository {
     /// which the entry may stand or not: run again.
     pub fn append(
         &mut self,
+        decide: impl FnMut(&State) -> Result<Option<Entry>, RepoError>,
+    ) -> Result<Option<u64>, RepoError> {
+        self.append_as(None, decide)
+    }
+
+    /// As [`Repository::append`], said in one role where several may say it: only a pruner's index, say, takes the
+    /// place of others.
+    ///
+    /// # Errors
+    /// As [`Repository::append`].
+    pub fn append_as(
+        &mut self,
+        role: Option<Role>,
         mut decide: impl FnMut(&State) -> Result<Option<Entry>, RepoError>,
     ) -> Result<Option<u64>, RepoError> {
         for _ in 0..MAX_DECISIONS {
             let Some(entry) = decide(&self.state)? else { return Ok(None) };
-            let seed = self.seed_for(&entry)?;
+            let seed = self.seed_for(&entry, role)?;
             let n = self.state.next;
             let body = Body {
                 v: FORMAT_VERSION,
@@ -239,90 +250,17 @@ impl Repository {
         Err(RepoError::Contention)
     }
 
-    fn seed_for(&self, entry: &Entry) -> Result<super::sign::Seed, RepoError> {
-        let roles = entry.roles();
+    fn seed_for(&self, entry: &Entry, role: Option<Role>) -> Result<super::sign::Seed, RepoError> {
+        let role = role.filter(|r| entry.roles().contains(r));
+        let roles = role.as_ref().map_or(entry.roles(), std::slice::from_ref);
         let needs = roles.first().copied();
         let refused = || needs.map_or(RepoError::WrongKey, RepoError::NoRole);
-        if roles.contains(&crate::domain::log::Role::Root) || (roles.is_empty() && self.machine.is_none()) {
+        if roles.contains(&Role::Root) || (roles.is_empty() && self.machine.is_none()) {
             return self.ring.root.clone().ok_or_else(refused);
         }
         let machine = self.machine.as_ref().ok_or_else(refused)?;
         let seed = machine.seed_for(roles).ok_or_else(refused)?;
         if self.state.may(&seed.actor(), roles) { Ok(seed.clone()) } else { Err(refused()) }
-    }
-
-    /// Where every chunk lies. Built from the index objects when first asked for.
-    ///
-    /// # Errors
-    /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
-    pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
-        if self.index.is_none() {
-            let objects = self.index_objects()?;
-            let mut index = ChunkIndex::default();
-            let own = self.own_actors();
-            let state = &self.state;
-            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
-                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
-                Some(Life::Condemned { .. }) => 1,
-                _ => 0,
-            };
-            for object in &objects {
-                for pack in &object.packs {
-                    let Some((number, _)) = state.pack(&pack.name) else { continue };
-                    if rank(number) > 0 {
-                        index.add(number, &pack.segments, |old, new| rank(new) > rank(old));
-                    }
-                }
-            }
-            self.index = Some(index);
-        }
-        self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
-    }
-
-    /// The index, if it was loaded.
-    pub fn loaded_index(&self) -> Option<&ChunkIndex> {
-        self.index.as_ref()
-    }
-
-    /// The index itself, for an operation that adds to the log while it uses it. It is built anew when asked for again.
-    ///
-    /// # Errors
-    /// As [`Repository::index`].
-    pub fn take_index(&mut self) -> Result<ChunkIndex, RepoError> {
-        self.index()?;
-        Ok(self.index.take().unwrap_or_default())
-    }
-
-    /// Everything that is not swept, from cache or store, every byte checked against its name.
-    ///
-    /// # Errors
-    /// As [`Repository::index`].
-    pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        let wanted = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. }));
-        wanted.map(|i| self.index_object(&i.index.name)).collect()
-    }
-
-    fn index_object(&self, name: &IndexName) -> Result<IndexObject, RepoError> {
-        let bad = |what: String| RepoError::Index(format!("{}: {what}", name.short()));
-        let stored = match self.dir.as_ref().and_then(|d| d.load_index(name)) {
-            Some(cached) => cached,
-            None => {
-                let stored = self.store.get(&Key::Index(*name)).map_err(|e| match e.fault() {
-                    StoreFault::Missing => bad("it is missing from the store".into()),
-                    _ => RepoError::Store(e),
-                })?;
-                if IndexName::of(&stored) != *name {
-                    return Err(bad("its bytes are not those that were stored".into()));
-                }
-                if let Some(dir) = &self.dir {
-                    dir.save_index(name, &stored);
-                }
-                stored
-            }
-        };
-        let framed = open(stored, &self.ring.writing)?.all()?;
-        let cbor = unframe_up_to(&framed, MAX_INDEX).map_err(|e| bad(e.to_string()))?;
-        minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))
     }
 
     /// A pack's stored bytes, checked and opened.
