@@ -39,7 +39,9 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
         // The same words serve several commands; each adds its own hint.
         OpsError::InTheWay(_) | OpsError::NotFound(_) | OpsError::Usage(_) => return None,
-        OpsError::Nothing(_) => "A test or backup of nothing proves nothing. Check which folders and sets are configured.",
+        OpsError::Nothing(_) => {
+            "A test or backup of nothing proves nothing. Check which folders and sets are configured."
+        }
     })
 }
 
@@ -66,7 +68,7 @@ fn refusal(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::Clock(_) => Some("Set this computer's clock (timedatectl), then run again."),
         // These say themselves what to do.
-        Refusal::Incident(_) | Refusal::Void(_) | Refusal::TooMuch { .. } | Refusal::Listing { .. } => None,
+        _ => None,
     }
 }
 
@@ -107,9 +109,7 @@ fn repo(error: &RepoError) -> Option<&'static str> {
         RepoError::Local(e) if e.full => {
             "Nothing stored is lost. Free some space on this computer's disk and run again; it goes on from there."
         }
-        RepoError::Local(_) => {
-            "Check that Strongroom's user owns its state folder, or run the command as root."
-        }
+        RepoError::Local(_) => "Check that Strongroom's user owns its state folder, or run the command as root.",
         RepoError::Fold(_) => return None,
         RepoError::CannotRead => {
             "This was chosen at set-up (--write-only-server). Do this where the recovery sheet or another reading key is."
@@ -137,8 +137,12 @@ fn store(error: &StoreError) -> Option<&'static str> {
         StoreFault::Denied => {
             "Check the credentials that council.toml names, and that they may list, read and write there."
         }
-        StoreFault::Full => "The store is full. Make it larger or free some of it; nothing stored is lost. Then run again.",
-        StoreFault::ReadOnly => "The store may only be read. Mount it for writing, or correct its permissions; then run again.",
+        StoreFault::Full => {
+            "The store is full. Make it larger or free some of it; nothing stored is lost. Then run again."
+        }
+        StoreFault::ReadOnly => {
+            "The store may only be read. Mount it for writing, or correct its permissions; then run again."
+        }
         StoreFault::Unreachable => {
             "Check the network and the address in council.toml. Nothing is lost: run again and it goes on from there."
         }

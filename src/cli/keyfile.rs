@@ -107,7 +107,10 @@ pub fn repository_of(
     let named: Vec<RepositoryId> = [pinned, typed, given.repository].into_iter().flatten().collect();
     let Some(first) = named.first() else {
         let hint = "It is printed on the recovery sheet and in every weekly message: --id ID";
-        return Err(Failure::usage("which repository is it? Its id is needed, so that no other can be put in its place", hint));
+        return Err(Failure::usage(
+            "which repository is it? Its id is needed, so that no other can be put in its place",
+            hint,
+        ));
     };
     if let Some(other) = named.iter().find(|id| *id != first) {
         let message = format!("the key is for the repository {}, not for {}", other.short(), first.short());

@@ -28,11 +28,17 @@ struct Stage {
     bar: Option<ProgressBar>,
 }
 
+impl Stage {
+    /// None has begun.
+    fn none() -> Self {
+        Self { what: String::new(), total: Some(0), done: 0, said: Instant::now(), bar: None }
+    }
+}
+
 impl Progress {
     /// On `out`; `terminal`: the error stream is one.
     pub fn new(out: Arc<Out>, terminal: bool) -> Self {
-        let now = Stage { what: String::new(), total: None, done: 0, said: Instant::now(), bar: None };
-        Self { out, terminal, now: Mutex::new(now) }
+        Self { out, terminal, now: Mutex::new(Stage::none()) }
     }
 
     /// Takes the bar away.
@@ -73,7 +79,8 @@ fn bar(what: &str, total: Option<u64>) -> ProgressBar {
 impl Monitor for Progress {
     fn stage(&self, what: &str, total: Option<u64>) {
         self.finish();
-        if !self.is_shown() {
+        if !self.is_shown() || total == Some(0) {
+            *self.lock() = Stage::none();
             return;
         }
         let mut now = self.lock();
@@ -92,7 +99,7 @@ impl Monitor for Progress {
         now.done = now.done.saturating_add(amount);
         if let Some(bar) = &now.bar {
             bar.set_position(now.done);
-        } else if self.is_shown() && !self.terminal && now.said.elapsed() >= BETWEEN_LINES {
+        } else if self.is_shown() && !self.terminal && now.total != Some(0) && now.said.elapsed() >= BETWEEN_LINES {
             now.said = Instant::now();
             let line = match now.total.filter(|t| *t > 0) {
                 Some(total) => format!("{} ... {} %", now.what, now.done.min(total) * 100 / total),

@@ -57,9 +57,9 @@ impl Sheet<'_> {
             String::new(),
         ];
         lines.extend(groups(&identity_line(self.identity)).into_iter().map(|l| format!("    {l}")));
-        lines.extend(HOW.lines().map(|line| {
-            line.replace("{ADDRESS}", self.address).replace("{ID}", &self.repository.to_hex())
-        }));
+        lines.extend(
+            HOW.lines().map(|line| line.replace("{ADDRESS}", self.address).replace("{ID}", &self.repository.to_hex())),
+        );
         lines
     }
 }

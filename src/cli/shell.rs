@@ -154,20 +154,4 @@ impl Shell {
         let run = hex::encode(&self.env.entropy.bytes32()[..8]);
         Ok(self.journal(config).append(&JournalEntry { at: self.env.clock.now(), run, event })?)
     }
-
-    /// `strongroom`, or `strongroom --home DIR`: as this command was called.
-    pub fn called(&self) -> String {
-        let mut words = super::output::shell_quoted(wiring::program().as_os_str().as_encoded_bytes());
-        let option = |name: &str, path: &Path| {
-            let path = wiring::absolute(path).unwrap_or_else(|_| path.to_owned());
-            format!(" {name} {}", super::output::shell_quoted(path.as_os_str().as_encoded_bytes()))
-        };
-        if let Some(home) = &self.globals.home {
-            words.push_str(&option("--home", home));
-        }
-        if let Some(config) = &self.globals.config {
-            words.push_str(&option("--config", config));
-        }
-        words
-    }
 }

@@ -6,11 +6,11 @@ pub mod error;
 pub mod fs;
 pub mod monitor;
 pub mod proof;
-pub mod roster;
+pub mod prune;
 pub mod query;
 pub mod recover;
 pub mod restore;
-pub mod prune;
+pub mod roster;
 pub mod verify;
 
 pub use error::OpsError;

@@ -22,16 +22,17 @@ pub struct Opened {
     pub keyholder: KeyholderId,
 }
 
-/// Opens one pack of the newest epoch with the keys at hand.
+/// Opens the newest pack with the keys at hand: one of the newest epoch, unless nothing was stored since it began.
 ///
 /// # Errors
-/// [`OpsError::Nothing`] when nothing was stored in this epoch yet; [`RepoError::CannotRead`]; damage.
+/// [`OpsError::Nothing`] when nothing is stored at all; [`RepoError::CannotRead`]; damage.
 pub fn open_one_pack(repo: &Repository) -> Result<Opened, OpsError> {
     if !repo.can_read() {
         return Err(RepoError::CannotRead.into());
     }
-    let pack = newest_pack(repo.state(), repo.slots())
-        .ok_or_else(|| OpsError::Nothing("nothing has been stored since these keys were made; back up first".into()))?;
+    let pack = packs_after(repo.state(), repo.slots(), 0)
+        .next()
+        .ok_or_else(|| OpsError::Nothing("nothing is stored yet that a key could open; back up first".into()))?;
     let name = repo.pack_name(pack)?;
     let damaged = |error: PackError| OpsError::Repo(RepoError::Pack { name, error });
     let mut reader = repo.open_pack(pack)?;
@@ -54,14 +55,19 @@ pub fn open_one_pack(repo: &Repository) -> Result<Opened, OpsError> {
     Ok(opened)
 }
 
-/// The last live pack that was stored after the newest epoch began.
-fn newest_pack(state: &State, slots: &[Slot]) -> Option<u32> {
-    let current = state.epoch().number;
-    let began = epoch_entry(slots, current);
-    let bodies = slots.iter().rev().take_while(|s| s.n > began).filter_map(|s| s.body.as_ref());
+/// Whether somebody who may read has opened what is sealed with the keys of now, or nothing is sealed with them yet.
+pub fn is_epoch_proved(state: &State, slots: &[Slot]) -> bool {
+    let began = epoch_entry(slots, state.epoch().number);
+    let mut all = packs_after(state, slots, began).peekable();
+    state.packs.iter().any(|p| p.tested) && (all.peek().is_none() || all.any(|n| state.packs[n as usize].tested))
+}
+
+/// The live packs that were stored after an entry, newest first.
+fn packs_after<'s>(state: &'s State, slots: &'s [Slot], began: u64) -> impl Iterator<Item = u32> + 's {
+    let bodies = slots.iter().rev().take_while(move |s| s.n > began).filter_map(|s| s.body.as_ref());
     let stored = bodies.filter_map(|b| if let Entry::Stored(stored) = &b.entry { Some(stored) } else { None });
-    let mut packs = stored.flat_map(|s| s.packs.iter().rev());
-    packs.find_map(|p| state.pack(&p.name).filter(|(_, p)| matches!(p.life, Life::Live) && !p.void).map(|(n, _)| n))
+    let live = |name| state.pack(name).filter(|(_, p)| matches!(p.life, Life::Live) && !p.void).map(|(n, _)| n);
+    stored.flat_map(|s| s.packs.iter().rev()).filter_map(move |p| live(&p.name))
 }
 
 /// The entry that began the epoch; 0 for the first one.
@@ -80,7 +86,6 @@ pub fn note(repo: &mut Repository, opened: &Opened) -> Result<Option<u64>, OpsEr
     let mut packs = Bits::default();
     packs.insert(opened.pack);
     let (bytes, keyholder) = (opened.bytes, opened.keyholder);
-    let tested =
-        Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder };
+    let tested = Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder };
     Ok(repo.append(|state| Ok(state.may(&actor, &[Role::Tester]).then(|| Entry::Tested(tested.clone()))))?)
 }

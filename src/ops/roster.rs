@@ -162,7 +162,10 @@ pub fn revoke(repo: &mut Repository, actors: &[ActorId], from: Option<u64>) -> R
     let next = repo.state().next;
     let from = from.unwrap_or(next);
     if from == 0 || from > next {
-        return Err(OpsError::Usage(format!("the log has the entries 1 to {}; name one of them, or leave --from out", next - 1)));
+        return Err(OpsError::Usage(format!(
+            "the log has the entries 1 to {}; name one of them, or leave --from out",
+            next - 1
+        )));
     }
     let mut revoked = 0;
     for actor in actors {

@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk::{ChunkIndex, ChunkKey};
-use super::compress::unframe_up_to;
-use super::error::RepoError;
 use super::bundles;
+use super::chunk::{ChunkIndex, ChunkKey};
+use super::error::RepoError;
 use super::keys::{Bundle, KeyRing};
 use super::layout::{KEYS, Key};
 use super::log::{parse, read_on, seal_entry};
 use super::machine::{Machine, StateDir};
 use super::pack::PackReader;
-use super::seal::{Identity, Recipient, open};
+use super::seal::{Identity, Recipient};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::{ActorId, PackName, RepositoryId};

@@ -38,8 +38,7 @@ pub fn run(shell: &Shell, args: &BackupArgs) -> Result<Done, Failure> {
     let _lock = shell.lock(&config)?;
     let mut repo = shell.open(&config)?;
     let wishes = Wishes { reread: args.reread, accept_mounts: args.accept_mounts };
-    let mut total =
-        Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], exit: Exit::Done };
+    let mut total = Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], exit: Exit::Done };
     for set in sets {
         match step(shell, &config, &mut repo, set, wishes) {
             Ok(report) => total.add(&report),
@@ -116,7 +115,9 @@ pub fn step(
     ));
     if !report.problems.is_empty() {
         let problems = counted(report.problems.len() as u64, "item", "items");
-        shell.out.note(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
+        shell
+            .out
+            .note(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
     }
     if let Some(n) = report.incident {
         shell.out.note(format!(

@@ -31,7 +31,11 @@ fn check(shell: &Shell) -> Result<Done, Failure> {
     }
     let mail = shell.mailer(&config)?.is_some();
     let sets = config.sets.len() as u64;
-    shell.out.say(format!("The configuration is right: {}, repository {}.", counted(sets, "set", "sets"), config.repository.url));
+    shell.out.say(format!(
+        "The configuration is right: {}, repository {}.",
+        counted(sets, "set", "sets"),
+        config.repository.url
+    ));
     for set in &config.sets {
         for folder in &set.folders {
             let there = folder.path.is_dir();

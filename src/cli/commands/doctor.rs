@@ -73,10 +73,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
     store(&mut lines, &config);
     mail(&mut lines, &config);
     let exit = if lines.problems > 0 { Exit::Failed } else { Exit::Done };
-    Ok(Done::with_exit(exit)
-        .with("ok", lines.ok)
-        .with("problems", lines.problems)
-        .with("not_checked", lines.unchecked))
+    Ok(Done::with_exit(exit).with("ok", lines.ok).with("problems", lines.problems).with("not_checked", lines.unchecked))
 }
 
 fn sources(lines: &mut Lines<'_>, config: &Config) {
@@ -100,7 +97,9 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
     let todo = format!("Run: chmod -R go= {}", state.display());
     let what = "others on this computer cannot read its keys";
     match state.join("machine.json") {
-        file if !file.exists() => lines.add(what, &Verdict::NotChecked("there are none yet".into()), "Run: strongroom init"),
+        file if !file.exists() => {
+            lines.add(what, &Verdict::NotChecked("there are none yet".into()), "Run: strongroom init")
+        }
         file => lines.check(what, !others(&file) && !others(state), "they can", &todo),
     }
     match lines.shell.journal(config).read() {

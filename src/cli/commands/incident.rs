@@ -86,7 +86,9 @@ fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str
     for reference in &references {
         shell.note(config, Event::IncidentResolved { reference: reference.clone() })?;
     }
-    shell.out.say("Noted. Thinning and deleting go on with the next run, and those who were told are told that it is over.");
+    shell
+        .out
+        .say("Noted. Thinning and deleting go on with the next run, and those who were told are told that it is over.");
     Ok(Done::ok().with("incidents", numbers).with("references", references.len()))
 }
 
@@ -123,4 +125,3 @@ fn not_open(what: &str) -> Failure {
     let message = format!("no open incident is called '{}'; 'strongroom incident list' shows them", shown(what));
     OpsError::NotFound(message).into()
 }
-

@@ -11,6 +11,7 @@ use crate::cli::shell::Shell;
 use crate::config::Config;
 use crate::domain::id::KeyholderId;
 use crate::domain::log::entry::{Entry, Keyholder};
+use crate::domain::problem::Exit;
 use crate::ops::{OpsError, proof, roster};
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
@@ -46,9 +47,7 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
             let reads = if k.reads { "yes" } else { "no" };
             format!("{:<10}{:<28}{reads:<8}{}", k.id.short(), shown(&k.name), k.recipient)
         };
-        let object = || {
-            json!({"message_type": "keyholder", "id": k.id, "name": k.name, "reads": k.reads, "recipient": k.recipient})
-        };
+        let object = || json!({"message_type": "keyholder", "id": k.id, "name": k.name, "reads": k.reads, "recipient": k.recipient});
         shell.out.row(line, object);
     }
     shell.out.say(format!("Epoch {}. The repository is {}.", state.epoch().number, state.repository));
@@ -89,13 +88,15 @@ fn ever(repo: &Repository) -> Vec<Keyholder> {
 }
 
 fn meant(repo: &Repository, holder: &str) -> Result<(KeyholderId, String), Failure> {
-    let fits = |k: &&Keyholder| {
-        k.name == holder || (holder.len() >= 8 && k.id.to_hex().starts_with(&holder.to_lowercase()))
-    };
+    let fits =
+        |k: &&Keyholder| k.name == holder || (holder.len() >= 8 && k.id.to_hex().starts_with(&holder.to_lowercase()));
     let now = repo.state().keyholders.iter().find(fits).cloned();
     let found = now.or_else(|| ever(repo).iter().find(fits).cloned());
     let found = found.ok_or_else(|| {
-        OpsError::NotFound(format!("nobody called '{}' holds a key; 'strongroom key list' shows who does", shown(holder)))
+        OpsError::NotFound(format!(
+            "nobody called '{}' holds a key; 'strongroom key list' shows who does",
+            shown(holder)
+        ))
     })?;
     Ok((found.id, found.name))
 }
@@ -157,7 +158,10 @@ fn check_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Fa
         let hint = "It opens the repository, but only the recovery sheet's key can change who holds keys.";
         return Err(Failure::refused("this key is not the recovery sheet's", hint));
     }
-    let opened = proof::open_one_pack(&repo)?;
+    let opened = proof::open_one_pack(&repo).map_err(|e| match e {
+        OpsError::Nothing(message) => Failure::said(Exit::Failed, message, "Run: strongroom run"),
+        other => other.into(),
+    })?;
     shell.note(config, Event::SheetProved)?;
     shell.note(config, Event::ReadingProved)?;
     let noted = match shell.open(config) {

@@ -26,7 +26,13 @@ pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
             Some(body) => {
                 let time = body.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
                 let mark = void.map(|w| format!("  VOID: {}", why(w))).unwrap_or_default();
-                format!("{:>6}  {time}  {:<16}  {}  {}{mark}", slot.n, who(state, body), body.entry.name(), what(&body.entry))
+                format!(
+                    "{:>6}  {time}  {:<16}  {}  {}{mark}",
+                    slot.n,
+                    who(state, body),
+                    body.entry.name(),
+                    what(&body.entry)
+                )
             }
             None => format!("{:>6}  VOID: {}", slot.n, why(VoidWhy::Unreadable)),
         };
@@ -63,6 +69,7 @@ fn why(void: VoidWhy) -> &'static str {
         VoidWhy::Unreadable => "its bytes are no entry",
         VoidWhy::Misplaced => "it belongs elsewhere",
         VoidWhy::UnknownActor => "nobody who may append",
+        VoidWhy::Revoked => "its author was cut off",
         VoidWhy::WrongRole => "its author may not say this",
         VoidWhy::Impossible => "it contradicts what stands before it",
     }
@@ -82,9 +89,7 @@ fn what(entry: &Entry) -> String {
         Entry::Thinned { snapshots, rule } => {
             format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
         }
-        Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => {
-            counted(packs.len() as u64, "pack", "packs")
-        }
+        Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
         Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),

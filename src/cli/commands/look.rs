@@ -187,7 +187,9 @@ pub fn history(shell: &Shell, args: &HistoryArgs) -> Result<Done, Failure> {
             Resolved::One(hit) => hit.path,
             Resolved::Folder(path) => path,
             Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
-            Resolved::Nothing => typed_path(&config, args.path.as_bytes()).ok_or_else(|| nothing(args.path.as_bytes()))?,
+            Resolved::Nothing => {
+                typed_path(&config, args.path.as_bytes()).ok_or_else(|| nothing(args.path.as_bytes()))?
+            }
         }
     };
     let versions = query::history(&mut repo, &path)?;

@@ -63,7 +63,11 @@ fn test(shell: &Shell) -> Result<Done, Failure> {
         match mailer.send(&message) {
             Ok(accepted) => {
                 shell.note(&config, Event::TestMessageAccepted { to })?;
-                shell.out.say(format!("The mail server took the message for the {}: {}", in_a_word(&to), accepted.reply));
+                shell.out.say(format!(
+                    "The mail server took the message for the {}: {}",
+                    in_a_word(&to),
+                    accepted.reply
+                ));
                 shell.out.object(json!({"message_type": "sent", "to": to, "reply": accepted.reply}));
                 sent += 1;
             }
@@ -176,11 +180,7 @@ fn tell(shell: &Shell, config: &Config, mailer: Option<&dyn Mailer>, lost: Vec<L
         sets: &sets,
         stop: &shell.stopped,
     };
-    let job = |(kind, set, why): Lost| Job {
-        kind,
-        set,
-        run: Box::new(move || JobOutcome::failed(why, Exit::Failed)),
-    };
+    let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
     Ok(runner.run_all(lost.into_iter().map(job).collect()))
 }
 

@@ -87,9 +87,7 @@ fn say_thinned(shell: &Shell, config: &Config, report: &ThinReport, rule: &KeepR
             let taken = when::shown(s.time, &config.council.timezone);
             format!("{word:<6}{:>8}  {:<16}{taken}  {why}", s.id.0, shown(&s.set))
         };
-        let object = || {
-            json!({"message_type": "fate", "snapshot": s.id, "set": s.set, "time": s.time, "fate": word, "why": why})
-        };
+        let object = || json!({"message_type": "fate", "snapshot": s.id, "set": s.set, "time": s.time, "fate": word, "why": why});
         shell.out.row(line, object);
     }
     let kept = report.snapshots.len() - report.thinned().count();
@@ -104,7 +102,10 @@ fn say_thinned(shell: &Shell, config: &Config, report: &ThinReport, rule: &KeepR
 fn say_pruned(shell: &Shell, config: &Config, report: &PruneReport, dry: bool) {
     let out = &shell.out;
     let packs = |a: &Amount| format!("{} ({})", counted(a.packs, "pack", "packs"), size(a.bytes));
-    if dry {
+    let quiet = report.condemned.packs + report.swept.packs + report.deleted + report.refused == 0;
+    if quiet {
+        out.say("Nothing to reclaim now.");
+    } else if dry {
         out.say(format!("Would condemn {} and sweep {}.", packs(&report.condemned), packs(&report.swept)));
     } else {
         out.say(format!("Condemned {}, swept {}.", packs(&report.condemned), packs(&report.swept)));
@@ -170,12 +171,8 @@ pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Re
     let report = prune(repo, &options(config.retention.prune_grace_days), &progress, &shell.stop)?;
     progress.finish();
     say_pruned(shell, config, &report, false);
-    let counts = Counts {
-        files: report.deleted,
-        bytes: report.deleted_bytes,
-        problems: report.refused,
-        ..Counts::default()
-    };
+    let counts =
+        Counts { files: report.deleted, bytes: report.deleted_bytes, problems: report.refused, ..Counts::default() };
     let (outcome, troubles) = match report.exit() {
         Exit::Refused => (Outcome::Refused, vec![Trouble::Refused]),
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),

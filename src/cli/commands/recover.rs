@@ -104,13 +104,7 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
 }
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(
-    shell: &Shell,
-    store: &Store,
-    given: &Given,
-    id: RepositoryId,
-    to: &Path,
-) -> Result<StateDir, Failure> {
+fn state_dir(shell: &Shell, store: &Store, given: &Given, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
     let beside = StateDir::new(to.join("strongroom-state"));
     if beside.file("machine.json").exists() {
         return Ok(beside);

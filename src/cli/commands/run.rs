@@ -86,20 +86,24 @@ impl Work<'_> {
     fn jobs(&self, sets: &[SetName]) -> Vec<Job<'_>> {
         let mut all: Vec<Job<'_>> = vec![];
         for (set, name) in self.config.sets.iter().zip(sets) {
-            let run = Box::new(move || self.with(|repo| {
-                let report = backup::step(self.shell, self.config, repo, set, backup::Wishes::default())?;
-                self.count(&report);
-                Ok(after_backup(&report))
-            }));
+            let run = Box::new(move || {
+                self.with(|repo| {
+                    let report = backup::step(self.shell, self.config, repo, set, backup::Wishes::default())?;
+                    self.count(&report);
+                    Ok(after_backup(&report))
+                })
+            });
             all.push(Job { kind: JobKind::Backup, set: Some(name.clone()), run });
         }
-        let verify = Box::new(|| self.with(|repo| {
-            let (outcome, documents, bytes) = verify::of_run(self.shell, self.config, repo)?;
-            let mut counted = self.counted.borrow_mut();
-            counted.tested += documents;
-            counted.tested_bytes += bytes;
-            Ok(outcome)
-        }));
+        let verify = Box::new(|| {
+            self.with(|repo| {
+                let (outcome, documents, bytes) = verify::of_run(self.shell, self.config, repo)?;
+                let mut counted = self.counted.borrow_mut();
+                counted.tested += documents;
+                counted.tested_bytes += bytes;
+                Ok(outcome)
+            })
+        });
         all.push(Job { kind: JobKind::Verify, set: None, run: verify });
         let thin = Box::new(|| self.with(|repo| prune::thin_of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Thin, set: None, run: thin });

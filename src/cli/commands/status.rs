@@ -11,7 +11,7 @@ use crate::cli::{stores, telling};
 use crate::config::Config;
 use crate::domain::log::state::State;
 use crate::domain::problem::Exit;
-use crate::ops::proof::epoch_entry;
+use crate::ops::proof::{epoch_entry, is_epoch_proved};
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, fold};
 use crate::service::status::{Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
@@ -113,6 +113,5 @@ fn reading_proved(repo: &Repository, journal: &JournalState) -> bool {
     let began = epoch_entry(repo.slots(), repo.state().epoch().number);
     let since: Option<Timestamp> = repo.slots().get(began as usize).and_then(|s| s.body.as_ref()).map(|b| b.time);
     let Some(since) = since else { return false };
-    let logged = repo.state().tests.iter().any(|(at, t)| *at >= since && t.failed == 0 && !t.packs.is_empty());
-    logged || journal.reading_proved.is_some_and(|at| at >= since)
+    is_epoch_proved(repo.state(), repo.slots()) || journal.reading_proved.is_some_and(|at| at >= since)
 }

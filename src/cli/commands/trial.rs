@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::cli::output::{shell_quoted, Out};
+use crate::cli::output::{Out, shell_quoted};
 use crate::cli::sheet::Sheet;
 use crate::cli::shell::Shell;
 use crate::cli::{keyfile, stores, trial, wiring};
@@ -81,7 +81,11 @@ pub fn ensure_repository(shell: &Shell, config: &Config) -> Result<(), Failure> 
             Err(Failure::Ops(OpsError::Repo(RepoError::Store(e)))) if e.fault() == StoreFault::Missing => {
                 let hint = "Bring the folder back. To begin a new trial instead, name another --home.";
                 let address = &config.repository.url;
-                Err(Failure::said(crate::domain::problem::Exit::NoRepository, format!("the repository at {address} is gone"), hint))
+                Err(Failure::said(
+                    crate::domain::problem::Exit::NoRepository,
+                    format!("the repository at {address} is gone"),
+                    hint,
+                ))
             }
             _ => Ok(()),
         };

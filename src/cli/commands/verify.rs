@@ -81,7 +81,8 @@ fn examined(report: &VerifyReport) -> String {
         (e.packs, "pack", "packs"),
         (e.objects, "stored object", "stored objects"),
     ];
-    let said: Vec<String> = parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| counted(*n, one, many)).collect();
+    let said: Vec<String> =
+        parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| counted(*n, one, many)).collect();
     format!("{} ({})", said.join(", "), size(e.bytes))
 }
 
@@ -98,15 +99,21 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!("Examined {all}: everything {what}."));
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
-        out.note("Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread");
+        out.note(
+            "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
+        );
     }
     if report.left > 0 {
-        let oldest = report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
+        let oldest =
+            report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
         let left = counted(report.left, "object was", "objects were");
         out.say(format!("{left} left for another time{}. To examine everything: --all", oldest.unwrap_or_default()));
     }
     if report.foreign > 0 {
-        out.note(format!("{} in the store that are not Strongroom's.", counted(report.foreign, "object lies", "objects lie")));
+        out.note(format!(
+            "{} in the store that are not Strongroom's.",
+            counted(report.foreign, "object lies", "objects lie")
+        ));
     }
 }
 
