@@ -206,7 +206,7 @@ impl Chooser {
     fn decide(mut self, needed: &Bits, sizes: &[u64], bytes: u64, documents: usize) -> Choice {
         let mut choice = Choice::default();
         let mut spent = 0u64;
-        let mut take = |choice: &mut Choice, candidate: Candidate| {
+        let take = |choice: &mut Choice, candidate: Candidate| {
             let known = choice.documents.iter().any(|c| c.entry == candidate.entry);
             if !known {
                 choice.documents.push(candidate);

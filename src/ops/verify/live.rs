@@ -39,7 +39,8 @@ pub fn compare(folders: &[Source], entry: &Entry, backed_up: Digest) -> Option<P
         }
     }
     let after = std::fs::symlink_metadata(&path).ok()?;
-    let still = unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
+    let still =
+        unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
     let same = Digest::new(*hasher.finalize().as_bytes()) == backed_up;
     (still && !same).then(|| {
         let detail = "the file on this computer differs from its backup although its size and time are the same: \

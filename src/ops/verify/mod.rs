@@ -158,9 +158,8 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     }
     let pack = |n: u32| state.packs.get(n as usize).map(|p| (n, p.pack));
     let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
-    let mut all: Vec<Wanted> = packs
-        .map(|(n, p)| Wanted { object: Object::Pack(p.name), size: p.size, number: Some(n) })
-        .collect();
+    let mut all: Vec<Wanted> =
+        packs.map(|(n, p)| Wanted { object: Object::Pack(p.name), size: p.size, number: Some(n) }).collect();
     let mut indexes: Vec<_> =
         state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
     indexes.sort_by_key(|i| i.name);

@@ -77,8 +77,7 @@ pub fn restore(
     wanted(repo.state())?;
     let began = repo.env.clock.now();
     let report = VerifyReport::default();
-    let mut run =
-        Run { options, monitor, stop, began, report, passed: Bits::default(), documents: BTreeMap::new() };
+    let mut run = Run { options, monitor, stop, began, report, passed: Bits::default(), documents: BTreeMap::new() };
     if options.all {
         run.documents_of_all(repo)?;
         let needed = repo.state().needed();
@@ -89,7 +88,8 @@ pub fn restore(
         run.packs(repo, &choice.packs)?;
         run.bring_back(repo, &choice.documents)?;
     }
-    if run.report.examined.packs + run.report.examined.documents == 0 && run.report.failed.is_empty() {
+    let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
+    if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
     }
     run.record(repo)?;
@@ -253,7 +253,8 @@ impl Run<'_> {
         let keyholder = repo.ring.keyholder;
         let complete = self.options.all && self.report.failed.is_empty();
         let mut packs = std::mem::take(&mut self.passed);
-        let mut other = self.report.failed.len() as u64;
+        // Damage that belongs to no one set counts against each: none of them passed.
+        let other = self.report.failed.len() as u64;
         for (snapshot, (done, failed)) in std::mem::take(&mut self.documents) {
             self.report.examined.documents += done.documents;
             self.report.examined.bytes += done.bytes;
@@ -262,13 +263,13 @@ impl Run<'_> {
                 packs: std::mem::take(&mut packs),
                 documents: done.documents,
                 bytes: done.bytes,
-                failed: failed.max(std::mem::take(&mut other)),
+                failed: failed.max(other),
                 complete,
                 keyholder,
             };
             self.append(repo, tested)?;
         }
-        if !packs.is_empty() || other > 0 {
+        if !packs.is_empty() || (other > 0 && self.report.entries.is_empty()) {
             let (snapshot, documents, bytes) = (None, 0, 0);
             self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder })?;
         }
