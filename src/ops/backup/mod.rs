@@ -17,6 +17,8 @@ mod session;
 mod source;
 mod window;
 
+pub(in crate::ops) use session::put_index;
+
 use crate::domain::id::SnapshotId;
 use crate::domain::problem::Problem;
 use crate::ops::error::OpsError;
