@@ -10,6 +10,7 @@ pub mod cut;
 pub mod envelope;
 pub mod error;
 pub mod keys;
+pub mod last_listing;
 pub mod layout;
 pub mod listing;
 pub mod local;

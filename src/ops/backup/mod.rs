@@ -11,7 +11,7 @@
 mod commit;
 mod content;
 mod depot;
-mod local;
+mod gather;
 mod merge;
 mod session;
 mod source;
