@@ -5,5 +5,6 @@ pub mod id;
 pub mod listing;
 pub mod log;
 pub mod path;
+pub mod pattern;
 pub mod problem;
 pub mod retention;

@@ -3,6 +3,7 @@
 //! `layout` names objects, `seal` and `compress` wrap them, `sign` and `envelope` vouch for them, `pack` and
 //! `chunk` hold content, `log` the truth, `keys` and `machine` who can do what; `repository` puts them together.
 
+mod bundles;
 pub mod chunk;
 pub mod compress;
 pub mod create;
@@ -11,6 +12,7 @@ pub mod envelope;
 pub mod error;
 mod indexes;
 pub mod keys;
+pub mod last_listing;
 pub mod layout;
 pub mod listing;
 pub mod local;

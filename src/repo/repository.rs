@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bundles;
 use super::chunk::{ChunkIndex, ChunkKey};
-use super::compress::unframe_up_to;
 use super::error::RepoError;
 use super::keys::{Bundle, KeyRing};
 use super::layout::{KEYS, Key};
 use super::log::{parse, read_on, seal_entry};
 use super::machine::{Machine, StateDir};
 use super::pack::PackReader;
-use super::seal::{Identity, Recipient, open};
+use super::seal::{Identity, Recipient};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::{ActorId, PackName, RepositoryId};
@@ -46,7 +46,7 @@ pub struct Repository {
     /// This machine, unless it was opened with a recovery key alone.
     pub machine: Option<Machine>,
     pub(super) dir: Option<StateDir>,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     pub(super) state: State,
     pub(super) index: Option<ChunkIndex>,
 }
@@ -76,12 +76,13 @@ impl Repository {
             )
         })?;
         let cached_bundle = super::local::read(&dir.file("bundle.age"))?;
-        let (ring, stored) = match cached_bundle.map(Bytes::from) {
-            Some(stored) => (Self::candidate(&stored, &machine.identity)?.ring()?, stored),
-            None => Self::find_bundle(&store, &machine)?,
+        let mut keys = match cached_bundle.map(Bytes::from) {
+            Some(stored) => (bundles::candidate(&stored, &machine.identity)?.ring()?, stored),
+            None => bundles::newest(&store, &machine)?,
         };
         let known = if cached { dir.load_slots(repository)? } else { vec![] };
-        let slots = read_on(&store, &ring.writing, repository, known)?;
+        let slots = bundles::read_log(&store, &machine, &mut keys, repository, known)?;
+        let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
         let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None };
@@ -109,11 +110,11 @@ impl Repository {
             return Err(RepoError::AnotherRepository { expected: id, found });
         }
         let (listed, _) = store.list(KEYS)?;
-        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundle_key(&l.key)).collect();
+        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundles::bundle_key(&l.key)).collect();
         bundles.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
         for (holder, epoch) in bundles {
             let stored = store.get(&Key::Bundle(holder, epoch))?;
-            let Ok(candidate) = Self::candidate(&stored, identity) else { continue };
+            let Ok(candidate) = bundles::candidate(&stored, identity) else { continue };
             let ring = candidate.ring()?;
             if parse(&zero, &ring.writing).is_none() {
                 continue;
@@ -124,47 +125,6 @@ impl Repository {
             return Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None });
         }
         Err(RepoError::WrongKey)
-    }
-
-    /// A bundle's keys before anybody vouched for them: good enough to try opening the log, no more.
-    fn candidate(stored: &Bytes, identity: &Identity) -> Result<Bundle, RepoError> {
-        let wrong = |_| RepoError::WrongKey;
-        let framed = open(stored.clone(), std::slice::from_ref(identity)).map_err(wrong)?.all()?;
-        let text = unframe_up_to(&framed, 1 << 20).map_err(|_| RepoError::WrongKey)?;
-        let (body, _) = super::envelope::split(&text).ok_or(RepoError::WrongKey)?;
-        serde_json::from_slice(body).map_err(|_| RepoError::WrongKey)
-    }
-
-    fn find_bundle(store: &Store, machine: &Machine) -> Result<(KeyRing, Bytes), RepoError> {
-        let (listed, _) = store.list(KEYS)?;
-        let newest = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| *h == machine.id).max();
-        let (holder, epoch) = newest.ok_or(RepoError::WrongKey)?;
-        let stored = store.get(&Key::Bundle(holder, epoch))?;
-        Ok((Self::candidate(&stored, &machine.identity)?.ring()?, stored))
-    }
-
-    /// The log vouches for the root key, the root key for the bundle; a newer epoch brings a newer bundle.
-    fn trust_bundle(&mut self, mut stored: Bytes) -> Result<(), RepoError> {
-        let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else { return Ok(()) };
-        let (root, id) = (self.state.created.root, self.state.repository);
-        let mut bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
-        let epoch = self.state.epoch().number;
-        if bundle.epoch < epoch {
-            match self.store.get(&Key::Bundle(machine.id, epoch)) {
-                Ok(newer) => {
-                    bundle = Bundle::open(newer.clone(), &machine.identity, &root, id, machine.id)?;
-                    stored = newer;
-                }
-                Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
-                Err(e) => return Err(e.into()),
-            }
-        }
-        self.ring = bundle.ring()?;
-        let path = dir.file("bundle.age");
-        if super::local::read(&path)?.as_deref() != Some(&stored[..]) {
-            super::local::replace(&path, &stored)?;
-        }
-        Ok(())
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -226,11 +186,12 @@ impl Repository {
     /// Whatever reading the log can meet.
     pub fn refresh(&mut self) -> Result<(), RepoError> {
         let before = self.slots.len();
-        let slots = read_on(&self.store, &self.ring.writing, self.state.repository, std::mem::take(&mut self.slots))?;
+        let (slots, newer) = self.read_further()?;
         self.slots = slots;
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
             self.index = None;
+            self.follow_epoch(newer)?;
             self.keep_slots()?;
         }
         Ok(())
@@ -332,8 +293,4 @@ pub fn open_pack(store: &Store, name: &PackName, reading: &[Identity]) -> Result
         _ => RepoError::Store(e),
     })?;
     PackReader::open(name, stored, reading).map_err(|error| RepoError::Pack { name: *name, error })
-}
-
-fn bundle_key(key: &Key) -> Option<(crate::domain::id::KeyholderId, u32)> {
-    if let Key::Bundle(holder, epoch) = key { Some((*holder, *epoch)) } else { None }
 }

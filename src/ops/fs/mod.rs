@@ -9,6 +9,7 @@ mod children;
 #[cfg(any(test, feature = "testing"))]
 pub mod compare;
 pub mod excludes;
+pub mod existing;
 pub mod holes;
 pub mod meta;
 pub mod mount;

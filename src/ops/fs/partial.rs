@@ -96,6 +96,14 @@ impl Partial {
         self.open()?.write_at(offset, bytes)
     }
 
+    /// Opens it for reading back what was written.
+    ///
+    /// # Errors
+    /// As [`Partial::open`].
+    pub fn read_back(&self) -> Result<File, PlaceError> {
+        self.reopen_as(OFlags::RDONLY).map(|(_, fd)| File::from(fd))
+    }
+
     /// Removes it, and says if that could not be done.
     ///
     /// # Errors
@@ -109,12 +117,16 @@ impl Partial {
     }
 
     fn reopen(&self) -> Result<(OwnedFd, OwnedFd), PlaceError> {
+        self.reopen_as(OFlags::WRONLY)
+    }
+
+    fn reopen_as(&self, access: OFlags) -> Result<(OwnedFd, OwnedFd), PlaceError> {
         let failed = |e| match e {
             Errno::NOENT => PlaceError::PartialGone(self.path.clone()),
             e => PlaceError::of(&self.path, e),
         };
         let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes()).map_err(failed)?;
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let name = self.target.partial_name(self.serial);
         let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())
             .map_err(|e| failed(if e == Errno::LOOP { Errno::NOENT } else { e }))?;

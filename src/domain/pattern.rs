@@ -1,0 +1,142 @@
+//! What a person types to find a record: a part of its name, or a pattern with `*` and `?`, in any case.
+//!
+//! `*` stands for anything within one name, `**` also for `/`, `?` for one character. Text without them fits
+//! anywhere in the name; with a `/` in it, the whole path is looked at. Bytes that are not UTF-8 are fitted by
+//! `?` and `*` only.
+
+use crate::domain::path::RecordPath;
+
+/// A compiled pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    text: Vec<char>,
+    wild: bool,
+    by_path: bool,
+}
+
+fn folded(bytes: &[u8]) -> Vec<char> {
+    String::from_utf8_lossy(bytes).chars().flat_map(char::to_lowercase).collect()
+}
+
+impl Pattern {
+    /// Takes what was typed. A `/` at its end, as shells write behind folders, is ignored.
+    pub fn new(typed: &str) -> Self {
+        let typed = typed.trim_end_matches('/');
+        Self { text: folded(typed.as_bytes()), wild: typed.contains(['*', '?']), by_path: typed.contains('/') }
+    }
+
+    /// Whether it holds `*` or `?`.
+    pub fn is_wild(&self) -> bool {
+        self.wild
+    }
+
+    /// Whether the record's name (or path) fits.
+    pub fn matches(&self, path: &RecordPath) -> bool {
+        self.fits(if self.by_path { path.as_bytes() } else { path.name() })
+    }
+
+    /// Whether the record or a folder it lies in fits.
+    pub fn matches_within(&self, path: &RecordPath) -> bool {
+        if !self.by_path {
+            return path.components().any(|name| self.fits(name));
+        }
+        let bytes = path.as_bytes();
+        let ends = bytes.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+        ends.chain([bytes.len()]).any(|end| self.fits(&bytes[..end]))
+    }
+
+    /// Whether it is exactly the record's name, or the last components of its path, but for case.
+    pub fn is_name_of(&self, path: &RecordPath) -> bool {
+        let whole = folded(path.as_bytes());
+        let Some(at) = whole.len().checked_sub(self.text.len()) else { return false };
+        !self.text.is_empty() && whole[at..] == self.text && (at == 0 || whole[at - 1] == '/')
+    }
+
+    fn fits(&self, bytes: &[u8]) -> bool {
+        let name = folded(bytes);
+        if self.wild {
+            return glob(&self.text, &name);
+        }
+        self.text.is_empty() || name.windows(self.text.len()).any(|w| w == self.text)
+    }
+}
+
+/// Goes back to the last star, and where that may not cross a `/`, to the last double star.
+fn glob(pattern: &[char], name: &[char]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let (mut star, mut deep): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    loop {
+        match (pattern.get(p), name.get(n)) {
+            (Some('*'), _) if pattern.get(p + 1) == Some(&'*') => {
+                p += 2;
+                (star, deep) = (None, Some((p, n)));
+                continue;
+            }
+            (Some('*'), _) => {
+                p += 1;
+                star = Some((p, n));
+                continue;
+            }
+            (None, None) => return true,
+            (Some(c), Some(d)) if c == d || (*c == '?' && *d != '/') => {
+                (p, n) = (p + 1, n + 1);
+                continue;
+            }
+            _ => {}
+        }
+        let within = star.filter(|(_, at)| name.get(*at).is_some_and(|c| *c != '/'));
+        let across = deep.filter(|(_, at)| *at < name.len());
+        let slot = if within.is_some() { &mut star } else { &mut deep };
+        let Some((after, at)) = within.or(across) else { return false };
+        *slot = Some((after, at + 1));
+        if within.is_none() {
+            star = None;
+        }
+        (p, n) = (after, at + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RecordPath {
+        RecordPath::new(text).unwrap()
+    }
+
+    #[test]
+    fn parts_of_names_and_wild_names_fit_in_any_case() {
+        let may = path("Documents/Minutes/2026/May É.docx");
+        for fits in ["may", "É.DOCX", "é", "*.docx", "may*", "m?y*", "minutes/2026", "**/may*", "Doc*/*/*/*y*", ""] {
+            assert!(Pattern::new(fits).matches(&may), "{fits}");
+        }
+        for other in ["june", "*.doc", "?ay", "documents", "Doc*/*.docx", "minutes/2027", "may"] {
+            let fits = Pattern::new(other).matches(&may);
+            assert_eq!(fits, other == "may", "{other}");
+        }
+        assert!(Pattern::new("minut*").matches_within(&may) && Pattern::new("Documents/*").matches_within(&may));
+        assert!(!Pattern::new("min").matches_within(&path("a/b")));
+    }
+
+    #[test]
+    fn the_double_star_is_gone_back_to() {
+        let deep = path("x/ab/ac.txt");
+        assert!(Pattern::new("**/a*.txt").matches(&deep));
+        assert!(!Pattern::new("*/a*.txt").matches(&deep));
+        assert!(Pattern::new("x/**").matches(&deep) && !Pattern::new("y/**").matches(&deep));
+    }
+
+    #[test]
+    fn a_name_is_recognised_whole() {
+        let may = path("Documents/Minutes/May.docx");
+        for (typed, whole) in [("may.docx", true), ("minutes/may.docx", true), ("ay.docx", false), ("May", false)] {
+            assert_eq!(Pattern::new(typed).is_name_of(&may), whole, "{typed}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_little_time() {
+        let name = path(&"a".repeat(4000));
+        assert!(!Pattern::new(&format!("{}b", "*a".repeat(60))).matches(&name));
+    }
+}

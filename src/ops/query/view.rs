@@ -1,0 +1,182 @@
+//! Some snapshots, open for questions.
+
+use jiff::Timestamp;
+
+use super::choose::{Which, choose, held_back};
+use super::hit::Hit;
+use super::stream::{Layer, Merged, layers};
+use crate::domain::id::SnapshotId;
+use crate::domain::listing::{Entry, Root};
+use crate::domain::path::RecordPath;
+use crate::domain::pattern::Pattern;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::OpsError;
+use crate::repo::error::RepoError;
+use crate::repo::listing::find_entry;
+use crate::repo::reader::ChunkReader;
+use crate::repo::repository::Repository;
+
+/// One snapshot that was chosen, with its root.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Its number.
+    pub id: SnapshotId,
+    /// Its protected set.
+    pub set: String,
+    /// The data's point in time.
+    pub began: Timestamp,
+    /// Its root.
+    pub root: Root,
+    /// A newer one was passed over, since a mass change waits for a person to say go on.
+    pub held_back: bool,
+}
+
+/// Snapshots open for questions.
+pub struct View<'r> {
+    /// Reads whatever they need.
+    pub chunks: ChunkReader<'r>,
+    /// The snapshots, sorted by set.
+    pub chosen: Vec<Chosen>,
+    /// Snapshots that could not be opened although others could.
+    pub problems: Vec<Problem>,
+}
+
+impl<'r> View<'r> {
+    /// Opens the snapshots that are meant.
+    ///
+    /// # Errors
+    /// [`OpsError::NotFound`] when there is none; [`RepoError::CannotRead`]; damage, when no root can be read.
+    pub fn open(repo: &'r mut Repository, which: &Which) -> Result<Self, OpsError> {
+        // Asked first: without a key the index need not be fetched.
+        if !repo.can_read() {
+            return Err(RepoError::CannotRead.into());
+        }
+        let by_default = which.at.is_none() && which.snapshot.is_none();
+        let meant: Vec<_> = choose(repo.state(), which)?
+            .into_iter()
+            .map(|s| {
+                let held_back = by_default && held_back(repo.state(), s);
+                (s.id, s.snapshot.set.clone(), s.snapshot.began, s.snapshot.root, held_back)
+            })
+            .collect();
+        let mut view = Self { chunks: repo.chunks()?, chosen: vec![], problems: vec![] };
+        let mut first_error = None;
+        for (id, set, began, root, held_back) in meant {
+            match crate::repo::listing::read_root(&mut view.chunks, &root) {
+                Ok(root) => view.chosen.push(Chosen { id, set, began, root, held_back }),
+                Err(e) if e.is_damage() => {
+                    let detail = format!("snapshot {id} of the set '{set}' cannot be opened: {e}");
+                    view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
+                    first_error.get_or_insert(e);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        match first_error {
+            Some(e) if view.chosen.is_empty() => Err(e.into()),
+            _ => Ok(view),
+        }
+    }
+
+    /// Hands every record at or below `within` (all, without it) to `each`, in order of paths, set by set.
+    /// Says how many there were.
+    ///
+    /// # Errors
+    /// Damage and faults of the store; whatever `each` returns.
+    pub fn ls(
+        &mut self,
+        within: Option<&RecordPath>,
+        gone_too: bool,
+        each: &mut dyn FnMut(Hit) -> Result<(), OpsError>,
+    ) -> Result<u64, OpsError> {
+        let mut count = 0;
+        for at in 0..self.chosen.len() {
+            let mut stream = self.stream(at, within, gone_too)?;
+            while let Some((entry, live)) = stream.next(&mut self.chunks)? {
+                if let Some(folder) = within {
+                    if is_past(&entry.path, folder) {
+                        break;
+                    }
+                    if !entry.path.is_within(folder.as_bytes()) {
+                        continue;
+                    }
+                }
+                count += 1;
+                each(self.hit(at, entry, live))?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Hands every record whose name fits to `each`, live or gone. Says how many there were.
+    ///
+    /// # Errors
+    /// As [`View::ls`].
+    pub fn find(
+        &mut self,
+        pattern: &Pattern,
+        each: &mut dyn FnMut(Hit) -> Result<(), OpsError>,
+    ) -> Result<u64, OpsError> {
+        let mut count = 0;
+        self.ls(None, true, &mut |hit| {
+            if pattern.matches(&hit.path) {
+                count += 1;
+                return each(hit);
+            }
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// The record at a path, live before gone.
+    ///
+    /// # Errors
+    /// Damage and faults of the store.
+    pub fn lookup(&mut self, path: &RecordPath) -> Result<Option<Hit>, OpsError> {
+        let mut gone = None;
+        for at in 0..self.chosen.len() {
+            let live = self.chosen[at].root.live.clone();
+            if let Some(entry) = find_entry(&mut self.chunks, &live, path)? {
+                return Ok(Some(self.hit(at, entry, true)));
+            }
+            if gone.is_none() {
+                let mut stream = self.stream(at, Some(path), true)?;
+                let next = stream.next(&mut self.chunks)?.filter(|(e, _)| e.path == *path);
+                gone = next.map(|(entry, live)| self.hit(at, entry, live));
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The records of one chosen snapshot from a path on.
+    ///
+    /// # Errors
+    /// Whatever reading an inherited root can meet.
+    pub fn stream(&mut self, at: usize, from: Option<&RecordPath>, gone_too: bool) -> Result<Merged, RepoError> {
+        let root = &self.chosen[at].root;
+        let mut all: Vec<Layer> = if gone_too {
+            layers(&mut self.chunks, root)?
+        } else {
+            layers(&mut self.chunks, &Root { live: root.live.clone(), ..Root::default() })?
+        };
+        if !gone_too {
+            all.truncate(1);
+        }
+        Ok(Merged::new(all, from))
+    }
+
+    /// An entry of a chosen snapshot as a hit.
+    pub fn hit(&self, at: usize, entry: Entry, live: bool) -> Hit {
+        let chosen = &self.chosen[at];
+        Hit::new(entry, live, chosen.began, chosen.id, &chosen.set)
+    }
+}
+
+/// Whether a path comes after everything below `folder`.
+pub fn is_past(path: &RecordPath, folder: &RecordPath) -> bool {
+    let shared = folder.as_bytes().len().min(path.as_bytes().len());
+    match path.as_bytes()[..shared].cmp(&folder.as_bytes()[..shared]) {
+        std::cmp::Ordering::Equal => path.as_bytes().get(folder.as_bytes().len()).is_some_and(|b| *b > b'/'),
+        order => order.is_gt(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Doing what a plan says: folders, files, further names, links, and the folders' own attributes last.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::attach::{finish_folders, link, make_folders, make_nodes};
+use super::disk::{DiskSink, Fate};
+use super::engine::{Order, locked, run};
+use super::item::{Doing, What};
+use super::place::unusable;
+use super::plan::RestorePlan;
+use super::report::RestoreReport;
+use super::window::Window;
+use crate::domain::log::entry::Entry;
+use crate::domain::path::RecordPath;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::reader::ChunkReader;
+use crate::repo::repository::Repository;
+
+/// Brings back what the plan says.
+///
+/// # Errors
+/// [`OpsError::InTheWay`] before anything is written; [`OpsError::Target`] when the target cannot be written or is
+/// full; faults of the store; `Interrupted`. What is complete by then stays, and the same restore goes on from there.
+pub fn apply(
+    plan: RestorePlan,
+    repo: &mut Repository,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<RestoreReport, OpsError> {
+    let mut plan = plan;
+    plan.check_way()?;
+    plan.places.make(plan.items.iter().filter(|i| i.doing == Doing::New).map(|i| &i.path))?;
+    clear_leftovers(&plan)?;
+    let report = Mutex::new(RestoreReport { snapshots: plan.snapshots.clone(), ..RestoreReport::default() });
+    for problem in std::mem::take(&mut plan.problems) {
+        monitor.problem(&problem);
+        locked(&report).fail(problem);
+    }
+    let finish = make_folders(&plan, &report, stop)?;
+    write(&plan, &mut repo.chunks()?, &report, monitor, stop)?;
+    make_nodes(&plan, &report, stop)?;
+    finish_folders(&plan, &finish, &report)?;
+    for (target, _) in plan.places.targets() {
+        target.sync_all().map_err(|e| OpsError::Target(format!("{}: {e}", target.dir().display())))?;
+    }
+    let mut report = report.into_inner().unwrap_or_default();
+    report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
+    note(repo, &mut report);
+    Ok(report)
+}
+
+/// What an earlier run that was killed left unfinished.
+fn clear_leftovers(plan: &RestorePlan) -> Result<(), OpsError> {
+    let mut folders: HashMap<usize, Vec<RecordPath>> = HashMap::new();
+    let targets: Vec<_> = plan.places.targets().filter(|(_, before)| *before).map(|(t, _)| t).collect();
+    for item in plan.items.iter().filter(|i| i.what == What::Dir) {
+        let Some((target, path)) = plan.places.open(&item.path) else { continue };
+        if let Some(at) = targets.iter().position(|t| std::ptr::eq(*t, target)) {
+            folders.entry(at).or_default().push(path);
+        }
+    }
+    for (at, target) in targets.iter().enumerate() {
+        target.remove_leftovers(folders.get(&at).into_iter().flatten()).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+/// All regular files: first those that are written, then further names of them.
+fn write(
+    plan: &RestorePlan,
+    chunks: &mut ChunkReader<'_>,
+    report: &Mutex<RestoreReport>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<(), OpsError> {
+    let files = || plan.items.iter().enumerate().filter(|(_, i)| i.what == What::File);
+    let done = |at: usize| plan.items[at].doing == Doing::Nothing;
+    locked(report).already += files().filter(|(at, _)| done(*at)).count() as u64;
+    let leaders: Vec<u32> =
+        files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
+    monitor.stage("restoring", Some(plan.bytes));
+    let fates = write_files(plan, chunks, &leaders, report, monitor, stop)?;
+    let mut copies = vec![];
+    for (at, item) in files() {
+        let Some(leader) = item.link else { continue };
+        stop.check()?;
+        match fates.get(&leader).copied().unwrap_or(Fate::Done) {
+            Fate::Damaged => {
+                let detail = "it is a further name of a file whose stored data is damaged";
+                locked(report).fail(Problem::of(&item.path, ProblemKind::Damaged, detail));
+            }
+            Fate::Done if link(&plan.places, &plan.items[leader as usize], item, report)? => {}
+            Fate::Done | Fate::Open | Fate::NotWritten => copies.push(at as u32),
+        }
+    }
+    write_files(plan, chunks, &copies, report, monitor, stop)?;
+    Ok(())
+}
+
+/// Window by window. Gives the fate of every file that is not in place now.
+fn write_files(
+    plan: &RestorePlan,
+    chunks: &mut ChunkReader<'_>,
+    files: &[u32],
+    report: &Mutex<RestoreReport>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<HashMap<u32, Fate>, OpsError> {
+    let mut failed = HashMap::new();
+    let mut rest = files;
+    while !rest.is_empty() {
+        let mut window = Window::default();
+        let mut count = 0;
+        while count < rest.len() && !window.is_full() {
+            stop.check()?;
+            window.add(chunks, &plan.items[rest[count] as usize].content()?)?;
+            count += 1;
+        }
+        let (now, later) = rest.split_at(count);
+        let known = locked(report).problems.len();
+        let sink = DiskSink::new(&plan.places, &plan.items, now, report);
+        let how = (Order::Any, plan.connections);
+        let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
+        let fates = now.iter().copied().zip(sink.fates());
+        failed.extend(fates.filter(|(_, fate)| *fate != Fate::Done));
+        let mut report = locked(report);
+        report.packs_fetched += fetched;
+        report.problems.iter().skip(known).for_each(|p| monitor.problem(p));
+        rest = later;
+    }
+    Ok(failed)
+}
+
+/// Says in the log that something was restored: counts only. That it cannot be said is no failure.
+fn note(repo: &mut Repository, report: &mut RestoreReport) {
+    if report.files == 0 {
+        return;
+    }
+    let snapshot = if let [only] = report.snapshots[..] { Some(only) } else { None };
+    let entry = Entry::Restored { snapshot, files: report.files, bytes: report.bytes };
+    if let Err(e) = repo.append(|_| Ok(Some(entry.clone()))) {
+        report.warnings.push(format!("this restore could not be noted in the log: {e}"));
+    }
+}

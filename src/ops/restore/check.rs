@@ -1,0 +1,189 @@
+//! Bringing everything back to nowhere: the real way from the store, every chunk and every digest checked.
+//!
+//! Packs are delivered in order, so that nearly all files can be digested as they come. Pieces that come
+//! early wait within a budget; a file that does not fit is brought back a second time by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::cat::pour;
+use super::engine::{Order, Sink, locked, run};
+use super::window::Window;
+use crate::domain::id::Digest;
+use crate::domain::listing::{Content, Entry, Kind, Pieces};
+use crate::domain::path::RecordPath;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::listing::read_pieces;
+use crate::repo::reader::ChunkReader;
+use crate::repo::repository::Repository;
+
+/// Bytes of pieces that wait for earlier ones.
+const WAITING: usize = 48 << 20;
+/// Packs fetched at the same time.
+const CONNECTIONS: usize = 3;
+
+/// What was brought back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Regular files that came back as they were.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The numbers of all packs that were read, fully or partly.
+    pub packs: Vec<u32>,
+    /// Files that did not come back as they were.
+    pub failed: Vec<Problem>,
+}
+
+/// Brings the content of these entries back from the store and checks it. Nothing is written anywhere.
+///
+/// # Errors
+/// `CannotRead` without the reading identity; faults of the store; `Interrupted`. Damage is in the report.
+pub fn check_entries(
+    repo: &mut Repository,
+    entries: impl IntoIterator<Item = Entry>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<CheckReport, OpsError> {
+    let mut chunks = repo.chunks()?;
+    let mut report = CheckReport::default();
+    let mut packs = BTreeSet::new();
+    let mut entries = entries.into_iter().peekable();
+    while entries.peek().is_some() {
+        let (mut window, mut files) = (Window::default(), vec![]);
+        while !window.is_full()
+            && let Some(entry) = entries.next()
+        {
+            stop.check()?;
+            if let Kind::File(content) = entry.kind {
+                window.add(&mut chunks, &content)?;
+                files.push(Mutex::new(Checked::new(entry.path, content)));
+            }
+        }
+        packs.extend(&window.packs);
+        let sink = CheckSink { files, waiting: AtomicUsize::new(0) };
+        run(chunks.repository(), window, &sink, (Order::ByPack, CONNECTIONS), monitor, stop)?;
+        for file in sink.files {
+            let file = file.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            file.settle(&mut chunks, &mut report, monitor, stop)?;
+        }
+    }
+    report.packs = packs.into_iter().collect();
+    Ok(report)
+}
+
+/// One file on its way.
+struct Checked {
+    path: RecordPath,
+    content: Content,
+    /// How far it was digested.
+    at: u64,
+    hasher: Option<Box<blake3::Hasher>>,
+    early: BTreeMap<u64, Vec<u8>>,
+    /// It has holes or came too far out of order: brought back by itself at the end.
+    again: bool,
+    lost: Option<String>,
+}
+
+struct CheckSink {
+    files: Vec<Mutex<Checked>>,
+    waiting: AtomicUsize,
+}
+
+impl Checked {
+    fn new(path: RecordPath, content: Content) -> Self {
+        let holes = match &content.pieces {
+            Pieces::Inline(pieces) => pieces.iter().any(|p| p.chunk().is_none()),
+            Pieces::Listed(_) => false,
+        };
+        let again = holes && content.digest.is_some();
+        Self { path, content, at: 0, hasher: None, early: BTreeMap::new(), again, lost: None }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.hasher.get_or_insert_default().update(bytes);
+        self.at += bytes.len() as u64;
+    }
+
+    /// Forgets what came so far. Gives back how many bytes were waiting.
+    fn give_up(&mut self) -> usize {
+        self.hasher = None;
+        std::mem::take(&mut self.early).values().map(Vec::len).sum()
+    }
+
+    fn settle(
+        mut self,
+        chunks: &mut ChunkReader<'_>,
+        report: &mut CheckReport,
+        monitor: &dyn Monitor,
+        stop: &Stop,
+    ) -> Result<(), OpsError> {
+        if self.lost.is_none()
+            && let Some(recorded) = self.content.digest
+        {
+            let whole = !self.again && self.at == self.content.size && self.early.is_empty();
+            let found = match self.hasher.take().filter(|_| whole) {
+                Some(hasher) => Ok(Digest::new(*hasher.finalize().as_bytes())),
+                None => read_pieces(chunks, &self.content)
+                    .map_err(OpsError::from)
+                    .and_then(|pieces| pour(chunks, &pieces, stop, &mut |_| Ok(()))),
+            };
+            self.lost = match found {
+                Ok(found) if found == recorded => None,
+                Ok(_) => Some("what came back is not what was backed up".into()),
+                Err(OpsError::Repo(e)) if e.is_damage() => Some(e.to_string()),
+                Err(e) => return Err(e),
+            };
+        }
+        match self.lost {
+            None => {
+                report.files += 1;
+                report.bytes += self.content.size;
+            }
+            Some(why) => {
+                let problem = Problem::of(&self.path, ProblemKind::Damaged, why);
+                monitor.problem(&problem);
+                report.failed.push(problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for CheckSink {
+    fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
+        let mut file = locked(&self.files[file as usize]);
+        if file.content.digest.is_none() || file.again || file.lost.is_some() {
+            return Ok(());
+        }
+        if offset != file.at {
+            if self.waiting.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len() > WAITING {
+                let freed = file.give_up() + bytes.len();
+                self.waiting.fetch_sub(freed, Ordering::Relaxed);
+                file.again = true;
+            } else {
+                file.early.insert(offset, bytes.to_vec());
+            }
+            return Ok(());
+        }
+        file.take(bytes);
+        loop {
+            let at = file.at;
+            let Some(next) = file.early.remove(&at) else { return Ok(()) };
+            self.waiting.fetch_sub(next.len(), Ordering::Relaxed);
+            file.take(&next);
+        }
+    }
+
+    fn lost(&self, file: u32, why: &str) {
+        let mut file = locked(&self.files[file as usize]);
+        self.waiting.fetch_sub(file.give_up(), Ordering::Relaxed);
+        file.lost.get_or_insert_with(|| why.into());
+    }
+
+    fn complete(&self, _: u32) -> Result<(), OpsError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! The sink that writes files: under an unfinished name until a file is complete and its digest is right.
+
+use std::sync::Mutex;
+
+use super::engine::{Sink, locked};
+use super::item::{Doing, Item};
+use super::look::digest_of;
+use super::place::{Places, unusable};
+use super::report::RestoreReport;
+use crate::domain::listing::Kind;
+use crate::domain::path::RecordPath;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::OpsError;
+use crate::ops::fs::partial::Partial;
+use crate::ops::fs::place::{Overwrite, PlaceError, Target};
+
+enum FileState {
+    /// Nothing has come yet.
+    Waiting,
+    /// Some of it is written.
+    UnderWay(Partial),
+    /// It is done, or it failed and was reported.
+    Ended,
+}
+
+/// What became of the files of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// Not finished.
+    Open,
+    /// In place.
+    Done,
+    /// Stored data is damaged.
+    Damaged,
+    /// It could not be written.
+    NotWritten,
+}
+
+/// Writes the files of one window.
+pub(super) struct DiskSink<'a> {
+    places: &'a Places,
+    items: &'a [Item],
+    files: &'a [u32],
+    states: Vec<Mutex<FileState>>,
+    fates: Vec<Mutex<Fate>>,
+    report: &'a Mutex<RestoreReport>,
+}
+
+impl<'a> DiskSink<'a> {
+    /// For these items, in the order in which they were added to the window.
+    pub fn new(places: &'a Places, items: &'a [Item], files: &'a [u32], report: &'a Mutex<RestoreReport>) -> Self {
+        let states = files.iter().map(|_| Mutex::new(FileState::Waiting)).collect();
+        let fates = files.iter().map(|_| Mutex::new(Fate::Open)).collect();
+        Self { places, items, files, states, fates, report }
+    }
+
+    /// What became of each file.
+    pub fn fates(self) -> Vec<Fate> {
+        self.fates.into_iter().map(|f| f.into_inner().unwrap_or(Fate::NotWritten)).collect()
+    }
+
+    fn item(&self, file: u32) -> &'a Item {
+        &self.items[self.files[file as usize] as usize]
+    }
+
+    fn spot(&self, item: &Item) -> Result<(&'a Target, RecordPath), PlaceError> {
+        self.places.open(&item.path).ok_or_else(|| PlaceError::NotAFolder(item.path.clone()))
+    }
+
+    fn begin(&self, item: &Item) -> Result<Partial, PlaceError> {
+        let (target, path) = self.spot(item)?;
+        target.begin_file(&path, item.size)
+    }
+
+    fn end(&self, file: u32, fate: Fate, problem: Problem) {
+        *locked(&self.fates[file as usize]) = fate;
+        locked(self.report).fail(problem);
+    }
+
+    /// A record that could not be written is a problem; a target that cannot be written at all is the end.
+    fn refused(&self, file: u32, e: PlaceError) -> Result<(), OpsError> {
+        let problem = refused(self.item(file), e)?;
+        self.end(file, Fate::NotWritten, problem);
+        Ok(())
+    }
+
+    fn finish(&self, file: u32, partial: Partial) -> Result<(), OpsError> {
+        let item = self.item(file);
+        let (kind, meta) = item.unpack()?;
+        if let Kind::File(content) = &kind
+            && let Some(digest) = content.digest
+        {
+            let found = match partial.read_back() {
+                Ok(back) => digest_of(&back),
+                Err(e) => return self.refused(file, e),
+            };
+            match found {
+                Ok(found) if found == digest => {}
+                Ok(_) => {
+                    let detail = "what came back is not what was backed up; it was not put in place";
+                    self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
+                    return Ok(());
+                }
+                Err(e) => {
+                    let detail = format!("it could not be read back from the target: {e}");
+                    self.end(file, Fate::NotWritten, Problem::of(&item.path, ProblemKind::NotWritten, detail));
+                    return Ok(());
+                }
+            }
+        }
+        let placed = self.spot(item).and_then(|(target, path)| {
+            let (overwrite, kept) = make_way(self.places, target, &path, item.doing)?;
+            target.finish_file(partial, &path, &meta, overwrite).map(|placed| (placed, kept))
+        });
+        match placed {
+            Ok((placed, kept)) => {
+                let mut report = locked(self.report);
+                report.files += 1;
+                report.bytes += item.size;
+                report.copies_kept += u64::from(kept);
+                report.warn(&item.path, placed.warnings);
+                *locked(&self.fates[file as usize]) = Fate::Done;
+                Ok(())
+            }
+            Err(e) => self.refused(file, e),
+        }
+    }
+}
+
+/// Before something is replaced in place, a copy of it is kept.
+pub(super) fn make_way(
+    places: &Places,
+    target: &Target,
+    path: &RecordPath,
+    doing: Doing,
+) -> Result<(Overwrite, bool), PlaceError> {
+    if doing != Doing::Replace {
+        return Ok((Overwrite::Never, false));
+    }
+    let Some(suffix) = &places.keep else { return Ok((Overwrite::Always, false)) };
+    if target.exists(path)?.is_none() {
+        return Ok((Overwrite::Never, false));
+    }
+    target.keep_copy(path, suffix)?;
+    Ok((Overwrite::Always, true))
+}
+
+/// The problem that a refusal is.
+///
+/// # Errors
+/// [`OpsError::Target`] when it is about the target as a whole.
+pub(super) fn refused(item: &Item, e: PlaceError) -> Result<Problem, OpsError> {
+    match e {
+        PlaceError::NoSpace(_) | PlaceError::Target { .. } => Err(unusable(e)),
+        e => Ok(Problem::of(&item.path, ProblemKind::NotWritten, e.to_string())),
+    }
+}
+
+impl Sink for DiskSink<'_> {
+    fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
+        let mut state = locked(&self.states[file as usize]);
+        if matches!(*state, FileState::Waiting) {
+            match self.begin(self.item(file)) {
+                Ok(partial) => *state = FileState::UnderWay(partial),
+                Err(e) => {
+                    *state = FileState::Ended;
+                    return self.refused(file, e);
+                }
+            }
+        }
+        let written = match &*state {
+            FileState::UnderWay(partial) => partial.write_at(offset, bytes),
+            _ => Ok(()),
+        };
+        written.or_else(|e| {
+            *state = FileState::Ended;
+            self.refused(file, e)
+        })
+    }
+
+    fn lost(&self, file: u32, why: &str) {
+        let mut state = locked(&self.states[file as usize]);
+        if !matches!(*state, FileState::Ended) {
+            *state = FileState::Ended;
+            self.end(file, Fate::Damaged, Problem::of(&self.item(file).path, ProblemKind::Damaged, why));
+        }
+    }
+
+    fn complete(&self, file: u32) -> Result<(), OpsError> {
+        let state = std::mem::replace(&mut *locked(&self.states[file as usize]), FileState::Ended);
+        let partial = match state {
+            FileState::Ended => return Ok(()),
+            FileState::UnderWay(partial) => partial,
+            FileState::Waiting => match self.begin(self.item(file)) {
+                Ok(partial) => partial,
+                Err(e) => return self.refused(file, e),
+            },
+        };
+        self.finish(file, partial)
+    }
+}

@@ -1,0 +1,31 @@
+//! Bringing records back: to a folder, in place, to a stream, or to nowhere as a test.
+//!
+//! `select` says which records, `look` what is in their way; `plan` puts both together and touches nothing.
+//! `window` turns files into stretches of packs, `engine` brings each pack once, and a sink (`disk`, `check`)
+//! takes the bytes. A file appears under its name only when it is complete and its digest is right.
+
+pub mod apply;
+mod attach;
+pub mod cat;
+pub mod check;
+mod disk;
+mod engine;
+pub mod item;
+mod look;
+pub mod options;
+mod place;
+pub mod plan;
+pub mod report;
+pub mod select;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use apply::apply;
+pub use cat::cat;
+pub use check::{CheckReport, check_entries};
+pub use item::Doing;
+pub use options::{Destination, Overwrite, RestoreOptions};
+pub use plan::{RestorePlan, plan};
+pub use report::RestoreReport;
+pub use select::Selected;
