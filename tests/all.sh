@@ -33,4 +33,4 @@ fi
 bash tests/services/services.sh start "$dir" 9>&-
 # shellcheck disable=SC1091
 . "$dir/env"
-cargo test --locked --features testing "$@" 9>&-
+cargo test --locked --features testing --no-fail-fast "$@" 9>&-

@@ -7,6 +7,7 @@ use crate::domain::retention::gate::Refusal;
 use crate::repo::error::RepoError;
 use crate::repo::keys::BundleError;
 use crate::repo::local::LocalError;
+use crate::repo::seal::SealError;
 use crate::repo::store::{StoreError, StoreFault};
 
 /// Any failure of an operation as a whole.
@@ -86,7 +87,7 @@ fn exit_of(error: &RepoError) -> Exit {
         RepoError::Interrupted => Exit::Interrupted,
         RepoError::NoRepository(_) => Exit::NoRepository,
         RepoError::Store(e) if e.fault() == StoreFault::Missing => Exit::NoRepository,
-        RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(_)) => Exit::WrongKey,
+        RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(SealError::WrongKey)) => Exit::WrongKey,
         RepoError::AlreadyThere(_) | RepoError::NoRole(_) => Exit::Refused,
         e if e.is_damage() => Exit::Damage,
         _ => Exit::Failed,

@@ -110,7 +110,8 @@ impl RepoError {
                 | Self::ChunkUnknown
                 | Self::Listing(_)
                 | Self::AnotherRepository { .. }
-                | Self::Bundle(BundleError::Forged)
+                | Self::Bundle(BundleError::Forged | BundleError::Seal(SealError::Damaged(_)))
+                | Self::Seal(SealError::Damaged(_))
         )
     }
 

@@ -19,6 +19,7 @@ const PAGE_MAX_BYTES: usize = 1 << 20;
 pub const INLINE_PIECES: usize = 1024;
 
 /// Cuts a sorted stream of entries into pages and hands each page's bytes to `store`, which names the chunk.
+#[derive(Default)]
 pub struct PageWriter {
     pending: Page,
     bytes: usize,
@@ -35,12 +36,6 @@ fn ends_page(path: &RecordPath) -> bool {
 /// The encoded form of anything in the listing.
 pub fn encode<T: minicbor::Encode<()>>(value: &T) -> Result<Vec<u8>, RepoError> {
     minicbor::to_vec(value).map_err(|e| RepoError::Listing(e.to_string()))
-}
-
-impl Default for PageWriter {
-    fn default() -> Self {
-        Self { pending: Page::default(), bytes: 0, pages: vec![] }
-    }
 }
 
 impl PageWriter {

@@ -38,7 +38,7 @@ fn is_root(path: &str) -> bool {
 /// Whether `parent` has a `mod` (or a `#[path]`) that leads to `path`, and for whom.
 fn declares(parent: &Source, path: &str) -> Option<Declared> {
     let module = path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
-    let Some((folder, name)) = module.rsplit_once('/') else { return None };
+    let (folder, name) = module.rsplit_once('/')?;
     let own_folder = parent.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let by_path = path.strip_prefix(own_folder).is_some_and(|rest| {
         let rest = rest.trim_start_matches('/');

@@ -4,3 +4,4 @@
 
 pub mod s3;
 pub mod services;
+pub mod world;

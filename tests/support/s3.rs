@@ -38,7 +38,7 @@ impl S3Server {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-            runtime.block_on(serve(TcpListener::from_std(listener), service, stopped));
+            runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
         S3Server { folder, address, stop: Some(stop), thread: Some(thread) }
@@ -59,8 +59,8 @@ impl Drop for S3Server {
     }
 }
 
-async fn serve(listener: std::io::Result<TcpListener>, service: S3Service, mut stopped: oneshot::Receiver<()>) {
-    let listener = listener.unwrap();
+async fn serve(listener: std::net::TcpListener, service: S3Service, mut stopped: oneshot::Receiver<()>) {
+    let listener = TcpListener::from_std(listener).unwrap();
     loop {
         let Either::Left((accepted, _)) = select(pin!(listener.accept()), &mut stopped).await else { return };
         let (stream, _) = accepted.unwrap();

@@ -169,7 +169,7 @@ fn cut_file(
 
 /// Notes a hole, and digests the zeros it stands for.
 fn hole(pieces: &mut Vec<Piece>, hasher: &mut blake3::Hasher, len: u64) {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
+    static ZEROS: [u8; 65_536] = [0; 65_536];
     if len == 0 {
         return;
     }

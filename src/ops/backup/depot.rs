@@ -74,7 +74,11 @@ impl Depot {
             (Pieces::Listed(lists), Some(pieces)) => (lists, pieces),
             (Pieces::Listed(_), None) => return false,
         };
-        let lists = lists.iter().fold(true, |all, id| self.need(id) && all);
-        pieces.iter().filter_map(Piece::chunk).fold(lists, |all, id| self.need(&id) && all)
+        // Every chunk is noted, also after one that is missing.
+        let mut whole = true;
+        for id in lists.iter().copied().chain(pieces.iter().filter_map(Piece::chunk)) {
+            whole &= self.need(&id);
+        }
+        whole
     }
 }

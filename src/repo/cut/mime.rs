@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(hard.len(), 4);
         let (one, two) = (message.len() as u64, at(&message, "From here"));
         assert_eq!(soft, vec![0, two, one, one + two]);
-        assert_eq!(marks(false, &mail).1, vec![]);
+        assert!(marks(false, &mail).1.is_empty());
         let quoted = mail.replace("\nFrom here", "\n>From here");
         assert_eq!(marks(true, &quoted).1.len(), 2);
     }

@@ -107,18 +107,26 @@ fn from_io(error: &std::io::Error) -> StoreFault {
     }
 }
 
+const DENIED: &[&str] = &[
+    "403 forbidden",
+    "401 unauthorized",
+    "accessdenied",
+    "invalidaccesskeyid",
+    "signaturedoesnotmatch",
+    "expiredtoken",
+    "no credentials",
+    "credential",
+];
+
 /// The client hides the HTTP status; its text is all there is.
 fn from_text(text: &str) -> StoreFault {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
     if has(&["nosuchbucket", "no such bucket", "containernotfound"]) {
         StoreFault::Missing
-    } else if has(&["403 forbidden", "401 unauthorized", "accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch"])
-    {
+    } else if has(DENIED) {
         StoreFault::Denied
-    } else if has(&["expiredtoken", "no credentials", "credential"]) {
-        StoreFault::Denied
-    } else if has(&["507", "insufficient storage", "quota"]) {
+    } else if has(&["507 insufficient", "insufficient storage", "quota exceeded"]) {
         StoreFault::Full
     } else if has(&[
         "error sending request",
@@ -127,7 +135,7 @@ fn from_text(text: &str) -> StoreFault {
         "timeout",
         "dns",
         "connection",
-        "503",
+        "503 service",
         "500 internal",
     ]) {
         StoreFault::Unreachable

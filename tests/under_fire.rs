@@ -1,0 +1,228 @@
+//! The engine under fire: stopped at every call to the store, before the call and after it took effect; every
+//! bit of a small repository flipped; objects lost, swapped and cut. Nothing is lost, nothing wrong is given back.
+#![cfg(feature = "testing")]
+
+mod support;
+
+use strongroom::repo::error::RepoError;
+use strongroom::repo::machine::StateDir;
+use strongroom::repo::repository::Repository;
+use strongroom::testing::{Fault, Plan};
+use support::world::{Files, World, files_of, read_back};
+
+fn noise(seed: u32, len: usize) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(2_654_435_761) | 1;
+    (0..len)
+        .map(|_| {
+            x ^= x << 13;
+            x ^= x >> 17;
+            x ^= x << 5;
+            x as u8
+        })
+        .collect()
+}
+
+fn first_documents(world: &World) {
+    world.write("Minutes/2025/May.txt", "resolved in May");
+    world.write("Minutes/2026/June.txt", "resolved in June");
+    world.write("Plans/site.bin", noise(1, 300_000));
+}
+
+fn second_documents(world: &World) {
+    std::fs::remove_file(world.docs().join("Minutes/2025/May.txt")).unwrap();
+    world.write("Minutes/2026/June.txt", "resolved in June, signed in July");
+    world.write("Plans/new.bin", noise(2, 200_000));
+}
+
+/// A repository with one snapshot, and documents that have changed since.
+fn ready() -> World {
+    let world = World::new();
+    first_documents(&world);
+    world.create();
+    world.backup().unwrap();
+    second_documents(&world);
+    world.clock.advance_days(1);
+    world
+}
+
+#[test]
+fn a_backup_stopped_at_any_call_loses_nothing_and_the_next_one_converges() {
+    let calls = {
+        let world = ready();
+        world.faults.restart(Plan::none());
+        world.backup().unwrap();
+        world.faults.calls()
+    };
+    assert!(calls > 8, "the backup made {calls} calls only");
+    let mut points = 0;
+    for call in 0..calls {
+        for fault in [
+            Fault::StopBefore,
+            Fault::StopAfter,
+            Fault::FailBefore,
+            Fault::FailAfter,
+            Fault::AlreadyExists,
+            Fault::LandLate(3),
+        ] {
+            let world = ready();
+            let before = read_back(&mut world.open().unwrap(), "documents").unwrap();
+            world.faults.restart(Plan::at(call, fault));
+            let outcome = world.backup();
+            let happened = !world.faults.injected().is_empty();
+            world.faults.restart(Plan::none());
+            let mut repo = world.open().unwrap_or_else(|e| panic!("call {call} {fault:?}: does not open again: {e}"));
+            let now = read_back(&mut repo, "documents").unwrap_or_else(|e| panic!("call {call} {fault:?}: {e}"));
+            let live = files_of(&world.docs(), "Documents");
+            assert!(now.0 == before.0 || now.0 == live, "call {call} {fault:?}: neither the old nor the new state");
+            if outcome.is_ok() {
+                assert_eq!(now.0, live, "call {call} {fault:?}: success was reported for something else");
+            }
+            world.backup().unwrap_or_else(|e| panic!("call {call} {fault:?}: the next run failed: {e}"));
+            let mut repo = world.open().unwrap();
+            let (live_back, gone_back) = read_back(&mut repo, "documents").unwrap();
+            assert_eq!(live_back, live, "call {call} {fault:?}");
+            let may = Files::from([(b"Documents/Minutes/2025/May.txt".to_vec(), b"resolved in May".to_vec())]);
+            assert_eq!(gone_back, may, "call {call} {fault:?}");
+            assert!(repo.state().voids.is_empty(), "call {call} {fault:?}: {:?}", repo.state().voids);
+            points += usize::from(happened);
+        }
+    }
+    println!("{points} crash points of a backup over {calls} calls");
+}
+
+#[test]
+fn making_a_repository_stopped_at_any_call_can_be_finished() {
+    let calls = {
+        let world = World::new();
+        world.create();
+        world.faults.calls()
+    };
+    for call in 0..calls {
+        for fault in [Fault::StopBefore, Fault::StopAfter] {
+            let world = World::new();
+            first_documents(&world);
+            world.faults.restart(Plan::at(call, fault));
+            let options = strongroom::repo::create::CreateOptions {
+                machine_name: "office server".into(),
+                write_only: false,
+                single_machine: false,
+            };
+            let made =
+                strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |_| Ok(()));
+            world.faults.restart(Plan::none());
+            if made.is_err() {
+                world.create();
+            }
+            world.backup().unwrap_or_else(|e| panic!("call {call} {fault:?}: {e}"));
+        }
+    }
+}
+
+/// What came of reading a damaged repository with nothing remembered or cached.
+fn examine(world: &World, fresh: &StateDir, good: &(Files, Files)) -> Result<bool, String> {
+    let mut repo = match Repository::open(world.store(), fresh.clone(), world.env()) {
+        Ok(repo) => repo,
+        Err(e) if e.is_damage() || matches!(e, RepoError::WrongKey | RepoError::NoRepository(_)) => return Ok(true),
+        Err(e) => return Err(format!("not told as damage: {e}")),
+    };
+    match read_back(&mut repo, "documents") {
+        Ok(files) if files == *good => Ok(false),
+        Ok(_) => Err("wrong content was given back".into()),
+        Err(e) if e.is_damage() => Ok(true),
+        Err(e) => Err(format!("not told as damage: {e}")),
+    }
+}
+
+/// A state folder that holds this machine's keys and nothing it could remember or have cached.
+fn keys_alone(world: &World) -> StateDir {
+    let path = world.tmp.path().join("bare");
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::copy(world.dir().file("machine.json"), path.join("machine.json")).unwrap();
+    StateDir::new(path)
+}
+
+fn small_repository() -> (World, (Files, Files)) {
+    let world = World::new();
+    world.write("a.txt", "one");
+    world.write("b.txt", "two");
+    world.create();
+    world.backup().unwrap();
+    world.write("a.txt", "three");
+    std::fs::remove_file(world.docs().join("b.txt")).unwrap();
+    world.backup().unwrap();
+    let good = read_back(&mut world.open().unwrap(), "documents").unwrap();
+    (world, good)
+}
+
+#[test]
+fn every_flipped_bit_is_harmless_or_told_and_nothing_wrong_comes_back() {
+    let (world, good) = small_repository();
+    let (mut told, mut harmless) = (0u64, 0u64);
+    for (name, bytes) in world.objects() {
+        // Every byte is hit once, each time in another bit: all bits of all bytes are the long campaign's.
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            world.put_object(&name, &flipped);
+            match examine(&world, &keys_alone(&world), &good) {
+                Ok(true) => told += 1,
+                Ok(false) => harmless += 1,
+                Err(e) => panic!("{name}, byte {at}: {e}"),
+            }
+        }
+        world.put_object(&name, &bytes);
+    }
+    println!("{told} flips told, {harmless} harmless (objects that older snapshots or other keyholders need)");
+    assert!(told > 0);
+}
+
+#[test]
+fn objects_lost_cut_grown_or_swapped_are_harmless_or_told() {
+    let (world, good) = small_repository();
+    let objects = world.objects();
+    let check = |what: String| {
+        examine(&world, &keys_alone(&world), &good).unwrap_or_else(|e| panic!("{what}: {e}"));
+    };
+    for (name, bytes) in &objects {
+        world.delete_object(name);
+        check(format!("{name} lost"));
+        for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            world.put_object(name, &bytes[..cut]);
+            check(format!("{name} cut to {cut}"));
+        }
+        world.put_object(name, &[&bytes[..], b"more"].concat());
+        check(format!("{name} grown"));
+        for (other, content) in objects.iter().filter(|(other, _)| *other != name) {
+            world.put_object(name, content);
+            check(format!("{name} replaced by {other}"));
+        }
+        world.put_object(name, bytes);
+    }
+}
+
+#[test]
+fn a_store_that_went_back_in_time_is_refused_by_a_machine_that_remembers() {
+    let (world, _) = small_repository();
+    let newest = world.objects().keys().rfind(|k| k.starts_with("log/")).unwrap().clone();
+    world.delete_object(&newest);
+    assert!(matches!(world.open().err().unwrap(), RepoError::RolledBack { .. }));
+    let error = world.backup().unwrap_err();
+    assert_eq!(error.exit(), strongroom::domain::problem::Exit::Damage);
+    assert!(!world.objects().contains_key(&newest), "something was appended to a past that never was");
+}
+
+#[test]
+fn another_repository_of_the_same_shape_is_refused() {
+    let (world, _) = small_repository();
+    let (other, _) = small_repository();
+    for name in world.objects().keys() {
+        world.delete_object(name);
+    }
+    for (name, bytes) in other.objects() {
+        world.put_object(&name, &bytes);
+    }
+    let bare = keys_alone(&world);
+    assert!(Repository::open(world.store(), bare, world.env()).is_err());
+    assert!(world.open().is_err());
+}
