@@ -1,5 +1,6 @@
 //! Strongroom: backup verification and retention enforcement for councils.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ops;

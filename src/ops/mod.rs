@@ -5,9 +5,13 @@ pub mod backup;
 pub mod error;
 pub mod fs;
 pub mod monitor;
+pub mod proof;
+pub mod prune;
 pub mod query;
 pub mod recover;
 pub mod restore;
+pub mod roster;
+pub mod verify;
 
 pub use error::OpsError;
 pub use monitor::{Monitor, Silent, Stop};

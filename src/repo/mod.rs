@@ -3,13 +3,16 @@
 //! `layout` names objects, `seal` and `compress` wrap them, `sign` and `envelope` vouch for them, `pack` and
 //! `chunk` hold content, `log` the truth, `keys` and `machine` who can do what; `repository` puts them together.
 
+mod bundles;
 pub mod chunk;
 pub mod compress;
 pub mod create;
 pub mod cut;
 pub mod envelope;
 pub mod error;
+mod indexes;
 pub mod keys;
+pub mod last_listing;
 pub mod layout;
 pub mod listing;
 pub mod local;

@@ -7,26 +7,24 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunk::{ChunkIndex, ChunkKey, IndexObject};
-use super::compress::unframe_up_to;
+use super::bundles;
+use super::chunk::{ChunkIndex, ChunkKey};
 use super::error::RepoError;
 use super::keys::{Bundle, KeyRing};
 use super::layout::{KEYS, Key};
 use super::log::{parse, read_on, seal_entry};
 use super::machine::{Machine, StateDir};
 use super::pack::PackReader;
-use super::seal::{Identity, Recipient, open};
+use super::seal::{Identity, Recipient};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::{ActorId, IndexName, PackName, RepositoryId};
-use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION};
+use crate::domain::id::{ActorId, PackName, RepositoryId};
+use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
 use crate::domain::log::fold::fold;
-use crate::domain::log::state::{Life, Slot, State};
+use crate::domain::log::state::{Slot, State};
 
 /// How often a commit is decided again before giving up.
 const MAX_DECISIONS: u32 = 100;
-/// No index object is larger than this once decompressed.
-const MAX_INDEX: usize = 60 << 20;
 
 /// What every operation is handed: time and chance.
 #[derive(Clone)]
@@ -47,10 +45,10 @@ pub struct Repository {
     pub ring: KeyRing,
     /// This machine, unless it was opened with a recovery key alone.
     pub machine: Option<Machine>,
-    dir: Option<StateDir>,
-    slots: Vec<Slot>,
-    state: State,
-    index: Option<ChunkIndex>,
+    pub(super) dir: Option<StateDir>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) state: State,
+    pub(super) index: Option<ChunkIndex>,
 }
 
 impl Repository {
@@ -78,12 +76,13 @@ impl Repository {
             )
         })?;
         let cached_bundle = super::local::read(&dir.file("bundle.age"))?;
-        let (ring, stored) = match cached_bundle.map(Bytes::from) {
-            Some(stored) => (Self::candidate(&stored, &machine.identity)?.ring()?, stored),
-            None => Self::find_bundle(&store, &machine)?,
+        let mut keys = match cached_bundle.map(Bytes::from) {
+            Some(stored) => (bundles::candidate(&stored, &machine.identity)?.ring()?, stored),
+            None => bundles::newest(&store, &machine)?,
         };
         let known = if cached { dir.load_slots(repository)? } else { vec![] };
-        let slots = read_on(&store, &ring.writing, repository, known)?;
+        let slots = bundles::read_log(&store, &machine, &mut keys, repository, known)?;
+        let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
         let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None };
@@ -111,11 +110,11 @@ impl Repository {
             return Err(RepoError::AnotherRepository { expected: id, found });
         }
         let (listed, _) = store.list(KEYS)?;
-        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundle_key(&l.key)).collect();
+        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundles::bundle_key(&l.key)).collect();
         bundles.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
         for (holder, epoch) in bundles {
             let stored = store.get(&Key::Bundle(holder, epoch))?;
-            let Ok(candidate) = Self::candidate(&stored, identity) else { continue };
+            let Ok(candidate) = bundles::candidate(&stored, identity) else { continue };
             let ring = candidate.ring()?;
             if parse(&zero, &ring.writing).is_none() {
                 continue;
@@ -126,47 +125,6 @@ impl Repository {
             return Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None });
         }
         Err(RepoError::WrongKey)
-    }
-
-    /// A bundle's keys before anybody vouched for them: good enough to try opening the log, no more.
-    fn candidate(stored: &Bytes, identity: &Identity) -> Result<Bundle, RepoError> {
-        let wrong = |_| RepoError::WrongKey;
-        let framed = open(stored.clone(), std::slice::from_ref(identity)).map_err(wrong)?.all()?;
-        let text = unframe_up_to(&framed, 1 << 20).map_err(|_| RepoError::WrongKey)?;
-        let (body, _) = super::envelope::split(&text).ok_or(RepoError::WrongKey)?;
-        serde_json::from_slice(body).map_err(|_| RepoError::WrongKey)
-    }
-
-    fn find_bundle(store: &Store, machine: &Machine) -> Result<(KeyRing, Bytes), RepoError> {
-        let (listed, _) = store.list(KEYS)?;
-        let newest = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| *h == machine.id).max();
-        let (holder, epoch) = newest.ok_or(RepoError::WrongKey)?;
-        let stored = store.get(&Key::Bundle(holder, epoch))?;
-        Ok((Self::candidate(&stored, &machine.identity)?.ring()?, stored))
-    }
-
-    /// The log vouches for the root key, the root key for the bundle; a newer epoch brings a newer bundle.
-    fn trust_bundle(&mut self, mut stored: Bytes) -> Result<(), RepoError> {
-        let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else { return Ok(()) };
-        let (root, id) = (self.state.created.root, self.state.repository);
-        let mut bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
-        let epoch = self.state.epoch().number;
-        if bundle.epoch < epoch {
-            match self.store.get(&Key::Bundle(machine.id, epoch)) {
-                Ok(newer) => {
-                    bundle = Bundle::open(newer.clone(), &machine.identity, &root, id, machine.id)?;
-                    stored = newer;
-                }
-                Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
-                Err(e) => return Err(e.into()),
-            }
-        }
-        self.ring = bundle.ring()?;
-        let path = dir.file("bundle.age");
-        if super::local::read(&path)?.as_deref() != Some(&stored[..]) {
-            super::local::replace(&path, &stored)?;
-        }
-        Ok(())
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -228,11 +186,12 @@ impl Repository {
     /// Whatever reading the log can meet.
     pub fn refresh(&mut self) -> Result<(), RepoError> {
         let before = self.slots.len();
-        let slots = read_on(&self.store, &self.ring.writing, self.state.repository, std::mem::take(&mut self.slots))?;
+        let (slots, newer) = self.read_further()?;
         self.slots = slots;
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
             self.index = None;
+            self.follow_epoch(newer)?;
             self.keep_slots()?;
         }
         Ok(())
@@ -246,11 +205,24 @@ impl Repository {
     /// which the entry may stand or not: run again.
     pub fn append(
         &mut self,
+        decide: impl FnMut(&State) -> Result<Option<Entry>, RepoError>,
+    ) -> Result<Option<u64>, RepoError> {
+        self.append_as(None, decide)
+    }
+
+    /// As [`Repository::append`], said in one role where several may say it: only a pruner's index, say, takes the
+    /// place of others.
+    ///
+    /// # Errors
+    /// As [`Repository::append`].
+    pub fn append_as(
+        &mut self,
+        role: Option<Role>,
         mut decide: impl FnMut(&State) -> Result<Option<Entry>, RepoError>,
     ) -> Result<Option<u64>, RepoError> {
         for _ in 0..MAX_DECISIONS {
             let Some(entry) = decide(&self.state)? else { return Ok(None) };
-            let seed = self.seed_for(&entry)?;
+            let seed = self.seed_for(&entry, role)?;
             let n = self.state.next;
             let body = Body {
                 v: FORMAT_VERSION,
@@ -277,90 +249,17 @@ impl Repository {
         Err(RepoError::Contention)
     }
 
-    fn seed_for(&self, entry: &Entry) -> Result<super::sign::Seed, RepoError> {
-        let roles = entry.roles();
+    fn seed_for(&self, entry: &Entry, role: Option<Role>) -> Result<super::sign::Seed, RepoError> {
+        let role = role.filter(|r| entry.roles().contains(r));
+        let roles = role.as_ref().map_or(entry.roles(), std::slice::from_ref);
         let needs = roles.first().copied();
         let refused = || needs.map_or(RepoError::WrongKey, RepoError::NoRole);
-        if roles.contains(&crate::domain::log::Role::Root) || (roles.is_empty() && self.machine.is_none()) {
+        if roles.contains(&Role::Root) || (roles.is_empty() && self.machine.is_none()) {
             return self.ring.root.clone().ok_or_else(refused);
         }
         let machine = self.machine.as_ref().ok_or_else(refused)?;
         let seed = machine.seed_for(roles).ok_or_else(refused)?;
         if self.state.may(&seed.actor(), roles) { Ok(seed.clone()) } else { Err(refused()) }
-    }
-
-    /// Where every chunk lies. Built from the index objects when first asked for.
-    ///
-    /// # Errors
-    /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
-    pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
-        if self.index.is_none() {
-            let objects = self.index_objects()?;
-            let mut index = ChunkIndex::default();
-            let own = self.own_actors();
-            let state = &self.state;
-            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
-                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
-                Some(Life::Condemned { .. }) => 1,
-                _ => 0,
-            };
-            for object in &objects {
-                for pack in &object.packs {
-                    let Some((number, _)) = state.pack(&pack.name) else { continue };
-                    if rank(number) > 0 {
-                        index.add(number, &pack.segments, |old, new| rank(new) > rank(old));
-                    }
-                }
-            }
-            self.index = Some(index);
-        }
-        self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
-    }
-
-    /// The index, if it was loaded.
-    pub fn loaded_index(&self) -> Option<&ChunkIndex> {
-        self.index.as_ref()
-    }
-
-    /// The index itself, for an operation that adds to the log while it uses it. It is built anew when asked for again.
-    ///
-    /// # Errors
-    /// As [`Repository::index`].
-    pub fn take_index(&mut self) -> Result<ChunkIndex, RepoError> {
-        self.index()?;
-        Ok(self.index.take().unwrap_or_default())
-    }
-
-    /// Everything that is not swept, from cache or store, every byte checked against its name.
-    ///
-    /// # Errors
-    /// As [`Repository::index`].
-    pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        let wanted = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. }));
-        wanted.map(|i| self.index_object(&i.index.name)).collect()
-    }
-
-    fn index_object(&self, name: &IndexName) -> Result<IndexObject, RepoError> {
-        let bad = |what: String| RepoError::Index(format!("{}: {what}", name.short()));
-        let stored = match self.dir.as_ref().and_then(|d| d.load_index(name)) {
-            Some(cached) => cached,
-            None => {
-                let stored = self.store.get(&Key::Index(*name)).map_err(|e| match e.fault() {
-                    StoreFault::Missing => bad("it is missing from the store".into()),
-                    _ => RepoError::Store(e),
-                })?;
-                if IndexName::of(&stored) != *name {
-                    return Err(bad("its bytes are not those that were stored".into()));
-                }
-                if let Some(dir) = &self.dir {
-                    dir.save_index(name, &stored);
-                }
-                stored
-            }
-        };
-        let framed = open(stored, &self.ring.writing)?.all()?;
-        let cbor = unframe_up_to(&framed, MAX_INDEX).map_err(|e| bad(e.to_string()))?;
-        minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))
     }
 
     /// A pack's stored bytes, checked and opened.
@@ -394,8 +293,4 @@ pub fn open_pack(store: &Store, name: &PackName, reading: &[Identity]) -> Result
         _ => RepoError::Store(e),
     })?;
     PackReader::open(name, stored, reading).map_err(|error| RepoError::Pack { name: *name, error })
-}
-
-fn bundle_key(key: &Key) -> Option<(crate::domain::id::KeyholderId, u32)> {
-    if let Key::Bundle(holder, epoch) = key { Some((*holder, *epoch)) } else { None }
 }

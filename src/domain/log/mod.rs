@@ -6,7 +6,11 @@
 pub mod bits;
 pub mod entry;
 pub mod fold;
+mod lives;
 pub mod state;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use entry::{Body, Entry, Role};
 pub use state::State;

@@ -1,6 +1,6 @@
 //! What the log adds up to: the one answer to "what is in this repository, and who may do what".
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -26,8 +26,10 @@ pub enum VoidWhy {
     Unreadable,
     /// It does not fit its place: number, repository or previous link differ.
     Misplaced,
-    /// Its author is not on the roster, or was revoked.
+    /// Its author is not on the roster.
     UnknownActor,
+    /// The root key has since revoked its author.
+    Revoked,
     /// Its author may not say this.
     WrongRole,
     /// What it says contradicts what stands before it.
@@ -76,6 +78,8 @@ pub struct IndexState {
     pub life: Life,
     /// Who stored it.
     pub actor: ActorId,
+    /// The entry that stored it counts no longer: its actor was revoked.
+    pub void: bool,
 }
 
 /// One snapshot the log knows.
@@ -139,6 +143,8 @@ pub struct State {
     pub pack_numbers: HashMap<PackName, u32>,
     /// Orphans that were condemned, and where they are in their life.
     pub orphans: HashMap<PackName, Life>,
+    /// Index objects that no entry stored and that were condemned.
+    pub orphan_indexes: HashMap<IndexName, Life>,
     /// All index objects.
     pub indexes: Vec<IndexState>,
     /// All snapshots, oldest first.
@@ -147,6 +153,8 @@ pub struct State {
     pub incidents: Vec<IncidentState>,
     /// Void entries and why.
     pub voids: Vec<(u64, VoidWhy)>,
+    /// Void entries a person has looked at.
+    pub acknowledged: BTreeSet<u64>,
     /// Test restores: the time, and what was said.
     pub tests: Vec<(Timestamp, super::entry::Tested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
@@ -206,7 +214,28 @@ impl State {
 
     /// Whether this index name is dead.
     pub fn is_index_swept(&self, name: &IndexName) -> bool {
-        self.indexes.iter().any(|i| i.index.name == *name && matches!(i.life, Life::Swept { .. }))
+        matches!(self.orphan_indexes.get(name), Some(Life::Swept { .. }))
+            || self.indexes.iter().any(|i| i.index.name == *name && matches!(i.life, Life::Swept { .. }))
+    }
+
+    /// Every pack that some index still describes: what is not described cannot be found again.
+    pub fn described(&self) -> Bits {
+        let mut all = Bits::default();
+        for index in self.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
+            all.union(&index.covers);
+        }
+        all
+    }
+
+    /// Whether this actor prunes: only its indexes can take the place of others.
+    pub fn is_pruner(&self, key: &ActorId) -> bool {
+        self.actors.get(key).is_some_and(|(a, ..)| a.roles.contains(&Role::Pruner))
+    }
+
+    /// Void entries a person should look at: not those of revoked actors, nor those somebody has looked at.
+    pub fn open_voids(&self) -> impl Iterator<Item = (u64, VoidWhy)> + '_ {
+        let open = |(n, why): &&(u64, VoidWhy)| *why != VoidWhy::Revoked && !self.acknowledged.contains(n);
+        self.voids.iter().filter(open).copied()
     }
 
     /// The actor, if it may append at entry `n`.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::id::{IndexName, PackName, SnapshotId};
 use crate::domain::log::entry::{IncidentKind, Reason};
 use crate::domain::log::fold::index_is_superfluous;
-use crate::domain::log::state::{Life, State};
+use crate::domain::log::state::{Life, PackState, State};
 
 /// A sweep of more than this share of stored bytes needs a person.
 pub const SWEEP_SHARE_PERCENT: u64 = 10;
@@ -52,6 +52,11 @@ pub enum Refusal {
         /// Objects known.
         known: usize,
     },
+    /// Nobody waits no time by accident.
+    #[error(
+        "deleting without waiting takes the last way back; a person must confirm it: strongroom prune --grace 0 --yes"
+    )]
+    NoWait,
 }
 
 /// What the gate is asked with.
@@ -65,8 +70,17 @@ pub struct Circumstances {
     pub grace: SignedDuration,
     /// A person is here and has said yes.
     pub person: bool,
-    /// Objects under `packs/` in the newest listing of the store: how many of the known ones.
+    /// How many of the packs that the log knows the newest listing of the store shows.
     pub listed: usize,
+}
+
+/// Objects that lie in the store, that no entry names, and that are older than the wait.
+#[derive(Debug, Clone, Default)]
+pub struct Orphans {
+    /// Packs.
+    pub packs: Vec<PackName>,
+    /// Index objects.
+    pub indexes: Vec<IndexName>,
 }
 
 /// May append `thinned` for exactly these snapshots.
@@ -128,8 +142,8 @@ fn sensible(state: &State, c: &Circumstances) -> Result<Timestamp, Refusal> {
     if let Some(i) = state.open_incidents().find(|i| i.incident.what == IncidentKind::MassChange) {
         return Err(Refusal::Incident(i.at));
     }
-    if let (Some((n, _)), false) = (state.voids.first(), c.person) {
-        return Err(Refusal::Void(*n));
+    if let (Some((n, _)), false) = (state.open_voids().next(), c.person) {
+        return Err(Refusal::Void(n));
     }
     let day = c.store_now.map_or(c.now, |s| s.min(c.now));
     if let Some(store) = c.store_now {
@@ -139,7 +153,8 @@ fn sensible(state: &State, c: &Circumstances) -> Result<Timestamp, Refusal> {
             return Err(Refusal::Clock(format!("it differs from the store's by {minutes} minutes")));
         }
     }
-    if day + CLOCK_DOUBT < state.newest_time {
+    // One entry from a clock that ran ahead must not stop everything for years: a person may say that it was that.
+    if day + CLOCK_DOUBT < state.newest_time && !c.person {
         return Err(Refusal::Clock("it is behind the newest entry of the log".into()));
     }
     Ok(day)
@@ -154,14 +169,14 @@ pub fn permit_thin(state: &State, c: &Circumstances, snapshots: Vec<SnapshotId>)
     Ok(ThinPermit(snapshots))
 }
 
-/// Permits condemning what no snapshot needs, and orphans from `listed_packs` that no entry names.
+/// Permits condemning what no snapshot needs, and orphans that no entry names.
 ///
 /// An orphan may belong to a backup that is running now: it is condemned only when the caller has seen it
 /// lie there longer than the wait; condemning is no deletion, and the writer's commit rescues it.
 ///
 /// # Errors
 /// [`Refusal`] when it is not sensible now.
-pub fn permit_condemn(state: &State, c: &Circumstances, orphans: Vec<PackName>) -> Result<Vec<CondemnPermit>, Refusal> {
+pub fn permit_condemn(state: &State, c: &Circumstances, orphans: &Orphans) -> Result<Vec<CondemnPermit>, Refusal> {
     sensible(state, c)?;
     let needed = state.needed();
     let running = |session| state.open_sessions.get(session).is_some_and(|(_, began)| *began + c.grace > c.now);
@@ -172,24 +187,19 @@ pub fn permit_condemn(state: &State, c: &Circumstances, orphans: Vec<PackName>) 
         .filter(|(i, p)| matches!(p.life, Life::Live) && !needed.contains(*i as u32) && !running(&p.session))
         .map(|(_, p)| p.pack.name)
         .collect();
-    let indexes: Vec<IndexName> = state
-        .indexes
-        .iter()
-        .filter(|i| matches!(i.life, Life::Live) && index_is_superfluous(state, &i.index.name))
-        .map(|i| i.index.name)
-        .collect();
-    let orphans: Vec<PackName> =
-        orphans.into_iter().filter(|n| !state.pack_numbers.contains_key(n) && !state.orphans.contains_key(n)).collect();
-    let mut permits = vec![];
     // Two indexes may each make the other superfluous: at most one of a mutual pair is condemned in one entry.
-    if !unneeded.is_empty() || !indexes.is_empty() {
-        let indexes = independent(state, indexes);
-        permits.push(CondemnPermit { packs: unneeded, indexes, reason: Reason::Unreferenced });
-    }
-    if !orphans.is_empty() {
-        permits.push(CondemnPermit { packs: orphans, indexes: vec![], reason: Reason::Orphan });
-    }
-    Ok(permits)
+    let live = state.indexes.iter().filter(|i| matches!(i.life, Life::Live)).map(|i| i.index.name);
+    let superfluous = independent(state, live.filter(|name| index_is_superfluous(state, name)).collect());
+    let unknown = |n: &&PackName| !state.pack_numbers.contains_key(*n) && !state.orphans.contains_key(*n);
+    let packs: Vec<PackName> = orphans.packs.iter().filter(unknown).copied().collect();
+    let unknown =
+        |n: &&IndexName| !state.indexes.iter().any(|i| i.index.name == **n) && !state.orphan_indexes.contains_key(*n);
+    let indexes: Vec<IndexName> = orphans.indexes.iter().filter(unknown).copied().collect();
+    let all = [
+        CondemnPermit { packs: unneeded, indexes: superfluous, reason: Reason::Unreferenced },
+        CondemnPermit { packs, indexes, reason: Reason::Orphan },
+    ];
+    Ok(all.into_iter().filter(|p| !p.packs.is_empty() || !p.indexes.is_empty()).collect())
 }
 
 /// Keeps those names of which none is needed to make another of them superfluous.
@@ -197,10 +207,9 @@ fn independent(state: &State, names: Vec<IndexName>) -> Vec<IndexName> {
     let mut after = state.clone();
     let mut chosen = vec![];
     for name in names {
-        if index_is_superfluous(&after, &name) {
-            if let Some(index) = after.indexes.iter_mut().find(|i| i.index.name == name) {
-                index.life = Life::Swept { at: 0 };
-            }
+        if index_is_superfluous(&after, &name) && !chosen.contains(&name) {
+            let same = after.indexes.iter_mut().filter(|i| i.index.name == name);
+            same.for_each(|i| i.life = Life::Swept { at: 0 });
             chosen.push(name);
         }
     }
@@ -213,12 +222,15 @@ fn independent(state: &State, names: Vec<IndexName>) -> Vec<IndexName> {
 /// [`Refusal`] when it is not sensible now.
 pub fn permit_sweep(state: &State, c: &Circumstances) -> Result<SweepPermit, Refusal> {
     let day = sensible(state, c)?;
-    let known = state.packs.iter().filter(|p| !matches!(p.life, Life::Swept { .. })).count();
+    if c.grace.is_zero() && !c.person {
+        return Err(Refusal::NoWait);
+    }
+    let known = known_packs(state).count();
     if c.listed * 2 < known {
         return Err(Refusal::Listing { seen: c.listed, known });
     }
     let ripe = |life: &Life| match life {
-        Life::Condemned { time, .. } => *time + c.grace <= day,
+        Life::Condemned { time, .. } => c.grace.is_zero() || *time + c.grace <= day,
         _ => false,
     };
     let needed = state.needed();
@@ -226,15 +238,25 @@ pub fn permit_sweep(state: &State, c: &Circumstances) -> Result<SweepPermit, Ref
         state.packs.iter().enumerate().filter(|(i, p)| ripe(&p.life) && !needed.contains(*i as u32)).collect();
     let bytes: u64 = chosen.iter().map(|(_, p)| p.pack.size).sum();
     let all = state.stored_bytes().max(1);
-    let percent = bytes * 100 / all;
+    let percent = u64::try_from(u128::from(bytes) * 100 / u128::from(all)).unwrap_or(100);
     if percent > SWEEP_SHARE_PERCENT && all > SWEEP_SHARE_FLOOR && !c.person {
         return Err(Refusal::TooMuch { percent });
     }
     let mut packs: Vec<PackName> = chosen.iter().map(|(_, p)| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, life)| ripe(life)).map(|(name, _)| *name));
     packs.sort();
-    let indexes = state.indexes.iter().filter(|i| ripe(&i.life) && index_is_superfluous(state, &i.index.name));
-    Ok(SweepPermit { packs, indexes: indexes.map(|i| i.index.name).collect() })
+    let superfluous = state.indexes.iter().filter(|i| ripe(&i.life) && index_is_superfluous(state, &i.index.name));
+    let mut indexes: Vec<IndexName> = superfluous.map(|i| i.index.name).collect();
+    indexes.extend(state.orphan_indexes.iter().filter(|(_, life)| ripe(life)).map(|(name, _)| *name));
+    indexes.sort();
+    indexes.dedup();
+    Ok(SweepPermit { packs, indexes })
+}
+
+/// The packs a listing should show: those a valid entry stored and no entry swept.
+pub fn known_packs(state: &State) -> impl Iterator<Item = &PackName> {
+    let there = |p: &&PackState| !p.void && !matches!(p.life, Life::Swept { .. });
+    state.packs.iter().filter(there).map(|p| &p.pack.name)
 }
 
 /// Permits deleting every name that a `swept` entry of this log made dead.
@@ -242,6 +264,11 @@ pub fn permit_delete(state: &State) -> DeletePermit {
     let swept = |life: &Life| matches!(life, Life::Swept { .. });
     let mut packs: Vec<PackName> = state.packs.iter().filter(|p| swept(&p.life)).map(|p| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
-    let indexes = state.indexes.iter().filter(|i| swept(&i.life)).map(|i| i.index.name).collect();
+    let mut indexes: Vec<IndexName> = state.indexes.iter().filter(|i| swept(&i.life)).map(|i| i.index.name).collect();
+    indexes.extend(state.orphan_indexes.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
     DeletePermit { packs, indexes }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -2,12 +2,16 @@
 //! restore, and every snapshot whose time is in doubt are always kept. A rule of all zeros keeps everything.
 //!
 //! Thinning never loses a record: each snapshot's listing carries the last version of every record that is
-//! no longer live, so what an old snapshot alone can give back is a version that was superseded.
+//! no longer live, so what an old snapshot alone can give back is a version that was superseded. A snapshot
+//! that the newest one does not descend from was carried on by nobody, and is kept.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::id::SnapshotId;
+use crate::domain::log::state::State;
 
 /// How many snapshots to keep, newest first, one for each period that has any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,30 @@ pub struct Candidate {
     pub tested: bool,
     /// Some items could not be read.
     pub partial: bool,
+    /// The newest snapshot descends from it, so that its records are in the newest listing, live or gone.
+    pub carried: bool,
+}
+
+/// The live snapshots of one set, ready for [`decide`].
+pub fn candidates(state: &State, set: &str) -> Vec<Candidate> {
+    let mut carried = HashSet::new();
+    let mut next = state.newest(set).map(|s| s.id);
+    while let Some(snapshot) = next.and_then(|id| state.snapshots.iter().find(|s| s.id == id)) {
+        // A parent is always older, so that no chain of parents can run in a circle.
+        let older = |parent: &SnapshotId| *parent < snapshot.id && snapshot.snapshot.set == set;
+        carried.insert(snapshot.id);
+        next = snapshot.snapshot.parent.filter(older);
+    }
+    let all = state.live_snapshots().filter(|s| s.snapshot.set == set);
+    all.map(|s| Candidate {
+        id: s.id,
+        time: s.snapshot.began,
+        suspect: s.suspect,
+        tested: s.tested.is_some(),
+        partial: s.snapshot.problems > 0,
+        carried: carried.contains(&s.id),
+    })
+    .collect()
 }
 
 /// What becomes of a snapshot, and why.
@@ -86,6 +114,9 @@ pub fn decide(candidates: &[Candidate], rule: &KeepRule, zone: &TimeZone) -> Vec
         reasons[*i].push("newest that passed a test restore");
     }
     for (i, c) in candidates.iter().enumerate() {
+        if !c.carried {
+            reasons[i].push("no later snapshot goes on from it");
+        }
         if c.suspect {
             reasons[i].push("its time is in doubt");
         }
@@ -144,57 +175,5 @@ fn keep_periods(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn nightly(days: usize) -> Vec<Candidate> {
-        let start: Timestamp = "2026-01-01T02:30:00Z".parse().unwrap();
-        (0..days)
-            .map(|d| Candidate {
-                id: SnapshotId(d as u64 + 1),
-                time: start + jiff::SignedDuration::from_hours(24 * d as i64),
-                suspect: false,
-                tested: false,
-                partial: false,
-            })
-            .collect()
-    }
-
-    fn kept(c: &[Candidate], rule: &KeepRule) -> Vec<u64> {
-        let zone = TimeZone::get("Europe/London").unwrap();
-        decide(c, rule, &zone).into_iter().filter(|(_, f)| *f != Fate::Thin).map(|(id, _)| id.0).collect()
-    }
-
-    #[test]
-    fn a_year_of_nights_leaves_weeks_months_and_the_year() {
-        let c = nightly(365);
-        let kept = kept(&c, &KeepRule::default());
-        assert!(kept.contains(&365), "the newest stays");
-        assert_eq!(kept.len(), 8 + 12 - 2, "eight weeks and twelve months, of which two coincide: {kept:?}");
-    }
-
-    #[test]
-    fn zeros_keep_everything_and_the_newest_always_stays() {
-        let c = nightly(5);
-        let none = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
-        assert_eq!(kept(&c, &none).len(), 5);
-        assert_eq!(kept(&c, &KeepRule { last: 1, ..none }), [5]);
-    }
-
-    #[test]
-    fn tested_and_doubtful_snapshots_stay_and_displace_nobody() {
-        let none = KeepRule { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
-        let mut c = nightly(5);
-        c[1].tested = true;
-        c[4].suspect = true;
-        assert_eq!(kept(&c, &none), [2, 4, 5], "5 is newest and in doubt, 4 is the last one that counts, 2 was tested");
-    }
-
-    #[test]
-    fn a_partial_snapshot_does_not_displace_a_whole_one_of_its_week() {
-        let none = KeepRule { last: 0, daily: 0, weekly: 2, monthly: 0, yearly: 0 };
-        let mut c = nightly(11); // Thursday 1 January to Sunday 11 January: two weeks
-        c[10].partial = true;
-        assert_eq!(kept(&c, &none), [4, 10, 11]);
-    }
-}
+#[path = "thinning_tests.rs"]
+mod tests;

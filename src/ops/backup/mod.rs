@@ -11,11 +11,13 @@
 mod commit;
 mod content;
 mod depot;
-mod local;
+mod gather;
 mod merge;
 mod session;
 mod source;
 mod window;
+
+pub(in crate::ops) use session::put_index;
 
 use crate::domain::id::SnapshotId;
 use crate::domain::problem::Problem;
@@ -103,7 +105,10 @@ pub fn backup(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<BackupReport, OpsError> {
-    source::check_owner(repo, options)?;
+    if source::check_owner(repo, options).is_err() {
+        repo.refresh()?;
+        source::check_owner(repo, options)?;
+    }
     let mounts = source::check(repo, options)?;
     for attempt in 1.. {
         match commit::run(repo, options, monitor, stop) {

@@ -77,6 +77,21 @@ impl StoreError {
         }
     }
 
+    /// As the client words it: for tests of what people read.
+    #[cfg(test)]
+    pub(crate) fn in_words(what: &str, address: &str, detail: &str) -> Self {
+        let (what, address) = (what.into(), address.into());
+        Self { fault: from_text(detail), what, address, detail: detail.into(), unknown_outcome: false }
+    }
+
+    /// As the system says it: for tests of what people read.
+    #[cfg(test)]
+    pub(crate) fn of_io(what: &str, address: &str, kind: std::io::ErrorKind) -> Self {
+        let error = std::io::Error::from(kind);
+        let (what, address) = (what.into(), address.into());
+        Self { fault: from_io(&error), what, address, detail: error.to_string(), unknown_outcome: false }
+    }
+
     pub(super) fn from_object_store(what: &str, address: &str, error: &object_store::Error) -> Self {
         use object_store::Error as E;
         let io = io_cause(error);

@@ -24,6 +24,8 @@ pub struct StoreOptions {
     pub endpoint: Option<String>,
     /// S3 region.
     pub region: Option<String>,
+    /// `bucket.endpoint/key` rather than `endpoint/bucket/key`, for S3-compatible stores.
+    pub virtual_hosted: bool,
     /// Plain HTTP is allowed (the configuration allows it on loopback only).
     pub allow_http: bool,
     /// Credentials; what is absent is taken from the platform's usual places.
@@ -47,8 +49,8 @@ pub struct StoreCredentials {
     pub access_key: Option<SecretString>,
     /// Azure.
     pub sas_token: Option<SecretString>,
-    /// GCS: path of the service account's JSON file.
-    pub service_account_file: Option<String>,
+    /// GCS: the service account's key, as JSON.
+    pub service_account: Option<SecretString>,
 }
 
 /// Opens the store. No request is made yet, but a folder must be there.
@@ -87,11 +89,15 @@ fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
     let c = &options.credentials;
     let mut b = AmazonS3Builder::from_env()
         .with_bucket_name(url.host_str().unwrap_or_default())
-        .with_region(options.region.as_deref().unwrap_or("us-east-1"))
+        .with_virtual_hosted_style_request(options.virtual_hosted)
         .with_client_options(client(options))
         .with_retry(retry());
+    // Without one the environment's counts, and without that the builder's own default.
+    if let Some(region) = &options.region {
+        b = b.with_region(region);
+    }
     if let Some(endpoint) = &options.endpoint {
-        b = b.with_endpoint(endpoint.trim_end_matches('/'));
+        b = b.with_endpoint(endpoint_of(endpoint, url, options.virtual_hosted));
     }
     if let Some(v) = &c.access_key_id {
         b = b.with_access_key_id(v.expose_secret());
@@ -103,6 +109,19 @@ fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
         b = b.with_token(v.expose_secret());
     }
     b
+}
+
+/// The builder expects the bucket in a virtual-hosted endpoint of another server than Amazon's.
+fn endpoint_of(endpoint: &str, url: &Url, virtual_hosted: bool) -> String {
+    let mut parsed = Url::parse(endpoint).ok();
+    if virtual_hosted
+        && let (Some(parsed), Some(bucket)) = (parsed.as_mut(), url.host_str())
+        && let Some(host) = parsed.host_str().map(str::to_owned)
+        && parsed.set_host(Some(&format!("{bucket}.{host}"))).is_ok()
+    {
+        return parsed.as_str().trim_end_matches('/').to_owned();
+    }
+    endpoint.trim_end_matches('/').to_owned()
 }
 
 fn azure(options: &StoreOptions, url: &Url) -> MicrosoftAzureBuilder {
@@ -131,8 +150,8 @@ fn gcs(options: &StoreOptions, url: &Url) -> GoogleCloudStorageBuilder {
         .with_bucket_name(url.host_str().unwrap_or_default())
         .with_client_options(client(options))
         .with_retry(retry());
-    if let Some(file) = &options.credentials.service_account_file {
-        b = b.with_service_account_path(file);
+    if let Some(key) = &options.credentials.service_account {
+        b = b.with_service_account_key(key.expose_secret());
     }
     b
 }

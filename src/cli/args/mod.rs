@@ -1,0 +1,268 @@
+//! What can be typed. Clap checks the form; nothing here touches anything.
+//!
+//! A command stands here only when all of it is built.
+
+mod limits;
+mod reading;
+mod trust;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use limits::{Bytes, Span};
+pub use reading::{
+    CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RestoreArgs, SnapshotsArgs, When,
+};
+pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyFile, NotifyCommand};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, and something was examined
+    1  failed
+    2  usage or configuration; nothing was touched
+    3  finished, but some files could not be read or some deletions were refused
+    4  damage was found
+    5  overdue: a backup is too old
+    6  refused by a safety check
+   10  there is no repository at that address
+   12  the key does not open this repository
+  130  interrupted; run it again and it goes on
+
+Without --config, the file is the first of $STRONGROOM_CONFIG, ./council.toml, /etc/strongroom/council.toml.";
+
+/// Keeps a council's documents recoverable, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom", version, arg_required_else_help = true, after_long_help = EXIT_CODES)]
+#[command(max_term_width = 110, disable_help_subcommand = true)]
+pub struct Args {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Globals {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "home")]
+    pub config: Option<PathBuf>,
+    /// Configuration, state and repository together in one folder: DIR/council.toml if it is there, else a trial
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// One JSON object a line; the last is a summary
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say only what was asked for, and what went wrong
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the repository, its keys and the recovery sheet, or join one that is there
+    Init(InitArgs),
+    /// The whole job: back up, test by bringing files back, thin, reclaim space, tell people
+    Run(RunArgs),
+    /// Are we safe? In plain words
+    Status,
+    /// Look for what could go wrong: files, disks, store, keys, clock, mail
+    Doctor,
+    /// Show an example of the configuration, or check yours
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Back up now
+    Backup(BackupArgs),
+    /// Drop old snapshots by the rule, and reclaim the space
+    Prune(PruneArgs),
+    /// List the snapshots
+    Snapshots(SnapshotsArgs),
+    /// List the records of a folder
+    Ls(LsArgs),
+    /// Write one record's content to the standard output
+    Cat(CatArgs),
+    /// Find records by a part of their name, also deleted ones
+    Find(FindArgs),
+    /// List the versions of one record
+    History(HistoryArgs),
+    /// What changed between two snapshots
+    Diff(DiffArgs),
+    /// Bring records back
+    #[command(after_help = reading::RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
+    /// Bring everything back on a new computer, with the recovery sheet
+    #[command(after_help = reading::RECOVER_EXAMPLES)]
+    Recover(RecoverArgs),
+    /// Prove that what is stored is there and right
+    #[command(subcommand)]
+    Verify(VerifyCommand),
+    /// Who can read the backups
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Who can add to the backups
+    #[command(subcommand)]
+    Actor(ActorCommand),
+    /// Show the signed log of the repository
+    Log(LogArgs),
+    /// Messages to people
+    #[command(subcommand)]
+    Notify(NotifyCommand),
+    /// What a person must look at before anything is thinned or deleted
+    #[command(subcommand)]
+    Incident(IncidentCommand),
+}
+
+/// `run`
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Try it out without any configuration: back up this folder into a repository on this computer
+    #[arg(long, value_name = "DIR")]
+    pub folder: Vec<PathBuf>,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print a commented configuration with every key
+    Example,
+    /// Check the configuration; touch nothing
+    Check,
+}
+
+/// `backup`
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// Only this set
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<String>,
+    /// Read every file, also those that look unchanged
+    #[arg(long)]
+    pub reread: bool,
+    /// You have looked: a folder may lie on another disk or share than last time
+    #[arg(long)]
+    pub accept_mounts: bool,
+}
+
+/// `prune`
+#[derive(Debug, clap::Args)]
+pub struct PruneArgs {
+    /// How many days unneeded data waits before it is deleted (default: prune_grace_days of the configuration)
+    #[arg(long, value_name = "DAYS")]
+    pub grace: Option<u32>,
+    /// A person says yes: go on although much would be deleted at once
+    #[arg(long)]
+    pub yes: bool,
+    /// Show what would be done; do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// For this once, keep the newest N snapshots of each set
+    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
+    pub keep_last: Option<u32>,
+    /// For this once, keep one of each of N days
+    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
+    pub keep_daily: Option<u32>,
+    /// For this once, keep one of each of N weeks
+    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
+    pub keep_weekly: Option<u32>,
+    /// For this once, keep one of each of N months
+    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
+    pub keep_monthly: Option<u32>,
+    /// For this once, keep one of each of N years
+    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
+    pub keep_yearly: Option<u32>,
+}
+
+/// `verify …`
+#[derive(Debug, Subcommand)]
+pub enum VerifyCommand {
+    /// Everything the log names is in the store, with the size it should have
+    Check(VerifyArgs),
+    /// Stored bytes are read and digested again; needs no reading key
+    Scrub(VerifyArgs),
+    /// Records are brought back from the store and compared
+    Restore(VerifyArgs),
+}
+
+/// How much to verify.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// Everything, however long it takes
+    #[arg(long, conflicts_with_all = ["max_bytes", "max_duration"])]
+    pub all: bool,
+    /// Stop after so much, such as 10GiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bytes: Option<Bytes>,
+    /// Stop after so long, such as 2h
+    #[arg(long, value_name = "TIME")]
+    pub max_duration: Option<Span>,
+}
+
+/// `log`
+#[derive(Debug, clap::Args)]
+pub struct LogArgs {
+    /// Read the whole log from the store again and check every signature and link
+    #[arg(long)]
+    pub verify: bool,
+}
+
+impl Command {
+    /// The words that name it, for the summary.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Run(_) => "run",
+            Self::Status => "status",
+            Self::Doctor => "doctor",
+            Self::Config(ConfigCommand::Example) => "config example",
+            Self::Config(ConfigCommand::Check) => "config check",
+            Self::Backup(_) => "backup",
+            Self::Prune(_) => "prune",
+            Self::Snapshots(_) => "snapshots",
+            Self::Ls(_) => "ls",
+            Self::Cat(_) => "cat",
+            Self::Find(_) => "find",
+            Self::History(_) => "history",
+            Self::Diff(_) => "diff",
+            Self::Restore(_) => "restore",
+            Self::Recover(_) => "recover",
+            Self::Verify(VerifyCommand::Check(_)) => "verify check",
+            Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
+            Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Key(c) => c.name(),
+            Self::Actor(c) => c.name(),
+            Self::Log(_) => "log",
+            Self::Notify(c) => c.name(),
+            Self::Incident(c) => c.name(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound_and_names_nothing_that_is_not_built() {
+        let mut command = Args::command();
+        command.clone().debug_assert();
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        for later in ["serve", "watch", "report", "retention", "hold", "schedule", "repair", "problem"] {
+            assert!(!names.contains(&later), "{later}");
+        }
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Exit codes:") && help.contains("--home <DIR>"), "{help}");
+    }
+
+    #[test]
+    fn home_and_config_exclude_each_other() {
+        let both = ["strongroom", "--home", "/h", "--config", "/c", "status"];
+        assert!(Args::try_parse_from(both).is_err());
+        assert!(Args::try_parse_from(["strongroom", "status", "--home", "/h"]).is_ok());
+    }
+}

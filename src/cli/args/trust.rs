@@ -1,0 +1,174 @@
+//! Arguments of the commands about keys, machines, messages and incidents.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// Where the recovery key comes from.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct KeyFile {
+    /// A file with the recovery sheet's key; without it, the key is asked for on the terminal
+    #[arg(long, value_name = "FILE")]
+    pub recovery_key_file: Option<PathBuf>,
+}
+
+/// `init`
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// This computer may write backups and prove them at writing, but never read them
+    #[arg(long)]
+    pub write_only_server: bool,
+    /// Join a repository that another computer made: prints a request
+    #[arg(long)]
+    pub join: bool,
+    /// Write the recovery sheet into this file, to be printed and then kept elsewhere
+    #[arg(long, value_name = "FILE", conflicts_with = "join")]
+    pub recovery_key_file: Option<PathBuf>,
+    /// With --join: the repository's id, once the request was accepted
+    #[arg(long, value_name = "ID", requires = "join")]
+    pub id: Option<String>,
+    /// What this computer is called in the log: a function, not a person
+    #[arg(long, value_name = "NAME", default_value = "office server")]
+    pub name: String,
+}
+
+/// `key …`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Who holds a key
+    List,
+    /// Give another person or machine a key of their own
+    Add {
+        /// A function, not a person: "deputy clerk"
+        name: String,
+        /// Their age recipient (age1…), made with age-keygen
+        #[arg(long, value_name = "age1…")]
+        recipient: String,
+        /// They may read the documents, not only the list of what is stored
+        #[arg(long)]
+        reads: bool,
+        /// The key that may do this.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+    /// Take a key away, for everything stored from now on
+    Remove {
+        /// The name or id that `key list` shows
+        holder: String,
+        /// The key that may do this.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+    /// Change the sealing keys, for everything stored from now on
+    Rotate {
+        /// The key that may do this.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+    /// Print the recovery sheet again, or prove that it works
+    Sheet {
+        /// Open the repository and one stored pack with the sheet's key, and note that it worked
+        #[arg(long)]
+        check: bool,
+        /// The sheet's key.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+}
+
+/// `actor …`
+#[derive(Debug, Subcommand)]
+pub enum ActorCommand {
+    /// Who may append to the log
+    List,
+    /// Accept a computer that asked with `init --join`
+    Add {
+        /// The request that it printed
+        request: String,
+        /// The key that may do this.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+    /// Cut a computer off: what it appended from then on does not count
+    Revoke {
+        /// The name or id that `actor list` shows
+        actor: String,
+        /// The number of the first log entry that does not count (default: the next one)
+        #[arg(long, value_name = "ENTRY")]
+        from: Option<u64>,
+        /// The key that may do this.
+        #[command(flatten)]
+        key: KeyFile,
+    },
+}
+
+/// `notify …`
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Send a test message to the clerk and the provider
+    Test,
+    /// Tell people that the last run ended badly and could not say so itself; for systemd's OnFailure
+    Failed,
+}
+
+/// `incident …`
+#[derive(Debug, Subcommand)]
+pub enum IncidentCommand {
+    /// What is open, and what was resolved
+    List,
+    /// Say that a person has looked, and what they found
+    Resolve {
+        /// The reference of the message (SR-…), or the number that `incident list` shows
+        reference: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// What was found
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+}
+
+impl KeyCommand {
+    /// The words that name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::List => "key list",
+            Self::Add { .. } => "key add",
+            Self::Remove { .. } => "key remove",
+            Self::Rotate { .. } => "key rotate",
+            Self::Sheet { .. } => "key sheet",
+        }
+    }
+}
+
+impl ActorCommand {
+    /// The words that name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::List => "actor list",
+            Self::Add { .. } => "actor add",
+            Self::Revoke { .. } => "actor revoke",
+        }
+    }
+}
+
+impl NotifyCommand {
+    /// The words that name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Test => "notify test",
+            Self::Failed => "notify failed",
+        }
+    }
+}
+
+impl IncidentCommand {
+    /// The words that name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::List => "incident list",
+            Self::Resolve { .. } => "incident resolve",
+        }
+    }
+}

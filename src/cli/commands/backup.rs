@@ -1,0 +1,176 @@
+//! `backup`: one set or all of them, now; and the step that `run` shares with it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::cli::args::BackupArgs;
+use crate::cli::failure::Failure;
+use crate::cli::hints::advice;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::cli::stores;
+use crate::config::{Config, ProtectedSet};
+use crate::domain::problem::Exit;
+use crate::ops::OpsError;
+use crate::ops::backup::{BackupOptions, BackupReport, backup};
+use crate::ops::fs::walk::Source;
+use crate::repo::repository::Repository;
+use crate::service::plain::{counted, size};
+
+/// What a person may ask for besides the configuration.
+#[derive(Clone, Copy, Default)]
+pub struct Wishes {
+    /// Read every file again.
+    pub reread: bool,
+    /// A folder may lie on another mount.
+    pub accept_mounts: bool,
+}
+
+pub fn run(shell: &Shell, args: &BackupArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let sets: Vec<&ProtectedSet> =
+        config.sets.iter().filter(|s| args.set.as_ref().is_none_or(|wanted| *wanted == s.name)).collect();
+    if sets.is_empty() {
+        let names: Vec<&str> = config.sets.iter().map(|s| s.name.as_str()).collect();
+        let message = format!("no set is called '{}'", args.set.as_deref().unwrap_or_default());
+        return Err(Failure::usage(message, format!("The configuration has: {}", names.join(", "))));
+    }
+    let _lock = shell.lock(&config)?;
+    let mut repo = shell.open(&config)?;
+    let wishes = Wishes { reread: args.reread, accept_mounts: args.accept_mounts };
+    let mut total = Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], exit: Exit::Done };
+    for set in sets {
+        match step(shell, &config, &mut repo, set, wishes) {
+            Ok(report) => total.add(&report),
+            Err(e) => {
+                let advice = advice(&e.into());
+                shell.out.error(&advice);
+                total.exit = total.exit.worse(advice.exit);
+            }
+        }
+        if shell.stop.is_set() {
+            break;
+        }
+    }
+    Ok(total.done())
+}
+
+/// Several backups added up.
+struct Total {
+    files: u64,
+    bytes: u64,
+    bytes_stored: u64,
+    problems: u64,
+    snapshots: Vec<u64>,
+    exit: Exit,
+}
+
+impl Total {
+    fn add(&mut self, report: &BackupReport) {
+        self.files += report.files;
+        self.bytes += report.bytes;
+        self.bytes_stored += report.bytes_stored;
+        self.problems += report.problems.len() as u64;
+        self.snapshots.extend(report.snapshot.map(|s| s.0));
+        self.exit = self.exit.worse(exit(report));
+    }
+
+    fn done(self) -> Done {
+        Done::with_exit(self.exit)
+            .with("files", self.files)
+            .with("bytes", self.bytes)
+            .with("bytes_stored", self.bytes_stored)
+            .with("problems", self.problems)
+            .with("snapshot", self.snapshots.last().copied())
+            .with("snapshots", self.snapshots)
+    }
+}
+
+/// The exit code that a report says.
+pub fn exit(report: &BackupReport) -> Exit {
+    if report.problems.is_empty() { Exit::Done } else { Exit::Incomplete }
+}
+
+/// Backs up one set and says what came of it.
+///
+/// # Errors
+/// As [`backup`].
+pub fn step(
+    shell: &Shell,
+    config: &Config,
+    repo: &mut Repository,
+    set: &ProtectedSet,
+    wishes: Wishes,
+) -> Result<BackupReport, OpsError> {
+    let progress = shell.progress();
+    let report = backup(repo, &options(config, set, wishes), &progress, &shell.stop)?;
+    progress.finish();
+    shell.out.say(format!(
+        "Backed up \"{}\": {}, {}; {} new in the store{}.",
+        set.name,
+        counted(report.files, "file", "files"),
+        size(report.bytes),
+        size(report.bytes_stored),
+        report.snapshot.map(|s| format!(" (snapshot {s})")).unwrap_or_default()
+    ));
+    if !report.problems.is_empty() {
+        let problems = counted(report.problems.len() as u64, "item", "items");
+        shell
+            .out
+            .note(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
+    }
+    if let Some(n) = report.incident {
+        shell.out.note(format!(
+            "Very many records changed at once. The snapshot was taken; nothing will be thinned or deleted until \
+             somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT"
+        ));
+    }
+    Ok(report)
+}
+
+fn options(config: &Config, set: &ProtectedSet, wishes: Wishes) -> BackupOptions {
+    let source = |f: &crate::config::Folder| Source { name: f.name.clone(), path: f.path.clone() };
+    BackupOptions {
+        exclude: set.exclude.iter().cloned().chain(own_folders(config, set)).collect(),
+        allow_empty: set.allow_empty,
+        reread: wishes.reread,
+        accept_mounts: wishes.accept_mounts,
+        config_text: config.source_text.clone(),
+        connections: config.limits.upload_connections as usize,
+        ..BackupOptions::new(&set.name, set.folders.iter().map(source).collect())
+    }
+}
+
+/// The repository and this program's own folder are never backed up into themselves.
+fn own_folders(config: &Config, set: &ProtectedSet) -> Vec<String> {
+    let own = [Some(config.state_dir.as_path()), stores::folder(config)];
+    let below = |own: &Path, folder: &Path| {
+        let rest = own.strip_prefix(folder).ok()?.as_os_str();
+        (!rest.is_empty()).then(|| literal(rest.as_bytes())).flatten()
+    };
+    set.folders.iter().flat_map(|f| own.into_iter().flatten().filter_map(move |o| below(o, &f.path))).collect()
+}
+
+/// A path below the folder as a pattern that fits it alone.
+fn literal(path: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(path).ok()?;
+    let escaped: String =
+        text.chars().flat_map(|c| "*?[]{}!\\".contains(c).then_some('\\').into_iter().chain([c])).collect();
+    Some(format!("/{escaped}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::fs::excludes::Excludes;
+
+    #[test]
+    fn a_backup_never_holds_itself() {
+        let config = crate::config::trial(Path::new("/home/c/.local/share/strong[room]"), Path::new("/home/c"));
+        let excludes = Excludes::new(&own_folders(&config, &config.sets[0])).unwrap();
+        let folder = b".local/share/strong[room]";
+        assert!(excludes.matches(folder, b"repository", true) && excludes.matches(folder, b"state", true));
+        assert!(!excludes.matches(b".local/share/strongr", b"repository", true));
+        assert!(own_folders(&config, &crate::config::trial(Path::new("/x"), Path::new("/y")).sets[0]).is_empty());
+    }
+}

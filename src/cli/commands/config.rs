@@ -1,0 +1,50 @@
+//! `config …`: an example, and a check of what was written.
+
+use serde_json::json;
+
+use crate::cli::args::ConfigCommand;
+use crate::cli::failure::Failure;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::cli::{stores, telling};
+use crate::config::EXAMPLE;
+use crate::service::plain::counted;
+
+pub fn run(shell: &Shell, command: ConfigCommand) -> Result<Done, Failure> {
+    match command {
+        ConfigCommand::Example => {
+            shell.out.row(|| EXAMPLE.trim_end().to_owned(), || json!({"message_type": "example", "text": EXAMPLE}));
+            Ok(Done::ok())
+        }
+        ConfigCommand::Check => check(shell),
+    }
+}
+
+fn check(shell: &Shell) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    telling::set_names(&config)?;
+    // Opening asks nothing of the store but fetches the credentials, so that a missing one is found now.
+    if let Some(folder) = stores::folder(&config).filter(|f| !f.is_dir()) {
+        shell.out.note(format!("The repository's folder {} is not there yet.", folder.display()));
+    } else {
+        shell.store(&config)?;
+    }
+    let mail = shell.mailer(&config)?.is_some();
+    let sets = config.sets.len() as u64;
+    shell.out.say(format!(
+        "The configuration is right: {}, repository {}.",
+        counted(sets, "set", "sets"),
+        config.repository.url
+    ));
+    for set in &config.sets {
+        for folder in &set.folders {
+            let there = folder.path.is_dir();
+            let note = if there { "" } else { " (not there now)" };
+            shell.out.say(format!("  {}: {} as \"{}\"{note}", set.name, folder.path.display(), folder.name));
+        }
+    }
+    if !mail {
+        shell.out.note("Nobody will be told of a failure: there is no [notify.mail].");
+    }
+    Ok(Done::ok().with("sets", sets).with("mail", mail).with("trial", config.trial))
+}

@@ -1,0 +1,207 @@
+//! `doctor`: what could go wrong, looked at one by one. Nothing is changed but small objects under `probe/`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::cli::failure::Failure;
+use crate::cli::hints::advice;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::cli::{stores, telling, wiring};
+use crate::config::Config;
+use crate::domain::clock::Entropy;
+use crate::domain::problem::{Exit, Verdict};
+use crate::domain::retention::gate::CLOCK_DOUBT;
+use crate::repo::layout::Key;
+use crate::repo::repository::Repository;
+use crate::repo::store::{Store, probe};
+use crate::service::history::fold;
+use crate::service::plain::size;
+
+/// Less free room than this is a problem soon.
+const LITTLE_ROOM: u64 = 1 << 30;
+
+struct Lines<'a> {
+    shell: &'a Shell,
+    problems: u64,
+    unchecked: u64,
+    ok: u64,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, what: &str, verdict: &Verdict, todo: &str) {
+        let (word, why) = match verdict {
+            Verdict::Passed => ("ok", ""),
+            Verdict::Failed(why) => ("problem", why.as_str()),
+            Verdict::NotChecked(why) => ("not checked", why.as_str()),
+        };
+        match verdict {
+            Verdict::Passed => self.ok += 1,
+            Verdict::Failed(_) => self.problems += 1,
+            Verdict::NotChecked(_) => self.unchecked += 1,
+        }
+        let line = || {
+            let detail = if why.is_empty() { String::new() } else { format!(": {why}") };
+            let todo = if todo.is_empty() || word == "ok" { String::new() } else { format!("\n{:<13}{todo}", "") };
+            format!("{word:<12} {what}{detail}{todo}")
+        };
+        let object = || json!({"message_type": "check", "what": what, "verdict": word, "why": why, "todo": todo});
+        self.shell.out.row(line, object);
+    }
+
+    fn failure(&mut self, what: &str, failure: &Failure) {
+        let advice = advice(failure);
+        self.add(what, &Verdict::Failed(advice.message), &advice.hint.unwrap_or_default());
+    }
+
+    fn check(&mut self, what: &str, ok: bool, otherwise: &str, todo: &str) {
+        let verdict = if ok { Verdict::Passed } else { Verdict::Failed(otherwise.into()) };
+        self.add(what, &verdict, todo);
+    }
+}
+
+pub fn run(shell: &Shell) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut lines = Lines { shell, problems: 0, unchecked: 0, ok: 0 };
+    lines.add("the configuration can be read", &Verdict::Passed, "");
+    sources(&mut lines, &config);
+    this_computer(&mut lines, &config);
+    store(&mut lines, &config);
+    mail(&mut lines, &config);
+    let exit = if lines.problems > 0 { Exit::Failed } else { Exit::Done };
+    Ok(Done::with_exit(exit).with("ok", lines.ok).with("problems", lines.problems).with("not_checked", lines.unchecked))
+}
+
+fn sources(lines: &mut Lines<'_>, config: &Config) {
+    for folder in config.sets.iter().flat_map(|s| &s.folders) {
+        let what = format!("{} can be read", folder.path.display());
+        match std::fs::read_dir(&folder.path).map(|mut entries| entries.next().is_none()) {
+            Ok(false) => lines.add(&what, &Verdict::Passed, ""),
+            Ok(true) => lines.add(&what, &Verdict::NotChecked("it is empty".into()), "Is its disk or share connected?"),
+            Err(e) => lines.add(&what, &Verdict::Failed(e.to_string()), "Is it connected, and may this user read it?"),
+        }
+    }
+}
+
+fn this_computer(lines: &mut Lines<'_>, config: &Config) {
+    let state = &config.state_dir;
+    room(lines, "this computer's own folder", state);
+    if let Some(folder) = stores::folder(config) {
+        room(lines, "the repository's folder", folder);
+    }
+    let others = |path: &Path| std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0);
+    let todo = format!("Run: chmod -R go= {}", state.display());
+    let what = "others on this computer cannot read its keys";
+    match state.join("machine.json") {
+        file if !file.exists() => {
+            lines.add(what, &Verdict::NotChecked("there are none yet".into()), "Run: strongroom init")
+        }
+        file => lines.check(what, !others(&file) && !others(state), "they can", &todo),
+    }
+    match lines.shell.journal(config).read() {
+        Err(e) => lines.failure("the journal can be read", &e.into()),
+        Ok(all) => {
+            let damaged = format!("{} lines are damaged", all.damaged);
+            lines.check("the journal can be read", all.damaged == 0, &damaged, "Look at this computer's disk.");
+            let lately = fold(&all.entries);
+            let expired = "the clerk has had none";
+            let proved = lately.test_message.contains_key(&crate::service::words::Role::Clerk);
+            lines.check("a test message was accepted", proved, expired, "Run: strongroom notify test");
+        }
+    }
+}
+
+fn room(lines: &mut Lines<'_>, name: &str, path: &Path) {
+    let what = format!("{name} has room");
+    match wiring::free_bytes(path) {
+        None => lines.add(&what, &Verdict::NotChecked("the system does not say".into()), ""),
+        Some(free) => {
+            let left = format!("{} are left at {}", size(free), path.display());
+            lines.check(&what, free >= LITTLE_ROOM, &left, "Free some space on that disk.");
+        }
+    }
+}
+
+fn store(lines: &mut Lines<'_>, config: &Config) {
+    let store = match lines.shell.store(config) {
+        Ok(store) => store,
+        Err(failure) => return lines.failure("the store answers", &failure),
+    };
+    match probe(&store, &*lines.shell.env.entropy) {
+        Err(e) => return lines.failure("the store answers", &e.into()),
+        Ok(report) => {
+            lines.add("the store answers", &Verdict::Passed, "");
+            for finding in &report.findings {
+                lines.add(&format!("store: {}", finding.what), &finding.verdict, "");
+            }
+            let single = config.repository.single_machine;
+            let todo = "Use another store, or let one computer alone write: single_machine = true";
+            lines.check("the store suits the configuration", report.conditional || single, "it overwrites", todo);
+        }
+    }
+    lines.check(
+        "the backup is off-site",
+        stores::is_offsite(config),
+        "it is on this computer or in this building",
+        "Set [repository] url to a cloud store.",
+    );
+    match lines.shell.open(config) {
+        Err(failure) => lines.failure("the keys open the repository", &failure),
+        Ok(repo) => {
+            lines.add("the keys open the repository", &Verdict::Passed, "");
+            clock(lines, &store, &repo);
+        }
+    }
+}
+
+/// The store's clock, as it dates what was just written, against this computer's.
+fn clock(lines: &mut Lines<'_>, store: &Store, repo: &Repository) {
+    let what = "this computer's clock is right";
+    let now = lines.shell.env.clock.now();
+    let todo = "Set the clock: timedatectl set-ntp true";
+    if repo.state().newest_time > now.saturating_add(CLOCK_DOUBT).unwrap_or(now) {
+        let ahead = format!("the newest entry of the log is dated {}", repo.state().newest_time);
+        return lines.add(what, &Verdict::Failed(ahead), todo);
+    }
+    if !store.has_own_clock() {
+        return lines.add(what, &Verdict::NotChecked("the store has no clock of its own".into()), "");
+    }
+    match dated(store, &*lines.shell.env.entropy) {
+        None => lines.add(what, &Verdict::NotChecked("the store does not say".into()), ""),
+        Some(store_says) => {
+            let apart: SignedDuration = store_says.duration_since(lines.shell.env.clock.now()).abs();
+            let off = format!("it and the store's differ by {} minutes", apart.as_mins());
+            lines.check(what, apart <= CLOCK_DOUBT, &off, todo);
+        }
+    }
+}
+
+/// The store's time of day: the date it gives to something written just now.
+fn dated(store: &Store, entropy: &dyn Entropy) -> Option<Timestamp> {
+    let key = Key::Probe(format!("{}-clock", hex::encode(&entropy.bytes32()[..8])));
+    store.create(&key, &Bytes::from_static(b"what time is it?")).ok()?;
+    let (_, modified) = store.get_dated(&key).ok()?;
+    // A credential that may only add leaves it there; probes are small and known.
+    let _ = store.delete(&key);
+    Some(modified)
+}
+
+fn mail(lines: &mut Lines<'_>, config: &Config) {
+    let what = "somebody is told of a failure";
+    let todo = "Add [notify.mail] to council.toml.";
+    match lines.shell.mailer(config) {
+        Err(failure) => lines.failure(what, &failure),
+        Ok(None) => lines.add(what, &Verdict::Failed("there is no [notify.mail]".into()), todo),
+        Ok(Some(_)) => lines.add(what, &Verdict::Passed, ""),
+    }
+    if let Err(failure) = telling::set_names(config) {
+        lines.failure("messages can name the sets", &failure);
+    }
+    let waiting = lines.shell.outbox(config).len();
+    let unsent = format!("{waiting} wait");
+    lines.check("no message waits to be sent", waiting == 0, &unsent, "The next run tries again; see above.");
+}

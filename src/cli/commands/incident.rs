@@ -1,0 +1,127 @@
+//! `incident …`: what a person must look at before anything is thinned or deleted.
+
+use serde_json::json;
+
+use super::key::shown;
+use crate::cli::args::IncidentCommand;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Done, in_a_word};
+use crate::cli::shell::Shell;
+use crate::config::Config;
+use crate::domain::log::entry::{Entry, IncidentKind};
+use crate::domain::log::state::State;
+use crate::ops::OpsError;
+use crate::service::history::{JournalState, fold};
+use crate::service::journal::Event;
+use crate::service::words::{Reference, Trouble};
+
+/// The longest note.
+const MAX_NOTE: usize = 500;
+
+pub fn run(shell: &Shell, command: IncidentCommand) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    match command {
+        IncidentCommand::List => list(shell, &config),
+        IncidentCommand::Resolve { reference, by, note } => resolve(shell, &config, &reference, &by, &note),
+    }
+}
+
+fn journal(shell: &Shell, config: &Config) -> Result<JournalState, Failure> {
+    Ok(fold(&shell.journal(config).read()?.entries))
+}
+
+fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
+    let repo = shell.open(config)?;
+    let journal = journal(shell, config)?;
+    let zone = &config.council.timezone;
+    let mut open = 0u64;
+    for i in &repo.state().incidents {
+        open += u64::from(!i.resolved);
+        let line = || {
+            let when = i.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+            let state = if i.resolved { "resolved" } else { "OPEN" };
+            let counts: Vec<String> = i.incident.counts.iter().map(ToString::to_string).collect();
+            let of = i.incident.snapshot.map(|s| format!(" (snapshot {s})")).unwrap_or_default();
+            format!("{:>6}  {when}  {state:<9} {}{of} {}", i.at, in_a_word(&i.incident.what), counts.join(" of "))
+        };
+        let object = || {
+            json!({
+                "message_type": "incident", "number": i.at, "time": i.time, "what": i.incident.what,
+                "snapshot": i.incident.snapshot, "counts": i.incident.counts, "resolved": i.resolved,
+            })
+        };
+        shell.out.row(line, object);
+    }
+    for (reference, ticket) in &journal.open {
+        let lead = ticket.causes.iter().min_by_key(|c| c.weight());
+        let cause = lead.map(ToString::to_string).unwrap_or_default();
+        let line = || {
+            let when = ticket.since.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+            format!("{reference}  {when}  OPEN      {cause}")
+        };
+        let object = || json!({"message_type": "open", "reference": reference, "since": ticket.since, "cause": cause});
+        shell.out.row(line, object);
+    }
+    if open == 0 && journal.open.is_empty() {
+        shell.out.say("Nothing is open.");
+    }
+    Ok(Done::ok().with("open", open).with("references", journal.open.len()))
+}
+
+fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str) -> Result<Done, Failure> {
+    for (what, text) in [("--by", by), ("--note", note)] {
+        if text.trim().is_empty() || text.len() > MAX_NOTE || shown(text) != text {
+            let message = format!("{what} must be one line of 1 to {MAX_NOTE} visible letters");
+            return Err(Failure::usage(message, "It stays in the log, so say what was found: no names of documents."));
+        }
+    }
+    let mut repo = shell.open(config)?;
+    let journal = journal(shell, config)?;
+    let (numbers, references) = meant(repo.state(), &journal, reference)?;
+    for number in &numbers {
+        let entry = Entry::IncidentResolved { incident: *number, by: by.into(), note: note.into() };
+        let open = |state: &State| state.incidents.iter().any(|i| i.at == *number && !i.resolved);
+        repo.append(|state| Ok(open(state).then(|| entry.clone())))?;
+    }
+    for reference in &references {
+        shell.note(config, Event::IncidentResolved { reference: reference.clone() })?;
+    }
+    shell
+        .out
+        .say("Noted. Thinning and deleting go on with the next run, and those who were told are told that it is over.");
+    Ok(Done::ok().with("incidents", numbers).with("references", references.len()))
+}
+
+/// The log's incidents and the journal's tickets that are meant: either names the other.
+fn meant(state: &State, journal: &JournalState, what: &str) -> Result<(Vec<u64>, Vec<Reference>), Failure> {
+    let open: Vec<u64> = state.open_incidents().map(|i| i.at).collect();
+    let mass = |t: &Trouble| matches!(t, Trouble::MassChange);
+    if let Ok(number) = what.parse::<u64>() {
+        if !open.contains(&number) {
+            return Err(not_open(what));
+        }
+        // A ticket is over only when the last incident behind it is.
+        let last = open.len() == 1;
+        let tickets = journal.open.iter().filter(|(_, o)| last && o.causes.iter().any(|c| mass(&c.trouble)));
+        return Ok((vec![number], tickets.map(|(r, _)| r.clone()).collect()));
+    }
+    let found = journal.open.iter().find(|(r, _)| r.to_string().eq_ignore_ascii_case(what));
+    let (reference, ticket) = found.ok_or_else(|| not_open(what))?;
+    let sets: Vec<Option<&str>> =
+        ticket.causes.iter().filter(|c| mass(&c.trouble)).map(|c| c.set.as_ref().map(|s| s.as_str())).collect();
+    if sets.is_empty() && !ticket.causes.iter().any(|c| c.trouble.is_incident()) {
+        let hint = "It closes by itself as soon as the job works again: strongroom run";
+        return Err(Failure::refused(format!("{reference} is not a matter of somebody's word"), hint));
+    }
+    let of_set = |id| state.snapshots.iter().find(|s| s.id == id).map(|s| s.snapshot.set.as_str());
+    let concerned = state.open_incidents().filter(|i| {
+        let set = i.incident.snapshot.and_then(of_set);
+        i.incident.what == IncidentKind::MassChange && sets.iter().any(|s| s.is_none() || *s == set)
+    });
+    Ok((concerned.map(|i| i.at).collect(), vec![reference.clone()]))
+}
+
+fn not_open(what: &str) -> Failure {
+    let message = format!("no open incident is called '{}'; 'strongroom incident list' shows them", shown(what));
+    OpsError::NotFound(message).into()
+}

@@ -1,0 +1,106 @@
+//! `log`: what was signed, by whom and when.
+
+use serde_json::json;
+
+use super::key::shown;
+use crate::cli::args::LogArgs;
+use crate::cli::failure::Failure;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::domain::log::entry::{Body, Entry};
+use crate::domain::log::state::{Slot, State, VoidWhy};
+use crate::domain::problem::Exit;
+use crate::service::plain::{counted, size};
+
+pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let repo = if args.verify { shell.open_fresh(&config)? } else { shell.open(&config)? };
+    let state = repo.state();
+    let zone = &config.council.timezone;
+    for slot in repo.slots() {
+        if shell.out.is_closed() {
+            break;
+        }
+        let void = state.voids.iter().find(|(n, _)| *n == slot.n).map(|(_, why)| *why);
+        let line = || match &slot.body {
+            Some(body) => {
+                let time = body.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+                let mark = void.map(|w| format!("  VOID: {}", why(w))).unwrap_or_default();
+                format!(
+                    "{:>6}  {time}  {:<16}  {}  {}{mark}",
+                    slot.n,
+                    who(state, body),
+                    body.entry.name(),
+                    what(&body.entry)
+                )
+            }
+            None => format!("{:>6}  VOID: {}", slot.n, why(VoidWhy::Unreadable)),
+        };
+        shell.out.row(line, || object(slot, void));
+    }
+    let entries = repo.slots().len();
+    let voids = state.voids.len();
+    if args.verify {
+        shell.out.say(format!(
+            "Read {} from the store: every link and signature is right{}.",
+            counted(entries as u64, "entry", "entries"),
+            if voids == 0 { String::new() } else { format!(", and {voids} of them are void") }
+        ));
+    }
+    shell.out.say(format!("Check number of entry {}: {}", state.next - 1, state.link));
+    let exit = if args.verify && voids > 0 { Exit::Damage } else { Exit::Done };
+    Ok(Done::with_exit(exit)
+        .with("entries", entries)
+        .with("void", voids)
+        .with("link", state.link.to_hex())
+        .with("repository", state.repository.to_hex())
+        .with("verified", args.verify))
+}
+
+fn who(state: &State, body: &Body) -> String {
+    if body.actor == state.created.root {
+        return "recovery sheet".into();
+    }
+    state.actors.get(&body.actor).map_or_else(|| body.actor.short(), |(a, ..)| shown(&a.name))
+}
+
+fn why(void: VoidWhy) -> &'static str {
+    match void {
+        VoidWhy::Unreadable => "its bytes are no entry",
+        VoidWhy::Misplaced => "it belongs elsewhere",
+        VoidWhy::UnknownActor => "nobody who may append",
+        VoidWhy::Revoked => "its author was cut off",
+        VoidWhy::WrongRole => "its author may not say this",
+        VoidWhy::Impossible => "it contradicts what stands before it",
+    }
+}
+
+fn what(entry: &Entry) -> String {
+    match entry {
+        Entry::Stored(s) => {
+            let bytes = s.packs.iter().map(|p| p.size).sum();
+            format!("{}, {}", counted(s.packs.len() as u64, "pack", "packs"), size(bytes))
+        }
+        Entry::Snapshot(s) => {
+            let partial = if s.problems > 0 { format!(", {} problems", s.problems) } else { String::new() };
+            format!("\"{}\": {}, {}{partial}", shown(&s.set), counted(s.files, "file", "files"), size(s.bytes))
+        }
+        Entry::Tested(t) => format!("{}, {} failed", counted(t.documents, "document", "documents"), t.failed),
+        Entry::Thinned { snapshots, rule } => {
+            format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
+        }
+        Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
+        Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.name)),
+        Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
+        Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),
+        Entry::Epoch(e) => e.number.to_string(),
+        Entry::IncidentResolved { incident, by, note } => format!("{incident} by {}: {}", shown(by), shown(note)),
+        Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
+        _ => String::new(),
+    }
+}
+
+fn object(slot: &Slot, void: Option<VoidWhy>) -> serde_json::Value {
+    let (link, void) = (slot.link, void.map(why));
+    json!({"message_type": "entry", "n": slot.n, "link": link, "void": void, "body": slot.body})
+}

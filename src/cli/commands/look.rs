@@ -1,0 +1,260 @@
+//! `snapshots`, `ls`, `find`, `history` and `diff`: looking into the backup.
+
+use std::os::unix::ffi::OsStrExt;
+
+use serde_json::json;
+
+use super::key::shown;
+use super::records;
+use crate::cli::args::{DiffArgs, FindArgs, HistoryArgs, LsArgs, SnapshotsArgs};
+use crate::cli::failure::Failure;
+use crate::cli::output::{Done, about};
+use crate::cli::shell::Shell;
+use crate::cli::when;
+use crate::config::Config;
+use crate::domain::id::SnapshotId;
+use crate::domain::path::RecordPath;
+use crate::domain::pattern::Pattern;
+use crate::domain::problem::Exit;
+use crate::ops::query::{self, ChangeKind, Hit, Resolved, View, Which};
+use crate::ops::{OpsError, query::record_path_of};
+use crate::repo::error::RepoError;
+use crate::service::plain::{counted, number, size};
+
+pub fn snapshots(shell: &Shell, args: &SnapshotsArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let repo = shell.open(&config)?;
+    let zone = &config.council.timezone;
+    let meant = |set: &str| args.set.as_ref().is_none_or(|s| s == set);
+    let all: Vec<_> = repo.state().live_snapshots().filter(|s| meant(&s.snapshot.set)).collect();
+    let header = ["snapshot", "set", "taken", "files", "size", "added"];
+    if !all.is_empty() {
+        let [a, b, c, d, e, f] = header;
+        shell.out.answer(format!("{a:>8}  {b:<16}{c:<18}{d:>12}{e:>12}{f:>12}  notes"));
+    }
+    for s in &all {
+        let body = &s.snapshot;
+        let notes: Vec<String> = [
+            (body.problems > 0).then(|| counted(body.problems, "problem", "problems")),
+            s.tested.map(|t| format!("tested {}", when::shown(t, zone))),
+            s.suspect.then(|| "its time is in doubt".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let line = || {
+            format!(
+                "{:>8}  {:<16}{:<18}{:>12}{:>12}{:>12}  {}",
+                s.id.0,
+                shown(&body.set),
+                when::shown(body.began, zone),
+                number(body.files),
+                size(body.bytes),
+                size(body.added),
+                notes.join(", ")
+            )
+        };
+        let object = || {
+            json!({
+                "message_type": "snapshot", "snapshot": s.id, "set": body.set, "began": body.began, "time": s.time,
+                "files": body.files, "bytes": body.bytes, "added": body.added, "problems": body.problems,
+                "gone": body.gone, "tested": s.tested, "suspect": s.suspect,
+            })
+        };
+        shell.out.row(line, object);
+    }
+    if all.is_empty() {
+        shell.out.say("There is no snapshot yet. Make one: strongroom run");
+    }
+    Ok(Done::ok().with("snapshots", all.len()).with("bytes_stored", repo.state().stored_bytes()))
+}
+
+/// The listing goes on only while somebody reads it.
+fn while_read(shell: &Shell) -> Result<(), OpsError> {
+    shell.stop.check()?;
+    if shell.out.is_closed() { Err(RepoError::Interrupted.into()) } else { Ok(()) }
+}
+
+/// A reader that went away is no failure.
+fn unless_closed(shell: &Shell, result: Result<u64, OpsError>) -> Result<u64, Failure> {
+    match result {
+        Err(_) if shell.out.is_closed() => Ok(0),
+        other => Ok(other?),
+    }
+}
+
+/// Says which snapshots could not be opened, and which were passed over.
+fn remarks(shell: &Shell, view: &View<'_>) -> Exit {
+    for problem in &view.problems {
+        shell.out.problem(problem);
+    }
+    for chosen in view.chosen.iter().filter(|c| c.held_back) {
+        shell.out.note(format!(
+            "An incident is open: this is snapshot {} of \"{}\", the last before it. Newer ones: --snapshot ID",
+            chosen.id,
+            shown(&chosen.set)
+        ));
+    }
+    if view.problems.is_empty() { Exit::Done } else { Exit::Damage }
+}
+
+pub fn ls(shell: &Shell, args: &LsArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let mut view = View::open(&mut repo, &when::which(&args.when, &config.council.timezone)?)?;
+    let exit = remarks(shell, &view);
+    let within = match &args.path {
+        None => None,
+        Some(path) => match view.resolve(path.as_bytes(), &records::folders(&config))? {
+            Resolved::Nothing => return Err(nothing(path.as_bytes())),
+            Resolved::One(hit) => {
+                show(shell, &config, &hit);
+                return Ok(Done::with_exit(exit).with("records", 1));
+            }
+            Resolved::Folder(path) => Some(path),
+            Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
+        },
+    };
+    let mut count = 0u64;
+    let walked = view.ls(within.as_ref(), args.deleted, &mut |hit| {
+        if args.recursive || is_child(&hit.path, within.as_ref()) {
+            count += 1;
+            show(shell, &config, &hit);
+        }
+        while_read(shell)
+    });
+    unless_closed(shell, walked)?;
+    Ok(Done::with_exit(exit).with("records", count))
+}
+
+fn is_child(path: &RecordPath, folder: Option<&RecordPath>) -> bool {
+    match (path.parent(), folder) {
+        (None, None) => true,
+        (Some(parent), Some(folder)) => parent == folder.as_bytes(),
+        _ => false,
+    }
+}
+
+fn show(shell: &Shell, config: &Config, hit: &Hit) {
+    shell.out.row(|| records::line(hit, &config.council.timezone), || records::object(hit));
+}
+
+/// Nothing fits.
+pub fn nothing(what: &[u8]) -> Failure {
+    let what = crate::domain::path::printable(what);
+    let hint = "Search by a part of the name, deleted files included: strongroom find NAME";
+    Failure::said(Exit::Failed, format!("nothing in the backup is called '{what}'"), hint)
+}
+
+/// Several fit: lists them with numbers, touches none.
+pub fn several(shell: &Shell, config: &Config, hits: &[Hit], count: u64) -> Done {
+    shell.out.note(format!("{} fit; give the whole path of one:", counted(count, "record", "records")));
+    for (at, hit) in hits.iter().enumerate() {
+        let line = || format!("{:>4}  {}", at + 1, records::line(hit, &config.council.timezone).trim_start());
+        shell.out.row(line, || records::object(hit));
+    }
+    Done::with_exit(Exit::Usage).with("records", count)
+}
+
+pub fn find(shell: &Shell, args: &FindArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let which = Which { set: args.set.clone(), ..Which::default() };
+    let mut view = View::open(&mut repo, &which)?;
+    let exit = remarks(shell, &view);
+    let pattern = Pattern::new(&args.name.to_string_lossy());
+    let (mut count, mut deleted) = (0u64, 0u64);
+    let walked = view.find(&pattern, &mut |hit| {
+        count += 1;
+        deleted += u64::from(!hit.live);
+        show(shell, &config, &hit);
+        while_read(shell)
+    });
+    unless_closed(shell, walked)?;
+    if count == 0 {
+        shell.out.say("Nothing in the backup has such a name, deleted files included.");
+    }
+    Ok(Done::with_exit(exit).with("records", count).with("deleted", deleted))
+}
+
+pub fn history(shell: &Shell, args: &HistoryArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let zone = &config.council.timezone;
+    let path = {
+        let mut view = View::open(&mut repo, &Which::default())?;
+        match view.resolve(args.path.as_bytes(), &records::folders(&config))? {
+            Resolved::One(hit) => hit.path,
+            Resolved::Folder(path) => path,
+            Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
+            Resolved::Nothing => {
+                typed_path(&config, args.path.as_bytes()).ok_or_else(|| nothing(args.path.as_bytes()))?
+            }
+        }
+    };
+    let versions = query::history(&mut repo, &path)?;
+    if versions.is_empty() {
+        return Err(nothing(args.path.as_bytes()));
+    }
+    for v in &versions {
+        let line = || {
+            let (first, last) = (when::shown(v.first.1, zone), when::shown(v.last.1, zone));
+            let changed = when::of_record(v.entry.meta.mtime_s, zone);
+            let gone = if v.gone { "  [its own snapshots were thinned out]" } else { "" };
+            format!(
+                "snapshots {:>5} to {:<5}  seen {first} to {last}  {:>12}  changed {changed}  {}{gone}",
+                v.first.0.0,
+                v.last.0.0,
+                size(v.entry.size()),
+                v.entry.path
+            )
+        };
+        let object = || {
+            let mut object = records::entry_object("version", &v.entry);
+            object["set"] = v.set.clone().into();
+            object["first"] = json!({"snapshot": v.first.0, "began": v.first.1});
+            object["last"] = json!({"snapshot": v.last.0, "began": v.last.1});
+            object["thinned"] = v.gone.into();
+            object
+        };
+        shell.out.row(line, object);
+    }
+    Ok(Done::ok().with("versions", versions.len()))
+}
+
+/// A path that no newest snapshot knows, but an older one may.
+fn typed_path(config: &Config, typed: &[u8]) -> Option<RecordPath> {
+    if typed.starts_with(b"/") {
+        let live = std::path::Path::new(std::ffi::OsStr::from_bytes(typed));
+        return record_path_of(live, &records::folders(config));
+    }
+    RecordPath::new(typed.strip_suffix(b"/").unwrap_or(typed)).ok()
+}
+
+pub fn diff(shell: &Shell, args: &DiffArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let mut counts = [0u64; 4];
+    let walked = query::diff(&mut repo, SnapshotId(args.a), SnapshotId(args.b), &mut |change| {
+        let (at, mark, word) = match change.kind {
+            ChangeKind::Added => (0, '+', "added"),
+            ChangeKind::Removed => (1, '-', "removed"),
+            ChangeKind::Content => (2, 'M', "content"),
+            ChangeKind::Attributes => (3, 'a', "attributes"),
+        };
+        counts[at] += 1;
+        let sizes = |e: &Option<_>| e.as_ref().map(crate::domain::listing::Entry::size);
+        let object = || {
+            let object = json!({"change": word, "before": sizes(&change.before), "after": sizes(&change.after)});
+            about("change", &change.path, object)
+        };
+        shell.out.row(|| format!("{mark}  {}", change.path), object);
+        while_read(shell)
+    });
+    unless_closed(shell, walked)?;
+    let [added, removed, content, attributes] = counts;
+    shell.out.say(format!(
+        "{added} added, {removed} removed, {content} with other content, {attributes} with other owner, mode or time."
+    ));
+    Ok(Done::ok().with("added", added).with("removed", removed).with("content", content).with("attributes", attributes))
+}

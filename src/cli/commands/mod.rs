@@ -1,0 +1,52 @@
+//! One file a command: from what was typed to an operation, and from its report to words.
+
+mod actor;
+mod backup;
+mod config;
+mod doctor;
+mod incident;
+mod init;
+mod key;
+mod log;
+mod look;
+mod notify;
+mod prune;
+mod records;
+mod recover;
+mod restore;
+mod run;
+mod status;
+mod trial;
+mod verify;
+
+use super::args::Command;
+use super::failure::Failure;
+use super::output::Done;
+use super::shell::Shell;
+
+/// Does what was typed.
+pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
+    match command {
+        Command::Init(args) => init::run(shell, &args),
+        Command::Status => status::run(shell),
+        Command::Doctor => doctor::run(shell),
+        Command::Config(command) => config::run(shell, command),
+        Command::Snapshots(args) => look::snapshots(shell, &args),
+        Command::Ls(args) => look::ls(shell, &args),
+        Command::Find(args) => look::find(shell, &args),
+        Command::History(args) => look::history(shell, &args),
+        Command::Diff(args) => look::diff(shell, &args),
+        Command::Key(command) => key::run(shell, command),
+        Command::Actor(command) => actor::run(shell, command),
+        Command::Log(args) => log::run(shell, &args),
+        Command::Notify(command) => notify::run(shell, &command),
+        Command::Incident(command) => incident::run(shell, command),
+        Command::Backup(args) => backup::run(shell, &args),
+        Command::Cat(args) => restore::cat(shell, &args),
+        Command::Restore(args) => restore::run(shell, &args),
+        Command::Recover(args) => recover::run(shell, &args),
+        Command::Run(args) => run::run(shell, &args),
+        Command::Prune(args) => prune::run(shell, &args),
+        Command::Verify(command) => verify::run(shell, &command),
+    }
+}

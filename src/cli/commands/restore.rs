@@ -1,0 +1,298 @@
+//! `restore` and `cat`: bringing records back.
+//!
+//! What is meant is made certain before anything is written: a name that fits several records restores none.
+
+use std::ffi::OsString;
+use std::io::{BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::look::{nothing, several};
+use super::records;
+use crate::cli::args::{CatArgs, Overwrite as Typed, RestoreArgs};
+use crate::cli::failure::Failure;
+use crate::cli::output::{ContentObjects, Done, Out, about};
+use crate::cli::shell::Shell;
+use crate::cli::{when, wiring};
+use crate::config::Config;
+use crate::domain::path::{RecordPath, printable};
+use crate::domain::pattern::Pattern;
+use crate::domain::problem::Exit;
+use crate::ops::OpsError;
+use crate::ops::fs::place::Owner;
+use crate::ops::query::{Hit, Resolved, View, Which};
+use crate::ops::restore::{
+    Destination, Doing, Overwrite, RestoreOptions, RestorePlan, RestoreReport, Selected, apply, cat as content, plan,
+};
+use crate::repo::repository::Repository;
+use crate::service::plain::{counted, size};
+
+/// Hits that are offered for choosing.
+const OFFERED: usize = 40;
+
+pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    if args.paths.is_empty() && !args.all && !wiring::can_ask() {
+        let hint = "Name a path, a name or a folder, or say --all. On a terminal, restore alone asks.";
+        return Err(Failure::usage("what shall be brought back?", hint));
+    }
+    let mut repo = shell.open(&config)?;
+    let which = when::which(&args.when, &config.council.timezone)?;
+    let selection = match meant(shell, &config, &mut repo, args, &which)? {
+        Meant::These(selection) => selection,
+        Meant::Several(done) => return Ok(done),
+    };
+    let to = destination(shell, &config, args)?;
+    let options = RestoreOptions {
+        selection,
+        which,
+        include_deleted: args.deleted,
+        to,
+        overwrite: match args.overwrite {
+            Typed::Never => Overwrite::Never,
+            Typed::IfChanged => Overwrite::IfChanged,
+            Typed::Always => Overwrite::Always,
+        },
+        owner: Owner::Recorded,
+        connections: config.limits.upload_connections as usize,
+    };
+    bring_back(shell, &mut repo, &options, args)
+}
+
+enum Meant {
+    These(Vec<Selected>),
+    Several(Done),
+}
+
+fn meant(
+    shell: &Shell,
+    config: &Config,
+    repo: &mut Repository,
+    args: &RestoreArgs,
+    which: &Which,
+) -> Result<Meant, Failure> {
+    if args.all {
+        return Ok(Meant::These(vec![Selected::All]));
+    }
+    let mut view = View::open(repo, which)?;
+    if args.paths.is_empty() {
+        let hit = ask(shell, config, &mut view, &mut std::io::stdin().lock())?;
+        return Ok(Meant::These(vec![Selected::Within(hit.path)]));
+    }
+    let folders = records::folders(config);
+    let mut selection = vec![];
+    for typed in &args.paths {
+        match view.resolve(typed.as_bytes(), &folders)? {
+            Resolved::One(hit) => selection.push(Selected::Within(hit.path)),
+            Resolved::Folder(path) => selection.push(Selected::Within(path)),
+            _ if is_pattern(typed) => selection.push(Selected::Fits(Pattern::new(&typed.to_string_lossy()))),
+            Resolved::Nothing => return Err(nothing(typed.as_bytes())),
+            Resolved::Many(hits, count) => return Ok(Meant::Several(several(shell, config, &hits, count))),
+        }
+    }
+    Ok(Meant::These(selection))
+}
+
+fn is_pattern(typed: &OsString) -> bool {
+    Pattern::new(&typed.to_string_lossy()).is_wild()
+}
+
+/// Asks for a part of the name until one record is chosen.
+fn ask(shell: &Shell, config: &Config, view: &mut View<'_>, input: &mut impl BufRead) -> Result<Hit, Failure> {
+    loop {
+        let name = answer(&shell.out, input, "Part of the name of what you want back (Enter alone ends): ")?;
+        let mut hits = vec![];
+        let count = view.find(&Pattern::new(&name), &mut |hit| {
+            if hits.len() < OFFERED {
+                hits.push(hit);
+            }
+            Ok(())
+        })?;
+        if hits.is_empty() {
+            shell.out.to_stderr("Nothing in the backup has such a name, deleted files included.");
+            continue;
+        }
+        for (at, hit) in hits.iter().enumerate() {
+            let line = records::line(hit, &config.council.timezone);
+            shell.out.to_stderr(&format!("{:>4}  {}", at + 1, line.trim_start()));
+        }
+        if count > hits.len() as u64 {
+            shell.out.to_stderr(&format!("      and {} more; type more of the name.", count - hits.len() as u64));
+        }
+        let number = answer(&shell.out, input, "Number of the one to bring back (or Enter to search again): ");
+        let chosen = number.ok().and_then(|n| n.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
+        if let Some(at) = chosen.filter(|at| *at < hits.len()) {
+            return Ok(hits.swap_remove(at));
+        }
+    }
+}
+
+fn answer(out: &Out, input: &mut impl BufRead, question: &str) -> Result<String, Failure> {
+    let mut stderr = std::io::stderr().lock();
+    let _ = write!(stderr, "{question}").and_then(|()| stderr.flush());
+    drop(stderr);
+    let mut line = String::new();
+    let read = input.read_line(&mut line).unwrap_or(0);
+    let line = line.trim().to_owned();
+    if read == 0 || line.is_empty() {
+        if read == 0 {
+            out.to_stderr("");
+        }
+        return Err(Failure::usage("nothing was chosen, and nothing was brought back", ""));
+    }
+    Ok(line)
+}
+
+fn destination(shell: &Shell, config: &Config, args: &RestoreArgs) -> Result<Destination, Failure> {
+    let now = shell.env.clock.now().to_zoned(config.council.timezone.clone());
+    let label = now.strftime("%Y-%m-%d-%H%M%S").to_string();
+    if args.in_place {
+        return Ok(Destination::InPlace { folders: records::folders(config), label });
+    }
+    let to = args.to.clone().unwrap_or_else(|| PathBuf::from(format!("restored-{label}")));
+    let failed = |e| Failure::usage(format!("{}: {e}", to.display()), "Write the full path, beginning with /.");
+    Ok(Destination::Folder(wiring::absolute(&to).map_err(failed)?))
+}
+
+fn bring_back(
+    shell: &Shell,
+    repo: &mut Repository,
+    options: &RestoreOptions,
+    args: &RestoreArgs,
+) -> Result<Done, Failure> {
+    let progress = shell.progress();
+    let plan = plan(repo, options, &progress, &shell.stop)?;
+    if !plan.held_back.is_empty() {
+        shell.out.note(
+            "An incident is open: this is the last state before it. For the newest, name the snapshot: --snapshot ID",
+        );
+    }
+    if args.preview {
+        progress.finish();
+        return Ok(preview(shell, &plan));
+    }
+    plan.check_way().map_err(|e| in_the_way(e, args))?;
+    let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(e, args))?;
+    progress.finish();
+    Ok(say(shell, &report, options))
+}
+
+/// What to do when something is there already.
+fn in_the_way(error: OpsError, args: &RestoreArgs) -> Failure {
+    let OpsError::InTheWay(message) = error else { return error.into() };
+    let hint = if args.in_place {
+        "Look first: --in-place --preview. To replace what differs, and keep a copy of it: --overwrite if-changed"
+    } else {
+        "Restore into another folder: --to DIR"
+    };
+    Failure::refused(message, hint)
+}
+
+fn preview(shell: &Shell, plan: &RestorePlan) -> Done {
+    let mut counts = [0u64; 3];
+    for item in plan.items() {
+        let (at, word) = match item.doing {
+            Doing::New => (0, "new"),
+            Doing::Replace => (1, "replace"),
+            Doing::Nothing => (2, "same"),
+        };
+        counts[at] += 1;
+        let object = || about("planned", item.path, json!({"doing": word, "size": item.size}));
+        shell.out.row(|| format!("{word:<8} {}", item.path), object);
+    }
+    for what in &plan.in_the_way {
+        let object = || json!({"message_type": "in_the_way", "what": what});
+        shell.out.row(|| format!("{:<8} {}", "IN WAY", printable(what.as_bytes())), object);
+    }
+    let [new, replaced, same] = counts;
+    shell.out.say(format!(
+        "Nothing was done. {new} would be written, {replaced} replaced, {same} are the same already; {} in the way.",
+        plan.in_the_way_count
+    ));
+    let exit = if plan.in_the_way_count > 0 { Exit::Refused } else { Exit::Done };
+    Done::with_exit(exit)
+        .with("new", new)
+        .with("replaced", replaced)
+        .with("same", same)
+        .with("in_the_way", plan.in_the_way_count)
+        .with("bytes", plan.bytes)
+}
+
+fn say(shell: &Shell, report: &RestoreReport, options: &RestoreOptions) -> Done {
+    for warning in &report.warnings {
+        shell.out.note(printable(warning.as_bytes()));
+    }
+    shell.out.say(format!("Brought back {}, {}.", counted(report.files, "file", "files"), size(report.bytes)));
+    if report.already > 0 {
+        shell.out.say(format!("{} there already, unchanged.", counted(report.already, "file was", "files were")));
+    }
+    if report.copies_kept > 0 {
+        let copies = counted(report.copies_kept, "copy", "copies");
+        shell.out.say(format!("What was replaced is kept beside it: {copies} named …before-restore-…"));
+    }
+    for place in places(report, options) {
+        let object = || json!({"message_type": "restored_to", "folder": place.to_string_lossy()});
+        shell.out.row(|| format!("It now lies at: {}", printable(place.as_os_str().as_bytes())), object);
+    }
+    if report.failed > 0 {
+        let failed = counted(report.failed, "item", "items");
+        shell.out.note(format!("{failed} could not be brought back; they are named above."));
+    }
+    Done::with_exit(report.exit())
+        .with("files", report.files)
+        .with("bytes", report.bytes)
+        .with("folders", report.folders)
+        .with("already", report.already)
+        .with("problems", report.failed)
+        .with("damaged", report.damaged.len())
+        .with("packs_fetched", report.packs_fetched)
+        .with("snapshot", report.snapshots.last().map(|s| s.0))
+        .with("to", report.folders_used.first().map(|f| f.to_string_lossy().into_owned()))
+}
+
+/// Where it lies: of one record its own path, else the folders.
+fn places(report: &RestoreReport, options: &RestoreOptions) -> Vec<PathBuf> {
+    let below = |base: &PathBuf, path: &RecordPath| base.join(std::ffi::OsStr::from_bytes(path.as_bytes()));
+    match (&options.to, options.selection.as_slice()) {
+        (Destination::Folder(base), [Selected::Within(path)]) => vec![below(base, path)],
+        (Destination::InPlace { folders, .. }, [Selected::Within(path)]) => folders
+            .iter()
+            .filter(|(name, _)| path.is_within(name.as_bytes()))
+            .map(|(name, live)| {
+                let rest = path.as_bytes().get(name.as_bytes().len() + 1..).unwrap_or_default();
+                live.join(std::ffi::OsStr::from_bytes(rest))
+            })
+            .collect(),
+        _ => report.folders_used.clone(),
+    }
+}
+
+pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let which = when::which(&args.when, &config.council.timezone)?;
+    let path = {
+        let mut view = View::open(&mut repo, &which)?;
+        match view.resolve(args.path.as_bytes(), &records::folders(&config))? {
+            Resolved::One(hit) => hit.path,
+            Resolved::Folder(path) => {
+                let hint = "Name a file. What is in the folder: strongroom ls FOLDER";
+                return Err(Failure::usage(format!("{path} is a folder"), hint));
+            }
+            Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
+            Resolved::Nothing => return Err(nothing(args.path.as_bytes())),
+        }
+    };
+    let written = if shell.out.is_json() {
+        content(&mut repo, &path, &which, &mut ContentObjects::new(&shell.out), &shell.stop)
+    } else {
+        content(&mut repo, &path, &which, &mut std::io::BufWriter::new(shell.out.raw()), &shell.stop)
+    };
+    match written {
+        // Who only wanted the beginning has it.
+        Err(_) if shell.out.is_closed() => Ok(Done::ok()),
+        other => Ok(Done::ok().with("files", 1).with("bytes", other?)),
+    }
+}

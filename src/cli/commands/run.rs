@@ -1,0 +1,177 @@
+//! `run`: the whole job. Every step is journalled, one step's failure hides no other, and what went wrong reaches
+//! people: also when the store does not answer, the keys do not fit, or there is no repository at all.
+
+use std::cell::RefCell;
+
+use crate::cli::args::RunArgs;
+use crate::cli::failure::Failure;
+use crate::cli::hints::advice;
+use crate::cli::jobs;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::cli::telling;
+use crate::config::Config;
+use crate::domain::problem::Exit;
+use crate::ops::backup::BackupReport;
+use crate::repo::repository::Repository;
+use crate::service::mail::Mailer;
+use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
+use crate::service::words::{Counts, JobKind, Outcome, SetName, Trouble};
+
+use super::{backup, notify, prune, status, trial, verify};
+
+pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
+    let config = trial::or_config(shell, &args.folder)?;
+    telling::set_names(&config)?;
+    let _lock = shell.lock(&config)?;
+    if config.trial {
+        trial::ensure_repository(shell, &config)?;
+    }
+    let work = Work { shell, config: &config, opened: RefCell::new(None), counted: RefCell::default() };
+    let summary = work.run()?;
+    if summary.exit != Exit::Interrupted {
+        notify::remember(&config);
+    }
+    notify::report(shell, &summary);
+    let done = work.finish(&summary)?;
+    if config.trial {
+        trial::last_words(shell, &config, work.opened.into_inner().and_then(Result::ok))?;
+    }
+    Ok(done)
+}
+
+/// What the steps of one run share.
+struct Work<'a> {
+    shell: &'a Shell,
+    config: &'a Config,
+    /// Opened by the first step that needs it; what that met, all steps meet.
+    opened: RefCell<Option<Result<Repository, JobOutcome>>>,
+    counted: RefCell<Counted>,
+}
+
+/// For the summary.
+#[derive(Default)]
+struct Counted {
+    files: u64,
+    bytes: u64,
+    bytes_stored: u64,
+    problems: u64,
+    snapshots: Vec<u64>,
+    tested: u64,
+    tested_bytes: u64,
+}
+
+impl Work<'_> {
+    fn run(&self) -> Result<RunSummary, Failure> {
+        let (people, sets) = (telling::people(self.config), telling::set_names(self.config)?);
+        let (journal, outbox) = (self.shell.journal(self.config), self.shell.outbox(self.config));
+        // A password that cannot be fetched must not keep the backup from being made.
+        let mailer = self.shell.mailer(self.config).unwrap_or_else(|failure| {
+            self.shell.out.error(&advice(&failure));
+            None
+        });
+        let runner = Runner {
+            journal: &journal,
+            outbox: &outbox,
+            mailer: mailer.as_ref().map(|m| m as &dyn Mailer),
+            clock: &*self.shell.env.clock,
+            entropy: &*self.shell.env.entropy,
+            people: &people,
+            sets: &sets,
+            stop: &self.shell.stopped,
+        };
+        Ok(runner.run_all(self.jobs(&sets)))
+    }
+
+    fn jobs(&self, sets: &[SetName]) -> Vec<Job<'_>> {
+        let mut all: Vec<Job<'_>> = vec![];
+        for (set, name) in self.config.sets.iter().zip(sets) {
+            let run = Box::new(move || {
+                self.with(|repo| {
+                    let report = backup::step(self.shell, self.config, repo, set, backup::Wishes::default())?;
+                    self.count(&report);
+                    Ok(after_backup(&report))
+                })
+            });
+            all.push(Job { kind: JobKind::Backup, set: Some(name.clone()), run });
+        }
+        let verify = Box::new(|| {
+            self.with(|repo| {
+                let (outcome, documents, bytes) = verify::of_run(self.shell, self.config, repo)?;
+                let mut counted = self.counted.borrow_mut();
+                counted.tested += documents;
+                counted.tested_bytes += bytes;
+                Ok(outcome)
+            })
+        });
+        all.push(Job { kind: JobKind::Verify, set: None, run: verify });
+        let thin = Box::new(|| self.with(|repo| prune::thin_of_run(self.shell, self.config, repo)));
+        all.push(Job { kind: JobKind::Thin, set: None, run: thin });
+        let prune = Box::new(|| self.with(|repo| prune::prune_of_run(self.shell, self.config, repo)));
+        all.push(Job { kind: JobKind::Prune, set: None, run: prune });
+        all
+    }
+
+    fn count(&self, report: &BackupReport) {
+        let mut counted = self.counted.borrow_mut();
+        counted.files += report.files;
+        counted.bytes += report.bytes;
+        counted.bytes_stored += report.bytes_stored;
+        counted.problems += report.problems.len() as u64;
+        counted.snapshots.extend(report.snapshot.map(|s| s.0));
+    }
+
+    /// Does a step with the open repository; says what it met and makes an outcome of it.
+    fn with(&self, step: impl FnOnce(&mut Repository) -> Result<JobOutcome, Failure>) -> JobOutcome {
+        let mut opened = self.opened.borrow_mut();
+        let opened = opened.get_or_insert_with(|| self.shell.open(self.config).map_err(|failure| self.say(&failure)));
+        match opened {
+            Err(outcome) => outcome.clone(),
+            Ok(repo) => step(repo).unwrap_or_else(|failure| self.say(&failure)),
+        }
+    }
+
+    fn say(&self, failure: &Failure) -> JobOutcome {
+        self.shell.out.error(&advice(failure));
+        jobs::failed(failure)
+    }
+
+    fn finish(&self, summary: &RunSummary) -> Result<Done, Failure> {
+        let opened = self.opened.borrow();
+        let repo = opened.as_ref().and_then(|o| o.as_ref().ok());
+        let status = status::work_out(self.shell, self.config, repo)?;
+        self.shell.out.say("");
+        status::show(self.shell, &status, Exit::Done);
+        let counted = self.counted.borrow();
+        Ok(Done::with_exit(summary.exit)
+            .with("run", summary.run.clone())
+            .with("files", counted.files)
+            .with("bytes", counted.bytes)
+            .with("bytes_stored", counted.bytes_stored)
+            .with("problems", counted.problems)
+            .with("snapshot", counted.snapshots.last().copied())
+            .with("snapshots", counted.snapshots.clone())
+            .with("files_tested", counted.tested)
+            .with("bytes_tested", counted.tested_bytes)
+            .with("notices", summary.notices.len())
+            .with("light", serde_json::json!(status.light)))
+    }
+}
+
+fn after_backup(report: &BackupReport) -> JobOutcome {
+    let counts = Counts {
+        files: report.files,
+        bytes: report.bytes,
+        problems: report.problems.len() as u64,
+        changed: report.files_read + report.files_gone,
+    };
+    let mut troubles = vec![];
+    if report.incident.is_some() {
+        troubles.push(Trouble::MassChange);
+    }
+    if !report.problems.is_empty() {
+        troubles.push(Trouble::Incomplete);
+    }
+    let outcome = if report.problems.is_empty() { Outcome::Done } else { Outcome::Incomplete };
+    JobOutcome { snapshot: report.snapshot, ..JobOutcome::new(outcome, troubles, counts, backup::exit(report)) }
+}

@@ -1,0 +1,117 @@
+//! `status`: are we safe? From the journal of this computer and the log of the repository.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cli::failure::Failure;
+use crate::cli::hints::advice;
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::cli::{stores, telling};
+use crate::config::Config;
+use crate::domain::log::state::State;
+use crate::domain::problem::Exit;
+use crate::ops::proof::{epoch_entry, is_epoch_proved};
+use crate::repo::repository::Repository;
+use crate::service::history::{Finished, JournalState, fold};
+use crate::service::status::{Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
+use crate::service::words::{JobKind, SetName, Trouble, Why};
+
+pub fn run(shell: &Shell) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let opened = shell.open(&config);
+    let mut exit = Exit::Done;
+    if let Err(failure) = &opened {
+        let advice = advice(failure);
+        // What the store cannot say, the journal can; damage and a changed past are news in themselves.
+        if matches!(advice.exit, Exit::Damage | Exit::WrongKey) {
+            shell.out.error(&advice);
+            exit = advice.exit;
+        } else if advice.exit != Exit::NoRepository {
+            shell.out.note(format!("The store could not be asked just now: {}", advice.message));
+        }
+    }
+    let status = work_out(shell, &config, opened.as_ref().ok())?;
+    Ok(show(shell, &status, exit))
+}
+
+/// Prints it; for people and as an object.
+pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
+    let object = || {
+        let mut object = json!(status);
+        object["message_type"] = "status".into();
+        object
+    };
+    shell.out.row(|| status.text().trim_end().to_owned(), object);
+    let exit = exit.worse(status.exit());
+    Done::with_exit(exit).with("light", json!(status.light)).with("stale", status.stale)
+}
+
+/// The answer, from everything at hand.
+///
+/// # Errors
+/// The journal cannot be read at all.
+pub fn work_out(shell: &Shell, config: &Config, repo: Option<&Repository>) -> Result<Status, Failure> {
+    let journalled = shell.journal(config).read()?;
+    let journal = fold(&journalled.entries);
+    let people = telling::people(config);
+    let names = telling::set_names(config)?;
+    let reads = shell.state(config).load_machine().ok().flatten().is_some_and(|m| m.reads);
+    let sets = names.iter().map(|name| set(name, &journal, repo.map(Repository::state))).collect();
+    let last_test = match repo {
+        Some(repo) => tested_in(repo.state()),
+        // A machine that cannot read tests nothing by bringing files back, whatever its journal counts.
+        None => journal.last_good.get(&(JobKind::Verify, None)).filter(|_| reads).map(good),
+    };
+    let open = journal.open.iter().map(|(reference, open)| OpenInput {
+        reference: reference.clone(),
+        trouble: open.causes.iter().min_by_key(|c| c.weight()).map_or(Trouble::Failed(Why::Other), |c| c.trouble),
+        since: open.since,
+    });
+    Ok(status(&StatusInput {
+        people: &people,
+        sets,
+        last_test,
+        open: open.collect(),
+        trial: config.trial,
+        sheet_proved: journal.sheet_proved.is_some(),
+        test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
+        store_offsite: stores::is_offsite(config),
+        reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
+        mail_failing_since: journal.mail_failing_since,
+        messages_lost: journal.expired,
+        journal_damaged: journalled.damaged,
+        now: shell.env.clock.now(),
+    }))
+}
+
+fn good(finished: &Finished) -> Good {
+    let counts = finished.step.counts;
+    Good { at: finished.at, files: counts.files, bytes: counts.bytes, problems: counts.problems }
+}
+
+/// The log knows the backups of all machines; the journal those of this one, also when the store is away.
+fn set(name: &SetName, journal: &JournalState, state: Option<&State>) -> SetInput {
+    let journalled = journal.last_good.get(&(JobKind::Backup, Some(name.clone()))).map(good);
+    let logged = state.and_then(|s| s.newest(name.as_str())).map(|s| Good {
+        at: s.time,
+        files: s.snapshot.files,
+        bytes: s.snapshot.bytes,
+        problems: s.snapshot.problems,
+    });
+    let last = if state.is_some() { logged } else { journalled };
+    SetInput { name: name.clone(), last, max_age: MAX_AGE }
+}
+
+fn tested_in(state: &State) -> Option<Good> {
+    let passed = state.tests.iter().rev().find(|(_, t)| t.failed == 0 && t.documents > 0);
+    passed.map(|(at, t)| Good { at: *at, files: t.documents, bytes: t.bytes, problems: 0 })
+}
+
+/// Somebody opened what is sealed with the keys of now: said in the log, or on this computer.
+fn reading_proved(repo: &Repository, journal: &JournalState) -> bool {
+    let began = epoch_entry(repo.slots(), repo.state().epoch().number);
+    let since: Option<Timestamp> = repo.slots().get(began as usize).and_then(|s| s.body.as_ref()).map(|b| b.time);
+    let Some(since) = since else { return false };
+    is_epoch_proved(repo.state(), repo.slots()) || journal.reading_proved.is_some_and(|at| at >= since)
+}

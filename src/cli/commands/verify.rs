@@ -1,0 +1,209 @@
+//! `verify …`: three different facts, never added up; and the step that `run` shares with `verify restore`.
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{VerifyArgs, VerifyCommand};
+use crate::cli::failure::Failure;
+use crate::cli::output::{Done, add_path};
+use crate::cli::shell::Shell;
+use crate::cli::when;
+use crate::config::Config;
+use crate::domain::path::printable;
+use crate::domain::problem::Exit;
+use crate::ops::fs::walk::Source;
+use crate::ops::verify::{self, Budget, Damage, TestOptions, VerifyReport};
+use crate::repo::repository::Repository;
+use crate::service::journal::Event;
+use crate::service::plain::{counted, size};
+use crate::service::runner::JobOutcome;
+use crate::service::words::{Counts, Outcome, Trouble};
+
+/// Records named under one damage; all are in the JSON.
+const NAMED: usize = 20;
+
+pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let mut repo = shell.open(&config)?;
+    let progress = shell.progress();
+    let (report, what) = match command {
+        VerifyCommand::Check(_) => {
+            let names = repo.can_read();
+            (verify::check(&mut repo, names, &progress, &shell.stop)?, "is there with the size it should have")
+        }
+        VerifyCommand::Scrub(args) => {
+            (verify::scrub(&mut repo, &budget(args), &progress, &shell.stop)?, "was read again and is what was stored")
+        }
+        VerifyCommand::Restore(args) => {
+            let options = test_options(&config, args);
+            (verify::restore(&mut repo, &options, &progress, &shell.stop)?, "came back as it was")
+        }
+    };
+    progress.finish();
+    if matches!(command, VerifyCommand::Restore(_)) && report.failed.is_empty() {
+        shell.note(&config, Event::ReadingProved)?;
+    }
+    say(shell, &config, &report, what);
+    Ok(summary(&report))
+}
+
+fn budget(args: &VerifyArgs) -> Budget {
+    Budget { max_bytes: args.max_bytes.map(|b| b.0), max_duration: args.max_duration.map(|d| d.0), all: args.all }
+}
+
+/// A limit that was typed replaces the configured ones; time alone leaves the bytes free.
+fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
+    let configured = config.verify.bytes_per_run;
+    let bytes = match (args.max_bytes, args.max_duration) {
+        (Some(bytes), _) => bytes.0,
+        (None, Some(_)) => u64::MAX,
+        (None, None) => configured,
+    };
+    let typed = args.max_bytes.is_some() || args.max_duration.is_some();
+    let documents = if typed { usize::MAX } else { config.verify.documents_per_run as usize };
+    TestOptions {
+        all: args.all,
+        bytes_per_run: bytes,
+        documents_per_run: documents,
+        max_duration: args.max_duration.map(|d| d.0),
+        folders: sources(config),
+    }
+}
+
+fn sources(config: &Config) -> Vec<Source> {
+    let folders = config.sets.iter().flat_map(|s| &s.folders);
+    folders.map(|f| Source { name: f.name.clone(), path: f.path.clone() }).collect()
+}
+
+fn examined(report: &VerifyReport) -> String {
+    let e = &report.examined;
+    let parts = [
+        (e.documents, "document", "documents"),
+        (e.packs, "pack", "packs"),
+        (e.objects, "stored object", "stored objects"),
+    ];
+    let said: Vec<String> =
+        parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| counted(*n, one, many)).collect();
+    format!("{} ({})", said.join(", "), size(e.bytes))
+}
+
+fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
+    let out = &shell.out;
+    for damage in &report.failed {
+        out.row(|| in_words(damage), || as_object(damage));
+    }
+    for problem in &report.problems {
+        out.problem(problem);
+    }
+    let all = examined(report);
+    if report.failed.is_empty() {
+        out.say(format!("Examined {all}: everything {what}."));
+    } else {
+        out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
+        out.note(
+            "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
+        );
+    }
+    if report.left > 0 {
+        let oldest =
+            report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
+        let left = counted(report.left, "object was", "objects were");
+        out.say(format!("{left} left for another time{}. To examine everything: --all", oldest.unwrap_or_default()));
+    }
+    if report.foreign > 0 {
+        out.note(format!(
+            "{} in the store that are not Strongroom's.",
+            counted(report.foreign, "object lies", "objects lie")
+        ));
+    }
+}
+
+fn in_words(damage: &Damage) -> String {
+    let object = damage.object.map(|o| format!("{o}: ")).unwrap_or_default();
+    let snapshots: Vec<String> = damage.snapshots.iter().map(ToString::to_string).collect();
+    let mut text = format!("DAMAGE: {object}{}", printable(damage.what.as_bytes()));
+    if !snapshots.is_empty() {
+        text.push_str(&format!("\n  needed by snapshots {}", snapshots.join(", ")));
+    }
+    for record in damage.records.iter().take(NAMED) {
+        text.push_str(&format!("\n  affects {record}"));
+    }
+    if damage.records.len() > NAMED {
+        text.push_str(&format!("\n  and {} more", damage.records.len() - NAMED));
+    }
+    text
+}
+
+fn as_object(damage: &Damage) -> Value {
+    let record = |path| {
+        let mut object = json!({});
+        add_path(&mut object, path);
+        object
+    };
+    json!({
+        "message_type": "damage", "object": damage.object.map(|o| o.to_string()), "what": damage.what,
+        "snapshots": damage.snapshots, "records": damage.records.iter().map(record).collect::<Vec<_>>(),
+    })
+}
+
+fn summary(report: &VerifyReport) -> Done {
+    let e = &report.examined;
+    Done::with_exit(report.exit())
+        .with("files", e.documents)
+        .with("bytes", e.bytes)
+        .with("packs", e.packs)
+        .with("objects", e.objects)
+        .with("damaged", report.failed.len())
+        .with("problems", report.problems.len())
+        .with("left", report.left)
+}
+
+/// The verification of a `run`: its outcome, the documents that came back, and their bytes.
+///
+/// # Errors
+/// Whatever ends a verification.
+pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(JobOutcome, u64, u64), Failure> {
+    if !repo.can_read() {
+        return Ok((without_reading(shell, config, repo)?, 0, 0));
+    }
+    let progress = shell.progress();
+    let options = test_options(config, &VerifyArgs { all: false, max_bytes: None, max_duration: None });
+    let report = verify::restore(repo, &options, &progress, &shell.stop)?;
+    progress.finish();
+    say(shell, config, &report, "came back from the store as it was");
+    let examined = report.examined;
+    Ok((outcome(&report), examined.documents, examined.bytes))
+}
+
+/// A computer that may not read looks whether everything is there, and reads a part of the stored bytes again.
+fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
+    shell.out.say("This computer may not read the backups: it checks and scrubs; test restores are made elsewhere.");
+    let progress = shell.progress();
+    let checked = verify::check(repo, false, &progress, &shell.stop)?;
+    let budget = Budget { max_bytes: Some(config.verify.bytes_per_run), ..Budget::default() };
+    let scrubbed = verify::scrub(repo, &budget, &progress, &shell.stop)?;
+    progress.finish();
+    say(shell, config, &checked, "is there with the size it should have");
+    say(shell, config, &scrubbed, "was read again and is what was stored");
+    let mut both = outcome(&scrubbed);
+    if !checked.failed.is_empty() {
+        both = outcome(&checked);
+    }
+    Ok(both)
+}
+
+fn outcome(report: &VerifyReport) -> JobOutcome {
+    let e = &report.examined;
+    let counts = Counts {
+        // What was examined, in its own unit: a run that examined none of them has failed.
+        files: [e.documents, e.packs, e.objects].into_iter().find(|n| *n > 0).unwrap_or(0),
+        bytes: e.bytes,
+        problems: (report.failed.len() + report.problems.len()) as u64,
+        changed: 0,
+    };
+    let (outcome, troubles) = match report.exit() {
+        Exit::Damage => (Outcome::Damage, vec![Trouble::Damage]),
+        Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
+        _ => (Outcome::Done, vec![]),
+    };
+    JobOutcome { examined_all: report.left == 0, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
+}

@@ -1,0 +1,96 @@
+//! Floor 5: what a person types and reads. One file a command; only `wiring` asks this computer for anything.
+
+pub mod args;
+mod commands;
+mod failure;
+mod hints;
+mod jobs;
+mod keyfile;
+mod output;
+mod progress;
+mod sheet;
+mod shell;
+mod stores;
+mod telling;
+mod trial;
+mod when;
+mod wiring;
+mod wiring_owner;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Parser;
+
+use args::Args;
+use failure::Failure;
+use hints::advice;
+use output::{Done, Out};
+use shell::Shell;
+
+use crate::domain::problem::Exit;
+use crate::ops::Stop;
+
+/// The whole program: from the words typed to the exit code.
+pub fn main() -> ExitCode {
+    let exit = match Args::try_parse() {
+        Ok(args) => run(args),
+        Err(error) => unreadable(&error),
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Help, version, or words that make no command.
+fn unreadable(error: &clap::Error) -> Exit {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    if exit == Exit::Usage && wiring::asks_for_json() {
+        let out = Out::new(true, false);
+        out.error(&hints::Advice { message: error.to_string(), hint: None, exit });
+        out.summary("", &Done::with_exit(exit));
+    } else {
+        // Nobody there to read it is no reason to fail.
+        let _ = error.print();
+    }
+    exit
+}
+
+fn run(args: Args) -> Exit {
+    let out = Arc::new(Out::new(args.global.json, args.global.quiet));
+    let name = args.command.name();
+    let (stop, stopped) = (Stop::default(), Arc::new(AtomicBool::new(false)));
+    let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
+    let ended = wiring::runtime().map_err(system).and_then(|runtime| {
+        wiring::listen(runtime.handle(), &stop, &stopped).map_err(system)?;
+        let shell = Shell {
+            globals: args.global,
+            out: Arc::clone(&out),
+            system: wiring::System::default(),
+            env: wiring::env(),
+            handle: runtime.handle().clone(),
+            stop,
+            stopped,
+        };
+        let ended = commands::run(&shell, args.command);
+        hand_back(&shell);
+        runtime.shutdown_background();
+        ended
+    });
+    let done = ended.unwrap_or_else(|failure| {
+        let advice = advice(&failure);
+        out.error(&advice);
+        Done::with_exit(advice.exit)
+    });
+    out.summary(name, &done);
+    done.exit
+}
+
+/// What root made in the service's folders belongs to the service.
+fn hand_back(shell: &Shell) {
+    if let Ok(config) = shell.config() {
+        wiring_owner::hand_back(&config.state_dir);
+        if let Some(folder) = stores::folder(&config) {
+            wiring_owner::hand_back(folder);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! From the configuration to people: the fields of every message, and the mail server that takes it.
+
+use tokio::runtime::Handle;
+
+use super::failure::Failure;
+use crate::config::{Config, ConfigError, Environment, Tls};
+use crate::service::mail::{MailSettings, SmtpMailer, TlsMode};
+use crate::service::plain::{Elsewhere, People, Plain};
+use crate::service::words::SetName;
+
+/// The configured fields of every message.
+pub fn people(config: &Config) -> People {
+    let council = &config.council;
+    let elsewhere = config.elsewhere.get("email");
+    People {
+        council: Plain::new(&council.name),
+        provider: Plain::new(&council.provider.name),
+        phone: Plain::new(&council.provider.phone),
+        email_set: config.sets.iter().any(|s| s.name.eq_ignore_ascii_case("email")),
+        elsewhere: elsewhere.map(|e| Elsewhere { by: Plain::new(&e.by), checked: e.checked }),
+        zone: council.timezone.clone(),
+    }
+}
+
+/// The configured sets, as messages name them.
+///
+/// # Errors
+/// A name that no message can carry.
+pub fn set_names(config: &Config) -> Result<Vec<SetName>, Failure> {
+    config.sets.iter().map(|s| set_name(&s.name)).collect()
+}
+
+/// One set's name, as messages carry it.
+///
+/// # Errors
+/// A name that no message can carry.
+pub fn set_name(name: &str) -> Result<SetName, Failure> {
+    let wrong = |_| {
+        let hint = "Give the [[set]] a name of at most 40 letters, digits, - and _.";
+        Failure::usage(format!("the set's name '{name}' is too long for messages"), hint)
+    };
+    SetName::new(name).map_err(wrong)
+}
+
+/// The mail server; `None` where none is configured.
+///
+/// # Errors
+/// Its password or certificate cannot be fetched, or its settings cannot be used.
+pub fn mailer(config: &Config, system: &dyn Environment, handle: &Handle) -> Result<Option<SmtpMailer>, Failure> {
+    let Some(mail) = &config.mail else { return Ok(None) };
+    let login = match &mail.login {
+        Some((user, password)) => Some((user.clone(), password.fetch(system)?)),
+        None => None,
+    };
+    let read = |path: &std::path::PathBuf| {
+        system.read(path).map_err(|e| ConfigError::Unreadable { file: path.display().to_string(), why: e.to_string() })
+    };
+    let council = &config.council;
+    let settings = MailSettings {
+        host: mail.host.clone(),
+        port: Some(mail.port),
+        tls: match mail.tls {
+            Tls::Required => TlsMode::StartTls,
+            Tls::Implicit => TlsMode::Implicit,
+            Tls::NoneOnLoopback => TlsMode::NoneOnLoopback,
+        },
+        ca_pem: mail.ca_file.as_ref().map(read).transpose()?,
+        login,
+        from: mail.from.clone(),
+        domains: council.domains.clone(),
+        clerk: council.clerk.email.clone(),
+        deputy: council.deputy.as_ref().map(|d| d.email.clone()),
+        provider: Some(council.provider.email.clone()),
+        connect_timeout: MailSettings::CONNECT_TIMEOUT,
+        send_timeout: MailSettings::SEND_TIMEOUT,
+    };
+    Ok(Some(SmtpMailer::new(settings, handle.clone())?))
+}

@@ -1,0 +1,184 @@
+//! What entries do to packs and index objects: born, described, needed, condemned, rescued, dead.
+//!
+//! A swept name never lives again. Nothing that a snapshot needs is swept, and no snapshot commits that needs
+//! what is swept, condemned for disposal, or described by no index.
+
+use super::bits::Bits;
+use super::entry::{Body, Reason, Snapshot, Stored};
+use super::state::{IndexState, Life, PackState, SnapshotState, State, VoidWhy};
+use crate::domain::id::{IndexName, PackName, SnapshotId};
+
+pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool) {
+    let mut covers = Bits::default();
+    let known = state.packs.len();
+    for pack in &stored.packs {
+        let number = *state.pack_numbers.entry(pack.name).or_insert_with(|| {
+            // An orphan that was condemned before its writer came back keeps its fate; a snapshot may rescue it.
+            let life = state.orphans.remove(&pack.name).unwrap_or(Life::Live);
+            state.packs.push(PackState {
+                pack: *pack,
+                actor: body.actor,
+                session: stored.session,
+                life,
+                tested: false,
+                stored: body.time,
+                void,
+            });
+            (state.packs.len() - 1) as u32
+        });
+        covers.insert(number);
+    }
+    describe(state, body, stored, covers, void);
+    if !void && state.packs.len() > known {
+        state.open_sessions.entry(stored.session).or_insert((body.actor, stored.began));
+    }
+}
+
+/// A revoked author's index stays readable, because others may have relied on its packs once they were tested;
+/// it never takes another index's place. What two authors say of one name is kept apart: neither can shrink or
+/// stretch what the other said.
+fn describe(state: &mut State, body: &Body, stored: &Stored, covers: Bits, void: bool) {
+    let (index, actor) = (stored.index, body.actor);
+    let dead = state.is_index_swept(&index.name);
+    let same = |i: &&mut IndexState| i.index.name == index.name && i.actor == actor && i.void == void;
+    match state.indexes.iter_mut().find(same) {
+        Some(_) if dead => {}
+        Some(known) => {
+            known.covers.union(&covers);
+            known.life = Life::Live;
+        }
+        None => {
+            let orphan = state.orphan_indexes.remove(&index.name);
+            let swept = match orphan {
+                Some(Life::Swept { at }) => Some(at),
+                _ => dead.then_some(body.n),
+            };
+            let life = swept.map_or(Life::Live, |at| Life::Swept { at });
+            state.indexes.push(IndexState { index, covers, life, actor, void });
+        }
+    }
+}
+
+pub(super) fn commit(state: &mut State, body: &Body, snapshot: &Snapshot) -> Result<(), VoidWhy> {
+    for number in snapshot.needs.iter() {
+        let pack = state.packs.get(number as usize).ok_or(VoidWhy::Impossible)?;
+        match pack.life {
+            Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. } => return Err(VoidWhy::Impossible),
+            Life::Live | Life::Condemned { .. } => {}
+        }
+    }
+    let described = state.described();
+    if snapshot.needs.iter().any(|number| !described.contains(number)) {
+        return Err(VoidWhy::Impossible);
+    }
+    for number in snapshot.needs.iter() {
+        state.packs[number as usize].life = Life::Live;
+    }
+    let machine = state.actors.get(&body.actor).map(|(a, ..)| a.machine).ok_or(VoidWhy::UnknownActor)?;
+    state.open_sessions.remove(&snapshot.session);
+    state.snapshots.push(SnapshotState {
+        id: SnapshotId(body.n),
+        snapshot: snapshot.clone(),
+        actor: body.actor,
+        machine,
+        time: body.time,
+        thinned: false,
+        suspect: false,
+        tested: None,
+    });
+    Ok(())
+}
+
+pub(super) fn rewrite(state: &mut State, from: &Bits, to: &Bits) -> Result<(), VoidWhy> {
+    if to.iter().any(|t| !matches!(state.packs.get(t as usize).map(|p| p.life), Some(Life::Live))) {
+        return Err(VoidWhy::Impossible);
+    }
+    for s in &mut state.snapshots {
+        let needs = &mut s.snapshot.needs;
+        if from.iter().any(|f| needs.contains(f)) {
+            from.iter().for_each(|f| needs.remove(f));
+            needs.union(to);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn condemn(state: &mut State, body: &Body, packs: &[PackName], indexes: &[IndexName], reason: Reason) {
+    let life = Life::Condemned { at: body.n, time: body.time, reason };
+    let needed = state.needed();
+    for name in packs {
+        match state.pack_numbers.get(name) {
+            Some(number) if reason == Reason::Disposal || !needed.contains(*number) => {
+                let pack = &mut state.packs[*number as usize];
+                pack.life = sentence(pack.life, life);
+            }
+            Some(_) => {}
+            None => {
+                let old = state.orphans.get(name).copied().unwrap_or(Life::Live);
+                state.orphans.insert(*name, sentence(old, life));
+            }
+        }
+    }
+    for name in indexes {
+        if !state.indexes.iter().any(|i| i.index.name == *name) {
+            let old = state.orphan_indexes.get(name).copied().unwrap_or(Life::Live);
+            state.orphan_indexes.insert(*name, sentence(old, life));
+        } else if index_is_superfluous(state, name) {
+            let all = state.indexes.iter_mut().filter(|i| i.index.name == *name);
+            all.for_each(|i| i.life = sentence(i.life, life));
+        }
+    }
+}
+
+/// What a new sentence makes of an old life: the first counts, but disposal takes the hope of rescue.
+fn sentence(old: Life, new: Life) -> Life {
+    match (old, new) {
+        (Life::Live, new) => new,
+        (Life::Condemned { at, time, .. }, Life::Condemned { reason: Reason::Disposal, .. }) => {
+            Life::Condemned { at, time, reason: Reason::Disposal }
+        }
+        (old, _) => old,
+    }
+}
+
+/// Every pack it describes is dead, or described by a live index that a pruner made of several.
+pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
+    let mut mine = Bits::default();
+    let mut elsewhere = Bits::default();
+    let mut known = false;
+    for index in &state.indexes {
+        if index.index.name == *name {
+            known = true;
+            mine.union(&index.covers);
+        } else if matches!(index.life, Life::Live) && !index.void && state.is_pruner(&index.actor) {
+            elsewhere.union(&index.covers);
+        }
+    }
+    let dead = |number: u32| matches!(state.packs.get(number as usize).map(|p| p.life), Some(Life::Swept { .. }));
+    known && mine.iter().all(|number| dead(number) || elsewhere.contains(number))
+}
+
+/// Only what is condemned and not needed at this very entry becomes dead; the rest of the list is ignored.
+pub(super) fn sweep(state: &mut State, at: u64, packs: &[PackName], indexes: &[IndexName]) {
+    let needed = state.needed();
+    for name in packs {
+        if let Some(number) = state.pack_numbers.get(name).copied() {
+            let pack = &mut state.packs[number as usize];
+            if matches!(pack.life, Life::Condemned { .. }) && !needed.contains(number) {
+                pack.life = Life::Swept { at };
+            }
+        } else if let Some(life @ Life::Condemned { .. }) = state.orphans.get_mut(name) {
+            *life = Life::Swept { at };
+        }
+    }
+    for name in indexes {
+        if let Some(life @ Life::Condemned { .. }) = state.orphan_indexes.get_mut(name) {
+            *life = Life::Swept { at };
+        }
+        let all = || state.indexes.iter().filter(|i| i.index.name == *name);
+        if all().all(|i| matches!(i.life, Life::Condemned { .. })) && index_is_superfluous(state, name) {
+            let all = state.indexes.iter_mut().filter(|i| i.index.name == *name);
+            all.for_each(|i| i.life = Life::Swept { at });
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Who may say what, and from when on it counts.
+
+use super::super::fold::FoldError;
+use super::*;
+
+fn tested(packs: &[u32], failed: u64) -> Entry {
+    Entry::Tested(Tested {
+        snapshot: Some(SnapshotId(2)),
+        packs: bits(packs),
+        documents: 1,
+        bytes: 1,
+        failed,
+        complete: false,
+        keyholder: KeyholderId::new([1; 32]),
+    })
+}
+
+#[test]
+fn each_kind_needs_its_role() {
+    let resolved = Entry::IncidentResolved { incident: 1, by: String::new(), note: String::new() };
+    let cases = [
+        (stored(&[1], 1), vec![WRITER, PRUNER]),
+        (snapshot("a", &[], None), vec![WRITER]),
+        (tested(&[], 0), vec![TESTER]),
+        (thinned(&[]), vec![PRUNER]),
+        (condemned(&[], &[], Reason::Orphan), vec![PRUNER]),
+        (swept(&[], &[]), vec![PRUNER]),
+        (Entry::Rewritten { from: bits(&[]), to: bits(&[]) }, vec![PRUNER]),
+        (Entry::ActorAdded(actor(50, &[Role::Writer])), vec![ROOT]),
+        (Entry::Abandoned { session: SessionId::new([0; 32]) }, (ROOT..=APPROVER).collect()),
+    ];
+    for (entry, allowed) in cases {
+        for by in ROOT..=APPROVER {
+            let mut w = World::new();
+            w.say(by, entry.clone());
+            let expected = (!allowed.contains(&by)).then_some(VoidWhy::WrongRole);
+            assert_eq!(w.void(), expected, "{} by {by}", entry.name());
+        }
+    }
+    let mut w = World::new();
+    w.say(WRITER, resolved);
+    assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+}
+
+#[test]
+fn the_root_key_cannot_store() {
+    let mut w = World::new();
+    w.say(ROOT, stored(&[1], 1));
+    let state = w.state();
+    assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    assert!(state.packs.is_empty() && state.indexes.is_empty() && state.open_sessions.is_empty());
+}
+
+#[test]
+fn a_stranger_counts_only_once_the_root_has_added_him() {
+    let mut w = World::new();
+    w.say(40, stored(&[1], 1));
+    assert_eq!(w.void(), Some(VoidWhy::UnknownActor));
+    assert!(w.state().packs.is_empty(), "a stranger's packs get no numbers");
+    w.say(ROOT, Entry::ActorAdded(actor(40, &[Role::Writer])));
+    w.say(40, stored(&[1], 1));
+    assert_eq!(w.void(), None);
+    w.say(ROOT, Entry::ActorAdded(actor(40, &[Role::Pruner])));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "roles never change");
+    w.say(ROOT, Entry::ActorAdded(actor(41, &[Role::Root])));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "there is one root");
+}
+
+#[test]
+fn what_does_not_fit_its_place_is_void() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    let replayed = w.slots[1].body.clone();
+    w.slot(replayed);
+    assert_eq!(w.void(), Some(VoidWhy::Misplaced));
+    let mut elsewhere = w.body(WRITER, stored(&[2], 2));
+    elsewhere.repository = Some(RepositoryId::new([8; 32]));
+    w.slot(Some(elsewhere));
+    assert_eq!(w.void(), Some(VoidWhy::Misplaced));
+    let mut unread = w.body(WRITER, stored(&[2], 2));
+    unread.prev = Link::ORIGIN;
+    w.slot(Some(unread));
+    assert_eq!(w.void(), Some(VoidWhy::Misplaced));
+    w.slot(None);
+    assert_eq!(w.void(), Some(VoidWhy::Unreadable));
+    w.say(WRITER, stored(&[3], 3));
+    assert_eq!(w.void(), None, "the log goes on over what is void");
+    assert_eq!(w.state().packs.len(), 2);
+}
+
+#[test]
+fn a_revocation_reaches_back_and_numbers_stay() {
+    let mut w = World::new();
+    w.say(OTHER, stored(&[1], 1));
+    w.say(OTHER, snapshot("a", &[0], None));
+    let from = w.say(OTHER, stored(&[2], 2));
+    w.say(OTHER, snapshot("a", &[0, 1], Some(2)));
+    w.say(WRITER, stored(&[3], 3));
+    w.say(WRITER, snapshot("b", &[2], None));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([OTHER; 32]), from });
+    let state = w.state();
+    assert_eq!(state.voids, [(3, VoidWhy::Revoked), (4, VoidWhy::Revoked)]);
+    assert_eq!(state.newest("a").unwrap().id, SnapshotId(2), "what was said before stands");
+    assert_eq!(state.pack(&pack(3)).unwrap().0, 2, "the number that bitmaps mean stays");
+    assert!(state.packs[1].void && !state.may_rely(1, &[ActorId::new([OTHER; 32])]));
+    assert_eq!(state.open_voids().count(), 0, "the root has dealt with these");
+    w.say(OTHER, snapshot("a", &[0], Some(2)));
+    assert_eq!(w.void(), Some(VoidWhy::Revoked));
+}
+
+#[test]
+fn a_revocation_counts_only_where_it_stands() {
+    let revoke = |n| Entry::ActorRevoked { actor: ActorId::new([OTHER; 32]), from: n };
+    let mut w = World::new();
+    w.say(OTHER, stored(&[1], 1));
+    let mut lost = w.body(ROOT, revoke(0));
+    lost.n = 9; // signed for a slot it never won, planted by the store
+    w.slot(Some(lost));
+    assert!(!w.state().packs[0].void);
+    w.say(WRITER, revoke(0));
+    assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([44; 32]), from: 0 });
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "nobody of that name");
+    w.say(ROOT, Entry::ActorAdded(actor(44, &[Role::Writer])));
+    w.say(44, stored(&[2], 2));
+    assert_eq!(w.void(), None, "a void revocation has no effect later either");
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([ROOT; 32]), from: 0 });
+    assert!(!w.state().packs[0].void, "the root cannot be revoked");
+}
+
+#[test]
+fn only_the_root_raises_the_format() {
+    let mut w = World::new();
+    let mut newer = w.body(WRITER, stored(&[1], 1));
+    newer.v = FORMAT_VERSION + 1;
+    w.slot(Some(newer));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "one writer cannot stop everybody");
+    let mut newer = w.body(ROOT, Entry::KeyholderRemoved { keyholder: KeyholderId::new([0; 32]) });
+    newer.v = FORMAT_VERSION + 1;
+    w.slot(Some(newer));
+    assert_eq!(fold(World::id(), &w.slots).err(), Some(FoldError::Newer { n: 2, version: FORMAT_VERSION + 1 }));
+}
+
+#[test]
+fn a_person_can_put_incidents_and_void_entries_behind_them() {
+    let mut w = World::new();
+    let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![60, 100] };
+    let at = w.say(WRITER, Entry::Incident(incident));
+    let junk = w.slot(None);
+    assert_eq!((w.state().open_incidents().count(), w.state().open_voids().count()), (1, 1));
+    for n in [at, junk] {
+        w.say(APPROVER, Entry::IncidentResolved { incident: n, by: "Clerk".into(), note: String::new() });
+        assert_eq!(w.void(), None);
+    }
+    assert_eq!((w.state().open_incidents().count(), w.state().open_voids().count()), (0, 0));
+    w.say(APPROVER, Entry::IncidentResolved { incident: 99, by: "Clerk".into(), note: String::new() });
+    assert_eq!(w.void(), Some(VoidWhy::Impossible));
+}
+
+#[test]
+fn tests_count_when_a_reader_made_them() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(WRITER, snapshot("a", &[0, 1], None));
+    w.say(TESTER, tested(&[0], 3));
+    let state = w.state();
+    assert!(state.packs[0].tested && !state.packs[1].tested, "a pack that passed passed, whatever else failed");
+    assert!(state.snapshots[0].tested.is_none());
+    assert!(state.may_rely(0, &[]) && !state.may_rely(1, &[]));
+    w.say(TESTER, tested(&[1, 77], 0));
+    assert!(w.state().snapshots[0].tested.is_some());
+    let mut blind = World::new();
+    blind.say(ROOT, Entry::ActorAdded(actor(60, &[Role::Tester]))); // holds no reading identity
+    blind.say(WRITER, stored(&[1], 1));
+    blind.say(60, tested(&[0], 0));
+    assert!(!blind.state().packs[0].tested);
+}
+
+#[test]
+fn a_wrong_clock_marks_the_snapshot() {
+    let mut w = World::new();
+    let n = w.say(WRITER, snapshot("a", &[], None));
+    w.say(
+        WRITER,
+        Entry::Incident(Incident { what: IncidentKind::Clock, snapshot: Some(SnapshotId(n)), counts: vec![] }),
+    );
+    let state = w.state();
+    assert!(state.snapshots[0].suspect && state.open_incidents().next().is_none());
+}

@@ -1,0 +1,210 @@
+//! Packs and indexes: condemned, rescued, dead; and what a snapshot may need.
+
+use super::*;
+
+fn is_live(life: Life) -> bool {
+    matches!(life, Life::Live)
+}
+fn is_swept(life: Life) -> bool {
+    matches!(life, Life::Swept { .. })
+}
+
+#[test]
+fn the_newest_of_a_set_is_never_thinned() {
+    let mut w = World::new();
+    let a = w.say(WRITER, snapshot("a", &[], None));
+    let b = w.say(WRITER, snapshot("a", &[], Some(a)));
+    let other = w.say(WRITER, snapshot("b", &[], None));
+    w.say(PRUNER, thinned(&[b, a, other, 99]));
+    let live: Vec<u64> = w.state().live_snapshots().map(|s| s.id.0).collect();
+    assert_eq!(live, [b, other]);
+    w.say(PRUNER, thinned(&[b]));
+    assert_eq!(w.state().newest("a").unwrap().id.0, b);
+}
+
+#[test]
+fn a_snapshot_rescues_what_was_condemned() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(PRUNER, condemned(&[1], &[], Reason::Unreferenced));
+    assert!(matches!(w.life(1), Life::Condemned { .. }));
+    assert!(!w.state().may_rely(0, &[ActorId::new([WRITER; 32])]), "new work does not lean on it");
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert!(is_live(w.life(1)));
+    w.say(PRUNER, swept(&[1], &[]));
+    assert!(is_live(w.life(1)));
+}
+
+#[test]
+fn what_disposal_condemned_cannot_be_rescued() {
+    for first in [Reason::Disposal, Reason::Unreferenced] {
+        let mut w = World::new();
+        w.say(WRITER, stored(&[1], 1));
+        w.say(PRUNER, condemned(&[1], &[], first));
+        w.say(PRUNER, condemned(&[1], &[], Reason::Disposal));
+        w.say(PRUNER, condemned(&[1], &[], Reason::Unreferenced));
+        w.say(WRITER, snapshot("a", &[0], None));
+        assert_eq!(w.void(), Some(VoidWhy::Impossible), "after {first:?}");
+        assert!(w.state().newest("a").is_none());
+        w.say(PRUNER, swept(&[1], &[]));
+        assert!(is_swept(w.life(1)));
+    }
+}
+
+#[test]
+fn only_the_condemned_and_unneeded_is_swept() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2, 3], 1));
+    let a = w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, condemned(&[1, 2], &[], Reason::Unreferenced));
+    assert!(is_live(w.life(1)), "what a snapshot needs is not condemned");
+    w.say(PRUNER, condemned(&[1], &[], Reason::Disposal));
+    w.say(PRUNER, swept(&[1, 2, 3], &[]));
+    assert!(matches!(w.life(1), Life::Condemned { .. }), "needed: it stays although disposal wants it");
+    assert!(is_swept(w.life(2)));
+    assert!(is_live(w.life(3)), "it was never condemned");
+    w.say(WRITER, snapshot("a", &[2], Some(a)));
+    w.say(PRUNER, thinned(&[a]));
+    w.say(PRUNER, swept(&[1], &[]));
+    assert!(is_swept(w.life(1)));
+}
+
+#[test]
+fn a_swept_name_is_dead_for_ever_orphans_too() {
+    let mut w = World::new();
+    w.say(PRUNER, condemned(&[1], &[], Reason::Orphan));
+    w.say(PRUNER, swept(&[1], &[]));
+    assert!(w.state().is_swept(&pack(1)));
+    w.say(WRITER, stored(&[1], 1));
+    assert!(is_swept(w.life(1)) && w.state().is_swept(&pack(1)));
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible));
+    w.say(PRUNER, condemned(&[1], &[], Reason::Unreferenced));
+    w.say(WRITER, stored(&[1], 2));
+    assert!(is_swept(w.life(1)));
+}
+
+#[test]
+fn a_condemned_orphan_keeps_its_fate_until_a_snapshot_needs_it() {
+    let mut w = World::new();
+    w.say(PRUNER, condemned(&[1], &[], Reason::Orphan));
+    w.say(WRITER, stored(&[1], 1));
+    assert!(matches!(w.life(1), Life::Condemned { reason: Reason::Orphan, .. }));
+    assert!(w.state().orphans.is_empty());
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert!(is_live(w.life(1)));
+}
+
+#[test]
+fn a_snapshot_needs_only_what_exists_and_is_described() {
+    let mut w = World::new();
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible));
+    w.say(PRUNER, condemned(&[], &[1], Reason::Orphan));
+    w.say(PRUNER, swept(&[], &[1]));
+    w.say(WRITER, stored(&[1], 1));
+    assert!(w.state().is_index_swept(&index(1)));
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "nobody could find what is in the pack");
+    w.say(WRITER, stored(&[1], 2));
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert_eq!(w.void(), None);
+}
+
+#[test]
+fn an_orphan_index_that_is_stored_after_all_lives() {
+    let mut w = World::new();
+    w.say(PRUNER, condemned(&[], &[1], Reason::Orphan));
+    w.say(WRITER, stored(&[1], 1));
+    assert!(is_live(w.index_life(1)));
+    w.say(PRUNER, swept(&[], &[1]));
+    assert!(is_live(w.index_life(1)));
+}
+
+#[test]
+fn an_index_is_superfluous_when_a_pruner_merged_it_or_its_packs_are_dead() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, stored(&[2], 2));
+    w.say(WRITER, snapshot("a", &[0, 1], None));
+    w.say(PRUNER, condemned(&[], &[1, 2], Reason::Unreferenced));
+    assert!(is_live(w.index_life(1)), "the only one that describes pack 1");
+    w.say(OTHER, stored(&[1, 2], 3));
+    w.say(PRUNER, condemned(&[], &[1, 2], Reason::Unreferenced));
+    assert!(is_live(w.index_life(1)), "a writer's word does not replace another index");
+    w.say(PRUNER, stored(&[1, 2], 4));
+    w.say(PRUNER, condemned(&[], &[1, 2, 3, 4], Reason::Unreferenced));
+    assert!(!is_live(w.index_life(1)) && !is_live(w.index_life(2)) && !is_live(w.index_life(3)));
+    assert!(is_live(w.index_life(4)), "now it is the only one");
+    w.say(PRUNER, swept(&[], &[1, 2, 4]));
+    assert!(is_swept(w.index_life(1)) && is_live(w.index_life(4)));
+    assert_eq!(w.state().packs.len(), 2, "merging gives no new numbers");
+}
+
+#[test]
+fn two_merged_indexes_do_not_both_go() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(PRUNER, stored(&[1], 2));
+    w.say(PRUNER, stored(&[1], 3));
+    w.say(PRUNER, condemned(&[], &[1, 2, 3], Reason::Unreferenced));
+    w.say(PRUNER, swept(&[], &[1, 2, 3]));
+    assert_eq!(w.state().described(), bits(&[0]));
+    assert!(is_live(w.index_life(3)));
+}
+
+#[test]
+fn one_author_cannot_shrink_or_stretch_anothers_index() {
+    let mut w = World::new();
+    w.say(OTHER, stored(&[], 1)); // claims the name with nothing in it
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert_eq!(w.void(), None);
+    w.say(PRUNER, condemned(&[], &[1], Reason::Unreferenced));
+    assert!(is_live(w.index_life(1)));
+    w.say(WRITER, stored(&[2], 2));
+    w.say(PRUNER, stored(&[1], 3));
+    w.say(OTHER, stored(&[2], 3)); // says the merged index has pack 2, which it has not
+    w.say(PRUNER, condemned(&[], &[1, 2], Reason::Unreferenced));
+    assert!(!is_live(w.index_life(1)) && is_live(w.index_life(2)));
+}
+
+#[test]
+fn a_revoked_writers_tested_packs_stay_findable() {
+    let mut w = World::new();
+    let from = w.say(OTHER, stored(&[1], 1));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([OTHER; 32]), from });
+    let state = w.state();
+    assert_eq!(state.newest("a").unwrap().id, SnapshotId(2), "another's snapshot stands");
+    assert!(state.described().contains(0), "and its content can be found");
+    assert!(state.indexes[0].void);
+    w.say(PRUNER, condemned(&[1], &[1], Reason::Unreferenced));
+    assert!(is_live(w.life(1)) && is_live(w.index_life(1)));
+}
+
+#[test]
+fn rewriting_moves_needs_to_living_packs_only() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let a = w.say(WRITER, snapshot("a", &[0, 1], None));
+    w.say(PRUNER, stored(&[3], 2));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[9]) });
+    assert_eq!(w.void(), Some(VoidWhy::Impossible));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[2]) });
+    assert_eq!(w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs, bits(&[1, 2]));
+    w.say(PRUNER, condemned(&[1, 3], &[], Reason::Unreferenced));
+    assert!(!is_live(w.life(1)) && is_live(w.life(3)));
+    w.say(WRITER, snapshot("a", &[0], Some(a)));
+    assert!(is_live(w.life(1)), "a writer that relied on the old pack is not left behind");
+}
+
+#[test]
+fn sessions_open_with_new_packs_and_close_with_a_snapshot() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(PRUNER, stored(&[1], 2));
+    assert_eq!(w.state().open_sessions.len(), 1, "merging begins no session");
+    w.say(OTHER, Entry::Abandoned { session: SessionId::new([1; 32]) });
+    assert!(w.state().open_sessions.is_empty());
+}

@@ -1,0 +1,142 @@
+//! When it is sensible to thin, condemn, sweep and delete; and that no insisting makes it unsafe.
+
+use super::*;
+use crate::domain::id::SessionId;
+use crate::domain::log::entry::{Entry, Incident};
+use crate::domain::log::tests::*;
+
+fn at(w: &World, days: i64) -> Circumstances {
+    let now = w.state().newest_time + SignedDuration::from_hours(24 * days);
+    Circumstances { now, store_now: None, grace: SignedDuration::from_hours(24 * 14), person: false, listed: 10 }
+}
+
+/// Two packs of which one is needed, and the other condemned in entry 3.
+fn condemned_world() -> World {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, condemned(&[2], &[], Reason::Unreferenced));
+    w
+}
+
+#[test]
+fn the_wait_counts_and_a_person_may_shorten_it() {
+    let w = condemned_world();
+    assert!(permit_sweep(&w.state(), &at(&w, 13)).unwrap().is_empty());
+    assert_eq!(permit_sweep(&w.state(), &at(&w, 14)).unwrap().parts().0, [pack(2)]);
+    let none = Circumstances { grace: SignedDuration::ZERO, ..at(&w, 0) };
+    assert_eq!(permit_sweep(&w.state(), &none).err(), Some(Refusal::NoWait));
+    let person = Circumstances { person: true, ..none };
+    assert_eq!(permit_sweep(&w.state(), &person).unwrap().parts().0, [pack(2)]);
+}
+
+#[test]
+fn the_day_is_the_earlier_of_two_clocks_that_agree() {
+    let w = condemned_world();
+    let c = at(&w, 14);
+    let store = |minutes| Circumstances { store_now: Some(c.now + SignedDuration::from_mins(minutes)), ..c.clone() };
+    assert!(permit_sweep(&w.state(), &store(-10)).unwrap().is_empty());
+    assert!(!permit_sweep(&w.state(), &store(10)).unwrap().is_empty());
+    for apart in [-16, 16, 60 * 24 * 3650] {
+        assert!(matches!(permit_sweep(&w.state(), &store(apart)), Err(Refusal::Clock(_))), "{apart}");
+        assert!(permit_condemn(&w.state(), &store(apart), &Orphans::default()).is_err());
+        assert!(permit_thin(&w.state(), &store(apart), vec![]).is_err());
+    }
+}
+
+#[test]
+fn a_clock_behind_the_log_deletes_nothing_without_a_person() {
+    let w = condemned_world();
+    let behind = Circumstances { now: w.state().newest_time - SignedDuration::from_mins(16), ..at(&w, 0) };
+    assert!(matches!(permit_sweep(&w.state(), &behind), Err(Refusal::Clock(_))));
+    let person = Circumstances { person: true, ..behind };
+    assert!(permit_sweep(&w.state(), &person).unwrap().is_empty(), "the wait still counts");
+}
+
+#[test]
+fn incidents_and_void_entries_stop_it_until_somebody_has_looked() {
+    let mut w = condemned_world();
+    let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![] };
+    let n = w.say(WRITER, Entry::Incident(incident));
+    let person = Circumstances { person: true, ..at(&w, 14) };
+    assert_eq!(permit_sweep(&w.state(), &person).err(), Some(Refusal::Incident(n)), "not even a person's --yes");
+    w.say(APPROVER, Entry::IncidentResolved { incident: n, by: "Clerk".into(), note: String::new() });
+    assert!(permit_sweep(&w.state(), &at(&w, 14)).is_ok());
+    let junk = w.slot(None);
+    assert_eq!(permit_sweep(&w.state(), &at(&w, 14)).err(), Some(Refusal::Void(junk)));
+    assert!(permit_sweep(&w.state(), &Circumstances { person: true, ..at(&w, 14) }).is_ok());
+    w.say(APPROVER, Entry::IncidentResolved { incident: junk, by: "Clerk".into(), note: String::new() });
+    assert!(permit_sweep(&w.state(), &at(&w, 14)).is_ok());
+}
+
+#[test]
+fn an_empty_listing_is_no_reason_to_delete() {
+    let w = condemned_world();
+    let c = Circumstances { listed: 0, person: true, ..at(&w, 14) };
+    assert_eq!(permit_sweep(&w.state(), &c).err(), Some(Refusal::Listing { seen: 0, known: 2 }));
+    assert!(permit_sweep(&w.state(), &Circumstances { listed: 1, ..at(&w, 14) }).is_ok());
+}
+
+#[test]
+fn much_at_once_needs_a_person() {
+    let mut w = World::new();
+    let big = |name: u8, size| {
+        let Entry::Stored(mut s) = stored(&[name], name) else { unreachable!() };
+        s.packs[0].size = size;
+        Entry::Stored(s)
+    };
+    w.say(WRITER, big(1, 100 << 20));
+    w.say(WRITER, big(2, 20 << 20));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, condemned(&[2], &[], Reason::Unreferenced));
+    assert_eq!(permit_sweep(&w.state(), &at(&w, 14)).err(), Some(Refusal::TooMuch { percent: 16 }));
+    let person = Circumstances { person: true, ..at(&w, 14) };
+    assert_eq!(permit_sweep(&w.state(), &person).unwrap().parts().0, [pack(2)]);
+}
+
+#[test]
+fn a_running_session_keeps_its_packs_until_the_wait_is_over() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, snapshot("a", &[], None));
+    let now =
+        |hours| Circumstances { now: jiff::Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours), ..at(&w, 0) };
+    assert!(permit_condemn(&w.state(), &now(24 * 13), &Orphans::default()).unwrap().is_empty());
+    assert_eq!(permit_condemn(&w.state(), &now(24 * 14), &Orphans::default()).unwrap()[0].parts().0, [pack(1)]);
+    w.say(OTHER, Entry::Abandoned { session: SessionId::new([1; 32]) });
+    assert_eq!(permit_condemn(&w.state(), &at(&w, 0), &Orphans::default()).unwrap()[0].parts().0, [pack(1)]);
+}
+
+#[test]
+fn orphans_are_what_no_entry_names() {
+    let mut w = condemned_world();
+    w.say(PRUNER, condemned(&[5], &[5], Reason::Orphan));
+    let orphans = Orphans { packs: (1..8).map(pack).collect(), indexes: (1..8).map(index).collect() };
+    let permits = permit_condemn(&w.state(), &at(&w, 0), &orphans).unwrap();
+    let [permit] = &permits[..] else { panic!("{permits:?}") };
+    let (packs, indexes, reason) = permit.parts();
+    assert_eq!((packs, reason), (&[pack(3), pack(4), pack(6), pack(7)][..], Reason::Orphan));
+    assert_eq!(indexes, [2, 3, 4, 6, 7].map(index));
+}
+
+#[test]
+fn what_was_rescued_is_not_swept_and_only_the_swept_is_deleted() {
+    let mut w = condemned_world();
+    assert_eq!(permit_delete(&w.state()).parts().0, []);
+    w.say(PRUNER, condemned(&[9], &[9], Reason::Orphan));
+    w.say(WRITER, snapshot("a", &[1], Some(2)));
+    assert_eq!(permit_sweep(&w.state(), &at(&w, 30)).unwrap().parts(), (&[pack(9)][..], &[index(9)][..]));
+    w.say(PRUNER, swept(&[2, 9], &[9]));
+    assert_eq!(permit_delete(&w.state()).parts(), (&[pack(9)][..], &[index(9)][..]));
+}
+
+#[test]
+fn of_two_merged_indexes_one_is_condemned() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, stored(&[1], 2));
+    w.say(PRUNER, stored(&[1], 3));
+    let permits = permit_condemn(&w.state(), &at(&w, 0), &Orphans::default()).unwrap();
+    assert_eq!(permits[0].parts().1, [index(1), index(2)]);
+}

@@ -1,0 +1,65 @@
+//! Many small index objects become few: reading the index is the first thing every restore does.
+//!
+//! Needs the writing identity only. The old objects are superfluous once a pruner's entry names one that
+//! describes the same packs, and are condemned in the usual way.
+
+use crate::domain::id::SessionId;
+use crate::domain::log::Role;
+use crate::domain::log::bits::Bits;
+use crate::domain::log::entry::{Entry, Stored, StoredIndex, StoredPack};
+use crate::domain::log::state::Life;
+use crate::ops::backup::put_index;
+use crate::ops::error::OpsError;
+use crate::ops::monitor::Stop;
+use crate::repo::chunk::{IndexObject, IndexedPack};
+use crate::repo::error::RepoError;
+use crate::repo::repository::Repository;
+
+/// Merging begins above this many live index objects.
+pub const MERGE_ABOVE: usize = 32;
+/// An index object at least this large (stored) is left as it is.
+const LARGE: u64 = 8 << 20;
+/// Raw size at which a merged object is closed.
+const FULL: usize = 32 << 20;
+
+/// Merges if there are too many. Says how many objects were merged.
+pub fn merge(repo: &mut Repository, stop: &Stop) -> Result<u64, OpsError> {
+    let state = repo.state();
+    let live: Vec<_> = state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).collect();
+    let small: Vec<_> = live.iter().filter(|i| i.index.size < LARGE).collect();
+    if live.len() <= MERGE_ABOVE || small.len() < 2 {
+        return Ok(0);
+    }
+    let mut covered = Bits::default();
+    small.iter().for_each(|i| covered.union(&i.covers));
+    let dead = |n: u32| matches!(state.packs.get(n as usize).map(|p| p.life), Some(Life::Swept { .. }));
+    let covered: Bits = covered.iter().filter(|n| !dead(*n)).collect();
+    let merged = small.len() as u64;
+    let mut stored = vec![];
+    let (mut open, mut raw) = (vec![], 0);
+    repo.for_each_pack(&covered, |_, pack| {
+        stop.check()?;
+        raw += minicbor::len(pack);
+        open.push(pack.clone());
+        if raw >= FULL {
+            raw = 0;
+            stored.push(close(repo, std::mem::take(&mut open))?);
+        }
+        Ok::<_, RepoError>(())
+    })?;
+    if !open.is_empty() {
+        stored.push(close(repo, open)?);
+    }
+    let session = SessionId::new(repo.env.entropy.bytes32());
+    let began = repo.env.clock.now();
+    for (index, packs) in stored {
+        let entry = Entry::Stored(Stored { session, began, packs, index });
+        repo.append_as(Some(Role::Pruner), |_| Ok(Some(entry.clone())))?;
+    }
+    Ok(merged)
+}
+
+fn close(repo: &Repository, packs: Vec<IndexedPack>) -> Result<(StoredIndex, Vec<StoredPack>), RepoError> {
+    let names: Vec<StoredPack> = packs.iter().filter_map(|p| repo.state().pack(&p.name)).map(|(_, p)| p.pack).collect();
+    Ok((put_index(repo, &IndexObject { packs })?, names))
+}

@@ -1,0 +1,214 @@
+//! Packs that are mostly unneeded are rewritten: what snapshots still need of them goes into new packs.
+//!
+//! Every chunk of an old pack that any live snapshot needs is copied, wherever else it may lie, so that each
+//! snapshot finds in the new packs all that it needed from the old. A snapshot that came meanwhile and needs an
+//! old pack stops the exchange; one that comes later rescues the old pack. Damage anywhere: nothing is rewritten.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasherDefault;
+
+use crate::domain::id::{ChunkId, SessionId, SnapshotId};
+use crate::domain::listing::PageRef;
+use crate::domain::log::Role;
+use crate::domain::log::bits::Bits;
+use crate::domain::log::entry::{Entry, Stored, StoredPack};
+use crate::domain::log::state::{Life, State};
+use crate::ops::backup::put_index;
+use crate::ops::error::OpsError;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::chunk::{FirstBytes, IndexObject};
+use crate::repo::error::RepoError;
+use crate::repo::listing::{chunks_of, read_page, read_root};
+use crate::repo::pack::Segment;
+use crate::repo::reader::ChunkReader;
+use crate::repo::repository::Repository;
+use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
+
+/// Bytes of old packs rewritten in one run.
+const RUN_BYTES: u64 = 512 << 20;
+
+type Ids = HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>;
+
+/// Everything that live snapshots need.
+#[derive(Default)]
+struct Needed {
+    all: Ids,
+    /// Roots, pages and lists of pieces among them.
+    listings: Ids,
+    snapshots: HashSet<SnapshotId>,
+}
+
+/// One pack to be rewritten.
+struct Old {
+    number: u32,
+    /// The sets whose snapshots need it: content of different sets is never compressed together.
+    sets: Vec<String>,
+    segments: Vec<Segment>,
+}
+
+/// Rewrites what is worth it. Says how many packs were replaced.
+pub fn repack(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Result<u64, OpsError> {
+    if !any_thinned(repo.state()) {
+        return Ok(0); // without it no pack has lost any of its use
+    }
+    monitor.stage("looking for packs to rewrite", None);
+    let needed = match walk(repo, stop) {
+        Err(e) if e.is_damage() => return Ok(0),
+        other => other?,
+    };
+    let old = worth_it(repo, &needed)?;
+    if old.is_empty() {
+        return Ok(0);
+    }
+    monitor.stage("rewriting packs", Some(old.len() as u64));
+    let written = match copy(repo, &needed, &old, monitor, stop) {
+        Err(e) if e.is_damage() => return Ok(0),
+        other => other?,
+    };
+    let names = |w: &[WrittenPack]| w.iter().map(|w| w.pack).collect::<Vec<StoredPack>>();
+    let all: Vec<WrittenPack> = written.iter().flat_map(|(_, w)| w.iter().cloned()).collect();
+    let packs = names(&all);
+    let index = put_index(repo, &IndexObject { packs: all.into_iter().map(|w| w.indexed).collect() })?;
+    let (session, began) = (SessionId::new(repo.env.entropy.bytes32()), repo.env.clock.now());
+    let stored = Entry::Stored(Stored { session, began, packs, index });
+    repo.append_as(Some(Role::Pruner), |_| Ok(Some(stored.clone())))?;
+    let mut replaced = 0;
+    for (from, to) in &written {
+        let to = names(to);
+        let done = repo.append_as(Some(Role::Pruner), |state| Ok(exchange(state, &needed, from, &to)))?;
+        replaced += done.map_or(0, |_| from.count() as u64);
+    }
+    repo.append_as(Some(Role::Pruner), |_| Ok(Some(Entry::Abandoned { session })))?;
+    Ok(replaced)
+}
+
+fn any_thinned(state: &State) -> bool {
+    state.snapshots.iter().any(|s| s.thinned)
+}
+
+/// The entry that says so, unless a snapshot that nobody walked needs an old pack, or a new pack does not live.
+fn exchange(state: &State, needed: &Needed, from: &Bits, names: &[StoredPack]) -> Option<Entry> {
+    let needs_old = |needs: &Bits| from.iter().any(|n| needs.contains(n));
+    let unseen = |id: &SnapshotId| !needed.snapshots.contains(id);
+    if state.live_snapshots().any(|s| unseen(&s.id) && needs_old(&s.snapshot.needs)) {
+        return None;
+    }
+    let mut to = Bits::default();
+    for pack in names {
+        let (number, found) = state.pack(&pack.name)?;
+        if !matches!(found.life, Life::Live) || found.void {
+            return None;
+        }
+        to.insert(number);
+    }
+    Some(Entry::Rewritten { from: from.clone(), to })
+}
+
+/// Reads every live snapshot's listing, each page once.
+fn walk(repo: &mut Repository, stop: &Stop) -> Result<Needed, RepoError> {
+    let mut needed = Needed::default();
+    let mut roots: Vec<ChunkId> = vec![];
+    for s in repo.state().live_snapshots() {
+        needed.snapshots.insert(s.id);
+        roots.push(s.snapshot.root);
+    }
+    let mut chunks = repo.chunks()?;
+    while let Some(id) = roots.pop() {
+        needed.all.insert(*id.as_bytes());
+        if !needed.listings.insert(*id.as_bytes()) {
+            continue;
+        }
+        let root = read_root(&mut chunks, &id)?;
+        roots.extend(&root.inherits);
+        for page in root.live.iter().chain(&root.gone) {
+            stop.check()?;
+            walk_page(&mut chunks, page, &mut needed)?;
+        }
+    }
+    Ok(needed)
+}
+
+fn walk_page(chunks: &mut ChunkReader<'_>, page: &PageRef, needed: &mut Needed) -> Result<(), RepoError> {
+    needed.all.insert(*page.id.as_bytes());
+    if !needed.listings.insert(*page.id.as_bytes()) {
+        return Ok(());
+    }
+    for entry in read_page(chunks, page)? {
+        needed.all.extend(chunks_of(chunks, &entry)?.iter().map(|id| *id.as_bytes()));
+        if let crate::domain::listing::Kind::File(content) = &entry.kind
+            && let crate::domain::listing::Pieces::Listed(lists) = &content.pieces
+        {
+            needed.listings.extend(lists.iter().map(|id| *id.as_bytes()));
+        }
+    }
+    Ok(())
+}
+
+/// Living packs that snapshots need for less than half of their content.
+fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
+    let state = repo.state();
+    let alive = |n: &u32| matches!(state.packs[*n as usize].life, Life::Live);
+    let wanted: Bits = state.needed().iter().filter(alive).collect();
+    let (mut old, mut bytes) = (vec![], 0);
+    repo.for_each_pack(&wanted, |number, pack| {
+        let chunks = || pack.segments.iter().flat_map(|s| &s.chunks);
+        let all: u64 = chunks().map(|c| u64::from(c.len)).sum();
+        let used = chunks().filter(|c| needed.all.contains(c.id.as_bytes()));
+        let used: u64 = used.map(|c| u64::from(c.len)).sum();
+        let size = state.packs[number as usize].pack.size;
+        if used * 2 < all && bytes + size <= RUN_BYTES {
+            bytes += size;
+            let mut sets: Vec<String> = state
+                .live_snapshots()
+                .filter(|s| s.snapshot.needs.contains(number))
+                .map(|s| s.snapshot.set.clone())
+                .collect();
+            sets.sort();
+            sets.dedup();
+            old.push(Old { number, sets, segments: pack.segments.clone() });
+        }
+        Ok::<_, RepoError>(())
+    })?;
+    Ok(old)
+}
+
+/// For each group of packs that the same sets need: the old packs, and the new ones that take their place.
+fn copy(
+    repo: &mut Repository,
+    needed: &Needed,
+    old: &[Old],
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<Vec<(Bits, Vec<WrittenPack>)>, RepoError> {
+    let settings = WriterSettings {
+        store: repo.store.clone(),
+        reading: repo.reading_recipient()?,
+        chunk_key: repo.chunk_key(),
+        compressors: 2,
+        uploaders: 2,
+        acknowledged: Box::new(|_| Ok(())),
+    };
+    let mut by_set: BTreeMap<&[String], Vec<&Old>> = BTreeMap::new();
+    for pack in old {
+        by_set.entry(&pack.sets).or_default().push(pack);
+    }
+    let mut writer = PackWriter::start(settings);
+    let mut written = vec![];
+    let mut chunks = repo.chunks()?;
+    for packs in by_set.values() {
+        let mut copied = Ids::default();
+        for pack in packs {
+            for chunk in pack.segments.iter().flat_map(|s| &s.chunks) {
+                stop.check()?;
+                let id = *chunk.id.as_bytes();
+                if needed.all.contains(&id) && copied.insert(id) {
+                    let stream = if needed.listings.contains(&id) { Stream::Listing } else { Stream::Content };
+                    writer.add(stream, chunk.id, &chunks.read(&chunk.id)?)?;
+                }
+            }
+            monitor.advance(1);
+        }
+        written.push((packs.iter().map(|p| p.number).collect(), writer.flush()?));
+    }
+    Ok(written)
+}

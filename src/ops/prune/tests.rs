@@ -1,0 +1,356 @@
+//! Pruning under every single failure of the store, beside running backups and other pruners.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::domain::retention::thinning::{Fate, KeepRule};
+use crate::ops::verify::fixture::Council;
+use crate::ops::{Silent, Stop};
+use crate::repo::machine::StateDir;
+use crate::testing::{Fault, Plan};
+
+const LAST: KeepRule = KeepRule { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+
+fn thin_to_last(c: &Council) -> ThinReport {
+    let mut repo = c.open();
+    let circumstances = circumstances(&repo, GRACE, false);
+    thin(&mut repo, &LAST, &TimeZone::UTC, &circumstances, false).unwrap()
+}
+
+/// Three backups; each night one document is new and one goes.
+fn council() -> Council {
+    let c = Council::new();
+    c.write("kept.bin", Council::noise(100, 50_000));
+    for night in 0..3u8 {
+        c.write("minutes.bin", Council::noise(night, 150_000));
+        c.write(&format!("deleted-{night}.txt"), format!("night {night}"));
+        c.backup();
+        std::fs::remove_file(c.docs().join(format!("deleted-{night}.txt"))).unwrap();
+    }
+    c
+}
+
+#[test]
+fn the_whole_way_takes_the_wait_and_loses_no_record() {
+    let c = council();
+    let before = c.everything();
+    let report = thin_to_last(&c);
+    assert_eq!(report.thinned().count(), 2);
+    assert!(report.snapshots[2].fate == Fate::Keep(vec!["newest", "last"]), "{report:?}");
+    let objects = c.objects();
+    let first = c.prune();
+    assert!(first.condemned.packs >= 2 && first.condemned.bytes > 200_000, "{first:?}");
+    assert_eq!((first.swept, first.deleted, first.exit()), (Amount::default(), 0, Exit::Done));
+    c.clock.advance_days(13);
+    assert_eq!(c.prune().deleted, 0);
+    assert!(objects.iter().all(|o| c.objects().contains(o)));
+    c.clock.advance_days(1);
+    let last = c.prune();
+    assert!(last.deleted >= 2 && last.deleted_bytes > 200_000, "{last:?}");
+    assert_eq!(c.everything()[0], before[2], "live and deleted documents of the last night are all there");
+    assert_eq!(c.prune(), PruneReport::default(), "nothing is left to do");
+}
+
+#[test]
+fn no_wait_needs_a_person() {
+    let c = council();
+    thin_to_last(&c);
+    let now = PruneOptions { grace: SignedDuration::ZERO, ..PruneOptions::default() };
+    let report = c.try_prune(&now).unwrap();
+    assert_eq!((report.held_back.clone(), report.exit()), (Some(Refusal::NoWait), Exit::Refused));
+    let (objects, entries) = (c.objects(), c.open().slots().len());
+    let pretended = c.try_prune(&PruneOptions { dry_run: true, person: true, ..now }).unwrap();
+    assert!(pretended.condemned.packs > 0 && pretended.deleted == 0);
+    assert_eq!((c.objects(), c.open().slots().len()), (objects, entries), "a dry run touches nothing");
+    let report = c.prune_now();
+    assert!(report.deleted >= 2 && report.waiting == Amount::default(), "{report:?}");
+    c.everything();
+}
+
+#[test]
+fn every_crash_point_leads_to_the_same_end() {
+    let reference = council();
+    thin_to_last(&reference);
+    let calls = {
+        reference.faults.restart(Plan::none());
+        reference.prune_now();
+        reference.faults.calls()
+    };
+    let (objects, kept) = (reference.objects().len(), reference.everything());
+    let mut died = 0;
+    for call in 0..calls {
+        for fault in [Fault::StopBefore, Fault::StopAfter, Fault::FailBefore, Fault::FailAfter, Fault::AlreadyExists] {
+            let c = council();
+            thin_to_last(&c);
+            c.faults.restart(Plan::at(call, fault));
+            let grace = SignedDuration::ZERO;
+            let options = PruneOptions { grace, person: true, ..PruneOptions::default() };
+            died += usize::from(c.try_prune(&options).is_err());
+            c.faults.restart(Plan::none());
+            c.everything();
+            c.prune_now();
+            // What died half written is an orphan, condemned and gone with the next run at the latest.
+            c.prune_now();
+            assert_eq!(c.objects().len(), objects, "{fault:?} at call {call}: {:?}", c.objects());
+            assert_eq!(c.everything().len(), kept.len());
+            assert_eq!(c.everything()[0].1, kept[0].1, "{fault:?} at call {call}");
+        }
+    }
+    assert!(died > calls * 2, "most of these must hurt: {died} of {calls}");
+}
+
+#[test]
+fn a_backup_between_condemning_and_sweeping_keeps_its_packs() {
+    let c = Council::new();
+    c.write("a.bin", Council::noise(1, 100_000));
+    c.backup();
+    c.write("a.bin", Council::noise(2, 100_000));
+    c.backup();
+    thin_to_last(&c);
+    let mut slow = c.open(); // this backup has read the log: the old content still counts as there
+    let index = slow.index().unwrap().len();
+    assert!(index > 0);
+    c.prune();
+    c.write("a.bin", Council::noise(1, 100_000));
+    let mut options = crate::ops::backup::BackupOptions::new("documents", vec![c.source()]);
+    options.reread = true;
+    let report = crate::ops::backup::backup(&mut slow, &options, &Silent, &Stop::default()).unwrap();
+    assert!(report.bytes_stored < 50_000, "it leaned on what was condemned meanwhile: {report:?}");
+    c.clock.advance_days(20);
+    let pruned = c.prune();
+    assert!(pruned.held_back.is_none());
+    let all = c.everything();
+    assert!(all.iter().any(|(id, _)| Some(*id) == report.snapshot));
+}
+
+#[test]
+fn a_backup_whose_packs_were_swept_starts_over() {
+    let c = Council::new();
+    c.write("a.bin", Council::noise(1, 100_000));
+    c.backup();
+    c.write("a.bin", Council::noise(2, 100_000));
+    c.backup();
+    thin_to_last(&c);
+    let mut slow = c.open();
+    slow.index().unwrap();
+    c.prune_now();
+    c.write("a.bin", Council::noise(1, 100_000));
+    let options = crate::ops::backup::BackupOptions::new("documents", vec![c.source()]);
+    crate::ops::backup::backup(&mut slow, &options, &Silent, &Stop::default()).unwrap();
+    c.prune_now();
+    c.everything();
+}
+
+#[test]
+fn two_pruners_do_no_harm() {
+    let c = council();
+    thin_to_last(&c);
+    let grace = SignedDuration::ZERO;
+    let options = PruneOptions { grace, person: true, ..PruneOptions::default() };
+    std::thread::scope(|scope| {
+        let pruners: Vec<_> = (0..2)
+            .map(|i| {
+                let (store, env, options) = (c.store(), c.env.clone(), &options);
+                // Each has its own files, as another machine would.
+                let dir = c.tmp.path().join(format!("pruner-{i}"));
+                std::fs::create_dir_all(&dir).unwrap();
+                std::fs::copy(c.dir().file("machine.json"), dir.join("machine.json")).unwrap();
+                let open = move || Repository::open_fresh(store, StateDir::new(dir), env).unwrap();
+                scope.spawn(move || prune(&mut open(), options, &Silent, &Stop::default()).unwrap())
+            })
+            .collect();
+        pruners.into_iter().for_each(|p| assert!(p.join().unwrap().held_back.is_none()));
+    });
+    c.everything();
+    c.prune_now();
+    assert_eq!(c.prune_now(), PruneReport::default());
+    assert!(c.open().state().voids.is_empty());
+}
+
+#[test]
+fn an_older_store_is_refused() {
+    let c = council();
+    let n = c.open().state().next - 1;
+    thin_to_last(&c);
+    let newest = c.open().state().next - 1;
+    assert!(newest > n);
+    c.store().delete(&Key::Log(newest)).unwrap();
+    let objects = c.objects();
+    let outcome = c.try_prune(&PruneOptions::default());
+    assert!(matches!(outcome, Err(OpsError::Repo(RepoError::RolledBack { .. }))), "{outcome:?}");
+    assert_eq!(c.objects(), objects);
+}
+
+#[test]
+fn an_empty_listing_deletes_nothing() {
+    let c = council();
+    thin_to_last(&c);
+    c.prune();
+    c.clock.advance_days(15);
+    let mut repo = c.open();
+    c.faults.restart(Plan::always(Fault::EmptyList));
+    let report = prune(&mut repo, &PruneOptions::default(), &Silent, &Stop::default()).unwrap();
+    assert!(matches!(report.held_back, Some(Refusal::Listing { seen: 0, .. })), "{report:?}");
+    c.faults.restart(Plan::none());
+    c.everything();
+}
+
+#[test]
+fn orphans_and_dead_sessions_go_after_the_wait() {
+    let c = council();
+    let mut repo = c.open();
+    let stray = bytes::Bytes::from_static(b"a pack nobody told the log of");
+    let name = crate::domain::id::PackName::of(&stray);
+    repo.store.create(&Key::Pack(name), &stray).unwrap();
+    let index = crate::domain::id::IndexName::of(&stray);
+    repo.store.create(&Key::Index(index), &stray).unwrap();
+    // A backup that dies before its snapshot leaves a session.
+    c.write("new.bin", Council::noise(9, 100_000));
+    c.faults.restart(Plan::none());
+    c.try_backup().unwrap();
+    let calls = c.faults.calls();
+    c.write("new.bin", Council::noise(10, 100_000));
+    c.faults.restart(Plan::at(calls - 2, Fault::StopBefore));
+    let died = c.try_backup().is_err();
+    c.faults.restart(Plan::none());
+    assert!(c.prune().deleted == 0, "all of it is too young");
+    c.clock.advance_days(15);
+    let report = c.prune();
+    assert_eq!(report.abandoned, u64::from(died && !repo.state().open_sessions.is_empty()).max(report.abandoned));
+    assert!(report.condemned.packs >= 1 && report.condemned.indexes >= 1, "{report:?}");
+    c.clock.advance_days(15);
+    c.prune();
+    repo.refresh().unwrap();
+    assert!(repo.state().is_swept(&name) && repo.state().is_index_swept(&index));
+    assert!(!c.objects().contains(&Key::Pack(name).to_string()));
+    assert!(!c.objects().contains(&Key::Index(index).to_string()));
+    assert!(c.open().state().open_sessions.is_empty());
+    c.everything();
+}
+
+#[test]
+fn refused_deletions_are_counted_and_done_later() {
+    let c = council();
+    thin_to_last(&c);
+    c.prune();
+    c.clock.advance_days(15);
+    let grudging = Grudging(std::sync::Arc::new(c.faults.clone()));
+    let handle = c.runtime.handle().clone();
+    let path = object_store::path::Path::default();
+    let store = crate::repo::store::Store::new(std::sync::Arc::new(grudging), path, handle, "memory".into(), false);
+    let mut repo = Repository::open_fresh(store, c.dir(), c.env.clone()).unwrap();
+    let report = prune(&mut repo, &PruneOptions::default(), &Silent, &Stop::default()).unwrap();
+    assert!(report.refused >= 2 && report.deleted == 0, "{report:?}");
+    assert_eq!(report.exit(), Exit::Incomplete);
+    assert_eq!(c.prune().deleted, report.refused);
+}
+
+#[test]
+fn many_indexes_become_one_and_everything_is_still_found() {
+    let c = Council::new();
+    for night in 0..35u8 {
+        c.write("minutes.txt", format!("night {night}"));
+        c.backup();
+    }
+    let before = c.everything();
+    assert!(c.open().state().indexes.len() > merge::MERGE_ABOVE);
+    let report = c.prune();
+    assert_eq!((report.merged, report.condemned.indexes), (35, 35), "{report:?}");
+    assert_eq!(c.everything(), before);
+    c.clock.advance_days(15);
+    assert_eq!(c.prune().deleted, 35);
+    assert_eq!(c.objects().iter().filter(|o| o.starts_with("index")).count(), 1);
+    std::fs::remove_dir_all(c.dir().file("cache")).unwrap();
+    assert_eq!(c.everything(), before);
+    assert_eq!(c.prune().merged, 0);
+}
+
+#[test]
+fn a_mostly_unneeded_pack_is_rewritten() {
+    let c = Council::new();
+    c.write("kept.bin", Council::noise(1, 40_000));
+    c.write("changing.bin", Council::noise(2, 900_000));
+    c.backup();
+    c.write("changing.bin", "short now");
+    c.backup();
+    let before = c.everything();
+    thin_to_last(&c);
+    let (old, _) = c.pack_of("Documents/kept.bin");
+    let report = c.prune_now();
+    assert!(report.repacked >= 1, "{report:?}");
+    assert!(report.deleted_bytes > 900_000, "{report:?}");
+    assert_eq!(c.everything()[0], before[1]);
+    assert_ne!(c.pack_of("Documents/kept.bin").0, old);
+    assert_eq!(c.prune_now(), PruneReport::default(), "once is enough");
+    c.write("kept.bin", Council::noise(1, 40_001));
+    c.backup();
+    c.everything();
+}
+
+/// A store whose key may not delete.
+#[derive(Debug)]
+struct Grudging(std::sync::Arc<dyn object_store::ObjectStore>);
+
+impl std::fmt::Display for Grudging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("grudging")
+    }
+}
+
+#[async_trait::async_trait]
+impl object_store::ObjectStore for Grudging {
+    async fn put_opts(
+        &self,
+        location: &object_store::path::Path,
+        payload: object_store::PutPayload,
+        options: object_store::PutOptions,
+    ) -> object_store::Result<object_store::PutResult> {
+        self.0.put_opts(location, payload, options).await
+    }
+    async fn put_multipart_opts(
+        &self,
+        location: &object_store::path::Path,
+        options: object_store::PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn object_store::MultipartUpload>> {
+        self.0.put_multipart_opts(location, options).await
+    }
+    async fn get_opts(
+        &self,
+        location: &object_store::path::Path,
+        options: object_store::GetOptions,
+    ) -> object_store::Result<object_store::GetResult> {
+        self.0.get_opts(location, options).await
+    }
+    fn delete_stream(
+        &self,
+        locations: futures::stream::BoxStream<'static, object_store::Result<object_store::path::Path>>,
+    ) -> futures::stream::BoxStream<'static, object_store::Result<object_store::path::Path>> {
+        use futures::StreamExt;
+        let refuse = |location: object_store::Result<object_store::path::Path>| {
+            let path = location?.to_string();
+            Err(object_store::Error::PermissionDenied { path, source: "no".into() })
+        };
+        locations.map(refuse).boxed()
+    }
+    fn list(
+        &self,
+        prefix: Option<&object_store::path::Path>,
+    ) -> futures::stream::BoxStream<'static, object_store::Result<object_store::ObjectMeta>> {
+        self.0.list(prefix)
+    }
+    async fn list_with_delimiter(
+        &self,
+        prefix: Option<&object_store::path::Path>,
+    ) -> object_store::Result<object_store::ListResult> {
+        self.0.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(
+        &self,
+        from: &object_store::path::Path,
+        to: &object_store::path::Path,
+        options: object_store::CopyOptions,
+    ) -> object_store::Result<()> {
+        self.0.copy_opts(from, to, options).await
+    }
+}

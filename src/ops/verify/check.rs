@@ -1,0 +1,106 @@
+//! Is everything there? Names and sizes only: no secret is needed beyond reading the log.
+//!
+//! The store's listing is a hint: what it does not show is asked for by name before it counts as missing.
+
+use std::collections::HashMap;
+
+use super::affected::name_records;
+use super::{Damage, Examined, Object, VerifyReport, Wanted, damage, wanted};
+use crate::domain::log::state::State;
+use crate::ops::error::OpsError;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::layout::{INDEX, KEYS, Key, PACKS};
+use crate::repo::repository::Repository;
+use crate::repo::store::{Store, StoreFault};
+
+/// So many unlisted objects are asked for by name; when more are unlisted, the listing is believed.
+const ASKED_BY_NAME: usize = 64;
+
+/// Compares the store with the log. `name_the_records` also reads listings, where the keys allow, to say which
+/// records a damage affects.
+///
+/// # Errors
+/// [`OpsError::Nothing`] when there is no backup; a damaged or rolled back log; faults of the store.
+pub fn check(
+    repo: &mut Repository,
+    name_the_records: bool,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
+    repo.refresh()?;
+    let wanted = wanted(repo.state())?;
+    monitor.stage("checking", Some(wanted.len() as u64));
+    let mut report = VerifyReport::default();
+    let mut listed: HashMap<Key, u64> = HashMap::new();
+    for folder in [PACKS, INDEX, KEYS] {
+        stop.check()?;
+        let (objects, foreign) = repo.store.list(folder)?;
+        report.foreign += foreign as u64;
+        listed.extend(objects.into_iter().map(|l| (l.key, l.size)));
+    }
+    report.unknown = listed.keys().filter(|key| !is_known(repo.state(), key)).count() as u64;
+    let mut asked = 0;
+    for object in &wanted {
+        stop.check()?;
+        monitor.advance(1);
+        report.examined.objects += 1;
+        match listed.get(&object.object.key()) {
+            Some(size) if *size == object.size => report.examined.bytes += size,
+            Some(size) => {
+                let what = format!("it is {size} bytes long and should be {}", object.size);
+                report.failed.push(damage(repo.state(), object.object, what));
+            }
+            None => {
+                asked += 1;
+                match look_again(&repo.store, object, asked)? {
+                    None => report.unlisted += 1,
+                    Some(what) => report.failed.push(damage(repo.state(), object.object, what)),
+                }
+            }
+        }
+    }
+    check_bundles(repo.state(), &listed, &mut report.examined, &mut report.failed);
+    if name_the_records {
+        name_records(repo, &mut report.failed)?;
+    }
+    Ok(report)
+}
+
+fn look_again(store: &Store, wanted: &Wanted, asked: usize) -> Result<Option<String>, RepoError> {
+    let missing = "it is missing from the store".to_string();
+    if asked > ASKED_BY_NAME {
+        return Ok(Some(missing));
+    }
+    match store.get(&wanted.object.key()) {
+        Ok(bytes) if bytes.len() as u64 == wanted.size => Ok(None),
+        Ok(bytes) => Ok(Some(format!("it is {} bytes long and should be {}", bytes.len(), wanted.size))),
+        Err(e) if e.fault() == StoreFault::Missing => Ok(Some(missing)),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn is_known(state: &State, key: &Key) -> bool {
+    match key {
+        Key::Pack(name) => state.pack_numbers.contains_key(name) || state.orphans.contains_key(name),
+        Key::Index(name) => {
+            state.indexes.iter().any(|i| i.index.name == *name) || state.orphan_indexes.contains_key(name)
+        }
+        _ => true,
+    }
+}
+
+/// Every keyholder's bundle must be there, or a key on paper opens nothing.
+fn check_bundles(state: &State, listed: &HashMap<Key, u64>, examined: &mut Examined, failed: &mut Vec<Damage>) {
+    let epoch = state.epoch().number;
+    for holder in &state.keyholders {
+        examined.objects += 1;
+        if !listed.contains_key(&Key::Bundle(holder.id, epoch)) {
+            let what = format!(
+                "what the keyholder '{}' needs is missing from the store: that key opens nothing any more",
+                holder.name
+            );
+            failed.push(damage(state, Object::Bundle(holder.id, epoch), what));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A small council for tests: real files, real backups, a store in memory that can be made to fail.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use tokio::runtime::Runtime;
+
+use crate::domain::id::{ChunkId, SnapshotId};
+use crate::domain::listing::Entry;
+use crate::domain::path::RecordPath;
+use crate::ops::backup::{BackupOptions, BackupReport, backup};
+use crate::ops::error::OpsError;
+use crate::ops::fs::walk::Source;
+use crate::ops::prune::{PruneOptions, PruneReport, prune};
+use crate::ops::verify::documents::{Outcome, bring_back};
+use crate::ops::verify::{Examined, Object};
+use crate::ops::{Silent, Stop};
+use crate::repo::create::{CreateOptions, create};
+use crate::repo::listing::{read_page, read_root};
+use crate::repo::machine::StateDir;
+use crate::repo::repository::{Env, Repository};
+use crate::repo::store::Store;
+use crate::testing::{FakeClock, FaultStore, Plan, SeededEntropy};
+
+pub(crate) struct Council {
+    pub runtime: Runtime,
+    pub faults: FaultStore,
+    pub clock: FakeClock,
+    pub env: Env,
+    pub tmp: tempfile::TempDir,
+    pub set: String,
+}
+
+impl Council {
+    pub(crate) fn new() -> Self {
+        Self::with(false)
+    }
+
+    pub(crate) fn write_only() -> Self {
+        Self::with(true)
+    }
+
+    fn with(write_only: bool) -> Self {
+        // In step with the store in memory, which stamps objects by the machine's own clock.
+        let clock = FakeClock::at(jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap());
+        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
+        let faults = FaultStore::new(Arc::new(InMemory::new()), Plan::none());
+        let (runtime, tmp) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        let council = Self { runtime, faults, clock, env, tmp, set: "documents".into() };
+        let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
+        create(&council.store(), &council.dir(), &council.env, &options, |_| Ok(())).unwrap();
+        std::fs::create_dir_all(council.docs()).unwrap();
+        council
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let inner = Arc::new(self.faults.clone());
+        Store::new(inner, Path::default(), self.runtime.handle().clone(), "memory".into(), false)
+    }
+
+    pub(crate) fn dir(&self) -> StateDir {
+        StateDir::new(self.tmp.path().join("state"))
+    }
+
+    pub(crate) fn docs(&self) -> PathBuf {
+        self.tmp.path().join("docs")
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source { name: RecordPath::new("Documents").unwrap(), path: self.docs() }
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.docs().join(name), content).unwrap();
+    }
+
+    /// Bytes that do not compress, different for each seed.
+    pub(crate) fn noise(seed: u8, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn open(&self) -> Repository {
+        Repository::open_fresh(self.store(), self.dir(), self.env.clone()).unwrap()
+    }
+
+    pub(crate) fn try_backup(&self) -> Result<BackupReport, OpsError> {
+        let mut repo = Repository::open(self.store(), self.dir(), self.env.clone())?;
+        backup(&mut repo, &BackupOptions::new(&self.set, vec![self.source()]), &Silent, &Stop::default())
+    }
+
+    pub(crate) fn backup(&self) -> SnapshotId {
+        let report = self.try_backup().unwrap();
+        self.clock.advance(jiff::SignedDuration::from_secs(60));
+        report.snapshot.unwrap()
+    }
+
+    pub(crate) fn try_prune(&self, options: &PruneOptions) -> Result<PruneReport, OpsError> {
+        let mut repo = Repository::open_fresh(self.store(), self.dir(), self.env.clone())?;
+        prune(&mut repo, options, &Silent, &Stop::default())
+    }
+
+    pub(crate) fn prune(&self) -> PruneReport {
+        self.try_prune(&PruneOptions::default()).unwrap()
+    }
+
+    /// As a person who does not want to wait.
+    pub(crate) fn prune_now(&self) -> PruneReport {
+        let grace = jiff::SignedDuration::ZERO;
+        self.try_prune(&PruneOptions { grace, person: true, ..PruneOptions::default() }).unwrap()
+    }
+
+    /// Every live snapshot comes back whole; what they hold, newest last.
+    pub(crate) fn everything(&self) -> Vec<(SnapshotId, Vec<String>)> {
+        let mut repo = self.open();
+        let roots: Vec<(SnapshotId, ChunkId)> =
+            repo.state().live_snapshots().map(|s| (s.id, s.snapshot.root)).collect();
+        let needs: Vec<_> = repo.state().live_snapshots().map(|s| s.snapshot.needs.clone()).collect();
+        let mut chunks = repo.chunks().unwrap();
+        let mut all = vec![];
+        for ((id, root), needs) in roots.into_iter().zip(needs) {
+            let root = read_root(&mut chunks, &root).unwrap();
+            let mut paths = vec![];
+            for page in root.live.iter().chain(&root.gone) {
+                let entries: Vec<Entry> = read_page(&mut chunks, page).unwrap();
+                for entry in entries.iter().filter(|e| e.is_file()) {
+                    let outcome = bring_back(&mut chunks, entry, &mut Examined::default(), &Stop::default()).unwrap();
+                    let Outcome::Back(digest) = outcome else { panic!("{outcome:?} in snapshot {id}") };
+                    paths.push(format!("{} {}", entry.path, digest.short()));
+                }
+            }
+            assert!(!needs.is_empty(), "snapshot {id} needs nothing");
+            all.push((id, paths));
+        }
+        all
+    }
+
+    /// The names in the store, of packs and indexes.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        let mut names: Vec<String> = ["packs", "index"]
+            .iter()
+            .flat_map(|folder| self.store().list(folder).unwrap().0)
+            .map(|l| l.key.to_string())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Changes stored bytes behind the store's back.
+    pub(crate) fn damage(&self, object: Object, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.store().get(&object.key()).unwrap().to_vec();
+        change(&mut bytes);
+        let path = Path::from(object.key().to_string());
+        let put = object_store::ObjectStoreExt::put(&self.faults, &path, bytes.into());
+        self.runtime.block_on(put).unwrap();
+    }
+
+    pub(crate) fn lose(&self, object: Object) {
+        self.store().delete(&object.key()).unwrap();
+    }
+
+    /// The pack in which a file's first chunk lies.
+    pub(crate) fn pack_of(&self, path: &str) -> (u32, Object) {
+        let mut repo = self.open();
+        let root = repo.state().newest(&self.set).unwrap().snapshot.root;
+        let mut chunks = repo.chunks().unwrap();
+        let root = read_root(&mut chunks, &root).unwrap();
+        let path = RecordPath::new(path).unwrap();
+        let found = [&root.live, &root.gone]
+            .iter()
+            .find_map(|pages| crate::repo::listing::find_entry(&mut chunks, pages, &path).unwrap());
+        let ids = crate::repo::listing::chunks_of(&mut chunks, &found.unwrap()).unwrap();
+        let number = chunks.pack_of(&ids[0]).unwrap();
+        (number, Object::Pack(repo.pack_name(number).unwrap()))
+    }
+}

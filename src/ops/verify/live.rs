@@ -1,0 +1,51 @@
+//! Is the document on this computer still what was backed up, when its size and time say so?
+//!
+//! If not, a disk has lost bits or somebody changed it and set the time back: nothing else would ever notice.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use crate::domain::id::Digest;
+use crate::domain::listing::Entry;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::fs::walk::Source;
+
+/// Where the record lies now, if one of the folders holds it.
+fn place(folders: &[Source], entry: &Entry) -> Option<PathBuf> {
+    let folder = folders.iter().find(|f| entry.path.is_within(f.name.as_bytes()))?;
+    let below = entry.path.as_bytes().get(folder.name.as_bytes().len() + 1..)?;
+    Some(folder.path.join(std::ffi::OsStr::from_bytes(below)))
+}
+
+fn unchanged(entry: &Entry, now: &Metadata) -> bool {
+    let mtime = (now.mtime(), now.mtime_nsec());
+    now.is_file() && now.len() == entry.size() && mtime == (entry.meta.mtime_s, i64::from(entry.meta.mtime_ns))
+}
+
+/// A problem when the live file claims to be unchanged and is not. What cannot be read is the backup's business.
+pub fn compare(folders: &[Source], entry: &Entry, backed_up: Digest) -> Option<Problem> {
+    let path = place(folders, entry)?;
+    let before = std::fs::symlink_metadata(&path).ok().filter(|m| unchanged(entry, m))?;
+    let mut file = File::open(&path).ok()?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => break,
+            n => drop(hasher.update(&buffer[..n])),
+        }
+    }
+    let after = std::fs::symlink_metadata(&path).ok()?;
+    let still =
+        unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
+    let same = Digest::new(*hasher.finalize().as_bytes()) == backed_up;
+    (still && !same).then(|| {
+        let detail = "the file on this computer differs from its backup although its size and time are the same: \
+                      its disk has lost data, or somebody changed it and set the time back. The backup is good; \
+                      restore it beside the file and compare";
+        Problem::of(&entry.path, ProblemKind::Changed, detail)
+    })
+}

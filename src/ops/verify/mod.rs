@@ -1,0 +1,192 @@
+//! Verification: three different facts that are never added up.
+//!
+//! `check`: everything the log names is in the store with the size it should have. `scrub`: its bytes are those
+//! that were stored. `restore`: documents came back through the real way and are what the listing says. Only
+//! the last needs the reading identity. A run that examined nothing has failed; skipped is not passed.
+
+pub mod affected;
+pub mod check;
+mod choose;
+mod documents;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod live;
+pub mod restore;
+pub mod scrub;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::id::{IndexName, KeyholderId, PackName, SnapshotId};
+use crate::domain::log::state::{Life, State};
+use crate::domain::path::RecordPath;
+use crate::domain::problem::{Exit, Problem};
+use crate::ops::error::OpsError;
+use crate::repo::layout::Key;
+
+pub use affected::affected_records;
+pub use check::check;
+pub use restore::{TestOptions, restore};
+pub use scrub::scrub;
+
+/// How much to do. With no limit at all, everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// So many bytes from the store, but always at least one object.
+    pub max_bytes: Option<u64>,
+    /// Begin nothing new after this long.
+    pub max_duration: Option<Duration>,
+    /// Everything, whatever the limits say.
+    pub all: bool,
+}
+
+impl Budget {
+    /// Whether `bytes` more may be begun, `done` bytes and `elapsed` into the run.
+    fn allows(&self, done: u64, bytes: u64, elapsed: Duration) -> bool {
+        let time = self.max_duration.is_none_or(|max| elapsed < max);
+        let room = self.max_bytes.is_none_or(|max| done.saturating_add(bytes) <= max);
+        self.all || done == 0 || (time && room)
+    }
+}
+
+/// What was examined: never nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Examined {
+    /// Objects of the store.
+    pub objects: u64,
+    /// Packs opened, with every segment and every chunk in them.
+    pub packs: u64,
+    /// Documents brought back and compared with the listing.
+    pub documents: u64,
+    /// Bytes read from the store or brought back; for `check`, the bytes whose presence was seen.
+    pub bytes: u64,
+}
+
+/// One object of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// Content.
+    Pack(PackName),
+    /// Where content lies.
+    Index(IndexName),
+    /// What a keyholder needs.
+    Bundle(KeyholderId, u32),
+}
+
+impl Object {
+    /// Its place in the store.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Pack(name) => Key::Pack(*name),
+            Self::Index(name) => Key::Index(*name),
+            Self::Bundle(holder, epoch) => Key::Bundle(*holder, *epoch),
+        }
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key().fmt(f)
+    }
+}
+
+/// Stored data that is missing or is not what was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The object, where one can be named.
+    pub object: Option<Object>,
+    /// How it was found, in words.
+    pub what: String,
+    /// The snapshots that need it.
+    pub snapshots: Vec<SnapshotId>,
+    /// The records of the newest snapshots (live and gone) that it affects: the first of them. Empty when only
+    /// superseded versions are affected, or when listings cannot be read here.
+    pub records: Vec<RecordPath>,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// What was examined.
+    pub examined: Examined,
+    /// Damage.
+    pub failed: Vec<Damage>,
+    /// What differs on this computer although size and time say that it does not.
+    pub problems: Vec<Problem>,
+    /// Objects that the budget left for another time.
+    pub left: u64,
+    /// Names in the store that are none of ours.
+    pub foreign: u64,
+    /// Objects named as ours that the log does not know: of interrupted or running backups.
+    pub unknown: u64,
+    /// Objects that are there although the store's listing does not show them.
+    pub unlisted: u64,
+    /// When the object that has waited longest was last examined; `None` when one never was.
+    pub oldest: Option<Timestamp>,
+    /// The entries that record it.
+    pub entries: Vec<u64>,
+}
+
+impl VerifyReport {
+    /// The exit code that says this.
+    pub fn exit(&self) -> Exit {
+        match (self.failed.is_empty(), self.problems.is_empty()) {
+            (false, _) => Exit::Damage,
+            (true, false) => Exit::Incomplete,
+            (true, true) => Exit::Done,
+        }
+    }
+}
+
+/// An object that must be there.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    object: Object,
+    size: u64,
+    /// A pack's number.
+    number: Option<u32>,
+}
+
+/// Every pack that a snapshot needs and every index that lives, or the failure of having nothing to examine.
+fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
+    if state.live_snapshots().next().is_none() {
+        return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
+    }
+    let pack = |n: u32| state.packs.get(n as usize).map(|p| (n, p.pack));
+    let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
+    let mut all: Vec<Wanted> =
+        packs.map(|(n, p)| Wanted { object: Object::Pack(p.name), size: p.size, number: Some(n) }).collect();
+    let mut indexes: Vec<_> =
+        state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
+    indexes.sort_by_key(|i| i.name);
+    indexes.dedup_by_key(|i| i.name);
+    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size, number: None }));
+    Ok(all)
+}
+
+/// The damage, with the snapshots that need the object.
+fn damage(state: &State, object: Object, what: impl Into<String>) -> Damage {
+    let mut snapshots = vec![];
+    for s in state.live_snapshots() {
+        let needs = match object {
+            Object::Pack(name) => state.pack(&name).is_some_and(|(n, _)| s.snapshot.needs.contains(n)),
+            Object::Index(name) => {
+                let mut same = state.indexes.iter().filter(|i| i.index.name == name);
+                same.any(|i| i.covers.iter().any(|n| s.snapshot.needs.contains(n)))
+            }
+            Object::Bundle(..) => false,
+        };
+        if needs {
+            snapshots.push(s.id);
+        }
+    }
+    Damage { object: Some(object), what: what.into(), snapshots, records: vec![] }
+}
+
+fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}

@@ -1,0 +1,292 @@
+//! The test restore: documents come back from the store, with no local copy believed, and must be what the
+//! listing says; packs are opened from end to end and every chunk digested. What passed is put on record.
+//!
+//! Only packs that passed from end to end are recorded as tested, and only by one who holds the reading
+//! identity. A fault of the store ends the run and records nothing: it proves neither good nor bad.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::affected::{name_records, with_inherited};
+use super::choose::{Candidate, choose, test_dates};
+use super::documents::{Outcome, bring_back};
+use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
+use crate::domain::id::{ChunkId, SnapshotId};
+use crate::domain::listing::{Entry as Record, PageRef};
+use crate::domain::log::bits::Bits;
+use crate::domain::log::entry::{Entry, Tested};
+use crate::domain::log::state::State;
+use crate::domain::path::RecordPath;
+use crate::ops::error::OpsError;
+use crate::ops::fs::walk::Source;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::listing::read_page;
+use crate::repo::pack::Directory;
+use crate::repo::repository::Repository;
+
+/// How much to test, and what to compare with.
+#[derive(Debug, Clone)]
+pub struct TestOptions {
+    /// Every document of every snapshot, and every pack.
+    pub all: bool,
+    /// Bytes to bring from the store.
+    pub bytes_per_run: u64,
+    /// Documents to bring back.
+    pub documents_per_run: usize,
+    /// Begin nothing new after this long; at least one document and one pack are tested.
+    pub max_duration: Option<Duration>,
+    /// Folders as they are backed up here, to compare live files with; may be empty.
+    pub folders: Vec<Source>,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self { all: false, bytes_per_run: 1 << 30, documents_per_run: 200, max_duration: None, folders: vec![] }
+    }
+}
+
+/// One run.
+struct Run<'a> {
+    options: &'a TestOptions,
+    monitor: &'a dyn Monitor,
+    stop: &'a Stop,
+    began: Timestamp,
+    report: VerifyReport,
+    passed: Bits,
+    documents: BTreeMap<SnapshotId, (Examined, u64)>,
+}
+
+/// Restores a part, or everything, to nowhere.
+///
+/// # Errors
+/// [`RepoError::CannotRead`] without the reading identity; [`RepoError::NoRole`] without the tester's seed;
+/// [`OpsError::Nothing`] when there is no backup; faults of the store; `Interrupted`.
+pub fn restore(
+    repo: &mut Repository,
+    options: &TestOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
+    if !repo.can_read() {
+        return Err(RepoError::CannotRead.into());
+    }
+    repo.refresh()?;
+    wanted(repo.state())?;
+    let began = repo.env.clock.now();
+    let report = VerifyReport::default();
+    let mut run = Run { options, monitor, stop, began, report, passed: Bits::default(), documents: BTreeMap::new() };
+    if options.all {
+        run.documents_of_all(repo)?;
+        let needed = repo.state().needed();
+        run.packs(repo, &needed)?;
+    } else {
+        let choice = choose(repo, options.bytes_per_run, options.documents_per_run)?;
+        run.report.left = choice.left;
+        run.packs(repo, &choice.packs)?;
+        run.bring_back(repo, &choice.documents)?;
+    }
+    let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
+    if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
+        return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
+    }
+    run.record(repo)?;
+    let mut report = run.report;
+    let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
+    report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
+    name_records(repo, &mut report.failed)?;
+    Ok(report)
+}
+
+impl Run<'_> {
+    fn is_over(&self, repo: &Repository) -> bool {
+        let time = elapsed(self.began, repo.env.clock.now());
+        self.options.max_duration.is_some_and(|max| !self.options.all && time >= max)
+    }
+
+    /// Opens packs from end to end, against what the index says is in them.
+    fn packs(&mut self, repo: &Repository, wanted: &Bits) -> Result<(), OpsError> {
+        self.monitor.stage("testing packs", Some(wanted.count() as u64));
+        let (key, mut described) = (repo.chunk_key(), Bits::default());
+        repo.for_each_pack(wanted, |number, pack| -> Result<(), OpsError> {
+            self.stop.check()?;
+            described.insert(number);
+            if self.report.examined.packs > 0 && self.is_over(repo) {
+                self.report.left += 1;
+                return Ok(());
+            }
+            let directory = Directory { segments: pack.segments.clone() };
+            let tested = repo.open_pack(number).and_then(|mut reader| {
+                let bad = |error| RepoError::Pack { name: pack.name, error };
+                reader.verify_all(&directory, &key).map_err(bad)
+            });
+            self.monitor.advance(1);
+            self.report.examined.objects += 1;
+            match tested {
+                Ok(bytes) => {
+                    self.report.examined.packs += 1;
+                    self.report.examined.bytes += bytes;
+                    self.passed.insert(number);
+                }
+                Err(e) if e.is_damage() => {
+                    let found = damage(repo.state(), Object::Pack(pack.name), e.to_string());
+                    self.report.failed.push(found);
+                }
+                Err(e) => return Err(e.into()),
+            }
+            Ok(())
+        })?;
+        for number in wanted.iter().filter(|n| !described.contains(*n)) {
+            let what = "no index says what is in it";
+            let found = damage(repo.state(), Object::Pack(repo.pack_name(number)?), what);
+            self.report.failed.push(found);
+        }
+        Ok(())
+    }
+
+    /// Brings documents back.
+    fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
+        self.monitor.stage("testing documents", Some(documents.len() as u64));
+        let (clock, mut lost) = (std::sync::Arc::clone(&repo.env.clock), vec![]);
+        let mut chunks = repo.chunks()?;
+        for candidate in documents {
+            self.stop.check()?;
+            let time = elapsed(self.began, clock.now());
+            let over = self.options.max_duration.is_some_and(|max| !self.options.all && time >= max);
+            if over && !self.documents.is_empty() {
+                self.report.left += 1;
+                continue;
+            }
+            let (done, failed) = self.documents.entry(candidate.snapshot).or_default();
+            match bring_back(&mut chunks, &candidate.entry, done, self.stop)? {
+                Outcome::Back(digest) if candidate.live => {
+                    if let Some(problem) = live::compare(&self.options.folders, &candidate.entry, digest) {
+                        self.monitor.problem(&problem);
+                        self.report.problems.push(problem);
+                    }
+                }
+                Outcome::Back(_) => {}
+                Outcome::Lost(path, what) => {
+                    *failed += 1;
+                    lost.push((path, what, candidate.packs.clone()));
+                }
+            }
+            self.monitor.advance(1);
+        }
+        for (path, what, packs) in lost {
+            self.note_lost(repo.state(), path, what, &packs);
+        }
+        Ok(())
+    }
+
+    /// A lost document belongs to its pack's damage, if that was found, or stands for itself.
+    fn note_lost(&mut self, state: &State, path: RecordPath, what: String, packs: &[u32]) {
+        let of = |d: &Damage| match d.object {
+            Some(Object::Pack(name)) => state.pack(&name).is_some_and(|(n, _)| packs.contains(&n)),
+            _ => false,
+        };
+        if self.report.failed.iter().any(of) {
+            return;
+        }
+        let needs = |s: &Bits| packs.iter().any(|n| s.contains(*n));
+        let snapshots = state.live_snapshots().filter(|s| needs(&s.snapshot.needs)).map(|s| s.id).collect();
+        self.report.failed.push(Damage { object: None, what, snapshots, records: vec![path] });
+    }
+
+    /// Every document of every snapshot, each content once.
+    fn documents_of_all(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
+        let state = repo.state();
+        let of = |s: &crate::domain::log::state::SnapshotState| {
+            let newest = state.newest(&s.snapshot.set).map_or(s.id, |n| n.id);
+            (newest, s.id == newest, s.snapshot.root)
+        };
+        let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
+        let (mut pages_seen, mut contents_seen) = (HashSet::new(), HashSet::new());
+        for (snapshot, is_newest, root) in snapshots {
+            let roots = with_inherited(&mut repo.chunks()?, root)?;
+            if roots.is_empty() {
+                let what = format!("the listing of snapshot {snapshot} cannot be read");
+                self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
+            }
+            for root in &roots {
+                let pages = root.live.iter().map(|p| (p, is_newest)).chain(root.gone.iter().map(|p| (p, false)));
+                for (page, live) in pages.filter(|(p, _)| pages_seen.insert(p.id)) {
+                    let documents = self.page(repo, snapshot, page, live)?;
+                    let new = |c: &Candidate| contents_seen.insert(fingerprint(&c.entry));
+                    let documents: Vec<Candidate> = documents.into_iter().filter(new).collect();
+                    self.bring_back(repo, &documents)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn page(
+        &mut self,
+        repo: &mut Repository,
+        snapshot: SnapshotId,
+        page: &PageRef,
+        live: bool,
+    ) -> Result<Vec<Candidate>, OpsError> {
+        let mut chunks = repo.chunks()?;
+        let entries = match read_page(&mut chunks, page) {
+            Ok(entries) => entries,
+            Err(e) if e.is_damage() => {
+                let packs: Vec<u32> = chunks.pack_of(&page.id).into_iter().collect();
+                self.note_lost(repo.state(), page.first.clone(), e.to_string(), &packs);
+                return Ok(vec![]);
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let mut documents = vec![];
+        for entry in entries.into_iter().filter(Record::is_file) {
+            let packs = super::choose::packs_of(&mut chunks, &entry)?;
+            documents.push(Candidate { snapshot, entry, live, packs });
+        }
+        Ok(documents)
+    }
+
+    /// Puts on record what passed: one entry for each set that was tested.
+    fn record(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
+        let keyholder = repo.ring.keyholder;
+        let complete = self.options.all && self.report.failed.is_empty();
+        let mut packs = std::mem::take(&mut self.passed);
+        // Damage that belongs to no one set counts against each: none of them passed.
+        let other = self.report.failed.len() as u64;
+        for (snapshot, (done, failed)) in std::mem::take(&mut self.documents) {
+            self.report.examined.documents += done.documents;
+            self.report.examined.bytes += done.bytes;
+            let tested = Tested {
+                snapshot: Some(snapshot),
+                packs: std::mem::take(&mut packs),
+                documents: done.documents,
+                bytes: done.bytes,
+                failed: failed.max(other),
+                complete,
+                keyholder,
+            };
+            self.append(repo, tested)?;
+        }
+        if !packs.is_empty() || (other > 0 && self.report.entries.is_empty()) {
+            let (snapshot, documents, bytes) = (None, 0, 0);
+            self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder })?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, repo: &mut Repository, tested: Tested) -> Result<(), OpsError> {
+        let n = repo.append(|_| Ok(Some(Entry::Tested(tested.clone()))))?;
+        self.report.entries.extend(n);
+        Ok(())
+    }
+}
+
+/// Which content an entry has, wherever it stands.
+fn fingerprint(entry: &Record) -> [u8; 16] {
+    let mut half = [0; 16];
+    let content = minicbor::to_vec(&entry.kind).unwrap_or_default();
+    half.copy_from_slice(&blake3::hash(&content).as_bytes()[..16]);
+    half
+}

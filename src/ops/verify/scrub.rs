@@ -1,0 +1,153 @@
+//! Are the stored bytes still those that were stored? Digests only: a machine that cannot read can do it.
+//!
+//! What was scrubbed longest ago comes first; the dates are this machine's own note and decide the order only.
+//! What was found damaged gets no date, so that it is looked at and reported again each time.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::affected::name_records;
+use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, wanted};
+use crate::domain::id::{IndexName, PackName, RepositoryId};
+use crate::ops::error::OpsError;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::repository::Repository;
+use crate::repo::store::{Store, StoreFault};
+
+/// Objects read at the same time.
+const READERS: usize = 3;
+const NOTES: &str = "scrub.json";
+
+#[derive(Serialize, Deserialize)]
+struct Notes {
+    repository: RepositoryId,
+    scrubbed: BTreeMap<String, Timestamp>,
+}
+
+/// What the readers share.
+struct Job<'a> {
+    store: &'a Store,
+    budget: &'a Budget,
+    elapsed: &'a (dyn Fn() -> std::time::Duration + Sync),
+    queue: &'a [Wanted],
+    picked: Mutex<(usize, u64)>,
+    ended: AtomicBool,
+    found: Mutex<Vec<(usize, Result<Option<String>, RepoError>)>>,
+    monitor: &'a dyn Monitor,
+    stop: &'a Stop,
+}
+
+/// Reads stored bytes again and compares their digests with their names.
+///
+/// # Errors
+/// [`OpsError::Nothing`] when there is no backup; faults of the store; `Interrupted`. What was done until then is
+/// noted.
+pub fn scrub(
+    repo: &mut Repository,
+    budget: &Budget,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
+    repo.refresh()?;
+    let began = repo.env.clock.now();
+    let mut queue = wanted(repo.state())?;
+    let mut notes = load(repo);
+    let name = |w: &Wanted| w.object.to_string();
+    // A date from the future tells of a wrong clock, not of a scrub.
+    let dated = |notes: &Notes, w: &Wanted| notes.scrubbed.get(&name(w)).copied().filter(|d| *d <= began);
+    queue.sort_by_cached_key(|w| (dated(&notes, w), w.object));
+    monitor.stage("scrubbing", budget.max_bytes.filter(|_| !budget.all));
+    let clock = &repo.env.clock;
+    let job = Job {
+        store: &repo.store,
+        budget,
+        elapsed: &|| elapsed(began, clock.now()),
+        queue: &queue,
+        picked: Mutex::new((0, 0)),
+        ended: AtomicBool::new(false),
+        found: Mutex::new(vec![]),
+        monitor,
+        stop,
+    };
+    std::thread::scope(|scope| (0..READERS).for_each(|_| drop(scope.spawn(|| job.work()))));
+    let mut found = job.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_by_key(|(at, _)| *at);
+    let mut report = VerifyReport { left: (queue.len() - found.len()) as u64, ..VerifyReport::default() };
+    let mut error = None;
+    for (at, outcome) in found {
+        match outcome {
+            Ok(damaged) => {
+                report.examined.objects += 1;
+                report.examined.bytes += queue[at].size;
+                match damaged {
+                    None => drop(notes.scrubbed.insert(name(&queue[at]), began)),
+                    Some(what) => report.failed.push(damage(repo.state(), queue[at].object, what)),
+                }
+            }
+            Err(e) => error = Some(e),
+        }
+    }
+    let alive: std::collections::HashSet<String> = queue.iter().map(&name).collect();
+    notes.scrubbed.retain(|name, _| alive.contains(name));
+    if let Some(dir) = repo.dir() {
+        dir.save_json(NOTES, &notes)?;
+    }
+    if let Some(e) = error {
+        return Err(e.into());
+    }
+    let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
+    report.oldest = dates.into_iter().min().flatten();
+    name_records(repo, &mut report.failed)?;
+    Ok(report)
+}
+
+fn load(repo: &Repository) -> Notes {
+    let repository = repo.state().repository;
+    let kept: Option<Notes> = repo.dir().and_then(|d| d.load_json(NOTES));
+    kept.filter(|n| n.repository == repository).unwrap_or(Notes { repository, scrubbed: BTreeMap::new() })
+}
+
+impl Job<'_> {
+    fn work(&self) {
+        while let Some(at) = self.pick() {
+            let outcome = self.stop.check().and_then(|()| read(self.store, &self.queue[at]));
+            if outcome.is_err() {
+                self.ended.store(true, Ordering::SeqCst);
+            }
+            self.monitor.advance(self.queue[at].size);
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcome));
+        }
+    }
+
+    fn pick(&self) -> Option<usize> {
+        let mut picked = self.picked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, bytes) = *picked;
+        let size = self.queue.get(at)?.size;
+        if self.ended.load(Ordering::SeqCst) || !self.budget.allows(bytes, size, (self.elapsed)()) {
+            return None;
+        }
+        *picked = (at + 1, bytes + size);
+        Some(at)
+    }
+}
+
+/// What is wrong with the object, if anything.
+fn read(store: &Store, wanted: &Wanted) -> Result<Option<String>, RepoError> {
+    let bytes = match store.get(&wanted.object.key()) {
+        Ok(bytes) => bytes,
+        Err(e) if e.fault() == StoreFault::Missing => return Ok(Some("it is missing from the store".into())),
+        Err(e) => return Err(e.into()),
+    };
+    let same = match wanted.object {
+        Object::Pack(name) => PackName::of(&bytes) == name,
+        Object::Index(name) => IndexName::of(&bytes) == name,
+        Object::Bundle(..) => true,
+    };
+    Ok((!same).then(|| "its bytes are not those that were stored".into()))
+}

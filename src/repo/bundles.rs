@@ -1,0 +1,121 @@
+//! Which keys this machine has, and getting newer ones: an epoch begun elsewhere brings a new bundle.
+//!
+//! A bundle read from the store is a candidate, good enough to try opening the log; only when the log opened
+//! and its root key vouches for the bundle are its keys used for anything else.
+
+use bytes::Bytes;
+
+use super::compress::unframe_up_to;
+use super::error::RepoError;
+use super::keys::{Bundle, KeyRing};
+use super::layout::{KEYS, Key};
+use super::log::read_on;
+use super::machine::Machine;
+use super::repository::Repository;
+use super::seal::{Identity, open};
+use super::store::{Store, StoreFault};
+use crate::domain::id::{KeyholderId, RepositoryId};
+use crate::domain::log::state::Slot;
+
+/// A bundle is small.
+const MAX_BUNDLE: usize = 1 << 20;
+
+/// A bundle's keys before anybody vouched for them.
+pub(super) fn candidate(stored: &Bytes, identity: &Identity) -> Result<Bundle, RepoError> {
+    let wrong = |_| RepoError::WrongKey;
+    let framed = open(stored.clone(), std::slice::from_ref(identity)).map_err(wrong)?.all()?;
+    let text = unframe_up_to(&framed, MAX_BUNDLE).map_err(|_| RepoError::WrongKey)?;
+    let (body, _) = super::envelope::split(&text).ok_or(RepoError::WrongKey)?;
+    serde_json::from_slice(body).map_err(|_| RepoError::WrongKey)
+}
+
+pub(super) fn bundle_key(key: &Key) -> Option<(KeyholderId, u32)> {
+    if let Key::Bundle(holder, epoch) = key { Some((*holder, *epoch)) } else { None }
+}
+
+/// The newest bundle for this machine.
+pub(super) fn newest(store: &Store, machine: &Machine) -> Result<(KeyRing, Bytes), RepoError> {
+    let (listed, _) = store.list(KEYS)?;
+    let newest = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| *h == machine.id).max();
+    let (holder, epoch) = newest.ok_or(RepoError::WrongKey)?;
+    let stored = store.get(&Key::Bundle(holder, epoch))?;
+    Ok((candidate(&stored, &machine.identity)?.ring()?, stored))
+}
+
+/// Reads the log with the keys at hand; what they do not open may be sealed to a newer epoch's keys.
+pub(super) fn read_log(
+    store: &Store,
+    machine: &Machine,
+    keys: &mut (KeyRing, Bytes),
+    repository: RepositoryId,
+    known: Vec<Slot>,
+) -> Result<Vec<Slot>, RepoError> {
+    let damage = match read_on(store, &keys.0.writing, repository, known.clone()) {
+        Err(damage @ RepoError::LogDamaged { .. }) => damage,
+        other => return other,
+    };
+    let Ok(newer) = newest(store, machine) else { return Err(damage) };
+    if newer.1 == keys.1 {
+        return Err(if left_behind(store, machine, &keys.1) { RepoError::WrongKey } else { damage });
+    }
+    let slots = read_on(store, &newer.0.writing, repository, known).map_err(|_| damage)?;
+    *keys = newer;
+    Ok(slots)
+}
+
+/// Whether others have keys of an epoch for which this machine was given none: it was removed.
+fn left_behind(store: &Store, machine: &Machine, own: &Bytes) -> bool {
+    let Ok(own) = candidate(own, &machine.identity) else { return false };
+    let Ok((listed, _)) = store.list(KEYS) else { return false };
+    listed.iter().filter_map(|l| bundle_key(&l.key)).any(|(_, epoch)| epoch > own.epoch)
+}
+
+impl Repository {
+    /// The log vouches for the root key, the root key for the bundle; a newer epoch brings a newer bundle.
+    pub(super) fn trust_bundle(&mut self, mut stored: Bytes) -> Result<(), RepoError> {
+        let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else { return Ok(()) };
+        let (root, id) = (self.state.created.root, self.state.repository);
+        let mut bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
+        let epoch = self.state.epoch().number;
+        if bundle.epoch < epoch {
+            match self.store.get(&Key::Bundle(machine.id, epoch)) {
+                Ok(newer) => {
+                    bundle = Bundle::open(newer.clone(), &machine.identity, &root, id, machine.id)?;
+                    stored = newer;
+                }
+                Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
+                Err(e) => return Err(e.into()),
+            }
+        }
+        self.ring = bundle.ring()?;
+        let path = dir.file("bundle.age");
+        if super::local::read(&path)?.as_deref() != Some(&stored[..]) {
+            super::local::replace(&path, &stored)?;
+        }
+        Ok(())
+    }
+
+    /// The slots known and what follows them, and a newer bundle if only that opened them.
+    pub(super) fn read_further(&self) -> Result<(Vec<Slot>, Option<Bytes>), RepoError> {
+        let (id, known) = (self.state.repository, self.slots.clone());
+        let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else {
+            return Ok((read_on(&self.store, &self.ring.writing, id, known)?, None));
+        };
+        let stored = super::local::read(&dir.file("bundle.age"))?.map(Bytes::from).unwrap_or_default();
+        let mut keys = (self.ring.clone(), stored.clone());
+        let slots = read_log(&self.store, machine, &mut keys, id, known)?;
+        Ok((slots, Some(keys.1).filter(|newer| *newer != stored)))
+    }
+
+    /// After more of the log was read: the keys of a newer epoch, if they are not at hand.
+    pub(super) fn follow_epoch(&mut self, newer: Option<Bytes>) -> Result<(), RepoError> {
+        if let Some(newer) = newer {
+            return self.trust_bundle(newer);
+        }
+        let wanted = &self.state.epoch().writing;
+        let at_hand = self.ring.writing.iter().any(|i| i.recipient().to_string() == *wanted);
+        let Some(dir) = self.dir.as_ref().filter(|_| !at_hand) else { return Ok(()) };
+        let stored = super::local::read(&dir.file("bundle.age"))?;
+        self.trust_bundle(stored.ok_or(RepoError::WrongKey)?.into())
+    }
+}

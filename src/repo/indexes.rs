@@ -1,0 +1,166 @@
+//! The index of an open repository: its objects in the store, and their sum in memory.
+//!
+//! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's.
+
+use std::collections::HashMap;
+
+use super::chunk::{ChunkIndex, IndexObject, IndexedPack};
+use super::compress::unframe_up_to;
+use super::error::RepoError;
+use super::layout::Key;
+use super::repository::Repository;
+use super::seal::open;
+use super::store::StoreFault;
+use crate::domain::id::{ActorId, IndexName};
+use crate::domain::log::bits::Bits;
+use crate::domain::log::state::{IndexState, Life};
+
+/// No index object is larger than this once decompressed.
+const MAX_INDEX: usize = 60 << 20;
+
+impl Repository {
+    /// Where every chunk lies. Built from the index objects when first asked for.
+    ///
+    /// # Errors
+    /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
+    pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
+        if self.index.is_none() {
+            let objects = self.readable_objects()?;
+            let mut index = ChunkIndex::default();
+            let own = self.own_actors();
+            let state = &self.state;
+            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
+                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
+                Some(Life::Condemned { .. }) => 1,
+                _ => 0,
+            };
+            let mut trusted: HashMap<u32, u8> = HashMap::new();
+            for (author, object) in &objects {
+                for (number, _) in object.packs.iter().filter_map(|p| state.pack(&p.name)) {
+                    let best = trusted.entry(number).or_default();
+                    *best = (*best).max(self.trust(author, number, &own));
+                }
+            }
+            for (author, object) in &objects {
+                for pack in &object.packs {
+                    let Some((number, _)) = state.pack(&pack.name) else { continue };
+                    let believed = trusted.get(&number) == Some(&self.trust(author, number, &own));
+                    if rank(number) > 0 && believed {
+                        index.add(number, &pack.segments, |old, new| rank(new) > rank(old));
+                    }
+                }
+            }
+            self.index = Some(index);
+        }
+        self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
+    }
+
+    /// The index, if it was loaded.
+    pub fn loaded_index(&self) -> Option<&ChunkIndex> {
+        self.index.as_ref()
+    }
+
+    /// The index itself, for an operation that adds to the log while it uses it. It is built anew when asked for again.
+    ///
+    /// # Errors
+    /// As [`Repository::index`].
+    pub fn take_index(&mut self) -> Result<ChunkIndex, RepoError> {
+        self.index()?;
+        Ok(self.index.take().unwrap_or_default())
+    }
+
+    /// Whose description of a pack is believed: this machine's own, else a pruner's, else that of whoever stored the
+    /// pack first. A stolen writer's key cannot say that somebody else's pack holds what it does not.
+    fn trust(&self, author: &IndexState, pack: u32, own: &[ActorId]) -> u8 {
+        let storer = self.state.packs.get(pack as usize).map(|p| p.actor);
+        match author {
+            i if i.void => 0,
+            i if own.contains(&i.actor) => 4,
+            i if self.state.is_pruner(&i.actor) => 3,
+            i if storer == Some(i.actor) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Everything that is not swept, from cache or store, every byte checked against its name.
+    ///
+    /// # Errors
+    /// As [`Repository::index`].
+    pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
+        Ok(self.readable_objects()?.into_iter().map(|(_, object)| object).collect())
+    }
+
+    /// What a revoked actor stored may be junk: it is used if it is there, and missed by nobody if it is not.
+    fn readable_objects(&self) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
+        let mut all = vec![];
+        for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
+            match self.index_object(&index.index.name) {
+                Ok(object) => all.push((index, object)),
+                Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the index says is in each of these packs, one at a time, as [`Repository::index`] believes it.
+    ///
+    /// # Errors
+    /// As [`Repository::index`]; whatever `each` returns.
+    pub fn for_each_pack<E: From<RepoError>>(
+        &self,
+        wanted: &Bits,
+        mut each: impl FnMut(u32, &IndexedPack) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let own = self.own_actors();
+        let mut left = wanted.clone();
+        let mut alive: Vec<_> = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })).collect();
+        for trust in (0..=4).rev() {
+            alive.retain(|i| i.covers.iter().any(|n| left.contains(n)));
+            for index in &alive {
+                if !index.covers.iter().any(|n| left.contains(n) && self.trust(index, n, &own) == trust) {
+                    continue;
+                }
+                let object = match self.index_object(&index.index.name) {
+                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => continue,
+                    other => other?,
+                };
+                for pack in &object.packs {
+                    let Some((number, _)) = self.state.pack(&pack.name) else { continue };
+                    if left.contains(number) && self.trust(index, number, &own) == trust {
+                        left.remove(number);
+                        each(number, pack)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One index object, from cache or store, checked against its name.
+    ///
+    /// # Errors
+    /// As [`Repository::index`].
+    pub fn index_object(&self, name: &IndexName) -> Result<IndexObject, RepoError> {
+        let bad = |what: String| RepoError::Index(format!("{}: {what}", name.short()));
+        let stored = match self.dir.as_ref().and_then(|d| d.load_index(name)) {
+            Some(cached) => cached,
+            None => {
+                let stored = self.store.get(&Key::Index(*name)).map_err(|e| match e.fault() {
+                    StoreFault::Missing => bad("it is missing from the store".into()),
+                    _ => RepoError::Store(e),
+                })?;
+                if IndexName::of(&stored) != *name {
+                    return Err(bad("its bytes are not those that were stored".into()));
+                }
+                if let Some(dir) = &self.dir {
+                    dir.save_index(name, &stored);
+                }
+                stored
+            }
+        };
+        let framed = open(stored, &self.ring.writing)?.all()?;
+        let cbor = unframe_up_to(&framed, MAX_INDEX).map_err(|e| bad(e.to_string()))?;
+        minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))
+    }
+}

@@ -1,0 +1,175 @@
+//! The same conformance tests over every kind of store that runs here: memory, a folder, S3 with conditions
+//! (moto), S3 with signatures (in this process), and a server that ignores conditions and must be refused.
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use secrecy::SecretString;
+use strongroom::domain::problem::Verdict;
+use strongroom::repo::layout::{Key, LOG};
+use strongroom::repo::store::{Created, ProbeReport, Store, StoreCredentials, StoreFault, StoreOptions, open, probe};
+use strongroom::testing::{Fault, FaultStore, Plan, SeededEntropy};
+use support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
+use support::services;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn unique(name: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    format!("{name}-{}-{now}", std::process::id())
+}
+
+fn s3_options(endpoint: &str, bucket: &str, key: &str, secret: &str) -> StoreOptions {
+    StoreOptions {
+        url: format!("s3://{bucket}/{}", unique("conformance")),
+        endpoint: Some(endpoint.into()),
+        region: Some("us-east-1".into()),
+        allow_http: true,
+        credentials: StoreCredentials {
+            access_key_id: Some(SecretString::from(key)),
+            secret_access_key: Some(SecretString::from(secret)),
+            ..StoreCredentials::default()
+        },
+        ..StoreOptions::default()
+    }
+}
+
+/// What the engine leans on.
+fn conforms(store: &Store) {
+    let (one, two) = (Bytes::from_static(b"one"), Bytes::from_static(b"two"));
+    assert_eq!(store.list(LOG).unwrap().0, vec![]);
+    assert_eq!(store.get(&Key::Log(0)).unwrap_err().fault(), StoreFault::Missing);
+    assert_eq!(store.create(&Key::Log(0), &one).unwrap(), Created::Ours);
+    assert_eq!(store.create(&Key::Log(0), &one).unwrap(), Created::Ours, "our own bytes are ours");
+    assert_eq!(store.create(&Key::Log(0), &two).unwrap(), Created::Taken);
+    assert_eq!(store.get(&Key::Log(0)).unwrap(), one);
+    for n in 1..=20 {
+        store.create(&Key::Log(n), &two).unwrap();
+    }
+    let (listed, foreign) = store.list(LOG).unwrap();
+    assert_eq!((listed.len(), foreign), (21, 0));
+    assert!(listed.iter().any(|l| l.key == Key::Log(20) && l.size == 3));
+    store.delete(&Key::Log(3)).unwrap();
+    store.delete(&Key::Log(3)).unwrap();
+    assert_eq!(store.get(&Key::Log(3)).unwrap_err().fault(), StoreFault::Missing);
+    let large = Bytes::from(vec![7; 17 << 20]);
+    store.create(&Key::Probe("large".into()), &large).unwrap();
+    assert_eq!(store.get(&Key::Probe("large".into())).unwrap(), large);
+}
+
+fn tried(store: &Store) -> ProbeReport {
+    probe(store, &SeededEntropy::new(std::process::id().into())).unwrap()
+}
+
+#[test]
+fn memory_and_folder_conform() {
+    let rt = runtime();
+    let memory = Store::new(Arc::new(InMemory::new()), Path::default(), rt.handle().clone(), "memory".into(), false);
+    conforms(&memory);
+    let tmp = tempfile::tempdir().unwrap();
+    let url = format!("file://{}/new/repository", tmp.path().display());
+    let missing = open(&StoreOptions { url: url.clone(), ..StoreOptions::default() }, rt.handle()).err().unwrap();
+    assert_eq!(missing.fault(), StoreFault::Missing);
+    let options = StoreOptions { url, create_folder: true, ..StoreOptions::default() };
+    let folder = open(&options, rt.handle()).unwrap();
+    conforms(&folder);
+    let report = tried(&folder);
+    assert!(report.conditional && report.can_destroy, "{report:?}");
+}
+
+#[test]
+fn s3_with_conditions_conforms_and_is_fit_for_several_machines() {
+    let rt = runtime();
+    let store = open(&s3_options(&services::s3(), "one", "any", "any"), rt.handle()).unwrap();
+    conforms(&store);
+    assert!(tried(&store).conditional);
+    let nowhere = open(&s3_options(&services::s3(), "no-such-bucket", "any", "any"), rt.handle()).unwrap();
+    assert_eq!(nowhere.list(LOG).unwrap_err().fault(), StoreFault::Missing);
+}
+
+#[test]
+fn s3_with_signatures_conforms_and_a_wrong_secret_is_told_as_denied() {
+    let rt = runtime();
+    let server = S3Server::start();
+    let store = open(&s3_options(&server.url(), BUCKET, ACCESS_KEY, SECRET_KEY), rt.handle()).unwrap();
+    conforms(&store);
+    let forger = open(&s3_options(&server.url(), BUCKET, ACCESS_KEY, "wrong"), rt.handle()).unwrap();
+    assert_eq!(forger.list(LOG).unwrap_err().fault(), StoreFault::Denied);
+}
+
+#[test]
+fn a_server_that_ignores_conditions_is_found_out() {
+    let rt = runtime();
+    let store = open(&s3_options(&services::s3_bad(), "one", "S3RVER", "S3RVER"), rt.handle()).unwrap();
+    let report = tried(&store);
+    assert!(!report.conditional, "{report:?}");
+    let failed: Vec<&str> = report
+        .findings
+        .iter()
+        .filter_map(|f| if let Verdict::Failed(why) = &f.verdict { Some(why.as_str()) } else { None })
+        .collect();
+    assert!(failed[0].contains("single_machine = true"), "{failed:?}");
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_is_told_as_unreachable() {
+    let rt = runtime();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut options = s3_options(&format!("http://{nobody}"), "one", "any", "any");
+    options.region = Some("us-east-1".into());
+    let store = open(&options, rt.handle()).unwrap().with_patience(Duration::from_secs(2));
+    let began = Instant::now();
+    assert_eq!(store.get(&Key::Log(0)).unwrap_err().fault(), StoreFault::Unreachable);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+fn faulty(rt: &tokio::runtime::Runtime, plan: Plan) -> (Arc<FaultStore>, Store) {
+    let faults = Arc::new(FaultStore::new(Arc::new(InMemory::new()), plan));
+    let store = Store::new(faults.clone(), Path::default(), rt.handle().clone(), "memory".into(), false);
+    (faults, store)
+}
+
+#[test]
+fn a_create_whose_answer_was_lost_or_lied_is_resolved_by_looking() {
+    let rt = runtime();
+    let (one, key) = (Bytes::from_static(b"one"), Key::Log(0));
+    // It landed and the answer was lost; it landed and came back as "already exists"; neither landed nor true.
+    for fault in [Fault::FailAfter, Fault::AlreadyExists, Fault::Conflict] {
+        let (faults, store) = faulty(&rt, Plan::at(0, fault));
+        assert_eq!(store.create(&key, &one).unwrap(), Created::Ours, "{fault:?}");
+        assert_eq!(store.get(&key).unwrap(), one, "{fault:?}");
+        assert_eq!(faults.injected().len(), 1);
+    }
+    // Each try conflicts and nothing lands: no endless loop, and never a success.
+    let (faults, store) = faulty(&rt, Plan::always(Fault::Conflict));
+    assert!(store.create(&key, &one).is_err());
+    assert!(faults.calls() <= 10, "{} calls", faults.calls());
+}
+
+#[test]
+fn a_listing_that_breaks_off_is_an_error_and_never_a_short_list() {
+    let rt = runtime();
+    let (faults, store) = faulty(&rt, Plan::none());
+    for n in 0..10 {
+        store.create(&Key::Log(n), &Bytes::from_static(b"x")).unwrap();
+    }
+    faults.restart(Plan::at(0, Fault::FailAfter));
+    assert!(store.list(LOG).is_err());
+}
+
+#[test]
+fn a_store_that_never_answers_does_not_hang_us() {
+    let rt = runtime();
+    let (_, store) = faulty(&rt, Plan::always(Fault::StallBefore));
+    let store = store.with_patience(Duration::from_millis(50));
+    assert_eq!(store.list(LOG).unwrap_err().fault(), StoreFault::Unreachable);
+}
