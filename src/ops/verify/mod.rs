@@ -16,6 +16,7 @@ pub mod scrub;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::ops::error::OpsError;
+use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
+use crate::repo::machine::DAMAGED_PACKS;
+use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
@@ -166,6 +170,17 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     indexes.dedup_by_key(|i| i.name);
     all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size, number: None }));
     Ok(all)
+}
+
+/// Packs found damaged are not relied on by the next backup: what the sources still have is stored again.
+fn remember_damage(repo: &Repository, report: &VerifyReport) -> Result<(), RepoError> {
+    let Some(dir) = repo.dir() else { return Ok(()) };
+    let mut known: BTreeSet<PackName> = dir.load_json(DAMAGED_PACKS).unwrap_or_default();
+    let before = known.len();
+    known.extend(
+        report.failed.iter().filter_map(|d| if let Some(Object::Pack(name)) = d.object { Some(name) } else { None }),
+    );
+    if known.len() == before { Ok(()) } else { dir.save_json(DAMAGED_PACKS, &known) }
 }
 
 /// The damage, with the snapshots that need the object.

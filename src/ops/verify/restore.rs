@@ -97,6 +97,7 @@ pub fn restore(
     let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
     report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
     name_records(repo, &mut report.failed)?;
+    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 

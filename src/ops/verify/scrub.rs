@@ -104,6 +104,7 @@ pub fn scrub(
     let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
     report.oldest = dates.into_iter().min().flatten();
     name_records(repo, &mut report.failed)?;
+    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 
