@@ -7,7 +7,6 @@
 pub mod affected;
 pub mod check;
 mod choose;
-mod documents;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
