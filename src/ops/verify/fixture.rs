@@ -18,6 +18,7 @@ use crate::ops::restore::check_entries;
 use crate::ops::verify::Object;
 use crate::ops::{Silent, Stop};
 use crate::repo::create::{CreateOptions, create};
+use crate::repo::layout::Key;
 use crate::repo::listing::{read_page, read_root};
 use crate::repo::machine::StateDir;
 use crate::repo::repository::{Env, Repository};
@@ -46,12 +47,15 @@ impl Council {
     }
 
     fn with(write_only: bool) -> Self {
-        // In step with the store in memory, which stamps objects by the machine's own clock.
-        let clock = FakeClock::at(jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap());
-        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
         let memory = Arc::new(InMemory::new());
         let faults = FaultStore::new(memory.clone(), Plan::none());
         let (runtime, tmp) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        // In step with the store in memory, which stamps objects by the machine's own clock.
+        let plain = Store::new(memory.clone(), Path::default(), runtime.handle().clone(), "memory".into(), false);
+        let probe = Key::Probe("clock".into());
+        plain.create(&probe, &"tick".into()).unwrap();
+        let clock = FakeClock::at(plain.get_dated(&probe).unwrap().1);
+        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
         let council = Self { runtime, memory, faults, clock, env, tmp, set: "documents".into(), own_clock: false };
         let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
         create(&council.store(), &council.dir(), &council.env, &options, |_| Ok(())).unwrap();

@@ -23,7 +23,7 @@ use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::restore::check_entries;
 use crate::repo::error::RepoError;
-use crate::repo::listing::read_page;
+use crate::repo::listing::{encode, read_page};
 use crate::repo::pack::Directory;
 use crate::repo::repository::Repository;
 
@@ -221,9 +221,12 @@ impl Run<'_> {
             for root in &roots {
                 let pages = root.live.iter().map(|p| (p, is_newest)).chain(root.gone.iter().map(|p| (p, false)));
                 for (page, live) in pages.filter(|(p, _)| pages_seen.insert(p.id)) {
-                    let documents = self.page(repo, snapshot, page, live)?;
-                    let new = |c: &Candidate| contents_seen.insert(fingerprint(&c.entry));
-                    let documents: Vec<Candidate> = documents.into_iter().filter(new).collect();
+                    let mut documents = vec![];
+                    for candidate in self.page(repo, snapshot, page, live)? {
+                        if contents_seen.insert(fingerprint(&candidate.entry)?) {
+                            documents.push(candidate);
+                        }
+                    }
                     self.bring_back(repo, &documents)?;
                 }
             }
@@ -292,9 +295,8 @@ impl Run<'_> {
 }
 
 /// Which content an entry has, wherever it stands.
-fn fingerprint(entry: &Record) -> [u8; 16] {
+fn fingerprint(entry: &Record) -> Result<[u8; 16], RepoError> {
     let mut half = [0; 16];
-    let content = minicbor::to_vec(&entry.kind).unwrap_or_default();
-    half.copy_from_slice(&blake3::hash(&content).as_bytes()[..16]);
-    half
+    half.copy_from_slice(&blake3::hash(&encode(&entry.kind)?).as_bytes()[..16]);
+    Ok(half)
 }
