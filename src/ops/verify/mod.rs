@@ -7,7 +7,6 @@
 pub mod affected;
 pub mod check;
 mod choose;
-mod documents;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
@@ -151,8 +150,6 @@ impl VerifyReport {
 struct Wanted {
     object: Object,
     size: u64,
-    /// A pack's number.
-    number: Option<u32>,
 }
 
 /// Every pack that a snapshot needs and every index that lives, or the failure of having nothing to examine.
@@ -160,15 +157,14 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     if state.live_snapshots().next().is_none() {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
     }
-    let pack = |n: u32| state.packs.get(n as usize).map(|p| (n, p.pack));
+    let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
     let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
-    let mut all: Vec<Wanted> =
-        packs.map(|(n, p)| Wanted { object: Object::Pack(p.name), size: p.size, number: Some(n) }).collect();
+    let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: p.size }).collect();
     let mut indexes: Vec<_> =
         state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
-    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size, number: None }));
+    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size }));
     Ok(all)
 }
 
