@@ -180,9 +180,7 @@ pub fn enrol(repo: &mut Repository, keyholder: &Keyholder, actors: &[Actor]) -> 
         Ok((!known).then(|| Entry::KeyholderAdded(keyholder.clone())))
     })?;
     for actor in actors {
-        repo.append(|state| {
-            Ok((!state.actors.contains_key(&actor.key)).then(|| Entry::ActorAdded(actor.clone())))
-        })?;
+        repo.append(|state| Ok((!state.actors.contains_key(&actor.key)).then(|| Entry::ActorAdded(actor.clone()))))?;
     }
     check_roster(repo.state(), keyholder, actors)
 }

@@ -154,9 +154,20 @@ pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     *repo = shell.open_fresh(config)?;
     let rule = configured(config);
     let now = circumstances(repo, options(config.retention.prune_grace_days).grace, false);
-    let report = thin(repo, &rule, &config.council.timezone, &now, false)?;
+    let report = match thin(repo, &rule, &config.council.timezone, &now, false) {
+        Err(OpsError::Refused(refusal @ Refusal::Incident(_))) => {
+            shell.out.error(&refused(&refusal));
+            return Ok(waits_for_a_person());
+        }
+        other => other?,
+    };
     say_thinned(shell, config, &report, &rule, false);
     Ok(JobOutcome::done(Counts { files: report.thinned().count() as u64, ..Counts::default() }))
+}
+
+/// The incident is what people are told of; that it holds this back is no second cause.
+fn waits_for_a_person() -> JobOutcome {
+    JobOutcome { exit: Exit::Refused, ..JobOutcome::done(Counts::default()) }
 }
 
 /// The pruning of a `run`.
@@ -173,6 +184,9 @@ pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Re
     say_pruned(shell, config, &report, false);
     let counts =
         Counts { files: report.deleted, bytes: report.deleted_bytes, problems: report.refused, ..Counts::default() };
+    if let Some(Refusal::Incident(_)) = report.held_back {
+        return Ok(waits_for_a_person());
+    }
     let (outcome, troubles) = match report.exit() {
         Exit::Refused => (Outcome::Refused, vec![Trouble::Refused]),
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),

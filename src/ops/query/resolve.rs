@@ -32,11 +32,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// Damage and faults of the store.
-    pub fn resolve(
-        &mut self,
-        what: impl AsRef<[u8]>,
-        folders: &[(RecordPath, PathBuf)],
-    ) -> Result<Resolved, OpsError> {
+    pub fn resolve(&mut self, what: impl AsRef<[u8]>, folders: &[(RecordPath, PathBuf)]) -> Result<Resolved, OpsError> {
         let what = what.as_ref();
         for path in self.candidates(what, folders) {
             if let Some(hit) = self.lookup(&path)? {

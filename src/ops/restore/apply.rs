@@ -78,8 +78,7 @@ fn write(
     let files = || plan.items.iter().enumerate().filter(|(_, i)| i.what == What::File);
     let done = |at: usize| plan.items[at].doing == Doing::Nothing;
     locked(report).already += files().filter(|(at, _)| done(*at)).count() as u64;
-    let leaders: Vec<u32> =
-        files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
+    let leaders: Vec<u32> = files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
     monitor.stage("restoring", Some(plan.bytes));
     let fates = write_files(plan, chunks, &leaders, report, monitor, stop)?;
     let mut copies = vec![];

@@ -1,0 +1,11 @@
+//! The program as people meet it: the real binary over folders of its own, every command and refusal.
+
+mod looking;
+mod place;
+mod quick_start;
+mod setting_up;
+#[path = "../service/smtp.rs"]
+mod smtp;
+mod telling;
+mod trust;
+mod verifying;
