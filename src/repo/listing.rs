@@ -33,9 +33,20 @@ fn ends_page(path: &RecordPath) -> bool {
     u64::from_le_bytes(first).is_multiple_of(PAGE_ENTRIES)
 }
 
-/// The encoded form of anything in the listing.
+/// The encoded form of anything that is stored as CBOR.
+///
+/// # Errors
+/// [`RepoError::Listing`] when memory runs out.
 pub fn encode<T: minicbor::Encode<()>>(value: &T) -> Result<Vec<u8>, RepoError> {
     minicbor::to_vec(value).map_err(|e| RepoError::Listing(e.to_string()))
+}
+
+/// Anything that is stored as CBOR, from its encoded form.
+///
+/// # Errors
+/// [`RepoError::Listing`] when it makes no sense.
+pub fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, RepoError> {
+    minicbor::decode(bytes).map_err(|e| RepoError::Listing(e.to_string()))
 }
 
 impl PageWriter {

@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod error;
 mod indexes;
 pub mod keys;
+pub mod last_listing;
 pub mod layout;
 pub mod listing;
 pub mod local;

@@ -6,17 +6,16 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use super::depot::{Depot, reliable_packs};
-use super::local::{Known, LastListing, Reader, Writer};
-use super::merge::{Item, Merge, Moment, gone_now};
+use super::gather::{Listing, Tally, take, take_up};
+use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
-use super::window::{Links, Outcome, Reading, WINDOW_BYTES, WINDOW_ITEMS};
-use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
+use super::window::{Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
+use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
-use crate::domain::listing::{Folder, Root};
+use crate::domain::listing::{Kind, Pieces};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Incident, IncidentKind, Reason, Snapshot};
 use crate::domain::log::state::Life;
-use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::error::OpsError;
 use crate::ops::fs::mount::mount_of;
 use crate::ops::fs::names::Names;
@@ -24,6 +23,7 @@ use crate::ops::fs::open::Opener;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::cut::{CutBuffer, Gear, GearKey};
 use crate::repo::error::RepoError;
+use crate::repo::last_listing::{Known, LastListing, Reader};
 use crate::repo::layout::Key;
 use crate::repo::listing::{PageWriter, encode, read_page, read_root};
 use crate::repo::local::LocalError;
@@ -47,15 +47,6 @@ struct Before {
     /// The last listing could not be had: its root is inherited.
     lost: bool,
     records: u64,
-}
-
-/// Everything gathered on the way.
-struct Tally {
-    report: BackupReport,
-    /// Packs that are in the store and the log was not told of yet.
-    waiting: Vec<WrittenPack>,
-    changed: u64,
-    gone_total: u64,
 }
 
 fn dir_of(repo: &Repository) -> Result<StateDir, RepoError> {
@@ -86,7 +77,7 @@ pub fn run(
         return Err(OpsError::Nothing(format!("there is nothing in the folders of the set '{}'", options.set)));
     }
     monitor.stage("storing", None);
-    let root = listing.root(&mut depot, options, &before)?;
+    let root = listing.root(&mut depot, options, before.root.filter(|_| before.lost))?;
     let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
     take_up(&mut tally, depot.writer.flush()?);
     let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
@@ -169,9 +160,7 @@ fn fetch_listing(
             for page in pages {
                 for entry in read_page(&mut chunks, page)? {
                     let pieces = match &entry.kind {
-                        crate::domain::listing::Kind::File(c)
-                            if matches!(c.pieces, crate::domain::listing::Pieces::Listed(_)) =>
-                        {
+                        Kind::File(c) if matches!(c.pieces, Pieces::Listed(_)) => {
                             Some(crate::repo::listing::read_pieces(&mut chunks, c)?)
                         }
                         _ => None,
@@ -188,43 +177,6 @@ fn fetch_listing(
         Ok(false) => Ok(None),
         Err(e) if RepoError::is_damage(&e) => Ok(None),
         Err(e) => Err(e),
-    }
-}
-
-/// Both listings as they grow, for the store and for this machine.
-struct Listing {
-    live: Writer,
-    gone: Writer,
-    live_pages: PageWriter,
-    gone_pages: PageWriter,
-}
-
-impl Listing {
-    fn add_live(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
-        self.live.add(known)?;
-        self.live_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
-    }
-
-    fn add_gone(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
-        self.gone.add(known)?;
-        self.gone_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
-    }
-
-    fn root(&mut self, depot: &mut Depot, options: &BackupOptions, before: &Before) -> Result<Root, RepoError> {
-        let live = std::mem::take(&mut self.live_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
-        let gone = std::mem::take(&mut self.gone_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
-        let folder = |s: &crate::ops::fs::walk::Source| Folder {
-            name: s.name.clone(),
-            source: std::os::unix::ffi::OsStrExt::as_bytes(s.path.as_os_str()).to_vec(),
-        };
-        Ok(Root {
-            set: options.set.clone(),
-            live,
-            gone,
-            inherits: before.root.filter(|_| before.lost).into_iter().collect(),
-            config: options.config_text.as_ref().map(|t| t.clone().into_bytes()),
-            folders: options.folders.iter().map(folder).collect(),
-        })
     }
 }
 
@@ -296,74 +248,6 @@ fn open_all(options: &BackupOptions) -> Result<Vec<Opener>, OpsError> {
 fn has_stable_inodes(path: &std::path::Path) -> bool {
     let kind = mount_of(path).map(|m| m.fs_type).unwrap_or_default();
     !["cifs", "smb", "nfs", "fuse", "9p", "afs", "vfat", "exfat"].iter().any(|k| kind.starts_with(k))
-}
-
-fn take(
-    outcome: Outcome,
-    moment: Moment,
-    depot: &mut Depot,
-    listing: &mut Listing,
-    tally: &mut Tally,
-    monitor: &dyn Monitor,
-) -> Result<(), RepoError> {
-    let report = &mut tally.report;
-    match outcome {
-        Outcome::Live { known, read, changed } => {
-            report.files += u64::from(known.entry.is_file());
-            report.bytes += known.entry.size();
-            report.files_read += u64::from(read);
-            tally.changed += u64::from(changed && known.entry.is_file());
-            listing.add_live(depot, &known)
-        }
-        Outcome::Gone(known) => {
-            let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.unreadable);
-            report.files_gone += u64::from(new && known.entry.is_file());
-            keep_gone(known, depot, listing, tally, monitor)
-        }
-        Outcome::Failed(problem, last) => {
-            note_problem(report, problem, monitor);
-            match last {
-                Some(mut known) => {
-                    known.entry.gone = Some(gone_now(moment, true));
-                    known.fingerprint = None;
-                    keep_gone(known, depot, listing, tally, monitor)
-                }
-                None => Ok(()),
-            }
-        }
-        Outcome::Flawed(problem) => {
-            note_problem(report, problem, monitor);
-            Ok(())
-        }
-    }
-}
-
-fn keep_gone(
-    known: Known,
-    depot: &mut Depot,
-    listing: &mut Listing,
-    tally: &mut Tally,
-    monitor: &dyn Monitor,
-) -> Result<(), RepoError> {
-    if !depot.keep(&known) {
-        let detail = "its last version is not whole in the store any more";
-        note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
-    }
-    tally.gone_total += 1;
-    listing.add_gone(depot, &known)
-}
-
-fn note_problem(report: &mut BackupReport, problem: Problem, monitor: &dyn Monitor) {
-    monitor.problem(&problem);
-    if report.problems.len() < MAX_LISTED_PROBLEMS {
-        report.problems.push(problem);
-    }
-}
-
-fn take_up(tally: &mut Tally, written: Vec<WrittenPack>) {
-    tally.report.packs_stored += written.len() as u64;
-    tally.report.bytes_stored += written.iter().map(|w| w.pack.size).sum::<u64>();
-    tally.waiting.extend(written);
 }
 
 /// A machine that cannot read proves some of what it stored by bringing it back with the key of this run.

@@ -11,7 +11,7 @@ use crate::repo::chunk::{ChunkIndex, ChunkKey, FirstBytes};
 use crate::repo::error::RepoError;
 use crate::repo::writer::{PackWriter, Stream};
 
-use super::local::Known;
+use crate::repo::last_listing::Known;
 
 /// Takes chunks in; knows which packs the snapshot will need.
 pub struct Depot {

@@ -2,7 +2,6 @@
 
 use std::iter::Peekable;
 
-use super::local::{Known, Reader};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::Gone;
 use crate::domain::path::RecordPath;
@@ -11,6 +10,7 @@ use crate::ops::error::{OpsError, SourceFault};
 use crate::ops::fs::excludes::Excludes;
 use crate::ops::fs::walk::{Found, Source, SourceError, WalkItem, Walker, walk};
 use crate::repo::error::RepoError;
+use crate::repo::last_listing::{Known, Reader};
 
 /// What happens to one path.
 pub enum Item {

@@ -11,7 +11,7 @@
 mod commit;
 mod content;
 mod depot;
-mod local;
+mod gather;
 mod merge;
 mod session;
 mod source;
@@ -105,7 +105,10 @@ pub fn backup(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<BackupReport, OpsError> {
-    source::check_owner(repo, options)?;
+    if source::check_owner(repo, options).is_err() {
+        repo.refresh()?;
+        source::check_owner(repo, options)?;
+    }
     let mounts = source::check(repo, options)?;
     for attempt in 1.. {
         match commit::run(repo, options, monitor, stop) {

@@ -14,6 +14,7 @@ use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::compress::frame;
 use crate::repo::error::RepoError;
 use crate::repo::layout::{Key, PACKS};
+use crate::repo::listing::{decode, encode};
 use crate::repo::local;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{SealError, seal};
@@ -37,7 +38,7 @@ pub fn journal(repo: &Repository) -> Acknowledged {
     let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Box::new(|_| Ok(())) };
     let lock = Arc::new(std::sync::Mutex::new(()));
     Box::new(move |written: &WrittenPack| {
-        let cbor = minicbor::to_vec(&written.indexed).map_err(|e| RepoError::Index(e.to_string()))?;
+        let cbor = encode(&written.indexed)?;
         let text = format!("{} {} {}", written.pack.name, written.pack.size, STANDARD.encode(cbor));
         let line = format!("{} {text}\n", Digest::of(text.as_bytes()));
         let _one_at_a_time = lock.lock();
@@ -52,7 +53,7 @@ fn parse_line(line: &str) -> Option<WrittenPack> {
     }
     let mut parts = text.split(' ');
     let pack = StoredPack { name: parts.next()?.parse().ok()?, size: parts.next()?.parse().ok()? };
-    let indexed: IndexedPack = minicbor::decode(&STANDARD.decode(parts.next()?).ok()?).ok()?;
+    let indexed: IndexedPack = decode(&STANDARD.decode(parts.next()?).ok()?).ok()?;
     (indexed.name == pack.name).then_some(WrittenPack { pack, indexed })
 }
 
@@ -107,7 +108,7 @@ pub fn tell(
 /// Seals and stores an index object.
 pub fn put_index(repo: &Repository, object: &IndexObject) -> Result<StoredIndex, RepoError> {
     let fail = |e: String| RepoError::Seal(SealError::Seal(e));
-    let cbor = minicbor::to_vec(object).map_err(|e| fail(e.to_string()))?;
+    let cbor = encode(object)?;
     let framed = frame(&cbor).map_err(|e| fail(e.to_string()))?;
     let stored = Bytes::from(seal(&framed, &[&repo.writing_recipient()?])?);
     let name = IndexName::of(&stored);

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
 use super::depot::Depot;
-use super::local::{Fingerprint, Known};
 use super::merge::Item;
 use crate::domain::listing::{Content, Entry, Kind, Pieces};
 use crate::domain::problem::Problem;
@@ -17,6 +16,7 @@ use crate::ops::fs::stat::{FoundKind, Stat};
 use crate::ops::fs::walk::Found;
 use crate::repo::cut::{CutBuffer, Gear};
 use crate::repo::error::RepoError;
+use crate::repo::last_listing::{Fingerprint, Known};
 
 /// Small files read at the same time.
 const READERS: usize = 8;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use minicbor::{CborLen, Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::error::RepoError;
+use super::local::{self, LocalError};
+use super::machine::StateDir;
 use crate::domain::id::{ChunkId, Digest};
 use crate::domain::listing::{Entry, Piece};
-use crate::repo::error::RepoError;
-use crate::repo::local::{self, LocalError};
-use crate::repo::machine::StateDir;
 
 /// What only this machine can know of a file. Both change whenever content or attributes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, CborLen)]

@@ -1,0 +1,143 @@
+//! What a run gathers on its way: both listings as they grow, and the figures of its report.
+
+use super::depot::Depot;
+use super::merge::{Moment, gone_now};
+use super::window::Outcome;
+use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
+use crate::domain::id::ChunkId;
+use crate::domain::listing::{Folder, Root};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::monitor::Monitor;
+use crate::repo::error::RepoError;
+use crate::repo::last_listing::{Known, Writer};
+use crate::repo::listing::PageWriter;
+use crate::repo::writer::{Stream, WrittenPack};
+
+/// Everything gathered on the way.
+pub struct Tally {
+    /// What is told at the end.
+    pub report: BackupReport,
+    /// Packs that are in the store and the log was not told of yet.
+    pub waiting: Vec<WrittenPack>,
+    /// Files that were there last time with another content.
+    pub changed: u64,
+    /// Records in the gone listing.
+    pub gone_total: u64,
+}
+
+/// Both listings as they grow, for the store and for this machine.
+pub struct Listing {
+    /// For this machine.
+    pub live: Writer,
+    /// For this machine.
+    pub gone: Writer,
+    /// For the store.
+    pub live_pages: PageWriter,
+    /// For the store.
+    pub gone_pages: PageWriter,
+}
+
+impl Listing {
+    fn add_live(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
+        self.live.add(known)?;
+        self.live_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
+    }
+
+    fn add_gone(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
+        self.gone.add(known)?;
+        self.gone_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
+    }
+
+    /// Ends both; the root names their pages. `inherits`: a root whose listing could not be had.
+    pub fn root(
+        &mut self,
+        depot: &mut Depot,
+        options: &BackupOptions,
+        inherits: Option<ChunkId>,
+    ) -> Result<Root, RepoError> {
+        let live = std::mem::take(&mut self.live_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
+        let gone = std::mem::take(&mut self.gone_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
+        let folder = |s: &crate::ops::fs::walk::Source| Folder {
+            name: s.name.clone(),
+            source: std::os::unix::ffi::OsStrExt::as_bytes(s.path.as_os_str()).to_vec(),
+        };
+        Ok(Root {
+            set: options.set.clone(),
+            live,
+            gone,
+            inherits: inherits.into_iter().collect(),
+            config: options.config_text.as_ref().map(|t| t.clone().into_bytes()),
+            folders: options.folders.iter().map(folder).collect(),
+        })
+    }
+}
+
+/// Puts one outcome where it belongs.
+pub fn take(
+    outcome: Outcome,
+    moment: Moment,
+    depot: &mut Depot,
+    listing: &mut Listing,
+    tally: &mut Tally,
+    monitor: &dyn Monitor,
+) -> Result<(), RepoError> {
+    let report = &mut tally.report;
+    match outcome {
+        Outcome::Live { known, read, changed } => {
+            report.files += u64::from(known.entry.is_file());
+            report.bytes += known.entry.size();
+            report.files_read += u64::from(read);
+            tally.changed += u64::from(changed && known.entry.is_file());
+            listing.add_live(depot, &known)
+        }
+        Outcome::Gone(known) => {
+            let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.unreadable);
+            report.files_gone += u64::from(new && known.entry.is_file());
+            keep_gone(known, depot, listing, tally, monitor)
+        }
+        Outcome::Failed(problem, last) => {
+            note_problem(report, problem, monitor);
+            match last {
+                Some(mut known) => {
+                    known.entry.gone = Some(gone_now(moment, true));
+                    known.fingerprint = None;
+                    keep_gone(known, depot, listing, tally, monitor)
+                }
+                None => Ok(()),
+            }
+        }
+        Outcome::Flawed(problem) => {
+            note_problem(report, problem, monitor);
+            Ok(())
+        }
+    }
+}
+
+fn keep_gone(
+    known: Known,
+    depot: &mut Depot,
+    listing: &mut Listing,
+    tally: &mut Tally,
+    monitor: &dyn Monitor,
+) -> Result<(), RepoError> {
+    if !depot.keep(&known) {
+        let detail = "its last version is not whole in the store any more";
+        note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
+    }
+    tally.gone_total += 1;
+    listing.add_gone(depot, &known)
+}
+
+fn note_problem(report: &mut BackupReport, problem: Problem, monitor: &dyn Monitor) {
+    monitor.problem(&problem);
+    if report.problems.len() < MAX_LISTED_PROBLEMS {
+        report.problems.push(problem);
+    }
+}
+
+/// Counts packs that are in the store, and keeps them until the log is told.
+pub fn take_up(tally: &mut Tally, written: Vec<WrittenPack>) {
+    tally.report.packs_stored += written.len() as u64;
+    tally.report.bytes_stored += written.iter().map(|w| w.pack.size).sum::<u64>();
+    tally.waiting.extend(written);
+}
