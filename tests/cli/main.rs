@@ -1,5 +1,7 @@
 //! The program as people meet it: the real binary over folders of its own, every command and refusal.
 
+#![allow(clippy::unwrap_used)]
+
 mod looking;
 mod place;
 mod quick_start;

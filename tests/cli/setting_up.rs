@@ -128,3 +128,29 @@ fn words_that_make_no_command_are_refused() {
     help.says("Exit codes:").never_says("retention");
     Said::of(place.command().arg("--version").output().unwrap()).ends(0).says("strongroom 0.");
 }
+
+#[test]
+fn a_lost_office_is_recovered_and_goes_on_with_nothing_uploaded_again() {
+    let place = Place::council("");
+    let state = format!("[state]\ndir = \"{}\"", place.text("state"));
+    place.configure("council.toml", &state);
+    let sheet = place.text("sheet.txt");
+    place.run(["init", "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    for lost in ["home", "state", "Documents"] {
+        std::fs::remove_dir_all(place.path(lost)).unwrap();
+    }
+    let (url, to) = (format!("file://{}", place.text("repository")), place.text("new"));
+    let recover = ["recover", "--repository", &url, "--recovery-key-file", &sheet, "--to", &to];
+    let said = Said::of(place.command().args(recover).output().unwrap()).ends(0).says("Recovered 3 files");
+    let said = said.says(&format!("This computer's keys are: {}", place.text("state")));
+    said.says("strongroom actor revoke 'office server'");
+    // As the words say: the configuration in its place, the documents where it says, the lost computer cut off.
+    std::fs::rename(place.path("new/Documents"), place.path("Documents")).unwrap();
+    place.write("home/council.toml", &place.read("new/council.toml"));
+    place.run(["run"]).ends(6).says("strongroom actor revoke office server");
+    place.run(["actor", "revoke", "office server", "--recovery-key-file", &sheet]).ends(0);
+    let run = place.run(["run", "--json"]).ends(0).summary();
+    assert_eq!((&run["files"], &run["light"]), (&3.into(), &"amber".into()));
+    assert!(run["bytes_stored"].as_u64().unwrap() < 50_000, "{run}");
+}

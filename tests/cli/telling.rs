@@ -73,8 +73,14 @@ fn a_test_message_is_noted_when_it_was_accepted() {
     place.run(["notify", "test"]).ends(0).says("The mail server took the message for the clerk: taken as 42");
     assert_eq!(taken(&server).len(), 2);
     place.run(["status"]).ends(0).never_says("To do: send a test message");
-    let locked = Server::start(Manner::Stalls);
-    drop(locked);
+    let locked = Server::start(Manner::Locked);
+    place.write("password", b"wrong\n");
+    std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let login = format!("{}\nuser = \"clerk\"\npassword_file = \"{}\"", mail(&locked), place.text("password"));
+    place.configure("council.toml", &login);
+    place.run(["notify", "test"]).ends(1).says("did not accept the user and password").never_says("wrong\"");
+    std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    place.run(["notify", "test"]).ends(2).says("others on this computer can read or change").says("chmod o=");
     let none = Place::ready("");
     none.run(["notify", "test"]).ends(2).says("the configuration has no [notify.mail]");
 }

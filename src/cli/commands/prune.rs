@@ -135,11 +135,15 @@ fn refused(refusal: &Refusal) -> Advice {
 
 /// Whether this computer may thin and prune; a write-only one leaves it to others.
 fn may_prune(shell: &Shell, repo: &Repository) -> bool {
-    let may = repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some());
+    let may = is_pruner(repo);
     if !may {
         shell.out.say("This computer may not thin or prune: that is done elsewhere.");
     }
     may
+}
+
+fn is_pruner(repo: &Repository) -> bool {
+    repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some())
 }
 
 /// The thinning of a `run`.
@@ -175,7 +179,7 @@ fn waits_for_a_person() -> JobOutcome {
 /// # Errors
 /// Whatever ends it.
 pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
-    if !repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some()) {
+    if !is_pruner(repo) {
         return Ok(JobOutcome::done(Counts::default()));
     }
     let progress = shell.progress();
