@@ -273,5 +273,4 @@ fn load_epoch(repo: &mut Repository, identity: &Identity) -> Result<(), OpsError
 }
 
 #[cfg(test)]
-#[path = "roster_tests.rs"]
 mod tests;
