@@ -105,11 +105,17 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
 fn state_dir(shell: &Shell, store: &Store, given: &Given, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+    if let Some(home) = shell.home()? {
+        return Ok(StateDir::new(home.join("state")));
+    }
     let beside = StateDir::new(to.join("strongroom-state"));
     if beside.file("machine.json").exists() {
         return Ok(beside);
     }
     let mut repo = Repository::open_with_identity(store.clone(), &given.identity, id, shell.env.clone())?;
+    if repo.ring.root.is_none() {
+        return Ok(beside);
+    }
     let view = View::open(&mut repo, &Which::default())?;
     let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
     let text = newest.and_then(|c| c.root.config.as_deref()).and_then(|t| std::str::from_utf8(t).ok());
