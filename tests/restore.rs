@@ -89,7 +89,7 @@ struct StopAfter(AtomicU64, Stop);
 
 impl Monitor for StopAfter {
     fn stage(&self, what: &str, _: Option<u64>) {
-        self.0.store(if what == "restoring" { 3 << 20 } else { u64::MAX }, Ordering::SeqCst);
+        self.0.store(if what == "restoring" { 12 << 20 } else { u64::MAX }, Ordering::SeqCst);
     }
     fn advance(&self, amount: u64) {
         let left = self.0.load(Ordering::SeqCst).saturating_sub(amount);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::path::Path as StorePath;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStoreExt, PutPayload};
 use strongroom::domain::id::{ChunkId, IndexName, SessionId, SnapshotId};
 use strongroom::domain::listing::{Entry, PageRef, Root};
 use strongroom::domain::log::entry::{Entry as LogEntry, Snapshot, Stored, StoredIndex, StoredPack};
