@@ -98,7 +98,9 @@ pub fn recover(
         ..RestoreOptions::everything(&options.to)
     };
     let plan = plan(&mut repo, &restore, monitor, stop)?;
+    let passed_over = plan.passed_over.clone();
     report.restored = apply(plan, &mut repo, monitor, stop)?;
+    report.restored.warnings.extend(passed_over);
     report.config = write_config(&mut repo, &options.to)?;
     if let Some(enrolment) = &options.enrol {
         stop.check()?;

@@ -169,6 +169,9 @@ fn bring_back(
             "An incident is open: this is the last state before it. For the newest, name the snapshot: --snapshot ID",
         );
     }
+    for sentence in &plan.passed_over {
+        shell.out.note(printable(sentence.as_bytes()));
+    }
     if args.preview {
         progress.finish();
         return Ok(preview(shell, &plan));
@@ -291,7 +294,7 @@ pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
         content(&mut repo, &path, &which, &mut std::io::BufWriter::new(shell.out.raw()), &shell.stop)
     };
     match written {
-        // Who only wanted the beginning has it.
+        // Who only wanted the beginning has it; a full disk is reported at the end.
         Err(_) if shell.out.is_closed() => Ok(Done::ok()),
         other => Ok(Done::ok().with("files", 1).with("bytes", other?)),
     }
