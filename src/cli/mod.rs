@@ -82,7 +82,14 @@ fn run(args: Args) -> Exit {
         Done::with_exit(advice.exit)
     });
     out.summary(name, &done);
-    done.exit
+    match out.failure() {
+        // Whoever reads the output has only a part of it: that is no success.
+        Some(why) => {
+            out.to_stderr(&format!("strongroom: {why}"));
+            if done.exit == Exit::Done { Exit::Failed } else { done.exit }
+        }
+        None => done.exit,
+    }
 }
 
 /// What root made in the service's folders belongs to the service.
