@@ -17,11 +17,9 @@ use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Role;
 use crate::domain::path::printable;
 use crate::ops::fs::place::Owner;
-use crate::ops::query::{View, Which};
-use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover};
+use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, Recovery};
 use crate::repo::local;
 use crate::repo::machine::StateDir;
-use crate::repo::repository::Repository;
 use crate::repo::store::{Store, StoreOptions, open};
 use crate::service::plain::{counted, size};
 
@@ -40,7 +38,8 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let store = store(shell, args)?;
     let failed = |e| Failure::usage(format!("{}: {e}", args.to.display()), "Write the full path, beginning with /.");
     let to = wiring::absolute(&args.to).map_err(failed)?;
-    let dir = state_dir(shell, &store, &given, id, &to)?;
+    let recovery = Recovery::open(store, &given.identity, id, shell.env.clone())?;
+    let dir = state_dir(recovery.config(), id, &to)?;
     let today = shell.env.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let options = RecoverOptions {
         to,
@@ -54,7 +53,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
         }),
     };
     let progress = shell.progress();
-    let report = recover(store, &given.identity, id, shell.env.clone(), &options, &progress, &shell.stop)?;
+    let report = recovery.run(&options, &progress, &shell.stop)?;
     progress.finish();
     say(shell, &report, &options.to, &dir);
     let restored = &report.restored;
@@ -104,16 +103,12 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
 }
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(shell: &Shell, store: &Store, given: &Given, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+fn state_dir(recovered: Option<&[u8]>, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
     let beside = StateDir::new(to.join("strongroom-state"));
     if beside.file("machine.json").exists() {
         return Ok(beside);
     }
-    let mut repo = Repository::open_with_identity(store.clone(), &given.identity, id, shell.env.clone())?;
-    let view = View::open(&mut repo, &Which::default())?;
-    let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
-    let text = newest.and_then(|c| c.root.config.as_deref()).and_then(|t| std::str::from_utf8(t).ok());
-    let Some(text) = text else { return Ok(beside) };
+    let Some(text) = recovered.and_then(|t| std::str::from_utf8(t).ok()) else { return Ok(beside) };
     let wanted = config::parse(text, "council.toml").map_or_else(|_| PathBuf::from(DEFAULT_STATE_DIR), |c| c.state_dir);
     let probe = wanted.join(".recover");
     if local::replace(&probe, b"").and_then(|()| local::remove(&probe)).is_err() {
