@@ -58,10 +58,10 @@ fn unreadable(error: &clap::Error) -> Exit {
 fn run(args: Args) -> Exit {
     let out = Arc::new(Out::new(args.global.json, args.global.quiet));
     let name = args.command.name();
-    let (stop, stopped) = (Stop::default(), Arc::new(AtomicBool::new(false)));
+    let (stop, stopped, asking) = (Stop::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
     let ended = wiring::runtime().map_err(system).and_then(|runtime| {
-        wiring::listen(runtime.handle(), &stop, &stopped).map_err(system)?;
+        wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
         let shell = Shell {
             globals: args.global,
             out: Arc::clone(&out),
@@ -70,6 +70,7 @@ fn run(args: Args) -> Exit {
             handle: runtime.handle().clone(),
             stop,
             stopped,
+            asking,
         };
         let ended = commands::run(&shell, args.command);
         hand_back(&shell);

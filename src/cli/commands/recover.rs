@@ -74,7 +74,7 @@ fn which_repository(shell: &Shell, args: &RecoverArgs, given: &Given) -> Result<
     if args.id.is_none() && given.repository.is_none() && wiring::can_ask() {
         shell.out.to_stderr("Type the repository's id from the recovery sheet, then Enter:");
         let mut line = String::new();
-        let _ = std::io::stdin().read_line(&mut line);
+        shell.typed(&mut std::io::stdin().lock(), &mut line)?;
         return keyfile::parse_id(&line);
     }
     keyfile::repository_of(None, args.id.as_deref(), given)
