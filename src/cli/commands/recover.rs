@@ -20,7 +20,7 @@ use crate::ops::fs::place::Owner;
 use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, Recovery};
 use crate::repo::local;
 use crate::repo::machine::StateDir;
-use crate::repo::store::{Store, StoreOptions, open};
+use crate::repo::store::{Store, StoreCredentials, StoreOptions, open};
 use crate::service::plain::{counted, size};
 
 /// Packs fetched at the same time.
@@ -92,14 +92,19 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
         let hint = "Plain HTTP is for this computer itself (127.0.0.1). Use https:// and leave --allow-http out.";
         return Err(Failure::usage("--allow-http would send the store's credentials in the clear", hint));
     }
-    let options = StoreOptions {
+    Ok(open(&options(args), &shell.handle)?)
+}
+
+fn options(args: &RecoverArgs) -> StoreOptions {
+    StoreOptions {
         url: args.repository.clone(),
         endpoint: args.endpoint.clone(),
         region: args.region.clone(),
+        virtual_hosted: args.virtual_hosted,
         allow_http: args.allow_http,
+        credentials: StoreCredentials { account: args.account.clone(), ..StoreCredentials::default() },
         ..StoreOptions::default()
-    };
-    Ok(open(&options, &shell.handle)?)
+    }
 }
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
@@ -149,5 +154,28 @@ fn say(shell: &Shell, report: &RecoverReport, to: &Path, dir: &StateDir) {
         out.object(json!({
             "message_type": "still_valid", "name": machine.name, "machine": machine.machine, "actors": machine.actors,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Args, Command};
+
+    fn typed(words: &str) -> StoreOptions {
+        let line = format!("strongroom recover --to /srv/back {words}");
+        let Command::Recover(args) = Args::try_parse_from(line.split(' ')).unwrap().command else { panic!("recover") };
+        options(&args)
+    }
+
+    #[test]
+    fn every_kind_of_store_can_be_named() {
+        let azure = typed("--repository az://container/p --account councilstore");
+        assert_eq!(azure.credentials.account.as_deref(), Some("councilstore"));
+        let other = "--repository s3://bucket/p --endpoint https://s3.example.com";
+        assert!(!typed(other).virtual_hosted);
+        assert!(typed(&format!("{other} --virtual-hosted")).virtual_hosted);
     }
 }
