@@ -117,6 +117,11 @@ impl Recovery {
         self.config.as_deref()
     }
 
+    /// Whether this key can make this computer a member: it is then that its own keys need a place.
+    pub fn can_enrol(&self) -> bool {
+        self.repo.ring.root.is_some()
+    }
+
     /// Does what [`recover`] does.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let failed = |e| Failure::usage(format!("{}: {e}", args.to.display()), "Write the full path, beginning with /.");
     let to = wiring::absolute(&args.to).map_err(failed)?;
     let recovery = Recovery::open(store, &given.identity, id, shell.env.clone())?;
-    let dir = state_dir(recovery.config(), id, &to)?;
+    let dir = state_dir(shell, &recovery, id, &to)?;
     let today = shell.env.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let options = RecoverOptions {
         to,
@@ -108,12 +108,15 @@ fn options(args: &RecoverArgs) -> StoreOptions {
 }
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(recovered: Option<&[u8]>, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+fn state_dir(shell: &Shell, recovery: &Recovery, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+    if let Some(home) = shell.home()? {
+        return Ok(StateDir::new(home.join("state")));
+    }
     let beside = StateDir::new(to.join("strongroom-state"));
-    if beside.file("machine.json").exists() {
+    if beside.file("machine.json").exists() || !recovery.can_enrol() {
         return Ok(beside);
     }
-    let Some(text) = recovered.and_then(|t| std::str::from_utf8(t).ok()) else { return Ok(beside) };
+    let Some(text) = recovery.config().and_then(|t| std::str::from_utf8(t).ok()) else { return Ok(beside) };
     let wanted = config::parse(text, "council.toml").map_or_else(|_| PathBuf::from(DEFAULT_STATE_DIR), |c| c.state_dir);
     let probe = wanted.join(".recover");
     if local::replace(&probe, b"").and_then(|()| local::remove(&probe)).is_err() {
