@@ -166,6 +166,12 @@ pub struct RecoverArgs {
     /// Another server than Amazon's or Microsoft's own
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// The Azure storage account that holds the container
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Name the bucket in the server's name (bucket.s3.example.com), for stores that want it
+    #[arg(long)]
+    pub virtual_hosted: bool,
     /// The region of the store
     #[arg(long)]
     pub region: Option<String>,
