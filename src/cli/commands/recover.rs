@@ -1,6 +1,6 @@
 //! `recover`: everything back on a computer with nothing, from the repository's address and one key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 use url::Url;
@@ -12,16 +12,12 @@ use crate::cli::keyfile::{self, Given};
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::wiring;
-use crate::config::{self, DEFAULT_STATE_DIR};
 use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Role;
 use crate::domain::path::printable;
 use crate::ops::fs::place::Owner;
-use crate::ops::query::{View, Which};
-use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover};
-use crate::repo::local;
+use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover, state_beside};
 use crate::repo::machine::StateDir;
-use crate::repo::repository::Repository;
 use crate::repo::store::{Store, StoreOptions, open};
 use crate::service::plain::{counted, size};
 
@@ -40,7 +36,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let store = store(shell, args)?;
     let failed = |e| Failure::usage(format!("{}: {e}", args.to.display()), "Write the full path, beginning with /.");
     let to = wiring::absolute(&args.to).map_err(failed)?;
-    let dir = state_dir(shell, &store, &given, id, &to)?;
+    let dir = state_beside(&to)?;
     let today = shell.env.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let options = RecoverOptions {
         to,
@@ -101,27 +97,6 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
         ..StoreOptions::default()
     };
     Ok(open(&options, &shell.handle)?)
-}
-
-/// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(shell: &Shell, store: &Store, given: &Given, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
-    let beside = StateDir::new(to.join("strongroom-state"));
-    if beside.file("machine.json").exists() {
-        return Ok(beside);
-    }
-    let mut repo = Repository::open_with_identity(store.clone(), &given.identity, id, shell.env.clone())?;
-    let view = View::open(&mut repo, &Which::default())?;
-    let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
-    let text = newest.and_then(|c| c.root.config.as_deref()).and_then(|t| std::str::from_utf8(t).ok());
-    let Some(text) = text else { return Ok(beside) };
-    let wanted = config::parse(text, "council.toml").map_or_else(|_| PathBuf::from(DEFAULT_STATE_DIR), |c| c.state_dir);
-    let probe = wanted.join(".recover");
-    if local::replace(&probe, b"").and_then(|()| local::remove(&probe)).is_err() {
-        return Ok(beside);
-    }
-    let dir = StateDir::new(wanted);
-    let other = dir.load_machine()?.and_then(|m| m.repository).is_some_and(|r| r != id);
-    Ok(if other { beside } else { dir })
 }
 
 fn say(shell: &Shell, report: &RecoverReport, to: &Path, dir: &StateDir) {
