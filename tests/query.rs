@@ -16,7 +16,7 @@ use strongroom::domain::pattern::Pattern;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::fs::place::Owner;
 use strongroom::ops::query::{ChangeKind, Hit, Resolved, View, Which, diff, history};
-use strongroom::ops::recover::{EnrolOptions, RecoverOptions, enrol, recover};
+use strongroom::ops::recover::{EnrolOptions, RecoverOptions, enrol, recover, state_beside};
 use strongroom::ops::restore::cat;
 use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::error::RepoError;
@@ -168,6 +168,13 @@ fn a_bare_machine_recovers_with_the_printed_key_and_goes_on_backing_up() {
     );
     let wrong = go(&office, &Identity::generate(), id).unwrap_err();
     assert_eq!(wrong.exit(), Exit::WrongKey);
+    // Where a record of the backup could lie, this computer looks for no keys.
+    let mut inside = options(&office, "new");
+    inside.enrol.as_mut().unwrap().dir = StateDir::new(inside.to.join("strongroom-state"));
+    let (store, env) = (office.store.clone(), office.env.clone());
+    let refused = recover(store, &office.recovery, id, env, &inside, &Silent, &Stop::default()).unwrap_err();
+    assert!(refused.exit() == Exit::Usage && !inside.to.exists(), "{refused}");
+    assert!(!state_beside(&inside.to).unwrap().path().starts_with(&inside.to));
     let report = go(&office, &office.recovery, id).unwrap();
     let to = office.tmp.path().join("new");
     assert_same(&office.docs(), &to.join("Documents"), "");

@@ -24,8 +24,8 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn unique(name: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
-    format!("{name}-{}-{now}", std::process::id())
+    let dir = tempfile::tempdir().unwrap();
+    format!("{name}-{}-{}", std::process::id(), dir.path().file_name().unwrap().to_string_lossy().replace('.', ""))
 }
 
 fn s3_options(endpoint: &str, bucket: &str, key: &str, secret: &str) -> StoreOptions {

@@ -1,6 +1,7 @@
 //! The engine under fire: stopped at every call to the store, before the call and after it took effect; every
 //! bit of a small repository flipped; objects lost, swapped and cut. Nothing is lost, nothing wrong is given back.
 #![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

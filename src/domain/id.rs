@@ -130,9 +130,13 @@ impl Link {
     pub const ORIGIN: Self = Self([0; 32]);
     /// The link after an entry with these stored bytes.
     pub fn then(&self, stored: &[u8]) -> Self {
+        self.then_digest(blake3::hash(stored).as_bytes())
+    }
+    /// The link after an entry whose stored bytes have this BLAKE3 digest.
+    pub fn then_digest(&self, digest: &[u8; 32]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0);
-        hasher.update(blake3::hash(stored).as_bytes());
+        hasher.update(digest);
         Self(*hasher.finalize().as_bytes())
     }
 }

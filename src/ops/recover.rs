@@ -90,96 +90,82 @@ pub fn recover(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RecoverReport, OpsError> {
-    Recovery::open(store, identity, id, env)?.run(options, monitor, stop)
-}
-
-/// A recovery that has been opened: what the backup says about the lost computer may be asked before it is run.
-pub struct Recovery {
-    repo: Repository,
-    config: Option<Vec<u8>>,
-}
-
-impl Recovery {
-    /// Opens the repository with the key. Writes nothing.
-    ///
-    /// # Errors
-    /// As [`recover`].
-    pub fn open(store: Store, identity: &Identity, id: RepositoryId, env: Env) -> Result<Self, OpsError> {
-        let mut repo = Repository::open_with_identity(store, identity, id, env)?;
-        let view = View::open(&mut repo, &Which::default())?;
-        let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
-        let config = newest.and_then(|c| c.root.config.clone());
-        Ok(Self { repo, config })
-    }
-
-    /// The configuration that the newest backup was made with.
-    pub fn config(&self) -> Option<&[u8]> {
-        self.config.as_deref()
-    }
-
-    /// Whether this key can make this computer a member: it is then that its own keys need a place.
-    pub fn can_enrol(&self) -> bool {
-        self.repo.ring.root.is_some()
-    }
-
-    /// Does what [`recover`] does.
-    ///
-    /// # Errors
-    /// As [`recover`].
-    pub fn run(
-        mut self,
-        options: &RecoverOptions,
-        monitor: &dyn Monitor,
-        stop: &Stop,
-    ) -> Result<RecoverReport, OpsError> {
-        let repo = &mut self.repo;
-        let mut report = RecoverReport::default();
-        let restore = RestoreOptions {
-            owner: options.owner,
-            connections: options.connections,
-            ..RestoreOptions::everything(&options.to)
-        };
-        let plan = plan(repo, &restore, monitor, stop)?;
-        let passed_over = plan.passed_over.clone();
-        report.restored = apply(plan, repo, monitor, stop)?;
-        report.restored.warnings.extend(passed_over);
-        report.config = self.config.as_deref().map(|text| write_config(text, &options.to)).transpose()?;
-        if let Some(enrolment) = &options.enrol {
-            stop.check()?;
-            match &repo.ring.root {
-                Some(_) => report.enrolled = Some(enrol_here(repo, enrolment)?),
-                None => {
-                    let why = "this key does not hold the root key; add this computer with the recovery sheet's key";
-                    report.not_enrolled = Some(why.into());
-                }
+    let mut repo = Repository::open_with_identity(store, identity, id, env)?;
+    let mut report = RecoverReport::default();
+    let mut machine = None;
+    if let Some(enrolment) = &options.enrol {
+        match &repo.ring.root {
+            // Before the first document is written: nothing that a backup holds can become this computer's keys.
+            Some(_) => machine = Some((machine_here(&repo, enrolment, &options.to)?, &enrolment.dir)),
+            None => {
+                let why = "this key does not hold the root key; add this computer with the recovery sheet's key";
+                report.not_enrolled = Some(why.into());
             }
         }
-        report.still_valid = valid_machines(repo.state(), report.enrolled);
-        Ok(report)
     }
+    let restore = RestoreOptions {
+        owner: options.owner,
+        connections: options.connections,
+        ..RestoreOptions::everything(&options.to)
+    };
+    let plan = plan(&mut repo, &restore, monitor, stop)?;
+    let passed_over = plan.passed_over.clone();
+    report.restored = apply(plan, &mut repo, monitor, stop)?;
+    report.restored.warnings.extend(passed_over);
+    match write_config(&mut repo, &options.to) {
+        // A record took the name; that keeps nobody from going on.
+        Err(e @ OpsError::InTheWay(_)) => report.restored.warnings.push(e.to_string()),
+        other => report.config = other?,
+    }
+    if let Some((machine, dir)) = machine {
+        stop.check()?;
+        report.enrolled = Some(enrol_here(&mut repo, machine, dir)?);
+    }
+    report.still_valid = valid_machines(repo.state(), report.enrolled);
+    Ok(report)
 }
 
-/// Puts the configuration beside the documents. Never over something else.
-fn write_config(text: &[u8], to: &Path) -> Result<PathBuf, OpsError> {
+/// The configuration that the newest backup was made with. Never over something else, never through a link that
+/// was restored a moment ago.
+fn write_config(repo: &mut Repository, to: &Path) -> Result<Option<PathBuf>, OpsError> {
+    let view = View::open(repo, &Which::default())?;
+    let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
+    let Some(text) = newest.and_then(|c| c.root.config.as_deref()) else { return Ok(None) };
     for name in [CONFIG, CONFIG_BESIDE] {
         let path = to.join(name);
         match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() && local::read(&path)?.as_deref() == Some(text) => return Ok(path),
-            Ok(_) => {}
-            Err(_) => {
+            Ok(meta) if meta.is_file() && local::read(&path)?.as_deref() == Some(text) => return Ok(Some(path)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 local::replace(&path, text)?;
-                return Ok(path);
+                return Ok(Some(path));
             }
+            _ => {}
         }
     }
     Err(OpsError::InTheWay(format!("{CONFIG} and {CONFIG_BESIDE} are taken in {}; move one away", to.display())))
 }
 
-/// Keys are kept before they are published, and pinned to the repository last: a second run goes on with them.
-fn enrol_here(repo: &mut Repository, options: &EnrolOptions) -> Result<KeyholderId, OpsError> {
-    let id = repo.state().repository;
-    let mut machine = match options.dir.load_machine()? {
-        Some(there) if there.repository.is_some_and(|r| r != id) => {
+/// Where a recovered computer keeps its keys unless a person says otherwise: beside the documents, never among
+/// them, where a record of a backup could lie.
+///
+/// # Errors
+/// [`OpsError::Usage`] when nothing can lie beside `to`.
+pub fn state_beside(to: &Path) -> Result<StateDir, OpsError> {
+    let refused = || OpsError::Usage(format!("{}: name a folder of its own for the documents", to.display()));
+    let mut name = to.file_name().ok_or_else(refused)?.to_owned();
+    name.push(".strongroom-state");
+    Ok(StateDir::new(to.with_file_name(name)))
+}
+
+/// This computer's keys, kept before they are published: a second run goes on with them.
+fn machine_here(repo: &Repository, options: &EnrolOptions, to: &Path) -> Result<Machine, OpsError> {
+    if resolved(options.dir.path())?.starts_with(resolved(to)?) {
+        let (dir, to) = (options.dir.path().display(), to.display());
+        let why = "what a backup holds would lie where this computer looks for its keys; name a folder outside it";
+        return Err(OpsError::Usage(format!("{dir} is inside {to}: {why}")));
+    }
+    let machine = match options.dir.load_machine()? {
+        Some(there) if there.repository.is_some_and(|r| r != repo.state().repository) => {
             let shown = options.dir.path().display();
             let text = format!("{shown} (this computer is set up for another repository)");
             return Err(RepoError::AlreadyThere(text).into());
@@ -190,9 +176,28 @@ fn enrol_here(repo: &mut Repository, options: &EnrolOptions) -> Result<Keyholder
     if machine.repository.is_none() {
         options.dir.save_machine(&machine)?;
     }
+    Ok(machine)
+}
+
+/// The path without links, as far as it exists.
+fn resolved(path: &Path) -> Result<PathBuf, OpsError> {
+    if path.components().any(|c| c == std::path::Component::ParentDir) {
+        return Err(OpsError::Usage(format!("{}: write the path without ..", path.display())));
+    }
+    let path = std::path::absolute(path).map_err(|e| OpsError::Usage(format!("{}: {e}", path.display())))?;
+    for there in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (there.canonicalize(), path.strip_prefix(there)) {
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(path)
+}
+
+/// Pinned to the repository last.
+fn enrol_here(repo: &mut Repository, mut machine: Machine, dir: &StateDir) -> Result<KeyholderId, OpsError> {
     enrol(repo, &machine.keyholder(), &machine.actors())?;
-    machine.repository = Some(id);
-    options.dir.save_machine(&machine)?;
+    machine.repository = Some(repo.state().repository);
+    dir.save_machine(&machine)?;
     Ok(machine.id)
 }
 

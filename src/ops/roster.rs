@@ -141,8 +141,13 @@ fn give(repo: &mut Repository, identity: &Identity, holder: &Keyholder) -> Resul
 /// Accepts a computer that asked to join: a bundle, a keyholder, and its actors.
 ///
 /// # Errors
-/// As [`enrol`]; [`OpsError::InTheWay`] when another keyholder has its name.
+/// As [`enrol`]; [`OpsError::InTheWay`] when another keyholder has its name, or the repository is for one machine.
 pub fn admit(repo: &mut Repository, request: &JoinRequest) -> Result<(), OpsError> {
+    if repo.state().created.single_machine {
+        let message = "this store keeps no conditions, so the repository was made for one machine alone: a second one \
+                       could overwrite entries of the log";
+        return Err(OpsError::InTheWay(message.into()));
+    }
     let holder = &request.keyholder;
     let taken = |k: &&Keyholder| k.name == holder.name && k.id != holder.id;
     if let Some(k) = repo.state().keyholders.iter().find(taken) {

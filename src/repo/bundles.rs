@@ -9,12 +9,13 @@ use super::compress::unframe_up_to;
 use super::error::RepoError;
 use super::keys::{Bundle, KeyRing};
 use super::layout::{KEYS, Key};
-use super::log::read_on;
+use super::log::{parse, read_on};
 use super::machine::Machine;
 use super::repository::Repository;
 use super::seal::{Identity, open};
 use super::store::{Store, StoreFault};
 use crate::domain::id::{KeyholderId, RepositoryId};
+use crate::domain::log::entry::Entry;
 use crate::domain::log::state::Slot;
 
 /// A bundle is small.
@@ -33,13 +34,69 @@ pub(super) fn bundle_key(key: &Key) -> Option<(KeyholderId, u32)> {
     if let Key::Bundle(holder, epoch) = key { Some((*holder, *epoch)) } else { None }
 }
 
-/// The newest bundle for this machine.
-pub(super) fn newest(store: &Store, machine: &Machine) -> Result<(KeyRing, Bytes), RepoError> {
+/// A bundle's keys, if it is one of `epoch` that the root key made for this keyholder of this repository: the id
+/// vouches for `zero`, entry 0 for the root key. Anything else under its name is nothing to us.
+pub(super) fn vouched(
+    zero: &Bytes,
+    repository: RepositoryId,
+    stored: &Bytes,
+    identity: &Identity,
+    (holder, epoch): (KeyholderId, u32),
+) -> Option<KeyRing> {
+    let ring = candidate(stored, identity).ok()?.ring().ok()?;
+    let body = parse(zero, &ring.writing).filter(|_| RepositoryId::of_entry_zero(zero) == repository)?;
+    let Entry::Created(created) = &body.entry else { return None };
+    if body.actor != created.root {
+        return None;
+    }
+    let bundle = Bundle::open(stored.clone(), identity, &created.root, repository, holder).ok()?;
+    (bundle.epoch == epoch).then_some(ring)
+}
+
+/// The newest vouched bundle among those `mine` says yes to, from the newest epoch down.
+pub(super) fn newest_of(
+    store: &Store,
+    zero: &Bytes,
+    repository: RepositoryId,
+    identity: &Identity,
+    mine: impl Fn(&KeyholderId) -> bool,
+) -> Result<(KeyRing, Bytes), RepoError> {
     let (listed, _) = store.list(KEYS)?;
-    let newest = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| *h == machine.id).max();
-    let (holder, epoch) = newest.ok_or(RepoError::WrongKey)?;
-    let stored = store.get(&Key::Bundle(holder, epoch))?;
-    Ok((candidate(&stored, &machine.identity)?.ring()?, stored))
+    let mut all: Vec<_> = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| mine(h)).collect();
+    all.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
+    let mut failed = None;
+    for (holder, epoch) in all {
+        match store.get(&Key::Bundle(holder, epoch)) {
+            Ok(stored) => {
+                if let Some(ring) = vouched(zero, repository, &stored, identity, (holder, epoch)) {
+                    return Ok((ring, stored));
+                }
+            }
+            Err(e) if e.fault() == StoreFault::Missing || e.is_too_large() => {}
+            Err(e) => failed = Some(e),
+        }
+    }
+    Err(failed.map_or(RepoError::WrongKey, RepoError::Store))
+}
+
+/// The newest bundle for this machine.
+pub(super) fn newest(
+    store: &Store,
+    machine: &Machine,
+    repository: RepositoryId,
+) -> Result<(KeyRing, Bytes), RepoError> {
+    let zero = entry_zero(store, repository)?;
+    newest_of(store, &zero, repository, &machine.identity, |h| *h == machine.id)
+}
+
+/// Entry 0, if it is this repository's.
+pub(super) fn entry_zero(store: &Store, repository: RepositoryId) -> Result<Bytes, RepoError> {
+    let zero = store.get(&Key::Log(0)).map_err(|e| match e.fault() {
+        StoreFault::Missing => RepoError::NoRepository(store.address().into()),
+        _ => RepoError::Store(e),
+    })?;
+    let found = RepositoryId::of_entry_zero(&zero);
+    if found == repository { Ok(zero) } else { Err(RepoError::AnotherRepository { expected: repository, found }) }
 }
 
 /// Reads the log with the keys at hand; what they do not open may be sealed to a newer epoch's keys.
@@ -54,7 +111,7 @@ pub(super) fn read_log(
         Err(damage @ RepoError::LogDamaged { .. }) => damage,
         other => return other,
     };
-    let Ok(newer) = newest(store, machine) else { return Err(damage) };
+    let Ok(newer) = newest(store, machine, repository) else { return Err(damage) };
     if newer.1 == keys.1 {
         return Err(if left_behind(store, machine, &keys.1) { RepoError::WrongKey } else { damage });
     }
@@ -75,18 +132,20 @@ impl Repository {
     pub(super) fn trust_bundle(&mut self, mut stored: Bytes) -> Result<(), RepoError> {
         let (Some(machine), Some(dir)) = (&self.machine, &self.dir) else { return Ok(()) };
         let (root, id) = (self.state.created.root, self.state.repository);
-        let mut bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
         let epoch = self.state.epoch().number;
-        if bundle.epoch < epoch {
-            match self.store.get(&Key::Bundle(machine.id, epoch)) {
+        // The copy at hand is a cache: if it is no good, the store's is asked for.
+        let known = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id).ok();
+        let bundle = match known.filter(|b| b.epoch >= epoch) {
+            Some(bundle) => bundle,
+            None => match self.store.get(&Key::Bundle(machine.id, epoch)) {
                 Ok(newer) => {
-                    bundle = Bundle::open(newer.clone(), &machine.identity, &root, id, machine.id)?;
                     stored = newer;
+                    Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?
                 }
                 Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
                 Err(e) => return Err(e.into()),
-            }
-        }
+            },
+        };
         self.ring = bundle.ring()?;
         let path = dir.file("bundle.age");
         if super::local::read(&path)?.as_deref() != Some(&stored[..]) {

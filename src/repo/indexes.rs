@@ -149,6 +149,7 @@ impl Repository {
             None => {
                 let stored = self.store.get(&Key::Index(*name)).map_err(|e| match e.fault() {
                     StoreFault::Missing => bad("it is missing from the store".into()),
+                    _ if e.is_too_large() => bad("its bytes are not those that were stored".into()),
                     _ => RepoError::Store(e),
                 })?;
                 if IndexName::of(&stored) != *name {

@@ -66,7 +66,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = parent.join(format!(".{name}.new"));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        // What has the name is not ours to write through: it may be a link that somebody planted.
+        match std::fs::remove_file(&temporary) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).custom_flags(flags).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()
     })();
@@ -144,6 +151,18 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         remove(&path).unwrap();
         remove(&path).unwrap();
+    }
+
+    #[test]
+    fn a_planted_link_is_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, path) = (dir.path().join("victim"), dir.path().join("council.toml"));
+        std::fs::write(&victim, "theirs").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join(".council.toml.new")).unwrap();
+        replace(&path, b"ours").unwrap();
+        assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
+        assert_eq!(read(&path).unwrap().unwrap(), b"ours");
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
     }
 
     #[test]

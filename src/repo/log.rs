@@ -14,7 +14,7 @@ use super::error::RepoError;
 use super::layout::{Key, LOG};
 use super::seal::{Identity, open};
 use super::sign::{Purpose, Seed, verify};
-use super::store::{Store, StoreFault};
+use super::store::{Fetched, Store, StoreFault};
 use crate::domain::id::{Link, RepositoryId};
 use crate::domain::log::entry::Body;
 use crate::domain::log::state::Slot;
@@ -23,6 +23,10 @@ use crate::domain::log::state::Slot;
 const MAX_ENTRY: usize = 32 << 20;
 /// How many entries are fetched at once.
 const READERS: usize = 8;
+/// How many are asked for before looking whether there are more.
+const BATCH: usize = 256;
+/// An entry that is listed so far behind the end, or less, makes the missing ones a hole; a farther one is junk.
+const NEAR: u64 = 10_000;
 /// No log is longer than this: 27 years of a hundred entries a day.
 const MAX_ENTRIES: u64 = 1_000_000;
 
@@ -72,10 +76,10 @@ pub fn read_stepping_over(
     accepted: u64,
 ) -> Result<Vec<Slot>, RepoError> {
     let remembered = known.len() as u64;
-    let fetched = if known.is_empty() { fetch_all(store)? } else { fetch_tail(store, &known)? };
+    let fetched = if known.is_empty() { fetch_all(store, accepted)? } else { fetch_tail(store, &known)? };
     if known.is_empty() {
         let zero = fetched.first().ok_or_else(|| RepoError::NoRepository(store.address().into()))?;
-        let found = RepositoryId::of_entry_zero(zero);
+        let found = RepositoryId::new(digest_of(zero));
         if found != repository {
             return Err(RepoError::AnotherRepository { expected: repository, found });
         }
@@ -83,42 +87,68 @@ pub fn read_stepping_over(
     for stored in &fetched {
         let n = known.len() as u64;
         let prev = known.last().map_or(Link::ORIGIN, |s| s.link);
-        known.push(Slot { n, link: prev.then(stored), body: parse(stored, writing) });
+        known.push(Slot { n, link: prev.then_digest(&digest_of(stored)), body: body_of(stored, writing) });
     }
     check_chain(&known, remembered, accepted)?;
     Ok(known)
 }
 
-/// A bare reading: the listing is a hint of how far to go, and shows holes.
-fn fetch_all(store: &Store) -> Result<Vec<Bytes>, RepoError> {
-    let (listed, _) = store.list(LOG)?;
-    let last = listed.iter().filter_map(|l| if let Key::Log(n) = l.key { Some(n) } else { None }).max();
-    let Some(last) = last else {
-        // An empty listing proves nothing: ask for the entry itself.
-        return fetch_from(store, 0);
-    };
-    if last > MAX_ENTRIES {
-        return Err(RepoError::LogDamaged { n: last, detail: "its number is impossible" });
+fn digest_of(stored: &Fetched) -> [u8; 32] {
+    match stored {
+        Fetched::Whole(bytes) => *blake3::hash(bytes).as_bytes(),
+        Fetched::TooLarge(digest) => *digest,
     }
-    let mut all = fetch_parallel(store, last + 1)?;
-    all.extend(fetch_from(store, last + 1)?);
-    Ok(all)
 }
 
-fn fetch_parallel(store: &Store, count: u64) -> Result<Vec<Bytes>, RepoError> {
+fn body_of(stored: &Fetched, writing: &[Identity]) -> Option<Body> {
+    if let Fetched::Whole(bytes) = stored { parse(bytes, writing) } else { None }
+}
+
+/// A bare reading: what is there from 0 on without a gap. The listing only says how many to ask for at once, and
+/// shows holes; what it shows far beyond the end is somebody's junk, as is what a person called so.
+fn fetch_all(store: &Store, accepted: u64) -> Result<Vec<Fetched>, RepoError> {
+    let (listed, _) = store.list(LOG)?;
+    let listed: Vec<u64> = listed.iter().filter_map(|l| if let Key::Log(n) = l.key { Some(n) } else { None }).collect();
+    let mut all: Vec<Fetched> = vec![];
+    loop {
+        let first = all.len() as u64;
+        check_length(first)?;
+        let likely = listed.iter().filter(|n| **n >= first).count();
+        let mut got = fetch_parallel(store, first, likely.clamp(1, BATCH))?.into_iter();
+        all.extend(got.by_ref().map_while(|stored| stored));
+        let missing = all.len() as u64;
+        if missing == first + likely.clamp(1, BATCH) as u64 {
+            continue;
+        }
+        let hole = |n: &u64| *n >= missing && *n >= accepted && n - missing <= NEAR;
+        let later_is_there = got.any(|stored| stored.is_some()) && missing >= accepted;
+        if later_is_there || listed.iter().any(hole) {
+            let detail = "it is missing although later ones are there";
+            return Err(RepoError::LogDamaged { n: missing, detail });
+        }
+        return Ok(all);
+    }
+}
+
+fn check_length(n: u64) -> Result<(), RepoError> {
+    if n > MAX_ENTRIES { Err(RepoError::LogDamaged { n, detail: "its number is impossible" }) } else { Ok(()) }
+}
+
+fn fetch_parallel(store: &Store, first: u64, count: usize) -> Result<Vec<Option<Fetched>>, RepoError> {
+    type Got = Result<Option<Fetched>, RepoError>;
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<Result<Bytes, RepoError>>>> = Mutex::new((0..count).map(|_| None).collect());
+    let results: Mutex<Vec<Option<Got>>> = Mutex::new((0..count).map(|_| None).collect());
     std::thread::scope(|scope| {
-        for _ in 0..READERS.min(count as usize) {
+        for _ in 0..READERS.min(count) {
             scope.spawn(|| {
                 loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n as u64 >= count {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= count {
                         break;
                     }
-                    let got = fetch_one(store, n as u64);
+                    let got = fetch_one(store, first + at as u64);
                     let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    slots[n] = Some(got);
+                    slots[at] = Some(got);
                 }
             });
         }
@@ -127,37 +157,37 @@ fn fetch_parallel(store: &Store, count: u64) -> Result<Vec<Bytes>, RepoError> {
     results.into_iter().map(|r| r.unwrap_or(Err(RepoError::Interrupted))).collect()
 }
 
-fn fetch_one(store: &Store, n: u64) -> Result<Bytes, RepoError> {
-    store.get(&Key::Log(n)).map_err(|e| match e.fault() {
-        StoreFault::Missing => RepoError::LogDamaged { n, detail: "it is missing although later ones are there" },
-        _ => RepoError::Store(e),
-    })
+fn fetch_one(store: &Store, n: u64) -> Result<Option<Fetched>, RepoError> {
+    match store.get_or_digest(&Key::Log(n)) {
+        Ok(stored) => Ok(Some(stored)),
+        Err(e) if e.fault() == StoreFault::Missing => Ok(None),
+        Err(e) => Err(e.into()),
+    }
 }
 
-fn fetch_from(store: &Store, first: u64) -> Result<Vec<Bytes>, RepoError> {
+fn fetch_from(store: &Store, first: u64) -> Result<Vec<Fetched>, RepoError> {
     let mut all = vec![];
     loop {
-        match store.get(&Key::Log(first + all.len() as u64)) {
-            Ok(stored) => all.push(stored),
-            Err(e) if e.fault() == StoreFault::Missing => return Ok(all),
-            Err(e) => return Err(e.into()),
+        let n = first + all.len() as u64;
+        check_length(n)?;
+        match fetch_one(store, n)? {
+            Some(stored) => all.push(stored),
+            None => return Ok(all),
         }
     }
 }
 
 /// The newest entry known must still be there with the same bytes; then what follows it.
-fn fetch_tail(store: &Store, known: &[Slot]) -> Result<Vec<Bytes>, RepoError> {
+fn fetch_tail(store: &Store, known: &[Slot]) -> Result<Vec<Fetched>, RepoError> {
     let n = known.len() as u64 - 1;
     let link = known[known.len() - 1].link;
     let prev = if known.len() > 1 { known[known.len() - 2].link } else { Link::ORIGIN };
-    match store.get(&Key::Log(n)) {
-        Ok(stored) if prev.then(&stored) == link => fetch_from(store, n + 1),
-        Ok(_) => Err(RepoError::RolledBack { remembered: n, shown: format!("another entry {n}") }),
-        Err(e) if e.fault() == StoreFault::Missing => {
-            Err(RepoError::RolledBack { remembered: n, shown: "none of that number".into() })
-        }
-        Err(e) => Err(e.into()),
-    }
+    let shown = match fetch_one(store, n)? {
+        Some(stored) if prev.then_digest(&digest_of(&stored)) == link => return fetch_from(store, n + 1),
+        Some(_) => format!("another entry {n}"),
+        None => "none of that number".into(),
+    };
+    Err(RepoError::RolledBack { remembered: n, shown })
 }
 
 /// Every unreadable slot must be vouched for by a later entry, or have been accepted before.

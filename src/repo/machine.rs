@@ -214,11 +214,21 @@ impl StateDir {
     /// Compares what was read with what this machine remembers: the past may grow, never change.
     ///
     /// # Errors
-    /// [`RepoError::RolledBack`].
+    /// [`RepoError::RolledBack`]; [`RepoError::Machine`] when the memory is damaged: without it nobody could tell.
     pub fn check_memory(&self, repository: RepositoryId, slots: &[Slot]) -> Result<(), RepoError> {
-        let Some(memory) = self.load_json::<Memory>("memory.json").filter(|m| m.repository == repository) else {
-            return Ok(());
+        let path = self.file("memory.json");
+        let Some(bytes) = local::read(&path)? else { return Ok(()) };
+        let damaged = |_| {
+            RepoError::Machine(format!(
+                "{} is damaged: it is how this computer would notice that the store has gone back in time. If the log \
+                 is complete (compare its newest entry with the last weekly message), remove the file and run again",
+                path.display()
+            ))
         };
+        let memory: Memory = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if memory.repository != repository {
+            return Ok(());
+        }
         let shown = match slots.get(memory.n as usize) {
             Some(slot) if slot.link == memory.link => return Ok(()),
             Some(_) => format!("another entry {}", memory.n),

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use super::bundles;
 use super::chunk::{ChunkIndex, ChunkKey};
 use super::error::RepoError;
-use super::keys::{Bundle, KeyRing};
-use super::layout::{KEYS, Key};
-use super::log::{parse, read_stepping_over, seal_entry};
+use super::keys::KeyRing;
+use super::layout::Key;
+use super::log::{read_stepping_over, seal_entry};
 use super::machine::{Machine, StateDir};
-use super::pack::PackReader;
+use super::pack::{PackError, PackReader};
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::clock::{Clock, Entropy};
@@ -75,10 +75,11 @@ impl Repository {
                 "this computer waits to be added: run 'strongroom actor add' where the recovery key is".into(),
             )
         })?;
-        let cached_bundle = super::local::read(&dir.file("bundle.age"))?;
-        let mut keys = match cached_bundle.map(Bytes::from) {
-            Some(stored) => (bundles::candidate(&stored, &machine.identity)?.ring()?, stored),
-            None => bundles::newest(&store, &machine)?,
+        let ring = |stored: Bytes| Some((bundles::candidate(&stored, &machine.identity).ok()?.ring().ok()?, stored));
+        let cached_bundle = super::local::read(&dir.file("bundle.age")).ok().flatten();
+        let mut keys = match cached_bundle.map(Bytes::from).and_then(ring) {
+            Some(keys) => keys,
+            None => bundles::newest(&store, &machine, repository)?,
         };
         let known = if cached { dir.load_slots(repository)? } else { vec![] };
         let slots = bundles::read_log(&store, &machine, &mut keys, repository, known)?;
@@ -116,30 +117,11 @@ impl Repository {
         env: Env,
         accepted: u64,
     ) -> Result<Self, RepoError> {
-        let zero = store.get(&Key::Log(0)).map_err(|e| match e.fault() {
-            StoreFault::Missing => RepoError::NoRepository(store.address().into()),
-            _ => RepoError::Store(e),
-        })?;
-        let found = RepositoryId::of_entry_zero(&zero);
-        if found != id {
-            return Err(RepoError::AnotherRepository { expected: id, found });
-        }
-        let (listed, _) = store.list(KEYS)?;
-        let mut bundles: Vec<_> = listed.into_iter().filter_map(|l| bundles::bundle_key(&l.key)).collect();
-        bundles.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
-        for (holder, epoch) in bundles {
-            let stored = store.get(&Key::Bundle(holder, epoch))?;
-            let Ok(candidate) = bundles::candidate(&stored, identity) else { continue };
-            let ring = candidate.ring()?;
-            if parse(&zero, &ring.writing).is_none() {
-                continue;
-            }
-            let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
-            let state = fold(id, &slots)?;
-            Bundle::open(stored, identity, &state.created.root, id, holder)?;
-            return Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None });
-        }
-        Err(RepoError::WrongKey)
+        let zero = bundles::entry_zero(&store, id)?;
+        let (ring, _) = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
+        let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
+        let state = fold(id, &slots)?;
+        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None })
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -305,6 +287,7 @@ pub fn open_pack(store: &Store, name: &PackName, reading: &[Identity]) -> Result
     }
     let stored = store.get(&Key::Pack(*name)).map_err(|e| match e.fault() {
         StoreFault::Missing => RepoError::PackMissing(*name),
+        _ if e.is_too_large() => RepoError::Pack { name: *name, error: PackError::Digest },
         _ => RepoError::Store(e),
     })?;
     PackReader::open(name, stored, reading).map_err(|error| RepoError::Pack { name: *name, error })

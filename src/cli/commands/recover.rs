@@ -1,6 +1,6 @@
 //! `recover`: everything back on a computer with nothing, from the repository's address and one key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 use url::Url;
@@ -12,13 +12,11 @@ use crate::cli::keyfile::{self, Given};
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::wiring;
-use crate::config::{self, DEFAULT_STATE_DIR};
 use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Role;
 use crate::domain::path::printable;
 use crate::ops::fs::place::Owner;
-use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, Recovery};
-use crate::repo::local;
+use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover, state_beside};
 use crate::repo::machine::StateDir;
 use crate::repo::store::{Store, StoreCredentials, StoreOptions, open};
 use crate::service::plain::{counted, size};
@@ -38,8 +36,10 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let store = store(shell, args)?;
     let failed = |e| Failure::usage(format!("{}: {e}", args.to.display()), "Write the full path, beginning with /.");
     let to = wiring::absolute(&args.to).map_err(failed)?;
-    let recovery = Recovery::open(store, &given.identity, id, shell.env.clone())?;
-    let dir = state_dir(shell, &recovery, id, &to)?;
+    let dir = match shell.home()? {
+        Some(home) => StateDir::new(home.join("state")),
+        None => state_beside(&to)?,
+    };
     let today = shell.env.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let options = RecoverOptions {
         to,
@@ -53,7 +53,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
         }),
     };
     let progress = shell.progress();
-    let report = recovery.run(&options, &progress, &shell.stop)?;
+    let report = recover(store, &given.identity, id, shell.env.clone(), &options, &progress, &shell.stop)?;
     progress.finish();
     say(shell, &report, &options.to, &dir);
     let restored = &report.restored;
@@ -105,26 +105,6 @@ fn options(args: &RecoverArgs) -> StoreOptions {
         credentials: StoreCredentials { account: args.account.clone(), ..StoreCredentials::default() },
         ..StoreOptions::default()
     }
-}
-
-/// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(shell: &Shell, recovery: &Recovery, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
-    if let Some(home) = shell.home()? {
-        return Ok(StateDir::new(home.join("state")));
-    }
-    let beside = StateDir::new(to.join("strongroom-state"));
-    if beside.file("machine.json").exists() || !recovery.can_enrol() {
-        return Ok(beside);
-    }
-    let Some(text) = recovery.config().and_then(|t| std::str::from_utf8(t).ok()) else { return Ok(beside) };
-    let wanted = config::parse(text, "council.toml").map_or_else(|_| PathBuf::from(DEFAULT_STATE_DIR), |c| c.state_dir);
-    let probe = wanted.join(".recover");
-    if local::replace(&probe, b"").and_then(|()| local::remove(&probe)).is_err() {
-        return Ok(beside);
-    }
-    let dir = StateDir::new(wanted);
-    let other = dir.load_machine()?.and_then(|m| m.repository).is_some_and(|r| r != id);
-    Ok(if other { beside } else { dir })
 }
 
 fn say(shell: &Shell, report: &RecoverReport, to: &Path, dir: &StateDir) {

@@ -94,8 +94,13 @@ pub(super) fn commit(state: &mut State, body: &Body, snapshot: &Snapshot) -> Res
     Ok(())
 }
 
+/// Nothing cannot take the place of what a snapshot needs.
 pub(super) fn rewrite(state: &mut State, from: &Bits, to: &Bits) -> Result<(), VoidWhy> {
     if to.iter().any(|t| !matches!(state.packs.get(t as usize).map(|p| p.life), Some(Life::Live))) {
+        return Err(VoidWhy::Impossible);
+    }
+    let needs_old = |s: &SnapshotState| from.iter().any(|f| s.snapshot.needs.contains(f));
+    if to.iter().next().is_none() && state.live_snapshots().any(needs_old) {
         return Err(VoidWhy::Impossible);
     }
     for s in &mut state.snapshots {

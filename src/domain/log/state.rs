@@ -263,6 +263,7 @@ impl State {
 
     /// Stored bytes of all packs that live or wait to be swept.
     pub fn stored_bytes(&self) -> u64 {
-        self.packs.iter().filter(|p| !matches!(p.life, Life::Swept { .. })).map(|p| p.pack.size).sum()
+        let there = self.packs.iter().filter(|p| !matches!(p.life, Life::Swept { .. }));
+        there.map(|p| p.pack.size).fold(0, u64::saturating_add)
     }
 }

@@ -138,6 +138,11 @@ impl DeletePermit {
     }
 }
 
+/// Times in the log are what somebody wrote: the sum stops at the end of time instead of failing.
+pub fn later(time: Timestamp, wait: SignedDuration) -> Timestamp {
+    time.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 fn sensible(state: &State, c: &Circumstances) -> Result<Timestamp, Refusal> {
     if let Some(i) = state.open_incidents().find(|i| i.incident.what == IncidentKind::MassChange) {
         return Err(Refusal::Incident(i.at));
@@ -154,7 +159,7 @@ fn sensible(state: &State, c: &Circumstances) -> Result<Timestamp, Refusal> {
         }
     }
     // One entry from a clock that ran ahead must not stop everything for years: a person may say that it was that.
-    if day + CLOCK_DOUBT < state.newest_time && !c.person {
+    if later(day, CLOCK_DOUBT) < state.newest_time && !c.person {
         return Err(Refusal::Clock("it is behind the newest entry of the log".into()));
     }
     Ok(day)
@@ -179,7 +184,7 @@ pub fn permit_thin(state: &State, c: &Circumstances, snapshots: Vec<SnapshotId>)
 pub fn permit_condemn(state: &State, c: &Circumstances, orphans: &Orphans) -> Result<Vec<CondemnPermit>, Refusal> {
     sensible(state, c)?;
     let needed = state.needed();
-    let running = |session| state.open_sessions.get(session).is_some_and(|(_, began)| *began + c.grace > c.now);
+    let running = |session| state.open_sessions.get(session).is_some_and(|(_, began)| later(*began, c.grace) > c.now);
     let unneeded: Vec<PackName> = state
         .packs
         .iter()
@@ -230,18 +235,14 @@ pub fn permit_sweep(state: &State, c: &Circumstances) -> Result<SweepPermit, Ref
         return Err(Refusal::Listing { seen: c.listed, known });
     }
     let ripe = |life: &Life| match life {
-        Life::Condemned { time, .. } => c.grace.is_zero() || *time + c.grace <= day,
+        Life::Condemned { time, .. } => c.grace.is_zero() || later(*time, c.grace) <= day,
         _ => false,
     };
     let needed = state.needed();
     let chosen: Vec<_> =
         state.packs.iter().enumerate().filter(|(i, p)| ripe(&p.life) && !needed.contains(*i as u32)).collect();
-    let bytes: u64 = chosen.iter().map(|(_, p)| p.pack.size).sum();
-    let all = state.stored_bytes().max(1);
-    let percent = u64::try_from(u128::from(bytes) * 100 / u128::from(all)).unwrap_or(100);
-    if percent > SWEEP_SHARE_PERCENT && all > SWEEP_SHARE_FLOOR && !c.person {
-        return Err(Refusal::TooMuch { percent });
-    }
+    let bytes = chosen.iter().map(|(_, p)| p.pack.size).fold(0, u64::saturating_add);
+    check_share(bytes, state.stored_bytes(), c)?;
     let mut packs: Vec<PackName> = chosen.iter().map(|(_, p)| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, life)| ripe(life)).map(|(name, _)| *name));
     packs.sort();
@@ -253,20 +254,45 @@ pub fn permit_sweep(state: &State, c: &Circumstances) -> Result<SweepPermit, Ref
     Ok(SweepPermit { packs, indexes })
 }
 
+fn check_share(bytes: u64, all: u64, c: &Circumstances) -> Result<(), Refusal> {
+    let percent = u64::try_from(u128::from(bytes) * 100 / u128::from(all.max(1))).unwrap_or(100);
+    if percent > SWEEP_SHARE_PERCENT && all > SWEEP_SHARE_FLOOR && !c.person {
+        return Err(Refusal::TooMuch { percent });
+    }
+    Ok(())
+}
+
 /// The packs a listing should show: those a valid entry stored and no entry swept.
 pub fn known_packs(state: &State) -> impl Iterator<Item = &PackName> {
     let there = |p: &&PackState| !p.void && !matches!(p.life, Life::Swept { .. });
     state.packs.iter().filter(there).map(|p| &p.pack.name)
 }
 
-/// Permits deleting every name that a `swept` entry of this log made dead.
-pub fn permit_delete(state: &State) -> DeletePermit {
+/// Permits deleting every name that a `swept` entry of this log made dead. `listed`: the size the store shows of a
+/// pack, if it is there. What this run swept (its entry is `ours`) was measured then; what any other entry made dead
+/// is measured now: the log's law stops no stolen pruner's key from sweeping much at once.
+///
+/// # Errors
+/// [`Refusal`] when it is not sensible now.
+pub fn permit_delete(
+    state: &State,
+    c: &Circumstances,
+    ours: Option<u64>,
+    listed: impl Fn(&PackName) -> Option<u64>,
+) -> Result<DeletePermit, Refusal> {
+    sensible(state, c)?;
     let swept = |life: &Life| matches!(life, Life::Swept { .. });
+    let theirs = |life: &Life| matches!(life, Life::Swept { at } if Some(*at) != ours);
+    let lives = || state.packs.iter().map(|p| (&p.pack.name, &p.life)).chain(&state.orphans);
+    let all = lives().filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add);
+    let dead = lives().filter(|(_, life)| theirs(life));
+    let dead = dead.filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add);
+    check_share(dead, all, c)?;
     let mut packs: Vec<PackName> = state.packs.iter().filter(|p| swept(&p.life)).map(|p| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
     let mut indexes: Vec<IndexName> = state.indexes.iter().filter(|i| swept(&i.life)).map(|i| i.index.name).collect();
     indexes.extend(state.orphan_indexes.iter().filter(|(_, l)| swept(l)).map(|(n, _)| *n));
-    DeletePermit { packs, indexes }
+    Ok(DeletePermit { packs, indexes })
 }
 
 #[cfg(test)]

@@ -10,6 +10,11 @@ fn at(w: &World, days: i64) -> Circumstances {
     Circumstances { now, store_now: None, grace: SignedDuration::from_hours(24 * 14), person: false, listed: 10 }
 }
 
+fn delete(w: &World, ours: Option<u64>) -> Result<DeletePermit, Refusal> {
+    let sizes = |name: &PackName| Some(if *name == pack(1) { 100 << 20 } else { 20 << 20 });
+    permit_delete(&w.state(), &Circumstances { listed: 0, ..at(w, 0) }, ours, sizes)
+}
+
 /// Two packs of which one is needed, and the other condemned in entry 3.
 fn condemned_world() -> World {
     let mut w = World::new();
@@ -95,6 +100,36 @@ fn much_at_once_needs_a_person() {
 }
 
 #[test]
+fn much_that_somebody_else_swept_needs_a_person_to_delete() {
+    let mut w = condemned_world();
+    let n = w.say(PRUNER, swept(&[2], &[]));
+    assert_eq!(delete(&w, None).err(), Some(Refusal::TooMuch { percent: 16 }));
+    assert_eq!(delete(&w, Some(n - 1)).err(), Some(Refusal::TooMuch { percent: 16 }));
+    assert_eq!(delete(&w, Some(n)).unwrap().parts().0, [pack(2)]);
+    let person = Circumstances { person: true, ..at(&w, 0) };
+    assert_eq!(permit_delete(&w.state(), &person, None, |_| Some(100 << 20)).unwrap().parts().0, [pack(2)]);
+    assert!(permit_delete(&w.state(), &at(&w, 0), None, |_| None).is_ok(), "what is gone already counts for nothing");
+}
+
+#[test]
+fn a_time_at_the_end_of_time_is_no_crash() {
+    let mut w = World::new();
+    let Entry::Stored(mut s) = stored(&[1], 1) else { unreachable!() };
+    s.began = "9999-12-30T00:00:00Z".parse().unwrap();
+    w.say(WRITER, Entry::Stored(s));
+    w.say(WRITER, stored(&[2], 2));
+    let mut body = w.body(PRUNER, condemned(&[2], &[], Reason::Unreferenced));
+    body.time = "9999-12-30T00:00:00Z".parse().unwrap();
+    w.slot(Some(body));
+    let mut c = Circumstances { person: true, ..at(&w, 0) };
+    for now in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH] {
+        c.now = now;
+        permit_condemn(&w.state(), &c, &Orphans::default()).unwrap();
+        assert!(permit_sweep(&w.state(), &c).is_ok());
+    }
+}
+
+#[test]
 fn a_running_session_keeps_its_packs_until_the_wait_is_over() {
     let mut w = World::new();
     w.say(WRITER, stored(&[1], 1));
@@ -122,12 +157,13 @@ fn orphans_are_what_no_entry_names() {
 #[test]
 fn what_was_rescued_is_not_swept_and_only_the_swept_is_deleted() {
     let mut w = condemned_world();
-    assert_eq!(permit_delete(&w.state()).parts().0, []);
+    assert_eq!(delete(&w, None).unwrap().parts().0, []);
     w.say(PRUNER, condemned(&[9], &[9], Reason::Orphan));
     w.say(WRITER, snapshot("a", &[1], Some(2)));
     assert_eq!(permit_sweep(&w.state(), &at(&w, 30)).unwrap().parts(), (&[pack(9)][..], &[index(9)][..]));
     w.say(PRUNER, swept(&[2, 9], &[9]));
-    assert_eq!(permit_delete(&w.state()).parts(), (&[pack(9)][..], &[index(9)][..]));
+    let small = permit_delete(&w.state(), &at(&w, 0), None, |_| Some(100)).unwrap();
+    assert_eq!(small.parts(), (&[pack(9)][..], &[index(9)][..]));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::domain::log::entry::{Entry, Reason};
 use crate::domain::log::state::{Life, State};
 use crate::domain::problem::Exit;
 use crate::domain::retention::gate::{
-    Circumstances, CondemnPermit, Orphans, Refusal, known_packs, permit_condemn, permit_delete, permit_sweep,
+    Circumstances, CondemnPermit, Orphans, Refusal, known_packs, later, permit_condemn, permit_delete, permit_sweep,
 };
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -118,7 +118,8 @@ pub fn prune(
     stop: &Stop,
 ) -> Result<PruneReport, OpsError> {
     repo.refresh()?;
-    let mut run = Run { first: repo.state().next, newest: None, listed: list(repo)?, options, monitor, stop };
+    let mut run =
+        Run { first: repo.state().next, newest: None, swept: None, listed: list(repo)?, options, monitor, stop };
     let mut report = PruneReport::default();
     let done = if options.dry_run { run.pretend(repo, &mut report) } else { run.go(repo, &mut report) };
     match done {
@@ -142,6 +143,8 @@ struct Run<'a> {
     first: u64,
     /// The newest slot it wrote.
     newest: Option<u64>,
+    /// The entry by which it swept.
+    swept: Option<u64>,
     listed: HashMap<Key, Listed>,
     options: &'a PruneOptions,
     monitor: &'a dyn Monitor,
@@ -221,7 +224,7 @@ impl Run<'_> {
     fn orphans(&self, now: Timestamp) -> Orphans {
         let grace = self.options.grace;
         let mut orphans = Orphans::default();
-        for listed in self.listed.values().filter(|l| grace.is_zero() || l.modified + grace <= now) {
+        for listed in self.listed.values().filter(|l| grace.is_zero() || later(l.modified, grace) <= now) {
             match &listed.key {
                 Key::Pack(name) => orphans.packs.push(*name),
                 Key::Index(name) => orphans.indexes.push(*name),
@@ -242,7 +245,7 @@ impl Run<'_> {
     }
 
     fn abandon(&mut self, repo: &mut Repository) -> Result<u64, OpsError> {
-        let deadline = repo.env.clock.now() - self.options.grace;
+        let deadline = repo.env.clock.now().checked_sub(self.options.grace).unwrap_or(Timestamp::MIN);
         let old = |state: &State| -> Vec<SessionId> {
             let mut all: Vec<_> = state.open_sessions.iter().filter(|(_, (_, began))| *began <= deadline).collect();
             all.sort();
@@ -297,7 +300,8 @@ impl Run<'_> {
             let indexes: Vec<_> = indexes.iter().filter(|n| waited(index_life(state, n))).copied().collect();
             Ok((!packs.is_empty() || !indexes.is_empty()).then_some(Entry::Swept { packs, indexes }))
         };
-        if let Some(n) = say(repo, entry)? {
+        self.swept = say(repo, entry)?;
+        if let Some(n) = self.swept {
             count(&mut report.swept, repo.state(), |life| matches!(life, Life::Swept { at } if *at == n));
         }
         Ok(())
@@ -305,7 +309,8 @@ impl Run<'_> {
 
     /// Deletes what any `swept` entry made dead and the store still shows.
     fn delete(&mut self, repo: &Repository, report: &mut PruneReport) -> Result<(), OpsError> {
-        let permit = permit_delete(repo.state());
+        let size = |name: &crate::domain::id::PackName| self.listed.get(&Key::Pack(*name)).map(|l| l.size);
+        let permit = permit_delete(repo.state(), &self.circumstances(repo, None), self.swept, size)?;
         let (packs, indexes) = permit.parts();
         let names = packs.iter().map(|n| Key::Pack(*n)).chain(indexes.iter().map(|n| Key::Index(*n)));
         let mut there: Vec<&Listed> = names.filter_map(|key| self.listed.get(&key)).collect();
@@ -351,14 +356,14 @@ fn add<'n>(
     indexes: usize,
 ) {
     amount.packs += count as u64;
-    amount.bytes += packs.filter_map(|n| state.pack(n)).map(|(_, p)| p.pack.size).sum::<u64>();
+    amount.bytes += packs.filter_map(|n| state.pack(n)).map(|(_, p)| p.pack.size).fold(0, u64::saturating_add);
     amount.indexes += indexes as u64;
 }
 
 fn count(amount: &mut Amount, state: &State, chosen: impl Fn(&Life) -> bool) {
     for pack in state.packs.iter().filter(|p| chosen(&p.life)) {
         amount.packs += 1;
-        amount.bytes += pack.pack.size;
+        amount.bytes = amount.bytes.saturating_add(pack.pack.size);
     }
     amount.packs += state.orphans.values().filter(|l| chosen(l)).count() as u64;
     amount.indexes += state.indexes.iter().filter(|i| chosen(&i.life)).count() as u64;

@@ -68,6 +68,9 @@ pub fn repack(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Resu
     let names = |w: &[WrittenPack]| w.iter().map(|w| w.pack).collect::<Vec<StoredPack>>();
     let all: Vec<WrittenPack> = written.iter().flat_map(|(_, w)| w.iter().cloned()).collect();
     let packs = names(&all);
+    if packs.is_empty() {
+        return Ok(0);
+    }
     let index = put_index(repo, &IndexObject { packs: all.into_iter().map(|w| w.indexed).collect() })?;
     let (session, began) = (SessionId::new(repo.env.entropy.bytes32()), repo.env.clock.now());
     let stored = Entry::Stored(Stored { session, began, packs, index });
@@ -88,6 +91,9 @@ fn any_thinned(state: &State) -> bool {
 
 /// The entry that says so, unless a snapshot that nobody walked needs an old pack, or a new pack does not live.
 fn exchange(state: &State, needed: &Needed, from: &Bits, names: &[StoredPack]) -> Option<Entry> {
+    if names.is_empty() {
+        return None;
+    }
     let needs_old = |needs: &Bits| from.iter().any(|n| needs.contains(n));
     let unseen = |id: &SnapshotId| !needed.snapshots.contains(id);
     if state.live_snapshots().any(|s| unseen(&s.id) && needs_old(&s.snapshot.needs)) {

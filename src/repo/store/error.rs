@@ -23,6 +23,8 @@ pub enum StoreFault {
     Other,
 }
 
+const TOO_LARGE: &str = "the object is larger than any that this program writes";
+
 /// A fault of the store: never of the source.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("could not {what} at {address}: {detail}")]
@@ -43,6 +45,21 @@ impl StoreError {
     /// Whether the request may have taken effect although it failed.
     pub fn may_have_happened(&self) -> bool {
         self.unknown_outcome
+    }
+
+    /// Whether the object is larger than anything this program writes under such a name.
+    pub fn is_too_large(&self) -> bool {
+        self.detail == TOO_LARGE
+    }
+
+    pub(super) fn too_large(what: &str, address: &str) -> Self {
+        Self {
+            fault: StoreFault::Other,
+            what: what.into(),
+            address: address.into(),
+            detail: TOO_LARGE.into(),
+            unknown_outcome: false,
+        }
     }
 
     pub(super) fn timed_out(what: &str, address: &str) -> Self {

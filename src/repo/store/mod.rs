@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio::runtime::Handle;
 
 pub use error::{StoreError, StoreFault};
@@ -37,6 +38,15 @@ pub enum Created {
     Ours,
     /// Another object has the name.
     Taken,
+}
+
+/// What was read of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// All of it.
+    Whole(Bytes),
+    /// It is larger than anything of ours: the BLAKE3 digest of its bytes.
+    TooLarge([u8; 32]),
 }
 
 /// An object as a listing shows it.
@@ -121,11 +131,33 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn get_dated(&self, key: &Key) -> Result<(Bytes, Timestamp), StoreError> {
-        let path = self.path(key);
+        match self.fetch(key, false)? {
+            (Fetched::Whole(bytes), modified) => Ok((bytes, modified)),
+            (Fetched::TooLarge(_), _) => Err(StoreError::too_large("read", &self.address)),
+        }
+    }
+
+    /// The whole object, or the digest of one that is too large to be kept in memory.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_or_digest(&self, key: &Key) -> Result<Fetched, StoreError> {
+        Ok(self.fetch(key, true)?.0)
+    }
+
+    fn fetch(&self, key: &Key, to_the_end: bool) -> Result<(Fetched, Timestamp), StoreError> {
+        let (path, most) = (self.path(key), most(key));
         self.wait("read", MAX_OBJECT, async {
             let got = self.inner.get(&path).await?;
             let modified = to_timestamp(got.meta.last_modified);
-            Ok((got.bytes().await?, modified))
+            if got.meta.size > most && !to_the_end {
+                return Ok((Fetched::TooLarge([0; 32]), modified));
+            }
+            // A file has the size it has; a server may say one thing and send another.
+            if got.meta.size <= most && matches!(got.payload, GetResultPayload::File(..)) {
+                return Ok((Fetched::Whole(got.bytes().await?), modified));
+            }
+            Ok((take(got.into_stream(), most, to_the_end).await?, modified))
         })
     }
 
@@ -149,6 +181,7 @@ impl Store {
             match self.get(key) {
                 Ok(there) if there == *bytes => return Ok(Created::Ours),
                 Ok(_) => return Ok(Created::Taken),
+                Err(e) if e.is_too_large() => return Ok(Created::Taken),
                 Err(e) if e.fault() == StoreFault::Missing => last = Some(error),
                 Err(e) => return Err(e),
             }
@@ -204,7 +237,45 @@ impl Store {
     }
 }
 
-/// The largest object we ever read in one piece; only used to work out how long to wait.
+/// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
+async fn take(
+    mut stream: BoxStream<'static, object_store::Result<Bytes>>,
+    most: u64,
+    to_the_end: bool,
+) -> object_store::Result<Fetched> {
+    let mut kept = Vec::new();
+    let mut digest: Option<Box<blake3::Hasher>> = None;
+    while let Some(piece) = stream.next().await {
+        let piece = piece?;
+        if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
+            if !to_the_end {
+                return Ok(Fetched::TooLarge([0; 32]));
+            }
+            let mut begun = Box::new(blake3::Hasher::new());
+            begun.update(&std::mem::take(&mut kept));
+            digest = Some(begun);
+        }
+        match &mut digest {
+            Some(digest) => {
+                digest.update(&piece);
+            }
+            None => kept.extend_from_slice(&piece),
+        }
+    }
+    Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
+}
+
+/// Nothing of ours is larger than this: who may write to the store cannot fill this machine's memory.
+fn most(key: &Key) -> u64 {
+    match key {
+        Key::Pack(_) => crate::repo::pack::PACK_MAX as u64,
+        Key::Index(_) => 64 << 20,
+        Key::Log(_) => 32 << 20,
+        Key::Bundle(..) | Key::Hint | Key::Probe(_) => 1 << 20,
+    }
+}
+
+/// The largest object we usually read in one piece; only used to work out how long to wait.
 const MAX_OBJECT: u64 = 32 << 20;
 /// The same for a listing.
 const MAX_LISTING: u64 = 32 << 20;

@@ -191,6 +191,8 @@ fn rewriting_moves_needs_to_living_packs_only() {
     w.say(PRUNER, stored(&[3], 2));
     w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[9]) });
     assert_eq!(w.void(), Some(VoidWhy::Impossible));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[]) });
+    assert_eq!(w.void(), Some(VoidWhy::Impossible), "nothing takes the place of what is needed");
     w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[2]) });
     assert_eq!(w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs, bits(&[1, 2]));
     w.say(PRUNER, condemned(&[1, 3], &[], Reason::Unreferenced));
