@@ -54,6 +54,8 @@ pub struct JournalState {
     pub reading_proved: Option<Timestamp>,
     /// Since when no notice has got through, if the last attempt failed.
     pub mail_failing_since: Option<Timestamp>,
+    /// Since when no message can leave, because the settings for mail cannot be used.
+    pub mail_unusable_since: Option<Timestamp>,
     /// Notices given up since the last one that got through.
     pub expired: u64,
     /// Runs that began and are not known to have ended: killed, or still at work.
@@ -88,14 +90,22 @@ impl JournalState {
                 self.expired = 0;
             }
             Event::NoticeFailed { .. } => drop(self.mail_failing_since.get_or_insert(at)),
+            Event::MailUnusable { .. } => drop(self.mail_unusable_since.get_or_insert(at)),
+            Event::MailUsable => self.mail_unusable_since = None,
             Event::NoticeExpired(_) => self.expired += 1,
             Event::TestMessageAccepted { to } => {
                 self.test_message.insert(*to, at);
                 self.mail_failing_since = None;
+                self.mail_unusable_since = None;
             }
             Event::SheetProved => self.sheet_proved = Some(at),
             Event::ReadingProved => self.reading_proved = Some(at),
         }
+    }
+
+    /// Since when messages do not leave this computer.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        [self.mail_failing_since, self.mail_unusable_since].into_iter().flatten().min()
     }
 
     fn step(&mut self, at: Timestamp, step: &Step) {

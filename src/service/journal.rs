@@ -86,6 +86,13 @@ pub enum Event {
         /// The class of error.
         class: String,
     },
+    /// The mail server's password, certificate or settings cannot be used: no message can leave.
+    MailUnusable {
+        /// The class of error.
+        class: String,
+    },
+    /// They can be used again.
+    MailUsable,
     /// A notice was given up: nobody read it.
     NoticeExpired(Told),
     /// The mail server accepted a test message.

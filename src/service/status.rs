@@ -270,7 +270,10 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
 
 fn messages(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     if let Some(since) = input.mail_failing_since {
-        let text = format!("Messages have not got through since {}.", input.people.day(since));
+        let text = format!(
+            "Messages do not leave this computer; none has got through since {}. Try: strongroom notify test",
+            input.people.day(since)
+        );
         lines.push(Line { light: Light::Red, text });
     }
     if input.messages_lost > 0 {

@@ -20,7 +20,7 @@ use crate::service::history::fold;
 use crate::service::journal::{Event, JournalEntry};
 use crate::service::mail::Mailer;
 use crate::service::outbox::Outgoing;
-use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
+use crate::service::runner::{Job, JobOutcome};
 use crate::service::texts;
 use crate::service::words::{JobKind, NoticeKind, Role, SetName, Why};
 
@@ -106,10 +106,10 @@ fn failed(shell: &Shell) -> Result<Done, Failure> {
         shell.out.say("The last run came to its end and told people itself; there is nothing to add.");
         return Ok(Done::ok().with("notices", 0));
     }
-    let mailer = shell.mailer(&config)?;
-    let summary = tell(shell, &config, mailer.as_ref().map(|m| m as &dyn Mailer), jobs)?;
-    report(shell, &summary);
-    if mailer.is_none() {
+    let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
+    let summary = telling::run_jobs(shell, &config, jobs.into_iter().map(job).collect())?;
+    telling::report(shell, &summary);
+    if config.mail.is_none() {
         return Err(no_mail());
     }
     let unsent = summary.flush.failed.len() + summary.trouble.len();
@@ -165,34 +165,4 @@ fn unfinished(config: &Config, entries: &[JournalEntry]) -> Result<Vec<Lost>, Fa
     let open: Vec<Lost> =
         names.into_iter().filter(|n| !ended(n)).map(|n| lost(JobKind::Backup, Some(n), Why::Interrupted)).collect();
     Ok(if open.is_empty() { vec![lost(JobKind::Verify, None, Why::Interrupted)] } else { open })
-}
-
-fn tell(shell: &Shell, config: &Config, mailer: Option<&dyn Mailer>, lost: Vec<Lost>) -> Result<RunSummary, Failure> {
-    let (people, sets) = (telling::people(config), telling::set_names(config)?);
-    let (journal, outbox) = (shell.journal(config), shell.outbox(config));
-    let runner = Runner {
-        journal: &journal,
-        outbox: &outbox,
-        mailer,
-        clock: &*shell.env.clock,
-        entropy: &*shell.env.entropy,
-        people: &people,
-        sets: &sets,
-        stop: &shell.stopped,
-    };
-    let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
-    Ok(runner.run_all(lost.into_iter().map(job).collect()))
-}
-
-/// What became of the messages.
-pub fn report(shell: &Shell, summary: &RunSummary) {
-    for words in &summary.trouble {
-        shell.out.note(words);
-    }
-    for (told, error) in &summary.flush.failed {
-        shell.out.note(format!("The message for the {} did not leave yet: {error}", in_a_word(&told.to)));
-    }
-    for told in &summary.flush.sent {
-        shell.out.note(format!("The {} was told by e-mail.", in_a_word(&told.to)));
-    }
 }

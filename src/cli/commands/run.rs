@@ -14,8 +14,7 @@ use crate::config::Config;
 use crate::domain::problem::Exit;
 use crate::ops::backup::BackupReport;
 use crate::repo::repository::Repository;
-use crate::service::mail::Mailer;
-use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
+use crate::service::runner::{Job, JobOutcome, RunSummary};
 use crate::service::words::{Counts, JobKind, Outcome, SetName, Trouble};
 
 use super::{backup, notify, prune, status, trial, verify};
@@ -32,7 +31,7 @@ pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     if summary.exit != Exit::Interrupted {
         notify::remember(&config);
     }
-    notify::report(shell, &summary);
+    telling::report(shell, &summary);
     let done = work.finish(&summary)?;
     if config.trial {
         trial::last_words(shell, &config, work.opened.into_inner().and_then(Result::ok))?;
@@ -63,24 +62,8 @@ struct Counted {
 
 impl Work<'_> {
     fn run(&self) -> Result<RunSummary, Failure> {
-        let (people, sets) = (telling::people(self.config), telling::set_names(self.config)?);
-        let (journal, outbox) = (self.shell.journal(self.config), self.shell.outbox(self.config));
-        // A password that cannot be fetched must not keep the backup from being made.
-        let mailer = self.shell.mailer(self.config).unwrap_or_else(|failure| {
-            self.shell.out.error(&advice(&failure));
-            None
-        });
-        let runner = Runner {
-            journal: &journal,
-            outbox: &outbox,
-            mailer: mailer.as_ref().map(|m| m as &dyn Mailer),
-            clock: &*self.shell.env.clock,
-            entropy: &*self.shell.env.entropy,
-            people: &people,
-            sets: &sets,
-            stop: &self.shell.stopped,
-        };
-        Ok(runner.run_all(self.jobs(&sets)))
+        let sets = telling::set_names(self.config)?;
+        telling::run_jobs(self.shell, self.config, self.jobs(&sets))
     }
 
     fn jobs(&self, sets: &[SetName]) -> Vec<Job<'_>> {

@@ -78,7 +78,7 @@ pub fn work_out(shell: &Shell, config: &Config, repo: Option<&Repository>) -> Re
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
-        mail_failing_since: journal.mail_failing_since,
+        mail_failing_since: journal.silent_since(),
         messages_lost: journal.expired,
         journal_damaged: journalled.damaged,
         now: shell.env.clock.now(),
