@@ -58,6 +58,8 @@ pub struct JournalState {
     pub mail_unusable_since: Option<Timestamp>,
     /// Notices given up since the last one that got through.
     pub expired: u64,
+    /// The newest end of a run, or the newest time that one gave way to another job.
+    pub last_end: Option<Timestamp>,
     /// Runs that began and are not known to have ended: killed, or still at work.
     pub unfinished: BTreeMap<String, Timestamp>,
 }
@@ -75,7 +77,11 @@ impl JournalState {
         let at = entry.at;
         match &entry.event {
             Event::RunStarted => drop(self.unfinished.insert(entry.run.clone(), at)),
-            Event::RunFinished { .. } => drop(self.unfinished.remove(&entry.run)),
+            Event::RunFinished { .. } => {
+                self.unfinished.remove(&entry.run);
+                self.last_end = Some(at);
+            }
+            Event::RunNotBegun => self.last_end = Some(at),
             Event::StepFinished(step) => self.step(at, step),
             Event::CauseOpened { reference, cause } => self.opened(at, reference, cause),
             Event::CauseClosed { reference, cause, .. } => self.closed(reference, cause),
@@ -177,6 +183,7 @@ mod tests {
             exit: 0,
             examined_all: false,
             seconds: 1,
+            said: None,
         })
     }
 

@@ -51,6 +51,8 @@ pub enum Event {
         /// The exit code.
         exit: u8,
     },
+    /// A run did not begin, because another job was at work.
+    RunNotBegun,
     /// A job ended.
     StepFinished(Step),
     /// Something is wrong that was not wrong before.
@@ -142,6 +144,9 @@ pub struct Step {
     pub examined_all: bool,
     /// How long it took.
     pub seconds: u64,
+    /// What a failure said of itself: for this computer's own eyes, never for a notice.
+    #[serde(default)]
+    pub said: Option<String>,
 }
 
 /// What reading the journal gave.

@@ -35,6 +35,10 @@ pub struct JobOutcome {
     pub exit: Exit,
     /// See [`Step::examined_all`].
     pub examined_all: bool,
+    /// It was refused because of an incident that is open and told of already: no trouble of its own.
+    pub waits: bool,
+    /// See [`Step::said`].
+    pub said: Option<String>,
 }
 
 impl JobOutcome {
@@ -49,9 +53,14 @@ impl JobOutcome {
         Self::new(outcome, vec![Trouble::Failed(why)], Counts::default(), exit)
     }
 
+    /// Refused until a person has dealt with an open incident.
+    pub fn waiting(exit: Exit) -> Self {
+        Self { waits: true, ..Self::new(Outcome::Refused, Vec::new(), Counts::default(), exit) }
+    }
+
     /// Any other end.
     pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
-        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false }
+        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false, waits: false, said: None }
     }
 
     /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that
@@ -70,7 +79,7 @@ impl JobOutcome {
             Outcome::Interrupted => (Trouble::Failed(Why::Interrupted), Exit::Interrupted),
         };
         // A mass change does not explain a bad end; a changed history does.
-        if self.troubles.iter().all(|t| *t == Trouble::MassChange) {
+        if !self.waits && self.troubles.iter().all(|t| *t == Trouble::MassChange) {
             self.troubles.push(trouble);
         }
         if self.exit == Exit::Done {
@@ -204,6 +213,7 @@ impl Running<'_> {
             exit: outcome.exit as u8,
             examined_all: outcome.examined_all,
             seconds,
+            said: outcome.said.clone(),
         };
         self.steps.push(Finished { at, step: step.clone() });
         self.note(Event::StepFinished(step));
@@ -227,6 +237,7 @@ impl Running<'_> {
                 exit: 0,
                 examined_all: false,
                 seconds: 0,
+                said: None,
             };
             self.steps.push(Finished { at, step: step.clone() });
             if bad {

@@ -286,3 +286,16 @@ fn a_refusing_mail_server_is_in_the_exit_code() {
     office.mailbox.breaks(Some(SendError::Refused { code: 550, reply: String::from("no") }));
     assert_eq!(office.run(week(mass(), fine())).exit, Exit::Failed);
 }
+
+#[test]
+fn damage_met_by_several_jobs_is_one_notice_and_waiting_for_a_person_is_none() {
+    let office = office();
+    let damage = || JobOutcome::new(Outcome::Damage, vec![Trouble::Damage], fine().counts, Exit::Damage);
+    office.run(week(damage(), damage()));
+    assert_eq!(told(&office.mailbox.take()), both(NoticeKind::Failure));
+    let whole = JobOutcome { examined_all: true, ..fine() };
+    assert_eq!(office.next_day(week(fine(), whole)), both(NoticeKind::WorkingAgain));
+    let summary = office.run(week(fine(), JobOutcome::waiting(Exit::Refused)));
+    assert_eq!(summary.exit, Exit::Refused);
+    assert!(office.mailbox.take().is_empty());
+}
