@@ -1,6 +1,7 @@
 //! From an operation's end to what the runner journals and tells: outcome, trouble, counts, exit code.
 
 use crate::domain::problem::Exit;
+use crate::domain::retention::gate::Refusal;
 use crate::ops::OpsError;
 use crate::ops::error::SourceFault;
 use crate::repo::error::RepoError;
@@ -11,13 +12,33 @@ use crate::service::words::{Counts, Outcome, Trouble, Why};
 use super::failure::Failure;
 use super::hints::advice;
 
+/// The most that the journal keeps of what a failure says.
+const LONGEST_SENTENCE: usize = 1000;
+
 /// The end of a job that failed as a whole.
 pub fn failed(failure: &Failure) -> JobOutcome {
-    let exit = advice(failure).exit;
-    match failure {
+    let advice = advice(failure);
+    let exit = advice.exit;
+    let outcome = match failure {
         Failure::Ops(e) => of_operation(e, exit),
+        Failure::Config(_) => JobOutcome::failed(Why::StoreRefused, exit),
         _ => JobOutcome::failed(Why::Other, exit),
+    };
+    JobOutcome { said: Some(advice.message.chars().take(LONGEST_SENTENCE).collect()), ..outcome }
+}
+
+/// The end of every job of a run whose repository could not be opened: one cause for all of them.
+pub fn not_opened(failure: &Failure) -> JobOutcome {
+    let outcome = failed(failure);
+    let shared = |t: &Trouble| match t {
+        Trouble::Failed(why) => why.is_shared(),
+        Trouble::Damage | Trouble::HistoryChanged => true,
+        _ => false,
+    };
+    if outcome.troubles.iter().all(shared) {
+        return outcome;
     }
+    JobOutcome { said: outcome.said, ..JobOutcome::failed(Why::NotOpened, outcome.exit) }
 }
 
 fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
@@ -28,6 +49,8 @@ fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
         }
         OpsError::Repo(e) if e.is_damage() => ended(Outcome::Damage, Trouble::Damage),
         OpsError::Repo(RepoError::NoRole(_) | RepoError::AlreadyThere(_)) => ended(Outcome::Refused, Trouble::Refused),
+        // The incident itself was told of by whoever met it; what waits for it is no news.
+        OpsError::Refused(Refusal::Incident(_)) => JobOutcome::waiting(exit),
         OpsError::Refused(_) | OpsError::InTheWay(_) => ended(Outcome::Refused, Trouble::Refused),
         OpsError::Nothing(_) => ended(Outcome::Failed, Trouble::ExaminedNothing),
         other => JobOutcome::failed(why(other), exit),
@@ -36,7 +59,8 @@ fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
 
 fn why(error: &OpsError) -> Why {
     match error {
-        OpsError::Source { kind: SourceFault::Missing | SourceFault::Unreadable, .. } => Why::SourceMissing,
+        OpsError::Source { kind: SourceFault::Missing, .. } => Why::SourceMissing,
+        OpsError::Source { kind: SourceFault::Unreadable, .. } => Why::SourceUnreadable,
         OpsError::Source { kind: SourceFault::Empty, .. } => Why::SourceEmpty,
         OpsError::Source { kind: SourceFault::Unmounted, .. } => Why::SourceNotMounted,
         OpsError::Repo(e) => repository(e),

@@ -106,7 +106,7 @@ pub fn repository_of(
     let typed = typed.map(parse_id).transpose()?;
     let named: Vec<RepositoryId> = [pinned, typed, given.repository].into_iter().flatten().collect();
     let Some(first) = named.first() else {
-        let hint = "It is printed on the recovery sheet and in every weekly message: --id ID";
+        let hint = "It is printed on the recovery sheet: --id ID";
         return Err(Failure::usage(
             "which repository is it? Its id is needed, so that no other can be put in its place",
             hint,

@@ -116,6 +116,15 @@ impl Out {
         }
     }
 
+    /// Something that somebody must know, whatever `--quiet` says, though the work went on.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        if self.json {
+            self.object(json!({"message_type": "warning", "message": text.as_ref()}));
+        } else {
+            self.to_stderr(text.as_ref());
+        }
+    }
+
     /// One item failed.
     pub fn problem(&self, problem: &Problem) {
         if self.json {

@@ -3,9 +3,13 @@
 use tokio::runtime::Handle;
 
 use super::failure::Failure;
+use super::hints::advice;
+use super::output::in_a_word;
+use super::shell::Shell;
 use crate::config::{Config, ConfigError, Environment, Tls};
-use crate::service::mail::{MailSettings, SmtpMailer, TlsMode};
+use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::plain::{Elsewhere, People, Plain};
+use crate::service::runner::{Job, RunSummary, Runner};
 use crate::service::words::SetName;
 
 /// The configured fields of every message.
@@ -40,6 +44,52 @@ pub fn set_name(name: &str) -> Result<SetName, Failure> {
         Failure::usage(format!("the set's name '{name}' is too long for messages"), hint)
     };
     SetName::new(name).map_err(wrong)
+}
+
+/// Does the jobs, journals them, and tells people.
+///
+/// # Errors
+/// A set's name that no message can carry. What the jobs meet is in the summary.
+pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<RunSummary, Failure> {
+    let (people, sets) = (people(config), set_names(config)?);
+    let (journal, outbox) = (shell.journal(config), shell.outbox(config));
+    let mailer = post(shell, config);
+    let runner = Runner {
+        journal: &journal,
+        outbox: &outbox,
+        mailer: mailer.as_deref(),
+        clock: &*shell.env.clock,
+        entropy: &*shell.env.entropy,
+        people: &people,
+        sets: &sets,
+        stop: &shell.stopped,
+    };
+    Ok(runner.run_all(jobs))
+}
+
+/// A password that cannot be fetched keeps no backup from being made and silences nobody: the messages wait, and
+/// the run says that they do not leave.
+fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
+    match shell.mailer(config) {
+        Ok(mailer) => mailer.map(|m| Box::new(m) as Box<dyn Mailer>),
+        Err(failure) => Some(Box::new(Unusable::new(advice(&failure).message))),
+    }
+}
+
+/// What became of the messages.
+pub fn report(shell: &Shell, summary: &RunSummary) {
+    for words in &summary.trouble {
+        shell.out.warn(words);
+    }
+    for (told, error) in &summary.flush.failed {
+        shell.out.warn(format!("The message for the {} did not leave yet: {error}", in_a_word(&told.to)));
+    }
+    for told in &summary.flush.expired {
+        shell.out.warn(format!("A message for the {} was given up: nobody read it.", in_a_word(&told.to)));
+    }
+    for told in &summary.flush.sent {
+        shell.out.note(format!("The {} was told by e-mail.", in_a_word(&told.to)));
+    }
 }
 
 /// The mail server; `None` where none is configured.

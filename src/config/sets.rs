@@ -12,9 +12,10 @@ use super::error::{ConfigError, Text};
 use super::model::{Folder, ProtectedSet, SetKind};
 use super::raw::{Opt, RawFolder, RawSet};
 use crate::domain::path::RecordPath;
+use crate::service::words::SetName;
 
 /// The longest name of a set or a folder, in bytes.
-const LONGEST_SET_NAME: usize = 64;
+const LONGEST_SET_NAME: usize = SetName::LONGEST;
 const LONGEST_FOLDER_NAME: usize = 255;
 
 pub(super) fn sets(t: Text<'_>, raw: &[Spanned<RawSet>]) -> Result<Vec<ProtectedSet>, ConfigError> {
@@ -69,7 +70,8 @@ pub(super) fn set_name(t: Text<'_>, typed: &Spanned<String>) -> Result<String, C
     if starts && name.len() <= LONGEST_SET_NAME && name.bytes().all(clean) {
         return Ok(name.clone());
     }
-    let help = format!("Use letters, digits, - and _, beginning with a letter or digit, {LONGEST_SET_NAME} at most.");
+    let help =
+        format!("Use letters, digits, - and _, beginning with a letter or digit, at most {LONGEST_SET_NAME} of them.");
     Err(t.fault(typed.span(), "this cannot be the name of a set", help))
 }
 

@@ -54,8 +54,12 @@ pub struct JournalState {
     pub reading_proved: Option<Timestamp>,
     /// Since when no notice has got through, if the last attempt failed.
     pub mail_failing_since: Option<Timestamp>,
+    /// Since when no message can leave, because the settings for mail cannot be used.
+    pub mail_unusable_since: Option<Timestamp>,
     /// Notices given up since the last one that got through.
     pub expired: u64,
+    /// The newest end of a run, or the newest time that one gave way to another job.
+    pub last_end: Option<Timestamp>,
     /// Runs that began and are not known to have ended: killed, or still at work.
     pub unfinished: BTreeMap<String, Timestamp>,
 }
@@ -73,7 +77,11 @@ impl JournalState {
         let at = entry.at;
         match &entry.event {
             Event::RunStarted => drop(self.unfinished.insert(entry.run.clone(), at)),
-            Event::RunFinished { .. } => drop(self.unfinished.remove(&entry.run)),
+            Event::RunFinished { .. } => {
+                self.unfinished.remove(&entry.run);
+                self.last_end = Some(at);
+            }
+            Event::RunNotBegun => self.last_end = Some(at),
             Event::StepFinished(step) => self.step(at, step),
             Event::CauseOpened { reference, cause } => self.opened(at, reference, cause),
             Event::CauseClosed { reference, cause, .. } => self.closed(reference, cause),
@@ -88,14 +96,22 @@ impl JournalState {
                 self.expired = 0;
             }
             Event::NoticeFailed { .. } => drop(self.mail_failing_since.get_or_insert(at)),
+            Event::MailUnusable { .. } => drop(self.mail_unusable_since.get_or_insert(at)),
+            Event::MailUsable => self.mail_unusable_since = None,
             Event::NoticeExpired(_) => self.expired += 1,
             Event::TestMessageAccepted { to } => {
                 self.test_message.insert(*to, at);
                 self.mail_failing_since = None;
+                self.mail_unusable_since = None;
             }
             Event::SheetProved => self.sheet_proved = Some(at),
             Event::ReadingProved => self.reading_proved = Some(at),
         }
+    }
+
+    /// Since when messages do not leave this computer.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        [self.mail_failing_since, self.mail_unusable_since].into_iter().flatten().min()
     }
 
     fn step(&mut self, at: Timestamp, step: &Step) {
@@ -167,6 +183,7 @@ mod tests {
             exit: 0,
             examined_all: false,
             seconds: 1,
+            said: None,
         })
     }
 

@@ -51,6 +51,8 @@ pub enum Event {
         /// The exit code.
         exit: u8,
     },
+    /// A run did not begin, because another job was at work.
+    RunNotBegun,
     /// A job ended.
     StepFinished(Step),
     /// Something is wrong that was not wrong before.
@@ -86,6 +88,13 @@ pub enum Event {
         /// The class of error.
         class: String,
     },
+    /// The mail server's password, certificate or settings cannot be used: no message can leave.
+    MailUnusable {
+        /// The class of error.
+        class: String,
+    },
+    /// They can be used again.
+    MailUsable,
     /// A notice was given up: nobody read it.
     NoticeExpired(Told),
     /// The mail server accepted a test message.
@@ -135,6 +144,9 @@ pub struct Step {
     pub examined_all: bool,
     /// How long it took.
     pub seconds: u64,
+    /// What a failure said of itself: for this computer's own eyes, never for a notice.
+    #[serde(default)]
+    pub said: Option<String>,
 }
 
 /// What reading the journal gave.

@@ -166,6 +166,31 @@ pub trait Mailer: Send + Sync {
     /// # Errors
     /// [`SendError`] when the server has not accepted it, as far as we know.
     fn send(&self, message: &Outgoing) -> Result<Accepted, SendError>;
+
+    /// Why it can hand in nothing at all, where that is known beforehand.
+    fn unusable(&self) -> Option<SendError> {
+        None
+    }
+}
+
+/// Stands for a mail server whose password, certificate or settings cannot be used: messages wait for a better
+/// day, and every run says that they do not leave.
+pub struct Unusable(SendError);
+
+impl Unusable {
+    /// With the reason, for the technician.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(SendError::Settings { reason: reason.into() })
+    }
+}
+
+impl Mailer for Unusable {
+    fn send(&self, _: &Outgoing) -> Result<Accepted, SendError> {
+        Err(self.0.clone())
+    }
+    fn unusable(&self) -> Option<SendError> {
+        Some(self.0.clone())
+    }
 }
 
 /// Hands messages to a mail server.

@@ -35,6 +35,10 @@ pub struct JobOutcome {
     pub exit: Exit,
     /// See [`Step::examined_all`].
     pub examined_all: bool,
+    /// It was refused because of an incident that is open and told of already: no trouble of its own.
+    pub waits: bool,
+    /// See [`Step::said`].
+    pub said: Option<String>,
 }
 
 impl JobOutcome {
@@ -49,9 +53,14 @@ impl JobOutcome {
         Self::new(outcome, vec![Trouble::Failed(why)], Counts::default(), exit)
     }
 
+    /// Refused until a person has dealt with an open incident.
+    pub fn waiting(exit: Exit) -> Self {
+        Self { waits: true, ..Self::new(Outcome::Refused, Vec::new(), Counts::default(), exit) }
+    }
+
     /// Any other end.
     pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
-        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false }
+        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false, waits: false, said: None }
     }
 
     /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that
@@ -70,7 +79,7 @@ impl JobOutcome {
             Outcome::Interrupted => (Trouble::Failed(Why::Interrupted), Exit::Interrupted),
         };
         // A mass change does not explain a bad end; a changed history does.
-        if self.troubles.iter().all(|t| *t == Trouble::MassChange) {
+        if !self.waits && self.troubles.iter().all(|t| *t == Trouble::MassChange) {
             self.troubles.push(trouble);
         }
         if self.exit == Exit::Done {
@@ -134,7 +143,7 @@ pub struct RunSummary {
     pub notices: Vec<Told>,
     /// What became of those that were waiting.
     pub flush: FlushReport,
-    /// What went wrong with the journal or the outbox, for the technician.
+    /// What went wrong with the journal, the outbox or the settings for mail, for the technician.
     pub trouble: Vec<String>,
 }
 
@@ -149,11 +158,14 @@ impl Runner<'_> {
         run.look_after_messages();
         let exit = outcomes.iter().fold(Exit::Done, |worst, ended| worst.worse(ended.outcome.exit));
         let notices = run.tell();
-        let flush = match self.mailer {
+        let mut flush = match self.mailer {
             Some(mailer) => self.outbox.flush(mailer, self.clock.now(), self.journal, &run.name),
             None => FlushReport::default(),
         };
-        let exit = if run.trouble.is_empty() { exit } else { exit.worse(Exit::Failed) };
+        flush.trouble.drain(..).for_each(|words| run.complain(words));
+        // A run that could not tell people has not done its work, however well the backup went.
+        let told = run.trouble.is_empty() && flush.failed.is_empty() && flush.expired.is_empty();
+        let exit = if told { exit } else { exit.worse(Exit::Failed) };
         run.note(Event::RunFinished { exit: exit as u8 });
         RunSummary { run: run.name, exit, outcomes, notices, flush, trouble: run.trouble }
     }
@@ -201,6 +213,7 @@ impl Running<'_> {
             exit: outcome.exit as u8,
             examined_all: outcome.examined_all,
             seconds,
+            said: outcome.said.clone(),
         };
         self.steps.push(Finished { at, step: step.clone() });
         self.note(Event::StepFinished(step));
@@ -224,6 +237,7 @@ impl Running<'_> {
                 exit: 0,
                 examined_all: false,
                 seconds: 0,
+                said: None,
             };
             self.steps.push(Finished { at, step: step.clone() });
             if bad {
@@ -251,6 +265,7 @@ impl Running<'_> {
     fn tell(&mut self) -> Vec<Told> {
         let now = self.on.clock.now();
         let state = self.state(now);
+        self.look_after_mail(&state);
         let decision = decide(&Evidence {
             state: &state,
             steps: &self.steps,
@@ -267,6 +282,19 @@ impl Running<'_> {
         }
         decision.closed.into_iter().for_each(|event| self.note(event));
         told
+    }
+
+    /// That no message can leave is journalled, said and counted even if there is nothing to tell today.
+    fn look_after_mail(&mut self, state: &JournalState) {
+        let Some(mailer) = self.on.mailer else { return };
+        match mailer.unusable() {
+            Some(error) => {
+                self.note(Event::MailUnusable { class: error.class().to_owned() });
+                self.complain(format!("messages do not leave this computer: {error}"));
+            }
+            None if state.mail_unusable_since.is_some() => self.note(Event::MailUsable),
+            None => {}
+        }
     }
 
     fn post(&mut self, notice: &Notice, mailer: &dyn Mailer, now: Timestamp) -> Option<Told> {

@@ -54,6 +54,8 @@ pub struct OpenInput {
     pub trouble: Trouble,
     /// Since when.
     pub since: Timestamp,
+    /// The cause's key, and what the last failure said of itself.
+    pub cause: String,
 }
 
 /// What the status is made from.
@@ -67,6 +69,14 @@ pub struct StatusInput<'a> {
     pub last_test: Option<Good>,
     /// What is open.
     pub open: Vec<OpenInput>,
+    /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
+    pub incidents: Vec<(u64, Timestamp)>,
+    /// Entries of the log by somebody who may not write them, that nobody has looked at.
+    pub voids: Vec<u64>,
+    /// Why what must be there cannot be opened.
+    pub unopened: Option<String>,
+    /// This computer may read what it stores.
+    pub reads: bool,
     /// No configuration: key and backup are on this computer.
     pub trial: bool,
     /// The recovery sheet's key was typed in and opened the repository.
@@ -169,7 +179,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
     let red = lines.iter().any(|l| l.light == Light::Red);
-    if red && !input.people.phone.as_str().is_empty() {
+    if red && !input.trial && !input.people.phone.as_str().is_empty() {
         let text = format!("Ring {}, telephone {}.", input.people.provider, input.people.phone);
         lines.push(Line { light: Light::Green, text });
     }
@@ -248,6 +258,9 @@ fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
 }
 
 fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    if let Some(why) = &input.unopened {
+        lines.push(Line { light: Light::Red, text: format!("The backups cannot be opened: {why}") });
+    }
     for open in input.open.iter().take(SHOWN) {
         let (light, what) = match open.trouble {
             Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
@@ -258,8 +271,23 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
         };
-        let text = format!("Since {}: {what}. Reference {}.", input.people.day(open.since), open.reference);
+        let text =
+            format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);
         lines.push(Line { light, text });
+    }
+    for (number, since) in input.incidents.iter().take(SHOWN) {
+        let text = format!(
+            "Since {}: very many records changed at once (incident {number}). Look, then: strongroom incident resolve \
+             {number} --by NAME --note TEXT",
+            input.people.day(*since)
+        );
+        lines.push(Line { light: Light::Red, text });
+    }
+    for number in input.voids.iter().take(SHOWN) {
+        let text = format!(
+            "Entry {number} of the log is void: somebody wrote what they may not. See: strongroom log --verify"
+        );
+        lines.push(Line { light: Light::Red, text });
     }
     let hidden = input.open.len().saturating_sub(SHOWN);
     if hidden > 0 {
@@ -270,7 +298,10 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
 
 fn messages(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     if let Some(since) = input.mail_failing_since {
-        let text = format!("Messages have not got through since {}.", input.people.day(since));
+        let text = format!(
+            "Messages have not got through since {}: they do not leave this computer. Try: strongroom notify test",
+            input.people.day(since)
+        );
         lines.push(Line { light: Light::Red, text });
     }
     if input.messages_lost > 0 {
@@ -295,7 +326,14 @@ fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             "To do: print the recovery sheet and prove it by typing its key: strongroom key sheet --check",
         ),
         (input.test_message_accepted, "To do: send a test message to the clerk: strongroom notify test"),
-        (input.reading_proved, "To do: nobody has yet proved they can open this. Run: strongroom verify restore"),
+        (
+            input.reading_proved,
+            if input.reads {
+                "To do: nobody has yet proved they can open this. Run: strongroom verify restore"
+            } else {
+                "To do: nobody has yet proved they can open this. Run: strongroom key sheet --check"
+            },
+        ),
     ];
     let missing = steps.into_iter().filter(|(done, _)| !done);
     lines.extend(missing.map(|(_, text)| Line { light: Light::Amber, text: text.to_owned() }));

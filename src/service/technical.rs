@@ -53,8 +53,8 @@ fn class(trouble: Trouble) -> String {
 fn advice(trouble: Trouble) -> &'static str {
     match trouble {
         Trouble::HistoryChanged => {
-            "do not prune, do not re-initialise. Compare the check number in earlier messages with the store, and look \
-             for another writer or a restored bucket."
+            "do not prune, do not re-initialise. Run strongroom log --verify, and look for another writer or a restored \
+             bucket."
         }
         Trouble::MassChange => {
             "look at the office files before anything else; disconnect machines if this is an attack. Thinning and \
@@ -75,6 +75,11 @@ fn advice(trouble: Trouble) -> &'static str {
             Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
             Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
             Why::Interrupted => "nothing, if the computer was shut down; the next run goes on from where it stopped.",
+            Why::SourceUnreadable => "see that the service's user may read the configured folders.",
+            Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
+            Why::NotStarted => {
+                "see why the service did not start: systemctl status strongroom, journalctl -u strongroom."
+            }
             Why::Other => "read the journal and the service's messages on the office computer.",
         },
     }

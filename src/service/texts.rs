@@ -216,7 +216,7 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
         Trouble::Failed(why) => {
             let happened = format!("The backup of {sets} failed on {when}. {}", reason(why));
             let meaning = match why {
-                Why::NoRepository | Why::WrongKey => {
+                Why::NoRepository | Why::WrongKey | Why::NotOpened => {
                     format!("{unprotected} It is not yet known whether earlier backups can be used.")
                 }
                 _ if notice.last_good.is_none() => unprotected,
@@ -313,6 +313,9 @@ fn reason(why: Why) -> &'static str {
         Why::SourceEmpty => "The council's folders were empty, although they held files before.",
         Why::SourceNotMounted => "The office file storage was not connected to this computer.",
         Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown.",
+        Why::SourceUnreadable => "This computer may not read some of the council's folders.",
+        Why::NotOpened => "The backups could not be opened. The reason is recorded on the office computer.",
+        Why::NotStarted => "The nightly work did not start. The reason is recorded on the office computer.",
         Why::Other => "The reason is recorded on the office computer.",
     }
 }

@@ -16,12 +16,15 @@ use serde::{Deserialize, Serialize};
 #[error("not a valid {0}")]
 pub struct NotAWord(&'static str);
 
-/// The name of a protected set: 1 to 40 letters, digits, spaces, `-` or `_`, starting with a letter or digit.
+/// The name of a protected set: 1 to [`SetName::LONGEST`] letters, digits, spaces, `-` or `_`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SetName(String);
 
 impl SetName {
+    /// The longest, in bytes.
+    pub const LONGEST: usize = 40;
+
     /// Checks the name.
     ///
     /// # Errors
@@ -29,7 +32,7 @@ impl SetName {
     pub fn new(name: impl Into<String>) -> Result<Self, NotAWord> {
         let name = name.into();
         let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_'));
-        if !clean || name.len() > 40 || !name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()) {
+        if !clean || name.len() > Self::LONGEST || !name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()) {
             return Err(NotAWord("set name"));
         }
         Ok(Self(name))
@@ -122,6 +125,12 @@ pub enum Why {
     SourceNotMounted,
     /// Stopped before it was finished.
     Interrupted,
+    /// A source folder may not be read by this computer.
+    SourceUnreadable,
+    /// The store, the keys or the log could not be opened, for a reason that has no word of its own.
+    NotOpened,
+    /// The job that should have run never began.
+    NotStarted,
     /// Anything else, a panic included.
     Other,
 }
@@ -129,7 +138,10 @@ pub enum Why {
 impl Why {
     /// Whether it strikes everything that runs at the time, so that several failures have this one cause.
     pub fn is_shared(self) -> bool {
-        !matches!(self, Self::SourceMissing | Self::SourceEmpty | Self::SourceNotMounted | Self::Other)
+        !matches!(
+            self,
+            Self::SourceMissing | Self::SourceEmpty | Self::SourceNotMounted | Self::SourceUnreadable | Self::Other
+        )
     }
 }
 
@@ -204,6 +216,8 @@ pub enum Ticket {
     Shared(Why),
     /// The repository's past, whoever noticed.
     History,
+    /// Damage in what is stored, whichever job met it.
+    Damage,
     /// A cause by itself.
     Own(Cause),
 }
@@ -214,6 +228,7 @@ impl Cause {
         match self.trouble {
             Trouble::Failed(why) if why.is_shared() => Ticket::Shared(why),
             Trouble::HistoryChanged => Ticket::History,
+            Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
             _ => Ticket::Own(self.clone()),
         }
     }

@@ -23,7 +23,18 @@ fn step(job: JobKind, set: Option<SetName>, trouble: Option<Trouble>, examined_a
         Some(_) => Outcome::Failed,
     };
     let troubles = trouble.into_iter().collect();
-    Step { job, set, outcome, troubles, counts: Counts::default(), snapshot: None, exit: 0, examined_all, seconds: 0 }
+    Step {
+        job,
+        set,
+        outcome,
+        troubles,
+        counts: Counts::default(),
+        snapshot: None,
+        exit: 0,
+        examined_all,
+        seconds: 0,
+        said: None,
+    }
 }
 
 fn trouble() -> impl Strategy<Value = Option<Trouble>> {

@@ -13,7 +13,7 @@ use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Reference, 
 
 use crate::support::{at, people};
 
-const WHYS: [Why; 11] = [
+const WHYS: [Why; 14] = [
     Why::StoreUnreachable,
     Why::StoreRefused,
     Why::StoreFull,
@@ -24,6 +24,9 @@ const WHYS: [Why; 11] = [
     Why::SourceEmpty,
     Why::SourceNotMounted,
     Why::Interrupted,
+    Why::SourceUnreadable,
+    Why::NotOpened,
+    Why::NotStarted,
     Why::Other,
 ];
 const JOBS: [JobKind; 6] =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use strongroom::domain::problem::Exit;
 use strongroom::service::history::{JournalState, fold};
 use strongroom::service::journal::{Event, Journal, JournalEntry};
-use strongroom::service::mail::{Mailer, SendError, SmtpMailer};
+use strongroom::service::mail::{Mailer, SendError, SmtpMailer, Unusable};
 use strongroom::service::outbox::{Outbox, Outgoing};
 use strongroom::service::plain::People;
 use strongroom::service::runner::{Job, JobOutcome, RunSummary, Runner};
@@ -263,4 +263,39 @@ fn a_failure_reaches_a_real_socket_in_the_clerk_s_words() {
     let taken = server.taken.lock().unwrap();
     assert!(taken[0].contains("RCPT TO:<clerk@") && taken[0].contains("telephone 01632 960000"), "{}", taken[0]);
     assert!(taken[1].contains("RCPT TO:<support@example-it.co.uk>") && taken[1].contains("store-unreachable"));
+}
+
+/// The password of the mail server cannot be fetched: nothing is lost, and nothing says that all is well.
+#[test]
+fn a_way_of_telling_that_cannot_be_used_is_itself_a_failure() {
+    let office = office();
+    let dead = Unusable::new("the file /etc/credstore/smtp-password cannot be read");
+    let quiet = office.run_with(Some(&dead), week(fine(), fine()));
+    assert_eq!((quiet.exit, quiet.trouble.len()), (Exit::Failed, 1));
+    assert!(quiet.trouble[0].contains("do not leave") && office.state().silent_since().is_some());
+    let summary = office.run_with(Some(&dead), week(unreachable(), fine()));
+    assert_eq!((summary.exit, summary.flush.failed.len(), office.outbox.len()), (Exit::Failed, 1, 2));
+    assert_eq!(office.next_day(week(unreachable(), fine())), both(NoticeKind::Failure));
+    assert_eq!(office.state().silent_since(), None);
+}
+
+#[test]
+fn a_refusing_mail_server_is_in_the_exit_code() {
+    let office = office();
+    let mass = || JobOutcome::new(Outcome::Done, vec![Trouble::MassChange], fine().counts, Exit::Done);
+    office.mailbox.breaks(Some(SendError::Refused { code: 550, reply: String::from("no") }));
+    assert_eq!(office.run(week(mass(), fine())).exit, Exit::Failed);
+}
+
+#[test]
+fn damage_met_by_several_jobs_is_one_notice_and_waiting_for_a_person_is_none() {
+    let office = office();
+    let damage = || JobOutcome::new(Outcome::Damage, vec![Trouble::Damage], fine().counts, Exit::Damage);
+    office.run(week(damage(), damage()));
+    assert_eq!(told(&office.mailbox.take()), both(NoticeKind::Failure));
+    let whole = JobOutcome { examined_all: true, ..fine() };
+    assert_eq!(office.next_day(week(fine(), whole)), both(NoticeKind::WorkingAgain));
+    let summary = office.run(week(fine(), JobOutcome::waiting(Exit::Refused)));
+    assert_eq!(summary.exit, Exit::Refused);
+    assert!(office.mailbox.take().is_empty());
 }

@@ -23,6 +23,10 @@ fn sound(people: &People) -> StatusInput<'_> {
         sets: vec![SetInput { name: set("documents"), last, max_age: MAX_AGE }],
         last_test: last,
         open: Vec::new(),
+        incidents: Vec::new(),
+        voids: Vec::new(),
+        unopened: None,
+        reads: true,
         trial: false,
         sheet_proved: true,
         test_message_accepted: true,
@@ -137,11 +141,11 @@ fn open_failures_and_lost_messages_are_red_and_unread_files_amber() {
     let people = people();
     let open = |trouble| {
         let reference = Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap();
-        vec![OpenInput { reference, trouble, since: at("2026-11-20T02:30:00Z") }]
+        vec![OpenInput { reference, trouble, since: at("2026-11-20T02:30:00Z"), cause: String::from("Cause: x: full") }]
     };
     let failed = StatusInput { open: open(Trouble::Failed(Why::StoreFull)), ..sound(&people) };
     assert_eq!((status(&failed).light, status(&failed).exit()), (Light::Red, Exit::Failed));
-    let line = "! Since Friday 20 November 2026: something failed. Reference SR-2026-1122-K7Q.\n";
+    let line = "! Since Friday 20 November 2026: something failed. Reference SR-2026-1122-K7Q. Cause: x: full\n";
     assert!(status(&failed).text().contains(line), "{}", status(&failed).text());
     let incomplete = StatusInput { open: open(Trouble::Incomplete), ..sound(&people) };
     assert_eq!(status(&incomplete).light, Light::Amber);
@@ -166,4 +170,24 @@ fn it_stays_short_and_never_hides_a_bad_set_among_many() {
     assert!(status.text().contains("! Set \"s29\": never backed up.\n"));
     assert!(status.text().contains("And 25 other sets, backed up in time."));
     assert!(status.text().lines().count() <= 20);
+}
+
+#[test]
+fn what_the_log_knows_and_a_missing_store_are_red() {
+    let people = people();
+    let base = sound(&people);
+    let incident = StatusInput { incidents: vec![(12, at("2026-11-20T02:30:00Z"))], ..base.clone() };
+    let void = StatusInput { voids: vec![7], ..base.clone() };
+    let gone = StatusInput { unopened: Some(String::from("the folder is not there")), ..base.clone() };
+    for (input, words) in
+        [(incident, "incident resolve 12"), (void, "Entry 7"), (gone, "! The backups cannot be opened: the folder")]
+    {
+        let status = status(&input);
+        assert_eq!((status.light, status.exit()), (Light::Red, Exit::Failed));
+        assert!(status.text().contains(words), "{}", status.text());
+    }
+    let blind = StatusInput { reads: false, reading_proved: false, ..base.clone() };
+    assert!(status(&blind).text().contains("open this. Run: strongroom key sheet --check"));
+    let trial = StatusInput { trial: true, voids: vec![7], ..base };
+    assert!(!status(&trial).text().contains("Ring "));
 }

@@ -157,7 +157,7 @@ pub struct RecoverArgs {
     /// The same as --recovery-key-file
     #[arg(long, value_name = "FILE", conflicts_with = "recovery_key_file")]
     pub identity: Option<PathBuf>,
-    /// The repository's id, as printed on the recovery sheet and in every weekly message
+    /// The repository's id, as printed on the recovery sheet
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
     /// Where to put documents, configuration and state: a new or empty folder

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
-use crate::cli::stores;
+use crate::cli::{jobs, stores, telling};
 use crate::config::{Config, ProtectedSet};
 use crate::domain::problem::Exit;
 use crate::ops::OpsError;
@@ -16,6 +16,8 @@ use crate::ops::backup::{BackupOptions, BackupReport, backup};
 use crate::ops::fs::walk::Source;
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
+use crate::service::runner::{Job, JobOutcome};
+use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 /// What a person may ask for besides the configuration.
 #[derive(Clone, Copy, Default)]
@@ -38,20 +40,33 @@ pub fn run(shell: &Shell, args: &BackupArgs) -> Result<Done, Failure> {
     let _lock = shell.lock(&config)?;
     let mut repo = shell.open(&config)?;
     let wishes = Wishes { reread: args.reread, accept_mounts: args.accept_mounts };
-    let mut total = Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], exit: Exit::Done };
+    let mut total =
+        Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], incident: None, exit: Exit::Done };
+    let mut steps = vec![];
     for set in sets {
-        match step(shell, &config, &mut repo, set, wishes) {
-            Ok(report) => total.add(&report),
+        let outcome = match step(shell, &config, &mut repo, set, wishes) {
+            Ok(report) => {
+                total.add(&report);
+                outcome(&report)
+            }
             Err(e) => {
-                let advice = advice(&e.into());
+                let failure = e.into();
+                let advice = advice(&failure);
                 shell.out.error(&advice);
                 total.exit = total.exit.worse(advice.exit);
+                jobs::failed(&failure)
             }
-        }
+        };
+        let set = Some(telling::set_name(&set.name)?);
+        steps.push(Job { kind: JobKind::Backup, set, run: Box::new(move || outcome.clone()) });
         if shell.stop.is_set() {
-            break;
+            // Whoever stopped it knows; what the log has of it, `status` shows.
+            return Ok(total.done());
         }
     }
+    let summary = telling::run_jobs(shell, &config, steps)?;
+    telling::report(shell, &summary);
+    total.exit = total.exit.worse(summary.exit);
     Ok(total.done())
 }
 
@@ -62,6 +77,7 @@ struct Total {
     bytes_stored: u64,
     problems: u64,
     snapshots: Vec<u64>,
+    incident: Option<u64>,
     exit: Exit,
 }
 
@@ -72,6 +88,7 @@ impl Total {
         self.bytes_stored += report.bytes_stored;
         self.problems += report.problems.len() as u64;
         self.snapshots.extend(report.snapshot.map(|s| s.0));
+        self.incident = report.incident.or(self.incident);
         self.exit = self.exit.worse(exit(report));
     }
 
@@ -81,9 +98,29 @@ impl Total {
             .with("bytes", self.bytes)
             .with("bytes_stored", self.bytes_stored)
             .with("problems", self.problems)
+            .with("incident", self.incident)
             .with("snapshot", self.snapshots.last().copied())
             .with("snapshots", self.snapshots)
     }
+}
+
+/// What the journal and people are told of a backup that came to its end.
+pub fn outcome(report: &BackupReport) -> JobOutcome {
+    let counts = Counts {
+        files: report.files,
+        bytes: report.bytes,
+        problems: report.problems.len() as u64,
+        changed: report.files_read + report.files_gone,
+    };
+    let mut troubles = vec![];
+    if report.incident.is_some() {
+        troubles.push(Trouble::MassChange);
+    }
+    if !report.problems.is_empty() {
+        troubles.push(Trouble::Incomplete);
+    }
+    let outcome = if report.problems.is_empty() { Outcome::Done } else { Outcome::Incomplete };
+    JobOutcome { snapshot: report.snapshot, ..JobOutcome::new(outcome, troubles, counts, exit(report)) }
 }
 
 /// The exit code that a report says.
@@ -117,10 +154,10 @@ pub fn step(
         let problems = counted(report.problems.len() as u64, "item", "items");
         shell
             .out
-            .note(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
+            .warn(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
     }
     if let Some(n) = report.incident {
-        shell.out.note(format!(
+        shell.out.warn(format!(
             "Very many records changed at once. The snapshot was taken; nothing will be thinned or deleted until \
              somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT"
         ));

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::key::shown;
+use super::status;
 use crate::cli::args::IncidentCommand;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, in_a_word};
@@ -53,13 +54,13 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
         shell.out.row(line, object);
     }
     for (reference, ticket) in &journal.open {
-        let lead = ticket.causes.iter().min_by_key(|c| c.weight());
-        let cause = lead.map(ToString::to_string).unwrap_or_default();
+        let (cause, said) = status::cause(ticket, &journal);
         let line = || {
             let when = ticket.since.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
-            format!("{reference}  {when}  OPEN      {cause}")
+            let said = said.as_ref().map(|s| format!("\n        {s}")).unwrap_or_default();
+            format!("{reference}  {when}  OPEN      {cause}{said}")
         };
-        let object = || json!({"message_type": "open", "reference": reference, "since": ticket.since, "cause": cause});
+        let object = || json!({"message_type": "open", "reference": reference, "since": ticket.since, "cause": cause, "said": said});
         shell.out.row(line, object);
     }
     if open == 0 && journal.open.is_empty() {
@@ -110,7 +111,12 @@ fn meant(state: &State, journal: &JournalState, what: &str) -> Result<(Vec<u64>,
     let sets: Vec<Option<&str>> =
         ticket.causes.iter().filter(|c| mass(&c.trouble)).map(|c| c.set.as_ref().map(|s| s.as_str())).collect();
     if sets.is_empty() && !ticket.causes.iter().any(|c| c.trouble.is_incident()) {
-        let hint = "It closes by itself as soon as the job works again: strongroom run";
+        let damage = ticket.causes.iter().any(|c| c.trouble == Trouble::Damage);
+        let hint = if damage {
+            "It closes by itself as soon as everything was found sound: strongroom verify restore --all"
+        } else {
+            "It closes by itself as soon as the job works again: strongroom run"
+        };
         return Err(Failure::refused(format!("{reference} is not a matter of somebody's word"), hint));
     }
     let of_set = |id| state.snapshots.iter().find(|s| s.id == id).map(|s| s.snapshot.set.as_str());

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::cli::args::NotifyCommand;
@@ -15,17 +16,20 @@ use crate::cli::shell::Shell;
 use crate::cli::telling;
 use crate::config::{self, Config, DEFAULT_STATE_DIR, Environment};
 use crate::domain::problem::Exit;
-use crate::repo::local;
+use crate::repo::local::{self, try_lock};
 use crate::service::history::fold;
 use crate::service::journal::{Event, JournalEntry};
 use crate::service::mail::Mailer;
 use crate::service::outbox::Outgoing;
-use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
+use crate::service::runner::{Job, JobOutcome};
 use crate::service::texts;
 use crate::service::words::{JobKind, NoticeKind, Role, SetName, Why};
 
 /// The configuration of the last run that could read one.
 const LAST_GOOD: &str = "council.last-good.toml";
+
+/// systemd starts `notify failed` at once; an end longer ago than this is not the one it was started for.
+const JUST_NOW: SignedDuration = SignedDuration::from_hours(3);
 
 pub fn run(shell: &Shell, command: &NotifyCommand) -> Result<Done, Failure> {
     match command {
@@ -97,24 +101,45 @@ fn failed(shell: &Shell) -> Result<Done, Failure> {
     if let Some(failure) = &broken {
         shell.out.error(&advice(failure));
     }
-    let entries = shell.journal(&config).read()?.entries;
     let jobs = match broken {
         Some(_) => vec![lost(JobKind::Configuration, None, Why::Other)],
-        None => unfinished(&config, &entries)?,
+        None => match try_lock(&config.state_dir.join("run.lock")) {
+            Ok(None) => {
+                shell
+                    .out
+                    .say("A job is at work on this computer and will tell people itself; there is nothing to add.");
+                return Ok(Done::ok().with("notices", 0));
+            }
+            // Kept only while looking: a run that begins meanwhile must not be turned away by a message.
+            Ok(Some(_held)) => unfinished(&config, &journalled(shell, &config), shell.env.clock.now())?,
+            Err(error) => {
+                shell.out.warn(error.to_string());
+                let why = if error.full { Why::LocalDiskFull } else { Why::NotStarted };
+                vec![lost(JobKind::Backup, None, why)]
+            }
+        },
     };
     if jobs.is_empty() {
         shell.out.say("The last run came to its end and told people itself; there is nothing to add.");
         return Ok(Done::ok().with("notices", 0));
     }
-    let mailer = shell.mailer(&config)?;
-    let summary = tell(shell, &config, mailer.as_ref().map(|m| m as &dyn Mailer), jobs)?;
-    report(shell, &summary);
-    if mailer.is_none() {
+    let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
+    let summary = telling::run_jobs(shell, &config, jobs.into_iter().map(job).collect())?;
+    telling::report(shell, &summary);
+    if config.mail.is_none() {
         return Err(no_mail());
     }
     let unsent = summary.flush.failed.len() + summary.trouble.len();
     let exit = if unsent > 0 { Exit::Failed } else { Exit::Done };
     Ok(Done::with_exit(exit).with("notices", summary.notices.len()).with("sent", summary.flush.sent.len()))
+}
+
+/// A journal that cannot be read silences nobody: without it, no run is known to have begun.
+fn journalled(shell: &Shell, config: &Config) -> Vec<JournalEntry> {
+    shell.journal(config).read().map(|all| all.entries).unwrap_or_else(|error| {
+        shell.out.warn(error.to_string());
+        vec![]
+    })
 }
 
 /// A failure once more, for where the first is still needed.
@@ -144,18 +169,20 @@ fn lost(job: JobKind, set: Option<SetName>, why: Why) -> Lost {
     (job, set, why)
 }
 
-/// What the newest run that never came to its end had not done: the backups without an end, else what follows.
-fn unfinished(config: &Config, entries: &[JournalEntry]) -> Result<Vec<Lost>, Failure> {
+/// What the newest run that never came to its end had not done: the backups without an end, else what follows. All
+/// backups, if no run at all is behind the failure.
+fn unfinished(config: &Config, entries: &[JournalEntry], now: Timestamp) -> Result<Vec<Lost>, Failure> {
     let state = fold(entries);
     let last = entries.iter().rev().find(|e| matches!(e.event, Event::RunStarted)).map(|e| e.run.clone());
     let names = telling::set_names(config)?;
-    let Some(run) = last else {
-        // The service ended before it could even begin a run.
-        return Ok(names.into_iter().map(|set| lost(JobKind::Backup, Some(set), Why::Other)).collect());
+    let killed = last.filter(|run| state.unfinished.contains_key(run));
+    let Some(run) = killed else {
+        // A run that came to its end told people itself, and so did the one that this run gave way to.
+        if state.last_end.is_some_and(|end| now.duration_since(end).abs() < JUST_NOW) {
+            return Ok(vec![]);
+        }
+        return Ok(names.into_iter().map(|set| lost(JobKind::Backup, Some(set), Why::NotStarted)).collect());
     };
-    if !state.unfinished.contains_key(&run) {
-        return Ok(vec![]);
-    }
     let ended = |set: &SetName| {
         entries.iter().filter(|e| e.run == run).any(|e| match &e.event {
             Event::StepFinished(step) => step.job == JobKind::Backup && step.set.as_ref() == Some(set),
@@ -167,32 +194,35 @@ fn unfinished(config: &Config, entries: &[JournalEntry]) -> Result<Vec<Lost>, Fa
     Ok(if open.is_empty() { vec![lost(JobKind::Verify, None, Why::Interrupted)] } else { open })
 }
 
-fn tell(shell: &Shell, config: &Config, mailer: Option<&dyn Mailer>, lost: Vec<Lost>) -> Result<RunSummary, Failure> {
-    let (people, sets) = (telling::people(config), telling::set_names(config)?);
-    let (journal, outbox) = (shell.journal(config), shell.outbox(config));
-    let runner = Runner {
-        journal: &journal,
-        outbox: &outbox,
-        mailer,
-        clock: &*shell.env.clock,
-        entropy: &*shell.env.entropy,
-        people: &people,
-        sets: &sets,
-        stop: &shell.stopped,
-    };
-    let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
-    Ok(runner.run_all(lost.into_iter().map(job).collect()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What became of the messages.
-pub fn report(shell: &Shell, summary: &RunSummary) {
-    for words in &summary.trouble {
-        shell.out.note(words);
+    fn journal(events: Vec<(i64, &str, Event)>) -> Vec<JournalEntry> {
+        let entry = |(hour, run, event): (i64, &str, Event)| JournalEntry {
+            at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour),
+            run: run.to_owned(),
+            event,
+        };
+        events.into_iter().map(entry).collect()
     }
-    for (told, error) in &summary.flush.failed {
-        shell.out.note(format!("The message for the {} did not leave yet: {error}", in_a_word(&told.to)));
+
+    fn whys(hour: i64, events: Vec<(i64, &str, Event)>) -> Vec<Why> {
+        let config = config::trial(Path::new("/x/home"), Path::new("/y"));
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        unfinished(&config, &journal(events), now).unwrap().into_iter().map(|(_, _, why)| why).collect()
     }
-    for told in &summary.flush.sent {
-        shell.out.note(format!("The {} was told by e-mail.", in_a_word(&told.to)));
+
+    #[test]
+    fn a_killed_run_and_one_that_never_began_are_told_and_no_other() {
+        let ended = || Event::RunFinished { exit: 1 };
+        assert_eq!(whys(9, vec![(8, "a", Event::RunStarted)]), [Why::Interrupted]);
+        assert_eq!(whys(9, vec![(8, "a", Event::RunStarted), (9, "a", ended())]), []);
+        assert_eq!(whys(9, vec![(8, "a", Event::RunNotBegun)]), []);
+        assert_eq!(whys(30, vec![(8, "a", Event::RunStarted), (9, "a", ended())]), [Why::NotStarted]);
+        assert_eq!(whys(9, vec![]), [Why::NotStarted]);
+        // A kill that was told of long ago is not told again: the message itself was a run.
+        let told = vec![(1, "a", Event::RunStarted), (8, "b", Event::RunStarted), (8, "b", ended())];
+        assert_eq!(whys(9, told), []);
     }
 }

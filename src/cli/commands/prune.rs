@@ -192,9 +192,12 @@ pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Re
         return Ok(waits_for_a_person());
     }
     let (outcome, troubles) = match report.exit() {
+        // The incident itself was told of by whoever met it.
+        Exit::Refused if matches!(report.held_back, Some(Refusal::Incident(_))) => (Outcome::Refused, vec![]),
         Exit::Refused => (Outcome::Refused, vec![Trouble::Refused]),
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
         _ => (Outcome::Done, vec![]),
     };
-    Ok(JobOutcome::new(outcome, troubles, counts, report.exit()))
+    let waits = outcome == Outcome::Refused && troubles.is_empty();
+    Ok(JobOutcome { waits, ..JobOutcome::new(outcome, troubles, counts, report.exit()) })
 }

@@ -125,7 +125,7 @@ fn bring_back(
     let progress = shell.progress();
     let plan = plan(repo, options, &progress, &shell.stop)?;
     if !plan.held_back.is_empty() {
-        shell.out.note(
+        shell.out.warn(
             "An incident is open: this is the last state before it. For the newest, name the snapshot: --snapshot ID",
         );
     }

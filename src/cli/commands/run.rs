@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use serde_json::{Value, json};
+
 use crate::cli::args::RunArgs;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
@@ -13,17 +15,19 @@ use crate::cli::telling;
 use crate::config::Config;
 use crate::domain::problem::Exit;
 use crate::ops::backup::BackupReport;
+use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
-use crate::service::mail::Mailer;
-use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
-use crate::service::words::{Counts, JobKind, Outcome, SetName, Trouble};
+use crate::service::journal::Event;
+use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
+use crate::service::status::Light;
+use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{backup, notify, prune, status, trial, verify};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let config = trial::or_config(shell, &args.folder)?;
     telling::set_names(&config)?;
-    let _lock = shell.lock(&config)?;
+    let _lock = lock(shell, &config)?;
     if config.trial {
         trial::ensure_repository(shell, &config)?;
     }
@@ -32,12 +36,21 @@ pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     if summary.exit != Exit::Interrupted {
         notify::remember(&config);
     }
-    notify::report(shell, &summary);
+    telling::report(shell, &summary);
     let done = work.finish(&summary)?;
     if config.trial {
         trial::last_words(shell, &config, work.opened.into_inner().and_then(Result::ok))?;
     }
     Ok(done)
+}
+
+/// That this run gave way to another job is journalled: `notify failed` must not take it for a failure.
+fn lock(shell: &Shell, config: &Config) -> Result<FileLock, Failure> {
+    let locked = shell.lock(config);
+    if let Err(Failure::Said { exit: Exit::Refused, .. }) = &locked {
+        let _ = shell.note(config, Event::RunNotBegun);
+    }
+    locked
 }
 
 /// What the steps of one run share.
@@ -55,7 +68,7 @@ struct Counted {
     files: u64,
     bytes: u64,
     bytes_stored: u64,
-    problems: u64,
+    incident: Option<u64>,
     snapshots: Vec<u64>,
     tested: u64,
     tested_bytes: u64,
@@ -63,24 +76,8 @@ struct Counted {
 
 impl Work<'_> {
     fn run(&self) -> Result<RunSummary, Failure> {
-        let (people, sets) = (telling::people(self.config), telling::set_names(self.config)?);
-        let (journal, outbox) = (self.shell.journal(self.config), self.shell.outbox(self.config));
-        // A password that cannot be fetched must not keep the backup from being made.
-        let mailer = self.shell.mailer(self.config).unwrap_or_else(|failure| {
-            self.shell.out.error(&advice(&failure));
-            None
-        });
-        let runner = Runner {
-            journal: &journal,
-            outbox: &outbox,
-            mailer: mailer.as_ref().map(|m| m as &dyn Mailer),
-            clock: &*self.shell.env.clock,
-            entropy: &*self.shell.env.entropy,
-            people: &people,
-            sets: &sets,
-            stop: &self.shell.stopped,
-        };
-        Ok(runner.run_all(self.jobs(&sets)))
+        let sets = telling::set_names(self.config)?;
+        telling::run_jobs(self.shell, self.config, self.jobs(&sets))
     }
 
     fn jobs(&self, sets: &[SetName]) -> Vec<Job<'_>> {
@@ -90,7 +87,7 @@ impl Work<'_> {
                 self.with(|repo| {
                     let report = backup::step(self.shell, self.config, repo, set, backup::Wishes::default())?;
                     self.count(&report);
-                    Ok(after_backup(&report))
+                    Ok(backup::outcome(&report))
                 })
             });
             all.push(Job { kind: JobKind::Backup, set: Some(name.clone()), run });
@@ -117,14 +114,19 @@ impl Work<'_> {
         counted.files += report.files;
         counted.bytes += report.bytes;
         counted.bytes_stored += report.bytes_stored;
-        counted.problems += report.problems.len() as u64;
+        counted.incident = report.incident.or(counted.incident);
         counted.snapshots.extend(report.snapshot.map(|s| s.0));
     }
 
     /// Does a step with the open repository; says what it met and makes an outcome of it.
     fn with(&self, step: impl FnOnce(&mut Repository) -> Result<JobOutcome, Failure>) -> JobOutcome {
         let mut opened = self.opened.borrow_mut();
-        let opened = opened.get_or_insert_with(|| self.shell.open(self.config).map_err(|failure| self.say(&failure)));
+        let opened = opened.get_or_insert_with(|| {
+            self.shell.open(self.config).map_err(|failure| {
+                self.shell.out.error(&advice(&failure));
+                jobs::not_opened(&failure)
+            })
+        });
         match opened {
             Err(outcome) => outcome.clone(),
             Ok(repo) => step(repo).unwrap_or_else(|failure| self.say(&failure)),
@@ -139,39 +141,42 @@ impl Work<'_> {
     fn finish(&self, summary: &RunSummary) -> Result<Done, Failure> {
         let opened = self.opened.borrow();
         let repo = opened.as_ref().and_then(|o| o.as_ref().ok());
-        let status = status::work_out(self.shell, self.config, repo)?;
-        self.shell.out.say("");
-        status::show(self.shell, &status, Exit::Done);
+        let status = status::work_out(self.shell, self.config, repo, None)?;
+        for ended in &summary.outcomes {
+            self.shell.out.object(as_object(ended));
+        }
+        // Under quiet only what somebody must act on.
+        if self.shell.out.is_json() || !self.shell.out.is_quiet() || status.light == Light::Red {
+            self.shell.out.say("");
+            status::show(self.shell, &status, Exit::Done);
+        }
         let counted = self.counted.borrow();
+        let of = |e: &Ended| e.outcome.counts.problems;
+        let problems: u64 = summary.outcomes.iter().map(of).sum();
+        let damaged: u64 = summary.outcomes.iter().filter(|e| e.outcome.outcome == Outcome::Damage).map(of).sum();
         Ok(Done::with_exit(summary.exit)
             .with("run", summary.run.clone())
             .with("files", counted.files)
             .with("bytes", counted.bytes)
             .with("bytes_stored", counted.bytes_stored)
-            .with("problems", counted.problems)
+            .with("problems", problems)
+            .with("damaged", damaged)
+            .with("incident", counted.incident)
             .with("snapshot", counted.snapshots.last().copied())
             .with("snapshots", counted.snapshots.clone())
             .with("files_tested", counted.tested)
             .with("bytes_tested", counted.tested_bytes)
             .with("notices", summary.notices.len())
-            .with("light", serde_json::json!(status.light)))
+            .with("light", json!(status.light)))
     }
 }
 
-fn after_backup(report: &BackupReport) -> JobOutcome {
-    let counts = Counts {
-        files: report.files,
-        bytes: report.bytes,
-        problems: report.problems.len() as u64,
-        changed: report.files_read + report.files_gone,
-    };
-    let mut troubles = vec![];
-    if report.incident.is_some() {
-        troubles.push(Trouble::MassChange);
-    }
-    if !report.problems.is_empty() {
-        troubles.push(Trouble::Incomplete);
-    }
-    let outcome = if report.problems.is_empty() { Outcome::Done } else { Outcome::Incomplete };
-    JobOutcome { snapshot: report.snapshot, ..JobOutcome::new(outcome, troubles, counts, backup::exit(report)) }
+/// One job's end, for programs.
+fn as_object(ended: &Ended) -> Value {
+    let outcome = &ended.outcome;
+    json!({
+        "message_type": "job", "job": ended.kind, "set": ended.set, "outcome": outcome.outcome,
+        "troubles": outcome.troubles, "exit": outcome.exit as u8, "files": outcome.counts.files,
+        "bytes": outcome.counts.bytes, "problems": outcome.counts.problems, "snapshot": outcome.snapshot,
+    })
 }

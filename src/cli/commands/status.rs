@@ -10,28 +10,32 @@ use crate::cli::shell::Shell;
 use crate::cli::{stores, telling};
 use crate::config::Config;
 use crate::domain::log::state::State;
+use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
 use crate::repo::repository::Repository;
-use crate::service::history::{Finished, JournalState, fold};
+use crate::service::history::{Finished, JournalState, Open, fold};
 use crate::service::status::{Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
 use crate::service::words::{JobKind, SetName, Trouble, Why};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
     let opened = shell.open(&config);
-    let mut exit = Exit::Done;
+    let (mut exit, mut unopened) = (Exit::Done, None);
     if let Err(failure) = &opened {
         let advice = advice(failure);
         // What the store cannot say, the journal can; damage and a changed past are news in themselves.
-        if matches!(advice.exit, Exit::Damage | Exit::WrongKey) {
+        let initialised = !matches!(shell.state(&config).load_machine(), Ok(None));
+        let gone = advice.exit == Exit::NoRepository && initialised;
+        if gone || matches!(advice.exit, Exit::Damage | Exit::WrongKey) {
             shell.out.error(&advice);
             exit = advice.exit;
+            unopened = Some(advice.message);
         } else if advice.exit != Exit::NoRepository {
             shell.out.note(format!("The store could not be asked just now: {}", advice.message));
         }
     }
-    let status = work_out(shell, &config, opened.as_ref().ok())?;
+    let status = work_out(shell, &config, opened.as_ref().ok(), unopened)?;
     Ok(show(shell, &status, exit))
 }
 
@@ -51,7 +55,12 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
 ///
 /// # Errors
 /// The journal cannot be read at all.
-pub fn work_out(shell: &Shell, config: &Config, repo: Option<&Repository>) -> Result<Status, Failure> {
+pub fn work_out(
+    shell: &Shell,
+    config: &Config,
+    repo: Option<&Repository>,
+    unopened: Option<String>,
+) -> Result<Status, Failure> {
     let journalled = shell.journal(config).read()?;
     let journal = fold(&journalled.entries);
     let people = telling::people(config);
@@ -67,22 +76,44 @@ pub fn work_out(shell: &Shell, config: &Config, repo: Option<&Repository>) -> Re
         reference: reference.clone(),
         trouble: open.causes.iter().min_by_key(|c| c.weight()).map_or(Trouble::Failed(Why::Other), |c| c.trouble),
         since: open.since,
+        cause: cause_line(open, &journal),
     });
+    let log = repo.map(Repository::state);
     Ok(status(&StatusInput {
         people: &people,
         sets,
         last_test,
         open: open.collect(),
+        incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
+        voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
+        unopened,
+        reads,
         trial: config.trial,
         sheet_proved: journal.sheet_proved.is_some(),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
-        mail_failing_since: journal.mail_failing_since,
+        mail_failing_since: journal.silent_since(),
         messages_lost: journal.expired,
         journal_damaged: journalled.damaged,
         now: shell.env.clock.now(),
     }))
+}
+
+/// The key of what leads a ticket, and the sentence that the last failure of that job left in the journal.
+pub fn cause(open: &Open, journal: &JournalState) -> (String, Option<String>) {
+    let Some(lead) = open.causes.iter().min_by_key(|c| c.weight()) else { return Default::default() };
+    let last = journal.last_finished.get(&(lead.job, lead.set.clone()));
+    let said = last.and_then(|f| f.step.said.as_deref()).map(|said| printable(said.as_bytes()));
+    (lead.to_string(), said)
+}
+
+/// Both in one line.
+fn cause_line(open: &Open, journal: &JournalState) -> String {
+    match cause(open, journal) {
+        (key, Some(said)) => format!("Cause: {key}: {said}"),
+        (key, None) => format!("Cause: {key}"),
+    }
 }
 
 fn good(finished: &Finished) -> Good {

@@ -6,7 +6,7 @@ use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
 use crate::cli::shell::Shell;
-use crate::cli::when;
+use crate::cli::{telling, when};
 use crate::config::Config;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
@@ -15,8 +15,8 @@ use crate::ops::verify::{self, Budget, Damage, TestOptions, VerifyReport};
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::plain::{counted, size};
-use crate::service::runner::JobOutcome;
-use crate::service::words::{Counts, Outcome, Trouble};
+use crate::service::runner::{Job, JobOutcome};
+use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 /// Records named under one damage; all are in the JSON.
 const NAMED: usize = 20;
@@ -48,7 +48,34 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
         shell.note(&config, Event::ReadingProved)?;
     }
     say(shell, &config, &report, what);
-    Ok(summary(&report))
+    let told = tell(shell, &config, command, &report, repo.can_read())?;
+    let mut done = summary(&report);
+    done.exit = done.exit.worse(told);
+    Ok(done)
+}
+
+/// What a person's own examination found is journalled and told as that of a run is: damage, and that it is gone.
+/// Where test restores are made, a check or scrub that found nothing is no evidence that records come back.
+fn tell(
+    shell: &Shell,
+    config: &Config,
+    command: &VerifyCommand,
+    report: &VerifyReport,
+    reads: bool,
+) -> Result<Exit, Failure> {
+    let restored = matches!(command, VerifyCommand::Restore(_));
+    if shell.stop.is_set() || (reads && !restored && report.failed.is_empty()) {
+        return Ok(Exit::Done);
+    }
+    let mut found = outcome(report);
+    // A check reads nothing, so it cannot show that what was damaged is sound.
+    found.examined_all &= !matches!(command, VerifyCommand::Check(_));
+    let job = Job { kind: JobKind::Verify, set: None, run: Box::new(move || found.clone()) };
+    // Beside a run that is at work there is no lock to be had; what was found is told all the same.
+    let _lock = shell.lock(config).ok();
+    let summary = telling::run_jobs(shell, config, vec![job])?;
+    telling::report(shell, &summary);
+    Ok(summary.exit)
 }
 
 fn budget(args: &VerifyArgs) -> Budget {
@@ -104,7 +131,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!("Examined {all}: everything {what}."));
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
-        out.note(
+        out.warn(
             "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
         );
     }
