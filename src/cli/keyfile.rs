@@ -155,6 +155,7 @@ mod tests {
             council: "A",
             repository: RepositoryId::new([7; 32]),
             address: "s3://b",
+            flags: &[],
             identity,
             date: jiff::civil::date(2026, 1, 1),
         };

@@ -5,6 +5,7 @@
 
 use jiff::civil::Date;
 
+use crate::config::Store;
 use crate::domain::id::RepositoryId;
 use crate::repo::seal::{Identity, identity_line};
 
@@ -16,10 +17,34 @@ pub struct Sheet<'a> {
     pub repository: RepositoryId,
     /// Where it lies.
     pub address: &'a str,
+    /// What `strongroom recover` needs to find the store, besides the address: `--endpoint URL` and so on.
+    pub flags: &'a [String],
     /// The key.
     pub identity: &'a Identity,
     /// When the sheet was made.
     pub date: Date,
+}
+
+/// What `strongroom recover` must be told of a store, besides its address and credentials.
+pub fn flags(store: &Store) -> Vec<String> {
+    let endpoint =
+        |url: &Option<url::Url>| url.as_ref().map(|u| format!("--endpoint {}", u.as_str().trim_end_matches('/')));
+    let http = |allowed: bool| allowed.then(|| "--allow-http".to_owned());
+    let all = match store {
+        Store::Folder(_) | Store::Google(_) => vec![],
+        Store::S3(s3) => vec![
+            endpoint(&s3.endpoint),
+            s3.region.as_ref().map(|r| format!("--region {r}")),
+            (s3.endpoint.is_some() && !s3.path_style).then(|| "--virtual-hosted".to_owned()),
+            http(s3.allow_http),
+        ],
+        Store::Azure(azure) => vec![
+            azure.account.as_ref().map(|a| format!("--account {a}")),
+            endpoint(&azure.endpoint),
+            http(azure.allow_http),
+        ],
+    };
+    all.into_iter().flatten().collect()
 }
 
 /// Letters in a group: as many as are typed without looking up again.
@@ -53,13 +78,15 @@ impl Sheet<'_> {
             "Print this and keep it in a safe, away from the computers it is for. Whoever has it can read".into(),
             "every document in the backup. If the office computer is lost, nothing else opens it.".into(),
             String::new(),
-            "The key, in groups (small letters will do, spaces do not matter):".into(),
+            "The key, in groups (Strongroom takes small letters and spaces too; the program age does not):".into(),
             String::new(),
         ];
         lines.extend(groups(&identity_line(self.identity)).into_iter().map(|l| format!("    {l}")));
-        lines.extend(
-            HOW.lines().map(|line| line.replace("{ADDRESS}", self.address).replace("{ID}", &self.repository.to_hex())),
-        );
+        let flags: String = self.flags.iter().map(|f| format!(" {f}")).collect();
+        let id = self.repository.to_hex();
+        let filled =
+            |line: &str| line.replace("{ADDRESS}", self.address).replace("{FLAGS}", &flags).replace("{ID}", &id);
+        lines.extend(HOW.lines().map(filled));
         lines
     }
 }
@@ -68,17 +95,20 @@ const HOW: &str = "
 To prove that this sheet works (once, and then every year):
     strongroom key sheet --check
 
-To get everything back on a new computer:
-    strongroom recover --repository {ADDRESS} --id {ID} --to FOLDER
+To get everything back on a new computer (the store's credentials are needed too: if they are lost with the
+office, the provider of the store gives new ones to whoever holds the account):
+    strongroom recover --repository {ADDRESS}{FLAGS} --id {ID} --to FOLDER
 
-To get it back WITHOUT this program, with the free programs age and zstd:
- 1. Type the key into a file key.txt, in one line without spaces.
+To get it back WITHOUT this program, with the free programs age, zstd and b3sum, and Python 3:
+ 1. Type the key into a file key.txt: in CAPITAL letters, one line, no spaces, beginning AGE-SECRET-KEY-1
  2. Copy the repository to a folder. Of the files in keys/, try each:
         age -d -i key.txt keys/NAME.age | zstd -d
-    One opens. It holds the keys called \"writing\" (they open log/ and index/) and \"reading\" (packs/).
- 3. Put both into files and open anything: age -d -i FILE packs/xx/NAME.age | zstd -d
-    What is inside is described in FORMAT.md, and a short script that brings back whole folders is in
-    docs/recover-without-strongroom, both in the program's source. Keep a printout of it with this sheet.";
+    This key opens those of one name; after a change of keys, take the one with the highest number at its end.
+    It holds two lists of keys: \"writing\" (they open log/ and index/) and \"reading\" (they open packs/).
+ 3. Put each key of a list, without the quotation marks, into a file of its own, and open anything:
+        age -d -i FILE packs/xx/NAME.age | zstd -d
+    What is inside is described in src/repo/FORMAT.md, and docs/recover-without-strongroom.py is a short script that
+    brings back whole folders; both are in the program's source. Keep a printout of them with this sheet.";
 
 /// The key in groups, so that it can be typed and read aloud.
 fn groups(key: &str) -> Vec<String> {
@@ -96,8 +126,15 @@ mod tests {
         let identity = Identity::generate();
         let repository = RepositoryId::new([7; 32]);
         let date = jiff::civil::date(2026, 11, 22);
-        let sheet =
-            Sheet { council: "Anytown Town Council", repository, address: "s3://b/p", identity: &identity, date };
+        let flags = ["--endpoint https://s3.example.com".to_owned(), "--region eu-west-2".to_owned()];
+        let sheet = Sheet {
+            council: "Anytown Town Council",
+            repository,
+            address: "s3://b/p",
+            flags: &flags,
+            identity: &identity,
+            date,
+        };
         test(&sheet, &identity);
     }
 
@@ -121,8 +158,30 @@ mod tests {
             let end = text[start..].find("\n\n").unwrap() + start;
             let typed = Identity::parse(&text[start..end].to_lowercase()).unwrap();
             assert_eq!(typed.recipient().to_string(), identity.recipient().to_string());
-            assert!(text.contains("on a new computer:\n    strongroom recover --repository s3://b/p --id 0707"));
-            assert!(text.lines().all(|l| l.chars().count() <= 200));
+            assert!(text.lines().all(|l| l.chars().count() <= 240));
+        });
+    }
+
+    #[test]
+    fn the_way_back_is_told_word_for_word() {
+        with_sheet(|sheet, _| {
+            let text = sheet.printed();
+            let id = "07".repeat(32);
+            for line in [
+                "office, the provider of the store gives new ones to whoever holds the account):",
+                &format!(
+                    "    strongroom recover --repository s3://b/p --endpoint https://s3.example.com --region eu-west-2 --id {id} --to FOLDER"
+                ),
+                "To get it back WITHOUT this program, with the free programs age, zstd and b3sum, and Python 3:",
+                " 1. Type the key into a file key.txt: in CAPITAL letters, one line, no spaces, beginning AGE-SECRET-KEY-1",
+                "        age -d -i key.txt keys/NAME.age | zstd -d",
+                "    This key opens those of one name; after a change of keys, take the one with the highest number at its end.",
+                "    It holds two lists of keys: \"writing\" (they open log/ and index/) and \"reading\" (they open packs/).",
+                " 3. Put each key of a list, without the quotation marks, into a file of its own, and open anything:",
+                "    What is inside is described in src/repo/FORMAT.md, and docs/recover-without-strongroom.py is a short script that",
+            ] {
+                assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+            }
         });
     }
 }

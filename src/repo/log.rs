@@ -76,45 +76,41 @@ pub fn read_stepping_over(
     accepted: u64,
 ) -> Result<Vec<Slot>, RepoError> {
     let remembered = known.len() as u64;
-    let fetched = if known.is_empty() { fetch_all(store, accepted)? } else { fetch_tail(store, &known)? };
+    let fetched =
+        if known.is_empty() { fetch_all(store, writing, accepted)? } else { fetch_tail(store, writing, &known)? };
     if known.is_empty() {
         let zero = fetched.first().ok_or_else(|| RepoError::NoRepository(store.address().into()))?;
-        let found = RepositoryId::new(digest_of(zero));
+        let found = RepositoryId::new(zero.digest);
         if found != repository {
             return Err(RepoError::AnotherRepository { expected: repository, found });
         }
     }
-    for stored in &fetched {
+    for read in fetched {
         let n = known.len() as u64;
         let prev = known.last().map_or(Link::ORIGIN, |s| s.link);
-        known.push(Slot { n, link: prev.then_digest(&digest_of(stored)), body: body_of(stored, writing) });
+        known.push(Slot { n, link: prev.then_digest(&read.digest), body: read.body });
     }
     check_chain(&known, remembered, accepted)?;
     Ok(known)
 }
 
-fn digest_of(stored: &Fetched) -> [u8; 32] {
-    match stored {
-        Fetched::Whole(bytes) => *blake3::hash(bytes).as_bytes(),
-        Fetched::TooLarge(digest) => *digest,
-    }
-}
-
-fn body_of(stored: &Fetched, writing: &[Identity]) -> Option<Body> {
-    if let Fetched::Whole(bytes) = stored { parse(bytes, writing) } else { None }
+/// What a slot holds; the stored bytes themselves are not kept.
+struct Read {
+    digest: [u8; 32],
+    body: Option<Body>,
 }
 
 /// A bare reading: what is there from 0 on without a gap. The listing only says how many to ask for at once, and
 /// shows holes; what it shows far beyond the end is somebody's junk, as is what a person called so.
-fn fetch_all(store: &Store, accepted: u64) -> Result<Vec<Fetched>, RepoError> {
+fn fetch_all(store: &Store, writing: &[Identity], accepted: u64) -> Result<Vec<Read>, RepoError> {
     let (listed, _) = store.list(LOG)?;
     let listed: Vec<u64> = listed.iter().filter_map(|l| if let Key::Log(n) = l.key { Some(n) } else { None }).collect();
-    let mut all: Vec<Fetched> = vec![];
+    let mut all: Vec<Read> = vec![];
     loop {
         let first = all.len() as u64;
         check_length(first)?;
         let likely = listed.iter().filter(|n| **n >= first).count();
-        let mut got = fetch_parallel(store, first, likely.clamp(1, BATCH))?.into_iter();
+        let mut got = fetch_parallel(store, writing, first, likely.clamp(1, BATCH))?.into_iter();
         all.extend(got.by_ref().map_while(|stored| stored));
         let missing = all.len() as u64;
         if missing == first + likely.clamp(1, BATCH) as u64 {
@@ -134,8 +130,13 @@ fn check_length(n: u64) -> Result<(), RepoError> {
     if n > MAX_ENTRIES { Err(RepoError::LogDamaged { n, detail: "its number is impossible" }) } else { Ok(()) }
 }
 
-fn fetch_parallel(store: &Store, first: u64, count: usize) -> Result<Vec<Option<Fetched>>, RepoError> {
-    type Got = Result<Option<Fetched>, RepoError>;
+fn fetch_parallel(
+    store: &Store,
+    writing: &[Identity],
+    first: u64,
+    count: usize,
+) -> Result<Vec<Option<Read>>, RepoError> {
+    type Got = Result<Option<Read>, RepoError>;
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Got>>> = Mutex::new((0..count).map(|_| None).collect());
     std::thread::scope(|scope| {
@@ -146,7 +147,7 @@ fn fetch_parallel(store: &Store, first: u64, count: usize) -> Result<Vec<Option<
                     if at >= count {
                         break;
                     }
-                    let got = fetch_one(store, first + at as u64);
+                    let got = fetch_one(store, writing, first + at as u64);
                     let mut slots = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     slots[at] = Some(got);
                 }
@@ -157,20 +158,23 @@ fn fetch_parallel(store: &Store, first: u64, count: usize) -> Result<Vec<Option<
     results.into_iter().map(|r| r.unwrap_or(Err(RepoError::Interrupted))).collect()
 }
 
-fn fetch_one(store: &Store, n: u64) -> Result<Option<Fetched>, RepoError> {
+fn fetch_one(store: &Store, writing: &[Identity], n: u64) -> Result<Option<Read>, RepoError> {
     match store.get_or_digest(&Key::Log(n)) {
-        Ok(stored) => Ok(Some(stored)),
+        Ok(Fetched::Whole(bytes)) => {
+            Ok(Some(Read { digest: *blake3::hash(&bytes).as_bytes(), body: parse(&bytes, writing) }))
+        }
+        Ok(Fetched::TooLarge(digest)) => Ok(Some(Read { digest, body: None })),
         Err(e) if e.fault() == StoreFault::Missing => Ok(None),
         Err(e) => Err(e.into()),
     }
 }
 
-fn fetch_from(store: &Store, first: u64) -> Result<Vec<Fetched>, RepoError> {
+fn fetch_from(store: &Store, writing: &[Identity], first: u64) -> Result<Vec<Read>, RepoError> {
     let mut all = vec![];
     loop {
         let n = first + all.len() as u64;
         check_length(n)?;
-        match fetch_one(store, n)? {
+        match fetch_one(store, writing, n)? {
             Some(stored) => all.push(stored),
             None => return Ok(all),
         }
@@ -178,12 +182,12 @@ fn fetch_from(store: &Store, first: u64) -> Result<Vec<Fetched>, RepoError> {
 }
 
 /// The newest entry known must still be there with the same bytes; then what follows it.
-fn fetch_tail(store: &Store, known: &[Slot]) -> Result<Vec<Fetched>, RepoError> {
+fn fetch_tail(store: &Store, writing: &[Identity], known: &[Slot]) -> Result<Vec<Read>, RepoError> {
     let n = known.len() as u64 - 1;
     let link = known[known.len() - 1].link;
     let prev = if known.len() > 1 { known[known.len() - 2].link } else { Link::ORIGIN };
-    let shown = match fetch_one(store, n)? {
-        Some(stored) if prev.then_digest(&digest_of(&stored)) == link => return fetch_from(store, n + 1),
+    let shown = match fetch_one(store, writing, n)? {
+        Some(stored) if prev.then_digest(&stored.digest) == link => return fetch_from(store, writing, n + 1),
         Some(_) => format!("another entry {n}"),
         None => "none of that number".into(),
     };

@@ -97,6 +97,7 @@ fn keep(shell: &Shell, config: &Config, args: &InitArgs, recovery: &Recovery) ->
         council: &config.council.name,
         repository: recovery.repository,
         address: &config.repository.url,
+        flags: &crate::cli::sheet::flags(&config.repository.store),
         identity: &recovery.identity,
         date,
     };

@@ -145,6 +145,7 @@ fn print_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Fa
         council: &config.council.name,
         repository: repo.state().repository,
         address: &config.repository.url,
+        flags: &crate::cli::sheet::flags(&config.repository.store),
         identity: &given.identity,
         date,
     };

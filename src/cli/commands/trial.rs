@@ -100,6 +100,7 @@ pub fn ensure_repository(shell: &Shell, config: &Config) -> Result<(), Failure> 
             council: "a trial",
             repository: recovery.repository,
             address: &config.repository.url,
+            flags: &crate::cli::sheet::flags(&config.repository.store),
             identity: &recovery.identity,
             date,
         };
