@@ -226,3 +226,43 @@ fn another_repository_of_the_same_shape_is_refused() {
     assert!(Repository::open(world.store(), bare, world.env()).is_err());
     assert!(world.open().is_err());
 }
+
+#[test]
+fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() {
+    let world = World::new();
+    first_documents(&world);
+    let options = strongroom::repo::create::CreateOptions {
+        machine_name: "office server".into(),
+        write_only: false,
+        single_machine: false,
+    };
+    let mut key = None;
+    strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |r| {
+        key = Some(r.identity.clone());
+        Ok(())
+    })
+    .unwrap();
+    world.backup().unwrap();
+    let (id, next) = {
+        let repo = world.open().unwrap();
+        (repo.state().repository, repo.state().next)
+    };
+    world.put_object(&format!("log/{next:010}.age"), b"junk from a thief who may only put");
+    assert!(matches!(world.open().err().unwrap(), RepoError::LogDamaged { .. }));
+    assert_eq!(world.backup().unwrap_err().exit(), strongroom::domain::problem::Exit::Damage);
+    let key = key.unwrap();
+    // Stepping over one slot too few accepts nothing.
+    let few = Repository::open_stepping_over(world.store(), &key, id, world.env(), next);
+    assert!(matches!(few.err(), Some(RepoError::LogDamaged { .. })));
+    let mut root = Repository::open_stepping_over(world.store(), &key, id, world.env(), next + 1).unwrap();
+    let incident = strongroom::domain::log::entry::Incident {
+        what: strongroom::domain::log::entry::IncidentKind::VoidEntry,
+        snapshot: None,
+        counts: vec![next, 1],
+    };
+    root.append(|_| Ok(Some(strongroom::domain::log::Entry::Incident(incident.clone())))).unwrap();
+    world.backup().unwrap();
+    let mut repo = world.open().unwrap();
+    assert_eq!(repo.state().voids.len(), 1);
+    assert_eq!(read_back(&mut repo, "documents").unwrap().0, files_of(&world.docs(), "Documents"));
+}

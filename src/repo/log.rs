@@ -55,7 +55,21 @@ pub fn read_on(
     store: &Store,
     writing: &[Identity],
     repository: RepositoryId,
+    known: Vec<Slot>,
+) -> Result<Vec<Slot>, RepoError> {
+    read_stepping_over(store, writing, repository, known, 0)
+}
+
+/// As [`read_on`]; a person has looked at the slots below `accepted` that hold no entry, and calls them junk.
+///
+/// # Errors
+/// As [`read_on`].
+pub fn read_stepping_over(
+    store: &Store,
+    writing: &[Identity],
+    repository: RepositoryId,
     mut known: Vec<Slot>,
+    accepted: u64,
 ) -> Result<Vec<Slot>, RepoError> {
     let remembered = known.len() as u64;
     let fetched = if known.is_empty() { fetch_all(store)? } else { fetch_tail(store, &known)? };
@@ -71,7 +85,7 @@ pub fn read_on(
         let prev = known.last().map_or(Link::ORIGIN, |s| s.link);
         known.push(Slot { n, link: prev.then(stored), body: parse(stored, writing) });
     }
-    check_chain(&known, remembered)?;
+    check_chain(&known, remembered, accepted)?;
     Ok(known)
 }
 
@@ -147,8 +161,8 @@ fn fetch_tail(store: &Store, known: &[Slot]) -> Result<Vec<Bytes>, RepoError> {
 }
 
 /// Every unreadable slot must be vouched for by a later entry, or have been accepted before.
-fn check_chain(slots: &[Slot], remembered: u64) -> Result<(), RepoError> {
-    let mut vouched = remembered;
+fn check_chain(slots: &[Slot], remembered: u64, accepted: u64) -> Result<(), RepoError> {
+    let mut vouched = remembered.max(accepted);
     for (i, slot) in slots.iter().enumerate().skip(1) {
         let Some(body) = &slot.body else { continue };
         if body.n != slot.n {
@@ -191,13 +205,13 @@ mod tests {
         let zero = slot(0, Link::ORIGIN, b"0", true);
         let junk = slot(1, zero.link, b"junk", false);
         let after = slot(2, junk.link, b"2", true);
-        check_chain(&[zero.clone(), junk.clone(), after], 0).unwrap();
-        let alone = check_chain(&[zero.clone(), junk.clone()], 0);
+        check_chain(&[zero.clone(), junk.clone(), after], 0, 0).unwrap();
+        let alone = check_chain(&[zero.clone(), junk.clone()], 0, 0);
         assert!(matches!(alone, Err(RepoError::LogDamaged { n: 1, .. })));
-        check_chain(&[zero.clone(), junk], 2).unwrap();
+        check_chain(&[zero.clone(), junk], 2, 0).unwrap();
         let rotten = slot(1, zero.link, b"rotten", false);
         let disagrees = slot(2, zero.link.then(b"1"), b"2", true);
-        let found = check_chain(&[zero, rotten, disagrees], 0);
+        let found = check_chain(&[zero, rotten, disagrees], 0, 0);
         assert!(matches!(found, Err(RepoError::LogDamaged { n: 1, .. })));
     }
 }

@@ -12,7 +12,7 @@ use super::chunk::{ChunkIndex, ChunkKey};
 use super::error::RepoError;
 use super::keys::{Bundle, KeyRing};
 use super::layout::{KEYS, Key};
-use super::log::{parse, read_on, seal_entry};
+use super::log::{parse, read_stepping_over, seal_entry};
 use super::machine::{Machine, StateDir};
 use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
@@ -101,6 +101,21 @@ impl Repository {
         id: RepositoryId,
         env: Env,
     ) -> Result<Self, RepoError> {
+        Self::open_stepping_over(store, identity, id, env, 0)
+    }
+
+    /// As [`Repository::open_with_identity`]; a person has looked at the slots of the log below `accepted` that hold
+    /// no entry, and calls them junk. What is appended next agrees with their bytes, and makes them void for everybody.
+    ///
+    /// # Errors
+    /// As [`Repository::open_with_identity`].
+    pub fn open_stepping_over(
+        store: Store,
+        identity: &Identity,
+        id: RepositoryId,
+        env: Env,
+        accepted: u64,
+    ) -> Result<Self, RepoError> {
         let zero = store.get(&Key::Log(0)).map_err(|e| match e.fault() {
             StoreFault::Missing => RepoError::NoRepository(store.address().into()),
             _ => RepoError::Store(e),
@@ -119,7 +134,7 @@ impl Repository {
             if parse(&zero, &ring.writing).is_none() {
                 continue;
             }
-            let slots = read_on(&store, &ring.writing, id, vec![])?;
+            let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
             let state = fold(id, &slots)?;
             Bundle::open(stored, identity, &state.created.root, id, holder)?;
             return Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None });

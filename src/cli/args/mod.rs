@@ -208,6 +208,15 @@ pub struct LogArgs {
     /// Read the whole log from the store again and check every signature and link
     #[arg(long)]
     pub verify: bool,
+    /// The newest entries up to this number are junk that somebody put into the store: go on after them
+    #[arg(long, value_name = "N", requires = "yes")]
+    pub step_over: Option<u64>,
+    /// A file with the recovery sheet's key, for --step-over (asked for if absent)
+    #[arg(long, value_name = "FILE")]
+    pub recovery_key_file: Option<PathBuf>,
+    /// Nobody's own computer remembers an entry of that number: it was never a real one
+    #[arg(long)]
+    pub yes: bool,
 }
 
 impl Command {

@@ -5,15 +5,21 @@ use serde_json::json;
 use super::key::shown;
 use crate::cli::args::LogArgs;
 use crate::cli::failure::Failure;
+use crate::cli::keyfile;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
-use crate::domain::log::entry::{Body, Entry};
+use crate::config::Config;
+use crate::domain::log::entry::{Body, Entry, Incident, IncidentKind};
 use crate::domain::log::state::{Slot, State, VoidWhy};
 use crate::domain::problem::Exit;
+use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 
 pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
+    if let Some(n) = args.step_over {
+        return step_over(shell, &config, n, args);
+    }
     let repo = if args.verify { shell.open_fresh(&config)? } else { shell.open(&config)? };
     let state = repo.state();
     let zone = &config.council.timezone;
@@ -55,6 +61,29 @@ pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
         .with("link", state.link.to_hex())
         .with("repository", state.repository.to_hex())
         .with("verified", args.verify))
+}
+
+/// Says in the log, with the recovery sheet's key, that the slots up to `n` hold no entry.
+fn step_over(shell: &Shell, config: &Config, n: u64, args: &LogArgs) -> Result<Done, Failure> {
+    let pinned = shell.state(config).load_machine()?.and_then(|m| m.repository);
+    let given = keyfile::given(shell, args.recovery_key_file.as_deref())?;
+    let id = keyfile::repository_of(pinned, None, &given)?;
+    let store = shell.store(config)?;
+    let mut repo = Repository::open_stepping_over(store, &given.identity, id, shell.env.clone(), n.saturating_add(1))?;
+    let newest = repo.state().next.saturating_sub(1);
+    let junk = repo.slots().iter().rev().take_while(|s| s.body.is_none()).count() as u64;
+    if junk == 0 || newest != n {
+        let what =
+            format!("entry {n} is not the newest of the log, or it is a real one: there is nothing to step over");
+        return Err(Failure::usage(what, "Look at the log first: strongroom log --verify"));
+    }
+    let incident = Incident { what: IncidentKind::VoidEntry, snapshot: None, counts: vec![n, junk] };
+    let at = repo.append(|_| Ok(Some(Entry::Incident(incident.clone()))))?;
+    shell.out.say(format!(
+        "{} stepped over. Every computer goes on from here by itself. Somebody can write into your store: change its keys.",
+        counted(junk, "entry that is none was", "entries that are none were")
+    ));
+    Ok(Done::with_exit(Exit::Done).with("stepped_over", junk).with("entry", at))
 }
 
 fn who(state: &State, body: &Body) -> String {

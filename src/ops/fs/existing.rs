@@ -35,8 +35,8 @@ impl Target {
     /// # Errors
     /// [`PlaceError`].
     pub fn existing_link(&self, path: &RecordPath) -> Result<Vec<u8>, PlaceError> {
-        let (parent, name) = beneath::open_parent(self.inner.root.as_fd(), path.as_bytes())
-            .map_err(|e| PlaceError::of(path, e))?;
+        let (parent, name) =
+            beneath::open_parent(self.inner.root.as_fd(), path.as_bytes()).map_err(|e| PlaceError::of(path, e))?;
         let link = rustix::fs::readlinkat(parent, name, Vec::new()).map_err(|e| PlaceError::of(path, e))?;
         Ok(link.into_bytes())
     }

@@ -46,6 +46,7 @@ pub fn apply(
         target.sync_all().map_err(|e| OpsError::Target(format!("{}: {e}", target.dir().display())))?;
     }
     let mut report = report.into_inner().unwrap_or_default();
+    report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     note(repo, &mut report);
     Ok(report)
@@ -78,8 +79,7 @@ fn write(
     let files = || plan.items.iter().enumerate().filter(|(_, i)| i.what == What::File);
     let done = |at: usize| plan.items[at].doing == Doing::Nothing;
     locked(report).already += files().filter(|(at, _)| done(*at)).count() as u64;
-    let leaders: Vec<u32> =
-        files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
+    let leaders: Vec<u32> = files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
     monitor.stage("restoring", Some(plan.bytes));
     let fates = write_files(plan, chunks, &leaders, report, monitor, stop)?;
     let mut copies = vec![];

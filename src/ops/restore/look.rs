@@ -64,13 +64,7 @@ pub(super) fn look(places: &Places, item: &Item, overwrite: Overwrite, key: &Chu
     }
 }
 
-fn is_same(
-    target: &Target,
-    path: &RecordPath,
-    item: &Item,
-    stat: &Stat,
-    key: &ChunkKey,
-) -> Result<bool, RepoError> {
+fn is_same(target: &Target, path: &RecordPath, item: &Item, stat: &Stat, key: &ChunkKey) -> Result<bool, RepoError> {
     let (kind, meta) = item.unpack()?;
     Ok(match (kind, stat.kind()) {
         (Kind::File(content), FoundKind::File) => {

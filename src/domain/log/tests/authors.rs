@@ -19,8 +19,8 @@ fn tested(packs: &[u32], failed: u64) -> Entry {
 fn each_kind_needs_its_role() {
     let resolved = Entry::IncidentResolved { incident: 1, by: String::new(), note: String::new() };
     let cases = [
-        (stored(&[1], 1), vec![WRITER, PRUNER]),
-        (snapshot("a", &[], None), vec![WRITER]),
+        (stored(&[1], 1), vec![WRITER, OTHER, PRUNER]),
+        (snapshot("a", &[], None), vec![WRITER, OTHER]),
         (tested(&[], 0), vec![TESTER]),
         (thinned(&[]), vec![PRUNER]),
         (condemned(&[], &[], Reason::Orphan), vec![PRUNER]),
