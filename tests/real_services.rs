@@ -25,7 +25,8 @@ struct Letter {
 impl Office {
     fn new(name: &str) -> Self {
         let tmp = tempfile::tempdir().unwrap();
-        let own: String = tmp.path().file_name().unwrap().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
+        let own: String =
+            tmp.path().file_name().unwrap().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
         let office = Self { name: format!("{name}{}", own.to_lowercase()), tmp };
         std::fs::create_dir_all(office.docs().join("Minutes")).unwrap();
         std::fs::write(office.docs().join("Minutes/May.txt"), "resolved in May").unwrap();

@@ -61,10 +61,13 @@ impl Pattern {
     }
 }
 
+/// Where in the pattern and in the name to go on after going back.
+type Back = (usize, usize);
+
 /// Goes back to the last star, and where that may not cross a `/`, to the last double star.
 fn glob(pattern: &[char], name: &[char]) -> bool {
     let (mut p, mut n) = (0, 0);
-    let (mut star, mut deep): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let (mut star, mut deep): (Option<Back>, Option<Back>) = (None, None);
     loop {
         match (pattern.get(p), name.get(n)) {
             (Some('*'), _) if pattern.get(p + 1) == Some(&'*') => {
