@@ -86,7 +86,10 @@ fn a_records_history_and_the_difference_of_two_snapshots_are_told() {
         let versions = history(&mut office.repo, &path(name)).unwrap();
         versions.iter().map(|v| (v.entry.size(), v.first.0, v.last.0, v.gone)).collect()
     };
-    assert_eq!(of(&mut office, "Documents/Minutes/May.docx"), [(5, ids[0], ids[0], false), (14, ids[1], ids[2], false)]);
+    assert_eq!(
+        of(&mut office, "Documents/Minutes/May.docx"),
+        [(5, ids[0], ids[0], false), (14, ids[1], ids[2], false)]
+    );
     assert_eq!(of(&mut office, "Documents/Archive/0007.txt"), [(1, ids[0], ids[2], false)]);
     assert_eq!(of(&mut office, "Documents/Minutes/June.docx"), [(4, ids[0], ids[0], false)]);
     assert_eq!(of(&mut office, "Documents/none"), []);
@@ -160,14 +163,19 @@ fn a_bare_machine_recovers_with_the_printed_key_and_goes_on_backing_up() {
         recover(store, identity, id, env, &options(office, "new"), &Silent, &Stop::default())
     };
     let other = go(&office, &office.recovery, RepositoryId::new([9; 32])).unwrap_err();
-    assert!(matches!(other, OpsError::Repo(RepoError::AnotherRepository { .. })) && !office.tmp.path().join("new").exists());
+    assert!(
+        matches!(other, OpsError::Repo(RepoError::AnotherRepository { .. })) && !office.tmp.path().join("new").exists()
+    );
     let wrong = go(&office, &Identity::generate(), id).unwrap_err();
     assert_eq!(wrong.exit(), Exit::WrongKey);
     let report = go(&office, &office.recovery, id).unwrap();
     let to = office.tmp.path().join("new");
     assert_same(&office.docs(), &to.join("Documents"), "");
     assert_eq!((text(&to, "council.toml"), report.config), ("[council]".into(), Some(to.join("council.toml"))));
-    assert_eq!(report.still_valid.iter().map(|m| (&m.name[..], m.actors.len())).collect::<Vec<_>>(), [("office server", 4)]);
+    assert_eq!(
+        report.still_valid.iter().map(|m| (&m.name[..], m.actors.len())).collect::<Vec<_>>(),
+        [("office server", 4)]
+    );
     // It can be run again, and makes no second machine.
     let again = go(&office, &office.recovery, id).unwrap();
     assert_eq!((again.enrolled, again.restored.files), (report.enrolled, 0));
@@ -183,9 +191,8 @@ fn a_bare_machine_recovers_with_the_printed_key_and_goes_on_backing_up() {
 fn a_machine_that_may_only_write_gets_no_reading_key() {
     let office = office();
     let id = office.repo.state().repository;
-    let open = |identity: &Identity| {
-        Repository::open_with_identity(office.store.clone(), identity, id, office.env.clone())
-    };
+    let open =
+        |identity: &Identity| Repository::open_with_identity(office.store.clone(), identity, id, office.env.clone());
     let mut root = open(&office.recovery).unwrap();
     let mut machine = Machine::generate("scanner", false, &[Role::Writer], &*office.env.entropy);
     enrol(&mut root, &machine.keyholder(), &machine.actors()).unwrap();

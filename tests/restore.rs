@@ -89,7 +89,7 @@ struct StopAfter(AtomicU64, Stop);
 
 impl Monitor for StopAfter {
     fn stage(&self, what: &str, _: Option<u64>) {
-        self.0.store(if what == "restoring" { 3 << 20 } else { u64::MAX }, Ordering::SeqCst);
+        self.0.store(if what == "restoring" { 12 << 20 } else { u64::MAX }, Ordering::SeqCst);
     }
     fn advance(&self, amount: u64) {
         let left = self.0.load(Ordering::SeqCst).saturating_sub(amount);
@@ -184,7 +184,10 @@ fn in_place_keeps_what_it_replaces_and_previews_without_writing() {
     assert!(!docs.join("d").exists() && text(&docs, "a") == "spoilt", "a preview writes nothing");
     let report = office.restore(&options(Overwrite::IfChanged)).unwrap();
     assert_eq!((report.files, report.copies_kept), (3, 1));
-    assert_eq!((text(&docs, "a"), text(&docs, "a.before-restore-2026-05-06")), ("as backed up".into(), "spoilt".into()));
+    assert_eq!(
+        (text(&docs, "a"), text(&docs, "a.before-restore-2026-05-06")),
+        ("as backed up".into(), "spoilt".into())
+    );
     assert_eq!(fs::metadata(docs.join("d")).unwrap().mode() & 0o777, 0o755, "a folder made anew gets its mode");
     let again = office.restore(&options(Overwrite::IfChanged)).unwrap();
     assert_eq!((again.files, again.already), (0, 3));

@@ -72,7 +72,12 @@ fn run(args: Args) -> Exit {
             stopped,
             asking,
         };
-        let ended = commands::run(&shell, args.command);
+        // A fault of the program itself ends in words and a summary, too; the panic's own words stand above them.
+        let command = std::panic::AssertUnwindSafe(|| commands::run(&shell, args.command));
+        let ended = std::panic::catch_unwind(command).unwrap_or_else(|_| {
+            let hint = "Nothing stored is lost. Give the lines above to your provider, who may report them.";
+            Err(Failure::said(Exit::Failed, "this is a fault in Strongroom itself", hint))
+        });
         hand_back(&shell);
         runtime.shutdown_background();
         ended

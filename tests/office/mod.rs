@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::path::Path as StorePath;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{ObjectStoreExt, PutPayload};
 use strongroom::domain::id::{ChunkId, IndexName, SessionId, SnapshotId};
 use strongroom::domain::listing::{Entry, PageRef, Root};
 use strongroom::domain::log::entry::{Entry as LogEntry, Snapshot, Stored, StoredIndex, StoredPack};
@@ -155,8 +155,7 @@ impl Office {
             let needs = [state.pack(&name).unwrap().0].into_iter().collect();
             let (set, parent) = (set.to_owned(), None);
             let (files, bytes, added, problems, gone) = (0, 0, 0, 0, 0);
-            let snapshot =
-                Snapshot { set, root, session, began, needs, parent, files, bytes, added, problems, gone };
+            let snapshot = Snapshot { set, root, session, began, needs, parent, files, bytes, added, problems, gone, mass_change: None };
             Ok(Some(LogEntry::Snapshot(snapshot)))
         });
         self.repo.refresh().unwrap();

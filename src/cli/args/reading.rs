@@ -19,7 +19,8 @@ Examples:
   strongroom restore 'Documents/*.docx' --in-place --preview";
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
-Store credentials come from the environment (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY and so on).
+Store credentials come from the environment (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY and so on). Documents and
+configuration land in --to; this computer's own keys where the configuration has its [state] dir, if it can be written.
 
 Example:
   strongroom recover --repository s3://bucket/prefix --region eu-west-2 --recovery-key-file sheet.txt --to /srv/council";

@@ -31,6 +31,8 @@ pub struct Small {
     pub bytes: Vec<u8>,
     /// Everything else.
     pub meta: Meta,
+    /// Where it holds data; the rest are holes.
+    pub ranges: Vec<(u64, u64)>,
     /// Attributes that could not be read.
     pub problem: Option<Problem>,
     /// What the kernel said when it was read.
@@ -71,9 +73,10 @@ pub fn read_small(opener: &Opener, found: &Found, names: &Names) -> Result<Small
             let stat = of_file(&file)?;
             let mut bytes = Vec::with_capacity(stat.size.min(SMALL) as usize + 1);
             (&mut file).take(SMALL + 1).read_to_end(&mut bytes)?;
+            let ranges = ranges_of(&file, &stat);
             let held = same(&stat, &of_file(&file)?) && bytes.len() as u64 == stat.size;
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);
-            Ok(held.then_some(Small { bytes, meta, problem, stat }))
+            Ok(held.then_some(Small { bytes, meta, ranges, problem, stat }))
         })();
         match attempt {
             Ok(Some(small)) => return Ok(small),
@@ -88,11 +91,23 @@ pub fn read_small(opener: &Opener, found: &Found, names: &Names) -> Result<Small
 pub fn store_small(small: &Small, gear: &Gear, depot: &mut Depot) -> Result<Stored, RepoError> {
     let head = &small.bytes[..small.bytes.len().min(HEAD_LEN)];
     let kind = CutterKind::choose(head, small.bytes.len() as u64);
-    let mut pieces = vec![];
-    for (chunk, _) in cut_slice(&small.bytes, kind, gear) {
-        pieces.push(Piece::Raw(depot.put(Stream::Content, chunk)?, chunk.len() as u32));
+    let (mut pieces, mut at) = (vec![], 0);
+    for (mut start, len) in small.ranges.iter().copied().chain([(small.bytes.len() as u64, 0)]) {
+        let end = start + len;
+        if start > at && small.bytes[at as usize..start as usize].iter().any(|b| *b != 0) {
+            // File systems have been known to call a hole what was not on the disk yet.
+            start = at;
+        }
+        if start > at {
+            pieces.push(Piece::Hole(start - at));
+        }
+        at = end;
+        for (chunk, _) in cut_slice(&small.bytes[start as usize..end as usize], kind, gear) {
+            pieces.push(Piece::Raw(depot.put(Stream::Content, chunk)?, chunk.len() as u32));
+        }
     }
-    let digest = (pieces.len() > 1).then(|| Digest::of(&small.bytes));
+    let single = matches!(pieces[..], [] | [Piece::Raw(..)]);
+    let digest = (!single).then(|| Digest::of(&small.bytes));
     finish(small.bytes.len() as u64, pieces, digest, depot)
 }
 
@@ -133,6 +148,12 @@ pub fn store_large(
     Ok(Large::Failed(changed(found)))
 }
 
+/// Where a file holds data: asked only when it takes less room than its length.
+fn ranges_of(file: &File, stat: &Stat) -> Vec<(u64, u64)> {
+    let sparse = stat.blocks.saturating_mul(512) < stat.size;
+    if sparse { data_ranges(file, stat.size) } else { vec![(0, stat.size)] }
+}
+
 /// `None` when the file became shorter while it was read.
 fn cut_file(
     mut file: &File,
@@ -141,8 +162,7 @@ fn cut_file(
     buffer: &mut CutBuffer,
     depot: &mut Depot,
 ) -> Result<Option<Stored>, CutError<RepoError>> {
-    let sparse = stat.blocks.saturating_mul(512) < stat.size;
-    let ranges = if sparse { data_ranges(file, stat.size) } else { vec![(0, stat.size)] };
+    let ranges = ranges_of(file, stat);
     let (mut pieces, mut hasher, mut at) = (vec![], blake3::Hasher::new(), 0);
     let mut head = vec![];
     file.seek(SeekFrom::Start(0)).map_err(CutError::Read)?;

@@ -8,8 +8,6 @@ pub mod history;
 pub mod hit;
 pub mod resolve;
 pub mod stream;
-#[cfg(test)]
-mod tests;
 pub mod view;
 
 pub use choose::Which;

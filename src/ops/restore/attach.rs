@@ -130,12 +130,8 @@ pub(super) fn link(
 /// # Errors
 /// [`OpsError::Target`] when the target cannot be used.
 pub(super) fn make_nodes(plan: &RestorePlan, report: &Mutex<RestoreReport>, stop: &Stop) -> Result<(), OpsError> {
-    for item in plan.items.iter().filter(|i| i.what == What::Node) {
+    for item in plan.items.iter().filter(|i| i.what == What::Node && i.doing != Doing::Nothing) {
         stop.check()?;
-        if item.doing == Doing::Nothing {
-            locked(report).already += 1;
-            continue;
-        }
         let Some((target, path)) = plan.places.open(&item.path) else {
             let detail = "it was a folder's own place and is none now: restore it to another folder";
             locked(report).fail(Problem::of(&item.path, ProblemKind::NotWritten, detail));

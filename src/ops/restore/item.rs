@@ -3,7 +3,7 @@
 use crate::domain::listing::{Content, Entry, Kind, Meta};
 use crate::domain::path::RecordPath;
 use crate::repo::error::RepoError;
-use crate::repo::listing::encode;
+use crate::repo::listing::{decode, encode};
 
 /// What kind of thing an item is, as far as the order of work goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Item {
     /// # Errors
     /// [`RepoError::Listing`]: cannot happen to what was packed here.
     pub fn unpack(&self) -> Result<(Kind, Meta), RepoError> {
-        minicbor::decode(&self.packed).map_err(|e| RepoError::Listing(e.to_string()))
+        decode(&self.packed)
     }
 
     /// A regular file's content.

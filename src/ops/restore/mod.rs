@@ -17,8 +17,6 @@ mod place;
 pub mod plan;
 pub mod report;
 pub mod select;
-#[cfg(test)]
-mod tests;
 mod window;
 
 pub use apply::apply;
