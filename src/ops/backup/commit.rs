@@ -318,7 +318,8 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot) -> Result<u64, Rep
                 None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. })
             )
         };
-        if snapshot.needs.iter().any(dead) {
+        let described = state.described();
+        if snapshot.needs.iter().any(|n| dead(n) || !described.contains(n)) {
             return Err(RepoError::ChunkUnknown);
         }
         Ok(Some(Entry::Snapshot(snapshot.clone())))
