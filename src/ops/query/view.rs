@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::choose::{Which, choose, held_back};
 use super::hit::Hit;
-use super::stream::{Layer, Merged, Superseded, layers};
+use super::stream::{Merged, Superseded, layers};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::{Entry, Gone, Root};
 use crate::domain::path::RecordPath;
@@ -208,14 +208,8 @@ impl<'r> View<'r> {
     /// Whatever reading an inherited root can meet.
     pub fn stream(&mut self, at: usize, from: Option<&RecordPath>, gone_too: bool) -> Result<Merged, RepoError> {
         let root = &self.chosen[at].root;
-        let mut all: Vec<Layer> = if gone_too {
-            layers(&mut self.chunks, root)?
-        } else {
-            layers(&mut self.chunks, &Root { live: root.live.clone(), ..Root::default() })?
-        };
-        if !gone_too {
-            all.truncate(1);
-        }
+        let live_only = Root { live: root.live.clone(), ..Root::default() };
+        let all = layers(&mut self.chunks, if gone_too { root } else { &live_only })?;
         Ok(Merged::new(all, from).without(self.chosen[at].superseded.clone(), gone_too))
     }
 
