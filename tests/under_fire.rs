@@ -266,3 +266,36 @@ fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() 
     assert_eq!(repo.state().voids.len(), 1);
     assert_eq!(read_back(&mut repo, "documents").unwrap().0, files_of(&world.docs(), "Documents"));
 }
+
+#[test]
+fn an_object_at_a_far_number_and_junk_bundles_stop_nobody() {
+    let (world, _) = small_repository();
+    let (id, holder) = {
+        let repo = world.open().unwrap();
+        (repo.state().repository, repo.machine.as_ref().unwrap().id)
+    };
+    for n in [999_999u64, 9_999_999_999] {
+        world.put_object(&format!("log/{n:010}.age"), b"put there by a thief");
+    }
+    world.put_object(&format!("keys/{holder}-4294967295.age"), b"put there by a thief");
+    let genuine = world.objects().iter().find(|(k, _)| k.ends_with(&format!("{holder}-1.age"))).unwrap().1.clone();
+    world.put_object(&format!("keys/{holder}-4294967294.age"), &genuine);
+    let bare = keys_alone(&world);
+    assert_eq!(Repository::open(world.store(), bare.clone(), world.env()).unwrap().state().repository, id);
+    let identity = bare.load_machine().unwrap().unwrap().identity;
+    Repository::open_with_identity(world.store(), &identity, id, world.env()).unwrap();
+    // A damaged copy of the bundle is fetched again; a damaged memory is said.
+    std::fs::write(world.dir().file("bundle.age"), b"rotten").unwrap();
+    world.open().unwrap();
+    assert_ne!(std::fs::read(world.dir().file("bundle.age")).unwrap(), b"rotten");
+    std::fs::write(world.dir().file("memory.json"), b"rotten").unwrap();
+    assert!(matches!(world.open().err().unwrap(), RepoError::Machine(_)));
+}
+
+#[test]
+fn an_entry_too_large_for_memory_is_junk_like_any_other() {
+    let (world, _) = small_repository();
+    let next = world.open().unwrap().state().next;
+    world.put_object(&format!("log/{next:010}.age"), &vec![7; (32 << 20) + 1]);
+    assert!(matches!(world.open().err().unwrap(), RepoError::LogDamaged { n, .. } if n == next));
+}
