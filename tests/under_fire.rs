@@ -184,9 +184,13 @@ fn objects_lost_cut_grown_or_swapped_are_harmless_or_told() {
     let check = |what: String| {
         examine(&world, &keys_alone(&world), &good).unwrap_or_else(|e| panic!("{what}: {e}"));
     };
+    // A bare machine cannot miss the newest entry: it is shown an older state, and a true one.
+    let newest = objects.keys().rfind(|k| k.starts_with("log/")).unwrap();
     for (name, bytes) in &objects {
-        world.delete_object(name);
-        check(format!("{name} lost"));
+        if name != newest {
+            world.delete_object(name);
+            check(format!("{name} lost"));
+        }
         for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
             world.put_object(name, &bytes[..cut]);
             check(format!("{name} cut to {cut}"));
