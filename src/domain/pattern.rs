@@ -64,7 +64,8 @@ impl Pattern {
 /// Goes back to the last star, and where that may not cross a `/`, to the last double star.
 fn glob(pattern: &[char], name: &[char]) -> bool {
     let (mut p, mut n) = (0, 0);
-    let (mut star, mut deep): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let mut star: Option<(usize, usize)> = None;
+    let mut deep: Option<(usize, usize)> = None;
     loop {
         match (pattern.get(p), name.get(n)) {
             (Some('*'), _) if pattern.get(p + 1) == Some(&'*') => {

@@ -13,7 +13,7 @@ use crate::repo::listing::read_pieces;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
-const ZEROS: [u8; 65_536] = [0; 65_536];
+static ZEROS: [u8; 65_536] = [0; 65_536];
 
 /// Writes a regular file's bytes to `out`; newest version, live before gone. Says how many there were.
 ///
