@@ -162,5 +162,4 @@ pub fn another_job() -> Failure {
 }
 
 #[cfg(test)]
-#[path = "hints_tests.rs"]
 mod tests;

@@ -64,7 +64,7 @@ fn typed(shell: &Shell, input: &mut impl BufRead) -> Result<Given, Failure> {
     let mut text = String::new();
     for _ in 0..MAX_LINES {
         let mut line = String::new();
-        let read = input.read_line(&mut line).unwrap_or(0);
+        let read = shell.typed(input, &mut line)?;
         text.push_str(&line);
         if let Ok(identity) = Identity::parse(&text) {
             return Ok(Given { identity, repository: None });

@@ -58,10 +58,10 @@ fn unreadable(error: &clap::Error) -> Exit {
 fn run(args: Args) -> Exit {
     let out = Arc::new(Out::new(args.global.json, args.global.quiet));
     let name = args.command.name();
-    let (stop, stopped) = (Stop::default(), Arc::new(AtomicBool::new(false)));
+    let (stop, stopped, asking) = (Stop::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
     let ended = wiring::runtime().map_err(system).and_then(|runtime| {
-        wiring::listen(runtime.handle(), &stop, &stopped).map_err(system)?;
+        wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
         let shell = Shell {
             globals: args.global,
             out: Arc::clone(&out),
@@ -70,8 +70,14 @@ fn run(args: Args) -> Exit {
             handle: runtime.handle().clone(),
             stop,
             stopped,
+            asking,
         };
-        let ended = commands::run(&shell, args.command);
+        // A fault of the program itself ends in words and a summary, too; the panic's own words stand above them.
+        let command = std::panic::AssertUnwindSafe(|| commands::run(&shell, args.command));
+        let ended = std::panic::catch_unwind(command).unwrap_or_else(|_| {
+            let hint = "Nothing stored is lost. Give the lines above to your provider, who may report them.";
+            Err(Failure::said(Exit::Failed, "this is a fault in Strongroom itself", hint))
+        });
         hand_back(&shell);
         runtime.shutdown_background();
         ended
@@ -82,7 +88,14 @@ fn run(args: Args) -> Exit {
         Done::with_exit(advice.exit)
     });
     out.summary(name, &done);
-    done.exit
+    match out.failure() {
+        // Whoever reads the output has only a part of it: that is no success.
+        Some(why) => {
+            out.to_stderr(&format!("strongroom: {why}"));
+            if done.exit == Exit::Done { Exit::Failed } else { done.exit }
+        }
+        None => done.exit,
+    }
 }
 
 /// What root made in the service's folders belongs to the service.

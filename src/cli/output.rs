@@ -1,7 +1,8 @@
 //! What is printed. For people: lines. With `--json`: one object a line, the last a summary.
 //!
 //! Nothing from a listing reaches a terminal but through `RecordPath`'s `Display`; a reader that went away
-//! (`| head`) ends the printing quietly, never the work.
+//! (`| head`) ends the printing quietly, never the work. Any other failure to write, such as a full disk, ends the
+//! printing too, and the program then fails: half an answer must never look like a whole one.
 
 use std::io::{ErrorKind, Write};
 use std::sync::Mutex;
@@ -22,6 +23,7 @@ pub struct Out {
     json: bool,
     quiet: bool,
     closed: AtomicBool,
+    failed: Mutex<Option<std::io::Error>>,
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -53,7 +55,7 @@ impl Done {
 impl Out {
     /// The process's own streams.
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, closed: AtomicBool::new(false), bar: Mutex::new(None) }
+        Self { json, quiet, closed: AtomicBool::new(false), failed: Mutex::new(None), bar: Mutex::new(None) }
     }
 
     /// Whether objects are printed instead of lines.
@@ -64,9 +66,14 @@ impl Out {
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
-    /// Whether nobody reads the standard output any more: long listings may end.
+    /// Whether the standard output takes nothing any more: long listings may end.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+    /// Why the standard output could not be written, unless it is only that nobody reads it.
+    pub fn failure(&self) -> Option<String> {
+        let failed = self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        failed.as_ref().map(|e| format!("the output could not be written: {e}"))
     }
 
     /// A remark: for people who did not ask for quiet.
@@ -169,10 +176,20 @@ impl Out {
             return;
         }
         let mut stdout = std::io::stdout().lock();
-        if let Err(e) = stdout.write_all(bytes).and_then(|()| stdout.flush())
-            && e.kind() == ErrorKind::BrokenPipe
-        {
+        if let Err(e) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            if e.kind() != ErrorKind::BrokenPipe {
+                *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(e);
+            }
             self.closed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What a writer says once the standard output takes nothing any more.
+    fn taken(&self, bytes: usize) -> std::io::Result<usize> {
+        match self.failure() {
+            Some(why) => Err(std::io::Error::other(why)),
+            None if self.is_closed() => Err(ErrorKind::BrokenPipe.into()),
+            None => Ok(bytes),
         }
     }
 }
@@ -197,7 +214,7 @@ pub fn in_a_word<T: serde::Serialize>(value: &T) -> String {
     word(value)
 }
 
-/// Raw content; fails once nobody reads it any more, so that fetching more of it ends.
+/// Raw content; fails once it cannot be written any more, so that fetching more of it ends.
 pub struct Raw<'a> {
     out: &'a Out,
 }
@@ -205,7 +222,7 @@ pub struct Raw<'a> {
 impl Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.out.to_stdout(bytes);
-        if self.out.is_closed() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+        self.out.taken(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
@@ -227,7 +244,7 @@ impl<'a> ContentObjects<'a> {
 impl Write for ContentObjects<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.out.object(json!({"message_type": "content", "data_b64": STANDARD.encode(bytes)}));
-        Ok(bytes.len())
+        self.out.taken(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())

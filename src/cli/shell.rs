@@ -1,8 +1,9 @@
 //! What every command is handed: what was typed, where to print, this computer, and the way to an open repository.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime::Handle;
 
@@ -39,6 +40,8 @@ pub struct Shell {
     pub stop: Stop,
     /// The same, for the runner.
     pub stopped: Arc<AtomicBool>,
+    /// A person is being asked: a signal ends the program at once.
+    pub asking: Arc<AtomicBool>,
 }
 
 impl Shell {
@@ -114,6 +117,19 @@ impl Shell {
     /// As [`Shell::open`].
     pub fn open_fresh(&self, config: &Config) -> Result<Repository, Failure> {
         Ok(Repository::open_fresh(self.store(config)?, self.state(config), self.env.clone())?)
+    }
+
+    /// A line that a person types; 0 at the end of the input. Meanwhile a signal ends the program: nothing is under way.
+    ///
+    /// # Errors
+    /// There was a signal before.
+    pub fn typed(&self, input: &mut impl BufRead, line: &mut String) -> Result<usize, Failure> {
+        // In this order: a signal is seen either here or by the one who waits for signals.
+        self.asking.store(true, Ordering::SeqCst);
+        self.stop.check()?;
+        let read = input.read_line(line).unwrap_or(0);
+        self.asking.store(false, Ordering::SeqCst);
+        Ok(read)
     }
 
     /// Shows progress on the error stream.

@@ -88,21 +88,22 @@ pub fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(WAITING_THREADS).enable_all().build()
 }
 
-/// The first SIGTERM or SIGINT asks for a clean end, the second ends the process at once.
+/// The first SIGTERM or SIGINT asks for a clean end, the second ends the process at once. While a person is being
+/// asked there is nothing to end cleanly: then the first does.
 ///
 /// # Errors
 /// The system gives no signals.
-pub fn listen(handle: &Handle, stop: &Stop, stopped: &Arc<AtomicBool>) -> io::Result<()> {
+pub fn listen(handle: &Handle, stop: &Stop, stopped: &Arc<AtomicBool>, asking: &Arc<AtomicBool>) -> io::Result<()> {
     let _inside = handle.enter();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (stop, stopped) = (stop.clone(), Arc::clone(stopped));
+    let (stop, stopped, asking) = (stop.clone(), Arc::clone(stopped), Arc::clone(asking));
     handle.spawn(async move {
         loop {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-            if stopped.swap(true, Ordering::SeqCst) {
+            stop.set();
+            if stopped.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
                 std::process::exit(crate::domain::problem::Exit::Interrupted as i32);
             }
-            stop.set();
         }
     });
     Ok(())

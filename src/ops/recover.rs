@@ -90,43 +90,85 @@ pub fn recover(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RecoverReport, OpsError> {
-    let mut repo = Repository::open_with_identity(store, identity, id, env)?;
-    let mut report = RecoverReport::default();
-    let restore = RestoreOptions {
-        owner: options.owner,
-        connections: options.connections,
-        ..RestoreOptions::everything(&options.to)
-    };
-    let plan = plan(&mut repo, &restore, monitor, stop)?;
-    report.restored = apply(plan, &mut repo, monitor, stop)?;
-    report.config = write_config(&mut repo, &options.to)?;
-    if let Some(enrolment) = &options.enrol {
-        stop.check()?;
-        match &repo.ring.root {
-            Some(_) => report.enrolled = Some(enrol_here(&mut repo, enrolment)?),
-            None => {
-                let why = "this key does not hold the root key; add this computer with the recovery sheet's key";
-                report.not_enrolled = Some(why.into());
-            }
-        }
-    }
-    report.still_valid = valid_machines(repo.state(), report.enrolled);
-    Ok(report)
+    Recovery::open(store, identity, id, env)?.run(options, monitor, stop)
 }
 
-/// The configuration that the newest backup was made with. Never over something else.
-fn write_config(repo: &mut Repository, to: &Path) -> Result<Option<PathBuf>, OpsError> {
-    let view = View::open(repo, &Which::default())?;
-    let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
-    let Some(text) = newest.and_then(|c| c.root.config.as_deref()) else { return Ok(None) };
+/// A recovery that has been opened: what the backup says about the lost computer may be asked before it is run.
+pub struct Recovery {
+    repo: Repository,
+    config: Option<Vec<u8>>,
+}
+
+impl Recovery {
+    /// Opens the repository with the key. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`recover`].
+    pub fn open(store: Store, identity: &Identity, id: RepositoryId, env: Env) -> Result<Self, OpsError> {
+        let mut repo = Repository::open_with_identity(store, identity, id, env)?;
+        let view = View::open(&mut repo, &Which::default())?;
+        let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
+        let config = newest.and_then(|c| c.root.config.clone());
+        Ok(Self { repo, config })
+    }
+
+    /// The configuration that the newest backup was made with.
+    pub fn config(&self) -> Option<&[u8]> {
+        self.config.as_deref()
+    }
+
+    /// Whether this key can make this computer a member: it is then that its own keys need a place.
+    pub fn can_enrol(&self) -> bool {
+        self.repo.ring.root.is_some()
+    }
+
+    /// Does what [`recover`] does.
+    ///
+    /// # Errors
+    /// As [`recover`].
+    pub fn run(
+        mut self,
+        options: &RecoverOptions,
+        monitor: &dyn Monitor,
+        stop: &Stop,
+    ) -> Result<RecoverReport, OpsError> {
+        let repo = &mut self.repo;
+        let mut report = RecoverReport::default();
+        let restore = RestoreOptions {
+            owner: options.owner,
+            connections: options.connections,
+            ..RestoreOptions::everything(&options.to)
+        };
+        let plan = plan(repo, &restore, monitor, stop)?;
+        let passed_over = plan.passed_over.clone();
+        report.restored = apply(plan, repo, monitor, stop)?;
+        report.restored.warnings.extend(passed_over);
+        report.config = self.config.as_deref().map(|text| write_config(text, &options.to)).transpose()?;
+        if let Some(enrolment) = &options.enrol {
+            stop.check()?;
+            match &repo.ring.root {
+                Some(_) => report.enrolled = Some(enrol_here(repo, enrolment)?),
+                None => {
+                    let why = "this key does not hold the root key; add this computer with the recovery sheet's key";
+                    report.not_enrolled = Some(why.into());
+                }
+            }
+        }
+        report.still_valid = valid_machines(repo.state(), report.enrolled);
+        Ok(report)
+    }
+}
+
+/// Puts the configuration beside the documents. Never over something else.
+fn write_config(text: &[u8], to: &Path) -> Result<PathBuf, OpsError> {
     for name in [CONFIG, CONFIG_BESIDE] {
         let path = to.join(name);
         match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() && local::read(&path)?.as_deref() == Some(text) => return Ok(Some(path)),
+            Ok(meta) if meta.is_file() && local::read(&path)?.as_deref() == Some(text) => return Ok(path),
             Ok(_) => {}
             Err(_) => {
                 local::replace(&path, text)?;
-                return Ok(Some(path));
+                return Ok(path);
             }
         }
     }

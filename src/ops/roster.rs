@@ -171,7 +171,7 @@ pub fn revoke(repo: &mut Repository, actors: &[ActorId], from: Option<u64>) -> R
     for actor in actors {
         let appended = repo.append(|state| {
             let until = state.actors.get(actor).and_then(|(_, _, until)| *until);
-            Ok(until.is_none_or(|u| from < u).then(|| Entry::ActorRevoked { actor: *actor, from }))
+            Ok(until.is_none_or(|u| from < u).then_some(Entry::ActorRevoked { actor: *actor, from }))
         })?;
         revoked += u64::from(appended.is_some());
     }
@@ -273,5 +273,4 @@ fn load_epoch(repo: &mut Repository, identity: &Identity) -> Result<(), OpsError
 }
 
 #[cfg(test)]
-#[path = "roster_tests.rs"]
 mod tests;

@@ -46,7 +46,8 @@ impl Repository {
                     let Some((number, _)) = state.pack(&pack.name) else { continue };
                     let believed = trusted.get(&number) == Some(&self.trust(author, number, &own));
                     if rank(number) > 0 && believed {
-                        index.add(number, &pack.segments, |old, new| rank(new) > rank(old));
+                        // A chunk is stored again only when it could not be relied on where it was.
+                        index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
                     }
                 }
             }

@@ -49,6 +49,20 @@ struct Generation {
     root: ChunkId,
     live: Digest,
     gone: Digest,
+    /// Roots whose listings could not be had and count as gone.
+    #[serde(default)]
+    inherits: Vec<ChunkId>,
+}
+
+/// A generation that was found whole.
+#[derive(Debug, Clone)]
+pub struct FoundListing {
+    /// What was there.
+    pub live: PathBuf,
+    /// What was there once.
+    pub gone: PathBuf,
+    /// Roots that the listing's root inherits.
+    pub inherits: Vec<ChunkId>,
 }
 
 /// Where one set's last listing is kept.
@@ -75,19 +89,29 @@ impl LastListing {
     }
 
     /// The files of the generation that belongs to `root`, if they are whole.
-    pub fn find(&self, root: &ChunkId) -> Option<(PathBuf, PathBuf)> {
+    pub fn find(&self, root: &ChunkId) -> Option<FoundListing> {
         let generations: Vec<Generation> = self.dir.load_json(&self.index())?;
         let g = generations.into_iter().find(|g| g.root == *root)?;
         let (live, gone) = (self.file(&g.live), self.file(&g.gone));
-        (digest_of(&live)? == g.live && digest_of(&gone)? == g.gone).then_some((live, gone))
+        (digest_of(&live)? == g.live && digest_of(&gone)? == g.gone).then_some(FoundListing {
+            live,
+            gone,
+            inherits: g.inherits,
+        })
     }
 
     /// Keeps a new generation beside the one that belongs to `before`; older ones are removed.
-    pub fn keep(&self, root: ChunkId, live: Writer, gone: Writer, before: Option<ChunkId>) -> Result<(), RepoError> {
+    pub fn keep(
+        &self,
+        root: ChunkId,
+        (live, gone): (Writer, Writer),
+        inherits: Vec<ChunkId>,
+        before: Option<ChunkId>,
+    ) -> Result<(), RepoError> {
         let (live, gone) = (live.finish(self)?, gone.finish(self)?);
         let mut generations: Vec<Generation> = self.dir.load_json(&self.index()).unwrap_or_default();
         generations.retain(|g| Some(g.root) == before && g.root != root);
-        generations.push(Generation { root, live, gone });
+        generations.push(Generation { root, live, gone, inherits });
         self.dir.save_json(&self.index(), &generations)?;
         self.remove_others(&generations);
         Ok(())

@@ -49,6 +49,9 @@ pub struct Machine {
     pub seeds: Vec<(Role, Seed)>,
 }
 
+/// The file that names packs found damaged; it decides only what is not relied on.
+pub const DAMAGED_PACKS: &str = "damaged.json";
+
 /// The files of one machine.
 #[derive(Debug, Clone)]
 pub struct StateDir(PathBuf);

@@ -125,7 +125,7 @@ pub fn padme(len: usize) -> usize {
         return len;
     }
     let exponent = usize::BITS - 1 - len.leading_zeros();
-    let significant = usize::BITS - exponent.leading_zeros();
+    let significant = u32::BITS - exponent.leading_zeros();
     let mask = (1usize << exponent.saturating_sub(significant)) - 1;
     (len + mask) & !mask
 }

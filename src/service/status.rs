@@ -290,7 +290,10 @@ fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             input.store_offsite,
             "To do: the backup is in this building. Keep it elsewhere: set [repository] url to a cloud store.",
         ),
-        (input.sheet_proved, "To do: print the recovery sheet and prove it by typing its key: strongroom key drill"),
+        (
+            input.sheet_proved,
+            "To do: print the recovery sheet and prove it by typing its key: strongroom key sheet --check",
+        ),
         (input.test_message_accepted, "To do: send a test message to the clerk: strongroom notify test"),
         (input.reading_proved, "To do: nobody has yet proved they can open this. Run: strongroom verify restore"),
     ];

@@ -155,7 +155,7 @@ impl Office {
             let needs = [state.pack(&name).unwrap().0].into_iter().collect();
             let (set, parent) = (set.to_owned(), None);
             let (files, bytes, added, problems, gone) = (0, 0, 0, 0, 0);
-            let snapshot = Snapshot { set, root, session, began, needs, parent, files, bytes, added, problems, gone };
+            let snapshot = Snapshot { set, root, session, began, needs, parent, files, bytes, added, problems, gone, mass_change: None };
             Ok(Some(LogEntry::Snapshot(snapshot)))
         });
         self.repo.refresh().unwrap();

@@ -74,7 +74,7 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
     let missing = [
         (
             StatusInput { sheet_proved: false, ..base.clone() },
-            "* To do: print the recovery sheet and prove it by typing its key: strongroom key drill\n",
+            "* To do: print the recovery sheet and prove it by typing its key: strongroom key sheet --check\n",
         ),
         (
             StatusInput { test_message_accepted: false, ..base.clone() },

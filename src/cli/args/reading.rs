@@ -19,7 +19,8 @@ Examples:
   strongroom restore 'Documents/*.docx' --in-place --preview";
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
-Store credentials come from the environment (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY and so on).
+Store credentials come from the environment (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY and so on). Documents and
+configuration land in --to; this computer's own keys where the configuration has its [state] dir, if it can be written.
 
 Example:
   strongroom recover --repository s3://bucket/prefix --region eu-west-2 --recovery-key-file sheet.txt --to /srv/council";
@@ -165,6 +166,12 @@ pub struct RecoverArgs {
     /// Another server than Amazon's or Microsoft's own
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// The Azure storage account that holds the container
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Name the bucket in the server's name (bucket.s3.example.com), for stores that want it
+    #[arg(long)]
+    pub virtual_hosted: bool,
     /// The region of the store
     #[arg(long)]
     pub region: Option<String>,

@@ -44,15 +44,18 @@ What this does: nothing that computer appends from that entry on counts, and it 
 What it does not undo: it can still read what its key opens. Take the key away too: strongroom key remove NAME
 and change the store's credentials.";
 
-fn sorted(state: &State) -> Vec<(&ActorId, &(Actor, u64, Option<u64>))> {
-    let mut all: Vec<_> = state.actors.iter().collect();
-    all.sort_by(|a, b| (a.1.1, &a.1.0.name, a.0).cmp(&(b.1.1, &b.1.0.name, b.0)));
+/// An actor with its key, and the entries from and until which it counts.
+type Known<'s> = (&'s ActorId, &'s Actor, u64, Option<u64>);
+
+fn sorted(state: &State) -> Vec<Known<'_>> {
+    let mut all: Vec<Known<'_>> = state.actors.iter().map(|(id, (a, from, until))| (id, a, *from, *until)).collect();
+    all.sort_by(|a, b| (a.2, &a.1.name, a.0).cmp(&(b.2, &b.1.name, b.0)));
     all
 }
 
 fn list(shell: &Shell, state: &State) -> Done {
     shell.out.answer(format!("{:<10}{:<28}{:<12}{:<8}{}", "id", "name", "role", "from", "until"));
-    for (id, (actor, from, until)) in sorted(state) {
+    for (id, actor, from, until) in sorted(state) {
         let roles: Vec<String> = actor.roles.iter().map(in_a_word).collect();
         let line = || {
             let until = until.map_or_else(|| "-".to_owned(), |u| u.to_string());
@@ -73,7 +76,7 @@ fn list(shell: &Shell, state: &State) -> Done {
 fn meant(state: &State, what: &str) -> Result<Vec<ActorId>, Failure> {
     let by_id = |id: &ActorId| what.len() >= 8 && id.to_hex().starts_with(&what.to_lowercase());
     let found: Vec<ActorId> =
-        sorted(state).into_iter().filter(|(id, (a, ..))| a.name == what || by_id(id)).map(|(id, _)| *id).collect();
+        sorted(state).into_iter().filter(|(id, a, ..)| a.name == what || by_id(id)).map(|(id, ..)| *id).collect();
     if found.is_empty() {
         let message = format!("no actor is called '{}'; 'strongroom actor list' shows them", shown(what));
         return Err(OpsError::NotFound(message).into());

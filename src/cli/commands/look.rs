@@ -84,7 +84,7 @@ fn unless_closed(shell: &Shell, result: Result<u64, OpsError>) -> Result<u64, Fa
 }
 
 /// Says which snapshots could not be opened, and which were passed over.
-fn remarks(shell: &Shell, view: &View<'_>) -> Exit {
+pub(super) fn remarks(shell: &Shell, view: &View<'_>) -> Exit {
     for problem in &view.problems {
         shell.out.problem(problem);
     }

@@ -1,6 +1,7 @@
 //! One file a command: from what was typed to an operation, and from its report to words.
 
 mod actor;
+mod ask;
 mod backup;
 mod config;
 mod doctor;

@@ -135,11 +135,15 @@ fn refused(refusal: &Refusal) -> Advice {
 
 /// Whether this computer may thin and prune; a write-only one leaves it to others.
 fn may_prune(shell: &Shell, repo: &Repository) -> bool {
-    let may = repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some());
+    let may = is_pruner(repo);
     if !may {
         shell.out.say("This computer may not thin or prune: that is done elsewhere.");
     }
     may
+}
+
+fn is_pruner(repo: &Repository) -> bool {
+    repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some())
 }
 
 /// The thinning of a `run`.
@@ -154,9 +158,20 @@ pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     *repo = shell.open_fresh(config)?;
     let rule = configured(config);
     let now = circumstances(repo, options(config.retention.prune_grace_days).grace, false);
-    let report = thin(repo, &rule, &config.council.timezone, &now, false)?;
+    let report = match thin(repo, &rule, &config.council.timezone, &now, false) {
+        Err(OpsError::Refused(refusal @ Refusal::Incident(_))) => {
+            shell.out.error(&refused(&refusal));
+            return Ok(waits_for_a_person());
+        }
+        other => other?,
+    };
     say_thinned(shell, config, &report, &rule, false);
     Ok(JobOutcome::done(Counts { files: report.thinned().count() as u64, ..Counts::default() }))
+}
+
+/// The incident is what people are told of; that it holds this back is no second cause.
+fn waits_for_a_person() -> JobOutcome {
+    JobOutcome { exit: Exit::Refused, ..JobOutcome::done(Counts::default()) }
 }
 
 /// The pruning of a `run`.
@@ -164,7 +179,7 @@ pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
 /// # Errors
 /// Whatever ends it.
 pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
-    if !repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some()) {
+    if !is_pruner(repo) {
         return Ok(JobOutcome::done(Counts::default()));
     }
     let progress = shell.progress();
@@ -173,6 +188,9 @@ pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Re
     say_pruned(shell, config, &report, false);
     let counts =
         Counts { files: report.deleted, bytes: report.deleted_bytes, problems: report.refused, ..Counts::default() };
+    if let Some(Refusal::Incident(_)) = report.held_back {
+        return Ok(waits_for_a_person());
+    }
     let (outcome, troubles) = match report.exit() {
         Exit::Refused => (Outcome::Refused, vec![Trouble::Refused]),
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),

@@ -17,12 +17,10 @@ use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Role;
 use crate::domain::path::printable;
 use crate::ops::fs::place::Owner;
-use crate::ops::query::{View, Which};
-use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover};
+use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, Recovery};
 use crate::repo::local;
 use crate::repo::machine::StateDir;
-use crate::repo::repository::Repository;
-use crate::repo::store::{Store, StoreOptions, open};
+use crate::repo::store::{Store, StoreCredentials, StoreOptions, open};
 use crate::service::plain::{counted, size};
 
 /// Packs fetched at the same time.
@@ -40,7 +38,8 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let store = store(shell, args)?;
     let failed = |e| Failure::usage(format!("{}: {e}", args.to.display()), "Write the full path, beginning with /.");
     let to = wiring::absolute(&args.to).map_err(failed)?;
-    let dir = state_dir(shell, &store, &given, id, &to)?;
+    let recovery = Recovery::open(store, &given.identity, id, shell.env.clone())?;
+    let dir = state_dir(shell, &recovery, id, &to)?;
     let today = shell.env.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let options = RecoverOptions {
         to,
@@ -54,7 +53,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
         }),
     };
     let progress = shell.progress();
-    let report = recover(store, &given.identity, id, shell.env.clone(), &options, &progress, &shell.stop)?;
+    let report = recovery.run(&options, &progress, &shell.stop)?;
     progress.finish();
     say(shell, &report, &options.to, &dir);
     let restored = &report.restored;
@@ -75,7 +74,7 @@ fn which_repository(shell: &Shell, args: &RecoverArgs, given: &Given) -> Result<
     if args.id.is_none() && given.repository.is_none() && wiring::can_ask() {
         shell.out.to_stderr("Type the repository's id from the recovery sheet, then Enter:");
         let mut line = String::new();
-        let _ = std::io::stdin().read_line(&mut line);
+        shell.typed(&mut std::io::stdin().lock(), &mut line)?;
         return keyfile::parse_id(&line);
     }
     keyfile::repository_of(None, args.id.as_deref(), given)
@@ -93,27 +92,31 @@ fn store(shell: &Shell, args: &RecoverArgs) -> Result<Store, Failure> {
         let hint = "Plain HTTP is for this computer itself (127.0.0.1). Use https:// and leave --allow-http out.";
         return Err(Failure::usage("--allow-http would send the store's credentials in the clear", hint));
     }
-    let options = StoreOptions {
+    Ok(open(&options(args), &shell.handle)?)
+}
+
+fn options(args: &RecoverArgs) -> StoreOptions {
+    StoreOptions {
         url: args.repository.clone(),
         endpoint: args.endpoint.clone(),
         region: args.region.clone(),
+        virtual_hosted: args.virtual_hosted,
         allow_http: args.allow_http,
+        credentials: StoreCredentials { account: args.account.clone(), ..StoreCredentials::default() },
         ..StoreOptions::default()
-    };
-    Ok(open(&options, &shell.handle)?)
+    }
 }
 
 /// Where the recovered configuration will look for it, if this user may write there; else beside the documents.
-fn state_dir(shell: &Shell, store: &Store, given: &Given, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+fn state_dir(shell: &Shell, recovery: &Recovery, id: RepositoryId, to: &Path) -> Result<StateDir, Failure> {
+    if let Some(home) = shell.home()? {
+        return Ok(StateDir::new(home.join("state")));
+    }
     let beside = StateDir::new(to.join("strongroom-state"));
-    if beside.file("machine.json").exists() {
+    if beside.file("machine.json").exists() || !recovery.can_enrol() {
         return Ok(beside);
     }
-    let mut repo = Repository::open_with_identity(store.clone(), &given.identity, id, shell.env.clone())?;
-    let view = View::open(&mut repo, &Which::default())?;
-    let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
-    let text = newest.and_then(|c| c.root.config.as_deref()).and_then(|t| std::str::from_utf8(t).ok());
-    let Some(text) = text else { return Ok(beside) };
+    let Some(text) = recovery.config().and_then(|t| std::str::from_utf8(t).ok()) else { return Ok(beside) };
     let wanted = config::parse(text, "council.toml").map_or_else(|_| PathBuf::from(DEFAULT_STATE_DIR), |c| c.state_dir);
     let probe = wanted.join(".recover");
     if local::replace(&probe, b"").and_then(|()| local::remove(&probe)).is_err() {
@@ -154,5 +157,28 @@ fn say(shell: &Shell, report: &RecoverReport, to: &Path, dir: &StateDir) {
         out.object(json!({
             "message_type": "still_valid", "name": machine.name, "machine": machine.machine, "actors": machine.actors,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Args, Command};
+
+    fn typed(words: &str) -> StoreOptions {
+        let line = format!("strongroom recover --to /srv/back {words}");
+        let Command::Recover(args) = Args::try_parse_from(line.split(' ')).unwrap().command else { panic!("recover") };
+        options(&args)
+    }
+
+    #[test]
+    fn every_kind_of_store_can_be_named() {
+        let azure = typed("--repository az://container/p --account councilstore");
+        assert_eq!(azure.credentials.account.as_deref(), Some("councilstore"));
+        let other = "--repository s3://bucket/p --endpoint https://s3.example.com";
+        assert!(!typed(other).virtual_hosted);
+        assert!(typed(&format!("{other} --virtual-hosted")).virtual_hosted);
     }
 }

@@ -3,17 +3,17 @@
 //! What is meant is made certain before anything is written: a name that fits several records restores none.
 
 use std::ffi::OsString;
-use std::io::{BufRead, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::ask::ask;
 use super::look::{nothing, several};
 use super::records;
 use crate::cli::args::{CatArgs, Overwrite as Typed, RestoreArgs};
 use crate::cli::failure::Failure;
-use crate::cli::output::{ContentObjects, Done, Out, about};
+use crate::cli::output::{ContentObjects, Done, about};
 use crate::cli::shell::Shell;
 use crate::cli::{when, wiring};
 use crate::config::Config;
@@ -29,9 +29,6 @@ use crate::ops::restore::{
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 
-/// Hits that are offered for choosing.
-const OFFERED: usize = 40;
-
 pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     if args.paths.is_empty() && !args.all && !wiring::can_ask() {
@@ -40,8 +37,13 @@ pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
     }
     let mut repo = shell.open(&config)?;
     let which = when::which(&args.when, &config.council.timezone)?;
-    let selection = match meant(shell, &config, &mut repo, args, &which)? {
-        Meant::These(selection) => selection,
+    let (selection, which, asked) = match meant(shell, &config, &mut repo, args, &which)? {
+        Meant::These(selection) => (selection, which, false),
+        // The very version that was chosen.
+        Meant::This(hit) => {
+            let which = Which { set: Some(hit.set), at: None, snapshot: Some(hit.snapshot) };
+            (vec![Selected::Within(hit.path)], which, true)
+        }
         Meant::Several(done) => return Ok(done),
     };
     let to = destination(shell, &config, args)?;
@@ -58,11 +60,15 @@ pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
         owner: Owner::Recorded,
         connections: config.limits.upload_connections as usize,
     };
+    for place in places(&options).iter().flatten().filter(|_| asked) {
+        shell.out.to_stderr(&format!("It will be written to: {}", printable(place.as_os_str().as_bytes())));
+    }
     bring_back(shell, &mut repo, &options, args)
 }
 
 enum Meant {
     These(Vec<Selected>),
+    This(Box<Hit>),
     Several(Done),
 }
 
@@ -79,7 +85,7 @@ fn meant(
     let mut view = View::open(repo, which)?;
     if args.paths.is_empty() {
         let hit = ask(shell, config, &mut view, &mut std::io::stdin().lock())?;
-        return Ok(Meant::These(vec![Selected::Within(hit.path)]));
+        return Ok(Meant::This(Box::new(hit)));
     }
     let folders = records::folders(config);
     let mut selection = vec![];
@@ -97,52 +103,6 @@ fn meant(
 
 fn is_pattern(typed: &OsString) -> bool {
     Pattern::new(&typed.to_string_lossy()).is_wild()
-}
-
-/// Asks for a part of the name until one record is chosen.
-fn ask(shell: &Shell, config: &Config, view: &mut View<'_>, input: &mut impl BufRead) -> Result<Hit, Failure> {
-    loop {
-        let name = answer(&shell.out, input, "Part of the name of what you want back (Enter alone ends): ")?;
-        let mut hits = vec![];
-        let count = view.find(&Pattern::new(&name), &mut |hit| {
-            if hits.len() < OFFERED {
-                hits.push(hit);
-            }
-            Ok(())
-        })?;
-        if hits.is_empty() {
-            shell.out.to_stderr("Nothing in the backup has such a name, deleted files included.");
-            continue;
-        }
-        for (at, hit) in hits.iter().enumerate() {
-            let line = records::line(hit, &config.council.timezone);
-            shell.out.to_stderr(&format!("{:>4}  {}", at + 1, line.trim_start()));
-        }
-        if count > hits.len() as u64 {
-            shell.out.to_stderr(&format!("      and {} more; type more of the name.", count - hits.len() as u64));
-        }
-        let number = answer(&shell.out, input, "Number of the one to bring back (or Enter to search again): ");
-        let chosen = number.ok().and_then(|n| n.parse::<usize>().ok()).and_then(|n| n.checked_sub(1));
-        if let Some(at) = chosen.filter(|at| *at < hits.len()) {
-            return Ok(hits.swap_remove(at));
-        }
-    }
-}
-
-fn answer(out: &Out, input: &mut impl BufRead, question: &str) -> Result<String, Failure> {
-    let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "{question}").and_then(|()| stderr.flush());
-    drop(stderr);
-    let mut line = String::new();
-    let read = input.read_line(&mut line).unwrap_or(0);
-    let line = line.trim().to_owned();
-    if read == 0 || line.is_empty() {
-        if read == 0 {
-            out.to_stderr("");
-        }
-        return Err(Failure::usage("nothing was chosen, and nothing was brought back", ""));
-    }
-    Ok(line)
 }
 
 fn destination(shell: &Shell, config: &Config, args: &RestoreArgs) -> Result<Destination, Failure> {
@@ -168,6 +128,9 @@ fn bring_back(
         shell.out.note(
             "An incident is open: this is the last state before it. For the newest, name the snapshot: --snapshot ID",
         );
+    }
+    for sentence in &plan.passed_over {
+        shell.out.note(printable(sentence.as_bytes()));
     }
     if args.preview {
         progress.finish();
@@ -232,7 +195,7 @@ fn say(shell: &Shell, report: &RestoreReport, options: &RestoreOptions) -> Done 
         let copies = counted(report.copies_kept, "copy", "copies");
         shell.out.say(format!("What was replaced is kept beside it: {copies} named …before-restore-…"));
     }
-    for place in places(report, options) {
+    for place in places(options).unwrap_or_else(|| report.folders_used.clone()) {
         let object = || json!({"message_type": "restored_to", "folder": place.to_string_lossy()});
         shell.out.row(|| format!("It now lies at: {}", printable(place.as_os_str().as_bytes())), object);
     }
@@ -252,10 +215,10 @@ fn say(shell: &Shell, report: &RestoreReport, options: &RestoreOptions) -> Done 
         .with("to", report.folders_used.first().map(|f| f.to_string_lossy().into_owned()))
 }
 
-/// Where it lies: of one record its own path, else the folders.
-fn places(report: &RestoreReport, options: &RestoreOptions) -> Vec<PathBuf> {
+/// Where one record lies, or will.
+fn places(options: &RestoreOptions) -> Option<Vec<PathBuf>> {
     let below = |base: &PathBuf, path: &RecordPath| base.join(std::ffi::OsStr::from_bytes(path.as_bytes()));
-    match (&options.to, options.selection.as_slice()) {
+    Some(match (&options.to, options.selection.as_slice()) {
         (Destination::Folder(base), [Selected::Within(path)]) => vec![below(base, path)],
         (Destination::InPlace { folders, .. }, [Selected::Within(path)]) => folders
             .iter()
@@ -265,8 +228,8 @@ fn places(report: &RestoreReport, options: &RestoreOptions) -> Vec<PathBuf> {
                 live.join(std::ffi::OsStr::from_bytes(rest))
             })
             .collect(),
-        _ => report.folders_used.clone(),
-    }
+        _ => return None,
+    })
 }
 
 pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
@@ -291,7 +254,7 @@ pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
         content(&mut repo, &path, &which, &mut std::io::BufWriter::new(shell.out.raw()), &shell.stop)
     };
     match written {
-        // Who only wanted the beginning has it.
+        // Who only wanted the beginning has it; a full disk is reported at the end.
         Err(_) if shell.out.is_closed() => Ok(Done::ok()),
         other => Ok(Done::ok().with("files", 1).with("bytes", other?)),
     }

@@ -9,7 +9,7 @@ use crate::cli::output::{Out, shell_quoted};
 use crate::cli::sheet::Sheet;
 use crate::cli::shell::Shell;
 use crate::cli::{keyfile, stores, trial, wiring};
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config};
 use crate::domain::listing::Entry;
 use crate::domain::path::{RecordPath, printable};
 use crate::ops::error::SourceFault;
@@ -131,7 +131,7 @@ pub fn last_words(shell: &Shell, config: &Config, repo: Option<Repository>) -> R
         _ => None,
     };
     let Some(path) = example else { return Ok(()) };
-    let line = restore_line(shell, config, &path);
+    let line = restore_line(config, &path);
     shell.out.say("\nTo bring a file back, for example:");
     shell.out.row(|| line.clone(), || json!({"message_type": "restore_line", "line": line}));
     Ok(())
@@ -186,12 +186,10 @@ fn is_example(hit: &Hit, entry: &Entry) -> bool {
     hit.live && entry.is_file() && !entry.path.as_bytes().ends_with(b"\n")
 }
 
-/// Called as this run was called, so that it can be pasted.
-fn restore_line(shell: &Shell, config: &Config, path: &RecordPath) -> String {
-    let home = home_of(config);
-    let free = |n: u32| home.join(if n == 1 { "restored".to_owned() } else { format!("restored-{n}") });
-    let to = (1..).map(free).find(|p| !shell.system.exists(p)).unwrap_or_else(|| home.join("restored"));
+/// To be pasted anywhere: the file lands below the folder one is in. A name that begins with a dash is no option.
+fn restore_line(config: &Config, path: &RecordPath) -> String {
     let quoted = |p: &Path| shell_quoted(p.as_os_str().as_encoded_bytes());
-    let program = quoted(&wiring::program());
-    format!("{program} --home {} restore {} --to {}", quoted(home), shell_quoted(path.as_bytes()), quoted(&to))
+    let dash = if path.as_bytes().starts_with(b"-") { "-- " } else { "" };
+    let (program, home, record) = (quoted(&wiring::program()), quoted(home_of(config)), shell_quoted(path.as_bytes()));
+    format!("{program} --home {home} restore --to restored {dash}{record}")
 }

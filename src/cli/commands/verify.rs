@@ -21,6 +21,11 @@ use crate::service::words::{Counts, Outcome, Trouble};
 /// Records named under one damage; all are in the JSON.
 const NAMED: usize = 20;
 
+/// More than a typed limit ever lets pass: then the limit decides.
+const MANY_DOCUMENTS: usize = 1_000_000;
+/// The same, of bytes.
+const MANY_BYTES: u64 = 1 << 50;
+
 pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = shell.open(&config)?;
@@ -55,11 +60,11 @@ fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
     let configured = config.verify.bytes_per_run;
     let bytes = match (args.max_bytes, args.max_duration) {
         (Some(bytes), _) => bytes.0,
-        (None, Some(_)) => u64::MAX,
+        (None, Some(_)) => MANY_BYTES,
         (None, None) => configured,
     };
     let typed = args.max_bytes.is_some() || args.max_duration.is_some();
-    let documents = if typed { usize::MAX } else { config.verify.documents_per_run as usize };
+    let documents = if typed { MANY_DOCUMENTS } else { config.verify.documents_per_run as usize };
     TestOptions {
         all: args.all,
         bytes_per_run: bytes,

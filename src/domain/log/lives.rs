@@ -4,8 +4,8 @@
 //! what is swept, condemned for disposal, or described by no index.
 
 use super::bits::Bits;
-use super::entry::{Body, Reason, Snapshot, Stored};
-use super::state::{IndexState, Life, PackState, SnapshotState, State, VoidWhy};
+use super::entry::{Body, Incident, IncidentKind, Reason, Snapshot, Stored};
+use super::state::{IncidentState, IndexState, Life, PackState, SnapshotState, State, VoidWhy};
 use crate::domain::id::{IndexName, PackName, SnapshotId};
 
 pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool) {
@@ -76,6 +76,11 @@ pub(super) fn commit(state: &mut State, body: &Body, snapshot: &Snapshot) -> Res
     }
     let machine = state.actors.get(&body.actor).map(|(a, ..)| a.machine).ok_or(VoidWhy::UnknownActor)?;
     state.open_sessions.remove(&snapshot.session);
+    if let Some(counts) = &snapshot.mass_change {
+        let incident =
+            Incident { what: IncidentKind::MassChange, snapshot: Some(SnapshotId(body.n)), counts: counts.clone() };
+        state.incidents.push(IncidentState { at: body.n, time: body.time, incident, resolved: false });
+    }
     state.snapshots.push(SnapshotState {
         id: SnapshotId(body.n),
         snapshot: snapshot.clone(),

@@ -1,11 +1,11 @@
 //! One attempt at a backup, from the first look at the log to the committed snapshot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::depot::{Depot, reliable_packs};
+use super::depot::{Depot, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
@@ -23,11 +23,11 @@ use crate::ops::fs::open::Opener;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::cut::{CutBuffer, Gear, GearKey};
 use crate::repo::error::RepoError;
-use crate::repo::last_listing::{Known, LastListing, Reader};
+use crate::repo::last_listing::{FoundListing, Known, LastListing, Reader};
 use crate::repo::layout::Key;
 use crate::repo::listing::{PageWriter, encode, read_page, read_root};
 use crate::repo::local::LocalError;
-use crate::repo::machine::StateDir;
+use crate::repo::machine::{DAMAGED_PACKS, StateDir};
 use crate::repo::repository::Repository;
 use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 
@@ -43,9 +43,9 @@ const PROVE_BACK: usize = 4;
 struct Before {
     parent: Option<(SnapshotId, i64)>,
     root: Option<ChunkId>,
-    files: Option<(PathBuf, PathBuf)>,
-    /// The last listing could not be had: its root is inherited.
-    lost: bool,
+    files: Option<FoundListing>,
+    /// Roots whose listings could not be had: they are inherited.
+    inherits: Vec<ChunkId>,
     records: u64,
 }
 
@@ -77,7 +77,7 @@ pub fn run(
         return Err(OpsError::Nothing(format!("there is nothing in the folders of the set '{}'", options.set)));
     }
     monitor.stage("storing", None);
-    let root = listing.root(&mut depot, options, before.root.filter(|_| before.lost))?;
+    let root = listing.root(&mut depot, options, &before.inherits)?;
     let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
     take_up(&mut tally, depot.writer.flush()?);
     let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
@@ -87,7 +87,7 @@ pub fn run(
     }
     prove_back(repo, &depot, &fresh, &mut tally, session)?;
     let needs = all_needs(repo, &depot, &before, session, &listed)?;
-    last.keep(root_id, listing.live, listing.gone, before.root)?;
+    last.keep(root_id, (listing.live, listing.gone), before.inherits.clone(), before.root)?;
     stop.check()?;
     let snapshot = Snapshot {
         set: options.set.clone(),
@@ -101,10 +101,12 @@ pub fn run(
         added: tally.report.bytes_stored,
         problems: tally.report.problems.len() as u64,
         gone: tally.gone_total,
+        mass_change: mass_change(&before, &tally),
     };
     let n = append_snapshot(repo, snapshot)?;
     tally.report.snapshot = Some(SnapshotId(n));
-    after_commit(repo, n, &before, &mut tally)?;
+    tally.report.incident = repo.state().open_incidents().find(|i| i.at == n).map(|i| i.at);
+    after_commit(repo, n)?;
     Ok(tally.report)
 }
 
@@ -116,7 +118,9 @@ fn start_depot(
     let own = repo.own_actors();
     let state = repo.state();
     let seen = |n: u32| state.packs.get(n as usize).is_some_and(|p| listed.get(&p.pack.name) == Some(&p.pack.size));
-    let reliable = reliable_packs(state, &own, seen);
+    let damaged = known_damage(repo);
+    let sound = |n: u32| seen(n) && state.packs.get(n as usize).is_some_and(|p| !damaged.contains(&p.pack.name));
+    let (reliable, present) = (reliable_packs(state, &own, sound), present_packs(state, seen));
     let settings = WriterSettings {
         store: repo.store.clone(),
         reading: repo.reading_recipient()?,
@@ -126,13 +130,13 @@ fn start_depot(
         acknowledged: journal(repo),
     };
     let index = repo.take_index()?;
-    Ok(Depot::new(PackWriter::start(settings), index, reliable, repo.chunk_key()))
+    Ok(Depot::new(PackWriter::start(settings), index, reliable, present, repo.chunk_key()))
 }
 
 /// Finds the last listing: on this machine, else (where the keys allow) in the store.
 fn look_back(repo: &mut Repository, options: &BackupOptions, last: &LastListing) -> Result<Before, OpsError> {
     let Some(newest) = repo.state().newest(&options.set).cloned() else {
-        return Ok(Before { parent: None, root: None, files: None, lost: false, records: 0 });
+        return Ok(Before { parent: None, root: None, files: None, inherits: vec![], records: 0 });
     };
     let root = newest.snapshot.root;
     let mut files = last.find(&root);
@@ -140,7 +144,8 @@ fn look_back(repo: &mut Repository, options: &BackupOptions, last: &LastListing)
         files = fetch_listing(repo, last, root)?;
     }
     let parent = Some((newest.id, newest.snapshot.began.as_second()));
-    Ok(Before { parent, root: Some(root), lost: files.is_none(), files, records: newest.snapshot.files })
+    let inherits = files.as_ref().map_or_else(|| vec![root], |f| f.inherits.clone());
+    Ok(Before { parent, root: Some(root), inherits, files, records: newest.snapshot.files })
 }
 
 /// Brings the last listing back from the store. If it is damaged there, everything is read again.
@@ -148,7 +153,7 @@ fn fetch_listing(
     repo: &mut Repository,
     last: &LastListing,
     root_id: ChunkId,
-) -> Result<Option<(PathBuf, PathBuf)>, RepoError> {
+) -> Result<Option<FoundListing>, RepoError> {
     let attempt = (|| {
         let mut chunks = repo.chunks()?;
         let root = read_root(&mut chunks, &root_id)?;
@@ -169,7 +174,7 @@ fn fetch_listing(
                 }
             }
         }
-        last.keep(root_id, live, gone, None)?;
+        last.keep(root_id, (live, gone), vec![], None)?;
         Ok(true)
     })();
     match attempt {
@@ -195,7 +200,7 @@ fn walk(
 ) -> Result<(), OpsError> {
     let open = |f: &PathBuf| Reader::open(f);
     let (live, gone) = match &before.files {
-        Some((live, gone)) => (open(live)?, open(gone)?),
+        Some(found) => (open(&found.live)?, open(&found.gone)?),
         None => (Reader::empty(), Reader::empty()),
     };
     let mut merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;
@@ -220,12 +225,13 @@ fn walk(
         }
         monitor.advance(window.len() as u64);
         reading.settle(window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
-            take(outcome, moment, depot, listing, tally, monitor)
+            take(outcome, moment, depot, listing, tally, monitor)?;
+            take_up(tally, depot.writer.take_written());
+            if tally.waiting.len() < PACKS_PER_STORED {
+                return Ok(());
+            }
+            tell(repo, session.0, session.1, std::mem::take(&mut tally.waiting))
         })?;
-        take_up(tally, depot.writer.take_written());
-        if tally.waiting.len() >= PACKS_PER_STORED {
-            tell(repo, session.0, session.1, std::mem::take(&mut tally.waiting))?;
-        }
     }
 }
 
@@ -295,7 +301,7 @@ fn all_needs(
             return Err(RepoError::PackMissing(pack.name));
         }
     }
-    if before.lost
+    if !before.inherits.is_empty()
         && let Some(parent) = before.parent.and_then(|(id, _)| state.snapshot(id))
     {
         needs.union(&parent.snapshot.needs);
@@ -312,7 +318,8 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot) -> Result<u64, Rep
                 None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. })
             )
         };
-        if snapshot.needs.iter().any(dead) {
+        let described = state.described();
+        if snapshot.needs.iter().any(|n| dead(n) || !described.contains(n)) {
             return Err(RepoError::ChunkUnknown);
         }
         Ok(Some(Entry::Snapshot(snapshot.clone())))
@@ -320,21 +327,33 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot) -> Result<u64, Rep
     entry.ok_or(RepoError::Contention)
 }
 
-/// Reads the entry back, which also shows the store's clock; reports what a person must look at.
-fn after_commit(repo: &mut Repository, n: u64, before: &Before, tally: &mut Tally) -> Result<(), RepoError> {
-    let (_, store_time) = repo.store.get_dated(&Key::Log(n))?;
+/// Counts of changed, gone and all records, when very many of them changed at once. They stand in the snapshot itself,
+/// so that no crash can come between the snapshot and the incident.
+fn mass_change(before: &Before, tally: &Tally) -> Option<Vec<u64>> {
+    let touched = tally.changed.min(before.records) + tally.report.files_gone;
+    let many = before.parent.is_some() && touched >= MASS_RECORDS && touched * 100 >= before.records * MASS_PERCENT;
+    many.then(|| vec![tally.changed, tally.report.files_gone, before.records])
+}
+
+/// Packs that this machine found damaged and has not found sound since: nothing new relies on them.
+fn known_damage(repo: &Repository) -> HashSet<PackName> {
+    repo.dir().and_then(|d| d.load_json(DAMAGED_PACKS)).unwrap_or_default()
+}
+
+/// Reads the entry back, which also shows the store's clock; a clock far off makes the snapshot's time suspect.
+fn after_commit(repo: &mut Repository, n: u64) -> Result<(), RepoError> {
+    let (stored, store_time) = repo.store.get_dated(&Key::Log(n))?;
+    let (slots, at) = (repo.slots(), n as usize);
+    if slots[at - 1].link.then(&stored) != slots[at].link {
+        // The store took our entry and gave the place to another: it does not keep what it promised at init.
+        return Err(RepoError::RolledBack { remembered: n, shown: format!("another entry {n}") });
+    }
     let snapshot = Some(SnapshotId(n));
     let apart = repo.env.clock.now().duration_since(store_time).abs();
     if repo.store.has_own_clock() && apart > CLOCK_SUSPECT {
         let counts = vec![apart.as_secs().unsigned_abs()];
         let incident = Incident { what: IncidentKind::Clock, snapshot, counts };
         repo.append(|_| Ok(Some(Entry::Incident(incident.clone()))))?;
-    }
-    let touched = tally.changed.min(before.records) + tally.report.files_gone;
-    if before.parent.is_some() && touched >= MASS_RECORDS && touched * 100 >= before.records * MASS_PERCENT {
-        let counts = vec![tally.changed, tally.report.files_gone, before.records];
-        let incident = Incident { what: IncidentKind::MassChange, snapshot, counts };
-        tally.report.incident = repo.append(|_| Ok(Some(Entry::Incident(incident.clone()))))?;
     }
     Ok(())
 }

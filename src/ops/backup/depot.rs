@@ -6,7 +6,8 @@ use std::hash::BuildHasherDefault;
 use crate::domain::id::{ActorId, ChunkId};
 use crate::domain::listing::{Kind, Piece, Pieces};
 use crate::domain::log::bits::Bits;
-use crate::domain::log::state::State;
+use crate::domain::log::entry::Reason;
+use crate::domain::log::state::{Life, State};
 use crate::repo::chunk::{ChunkIndex, ChunkKey, FirstBytes};
 use crate::repo::error::RepoError;
 use crate::repo::writer::{PackWriter, Stream};
@@ -21,11 +22,22 @@ pub struct Depot {
     index: ChunkIndex,
     /// Packs that may be relied on: alive, our own or tested, and seen in the store in this run.
     reliable: Bits,
+    /// Packs that are there, whoever stored them: good enough for what cannot be read again.
+    present: Bits,
     /// Chunks stored by this run.
     pending: HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>,
     /// Packs needed so far, of those stored before this run.
     pub needs: Bits,
     key: ChunkKey,
+}
+
+/// Packs that are in the store and neither dead nor condemned for disposal. A snapshot that needs one rescues it.
+pub fn present_packs(state: &State, seen: impl Fn(u32) -> bool) -> Bits {
+    let alive = |n: u32| {
+        let life = state.packs.get(n as usize).map(|p| p.life);
+        !matches!(life, None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. }))
+    };
+    (0..state.packs.len() as u32).filter(|n| alive(*n) && seen(*n)).collect()
 }
 
 /// Packs that may be relied on, given what the store listed in this run.
@@ -35,8 +47,8 @@ pub fn reliable_packs(state: &State, own: &[ActorId], seen: impl Fn(u32) -> bool
 
 impl Depot {
     /// Starts with nothing needed.
-    pub fn new(writer: PackWriter, index: ChunkIndex, reliable: Bits, key: ChunkKey) -> Self {
-        Self { writer, index, reliable, pending: HashSet::default(), needs: Bits::default(), key }
+    pub fn new(writer: PackWriter, index: ChunkIndex, reliable: Bits, present: Bits, key: ChunkKey) -> Self {
+        Self { writer, index, reliable, present, pending: HashSet::default(), needs: Bits::default(), key }
     }
 
     /// Stores a chunk unless it is stored.
@@ -45,19 +57,21 @@ impl Depot {
     /// The first failure of the writer.
     pub fn put(&mut self, stream: Stream, bytes: &[u8]) -> Result<ChunkId, RepoError> {
         let id = self.key.id(bytes);
-        if !self.need(&id) {
+        if !self.need(&id, false) {
             self.writer.add(stream, id, bytes)?;
             self.pending.insert(*id.as_bytes());
         }
         Ok(id)
     }
 
-    /// Notes that a chunk is needed; `false` when it is not stored where it could be relied on.
-    fn need(&mut self, id: &ChunkId) -> bool {
+    /// Notes that a chunk is needed; `false` when it is not stored where it could be relied on, or, for what can
+    /// never be read again, not there at all.
+    fn need(&mut self, id: &ChunkId, for_good: bool) -> bool {
         if self.pending.contains(id.as_bytes()) {
             return true;
         }
-        match self.index.pack_of(id).filter(|p| self.reliable.contains(*p)) {
+        let good = if for_good { &self.present } else { &self.reliable };
+        match self.index.pack_of(id).filter(|p| good.contains(*p)) {
             Some(pack) => {
                 self.needs.insert(pack);
                 true
@@ -68,6 +82,15 @@ impl Depot {
 
     /// Notes everything an entry needs; `false` when some of it cannot be relied on.
     pub fn keep(&mut self, known: &Known) -> bool {
+        self.keep_where(known, false)
+    }
+
+    /// The same for a last version, which cannot be read again: whatever is there of it stays needed.
+    pub fn keep_for_good(&mut self, known: &Known) -> bool {
+        self.keep_where(known, true)
+    }
+
+    fn keep_where(&mut self, known: &Known, for_good: bool) -> bool {
         let Kind::File(content) = &known.entry.kind else { return true };
         let (lists, pieces): (&[ChunkId], &[Piece]) = match (&content.pieces, &known.pieces) {
             (Pieces::Inline(pieces), _) => (&[], pieces),
@@ -77,7 +100,7 @@ impl Depot {
         // Every chunk is noted, also after one that is missing.
         let mut whole = true;
         for id in lists.iter().copied().chain(pieces.iter().filter_map(Piece::chunk)) {
-            whole &= self.need(&id);
+            whole &= self.need(&id, for_good);
         }
         whole
     }

@@ -48,12 +48,12 @@ impl Listing {
         self.gone_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
     }
 
-    /// Ends both; the root names their pages. `inherits`: a root whose listing could not be had.
+    /// Ends both; the root names their pages. `inherits`: roots whose listings could not be had.
     pub fn root(
         &mut self,
         depot: &mut Depot,
         options: &BackupOptions,
-        inherits: Option<ChunkId>,
+        inherits: &[ChunkId],
     ) -> Result<Root, RepoError> {
         let live = std::mem::take(&mut self.live_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
         let gone = std::mem::take(&mut self.gone_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
@@ -65,7 +65,7 @@ impl Listing {
             set: options.set.clone(),
             live,
             gone,
-            inherits: inherits.into_iter().collect(),
+            inherits: inherits.to_vec(),
             config: options.config_text.as_ref().map(|t| t.clone().into_bytes()),
             folders: options.folders.iter().map(folder).collect(),
         })
@@ -99,7 +99,10 @@ pub fn take(
             note_problem(report, problem, monitor);
             match last {
                 Some(mut known) => {
-                    known.entry.gone = Some(gone_now(moment, true));
+                    match &mut known.entry.gone {
+                        Some(gone) => gone.unreadable = true,
+                        none => *none = Some(gone_now(moment, true)),
+                    }
                     known.fingerprint = None;
                     keep_gone(known, depot, listing, tally, monitor)
                 }
@@ -120,7 +123,7 @@ fn keep_gone(
     tally: &mut Tally,
     monitor: &dyn Monitor,
 ) -> Result<(), RepoError> {
-    if !depot.keep(&known) {
+    if !depot.keep_for_good(&known) {
         let detail = "its last version is not whole in the store any more";
         note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
     }

@@ -98,7 +98,8 @@ impl Merge {
             && let Some(source) = walker
             && let Some(WalkItem::Found(found)) = self.walkers[source].next()
         {
-            return Ok(Some(Item::There { found, last: was_live, source }));
+            // What was gone is still its last version, should it turn out to be unreadable.
+            return Ok(Some(Item::There { found, last: was_live.or(was_gone), source }));
         }
         Ok(was_live.map(|known| self.say_gone(known)).or(was_gone.map(Item::Gone)))
     }

@@ -84,6 +84,14 @@ pub fn resume(
     Ok(count)
 }
 
+/// An index object describes about so many bytes' worth of packs: far below what readers refuse.
+const INDEX_TARGET: usize = 16 << 20;
+
+/// About how much of an index one pack takes.
+fn index_size(written: &WrittenPack) -> usize {
+    written.indexed.segments.iter().map(|s| 32 + 40 * s.chunks.len()).sum::<usize>() + 64
+}
+
 /// Stores an index object for `written` and appends `stored`; then the journal has done its work.
 pub fn tell(
     repo: &mut Repository,
@@ -94,11 +102,18 @@ pub fn tell(
     if written.is_empty() {
         return Ok(());
     }
-    let packs: Vec<StoredPack> = written.iter().map(|w| w.pack).collect();
-    let object = IndexObject { packs: written.into_iter().map(|w| w.indexed).collect() };
-    let index = put_index(repo, &object)?;
-    let entry = Entry::Stored(Stored { session, began, packs, index });
-    repo.append(|_| Ok(Some(entry.clone())))?;
+    let mut rest = written.into_iter().peekable();
+    while rest.peek().is_some() {
+        let (mut packs, mut object, mut size) = (vec![], IndexObject::default(), 0);
+        while let Some(next) = rest.next_if(|w| size == 0 || size + index_size(w) <= INDEX_TARGET) {
+            size += index_size(&next);
+            packs.push(next.pack);
+            object.packs.push(next.indexed);
+        }
+        let index = put_index(repo, &object)?;
+        let entry = Entry::Stored(Stored { session, began, packs, index });
+        repo.append(|_| Ok(Some(entry.clone())))?;
+    }
     if let Some(dir) = repo.dir() {
         local::remove(&dir.file(JOURNAL))?;
     }

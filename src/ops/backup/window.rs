@@ -55,7 +55,7 @@ pub enum Outcome {
 
 /// Hard links met so far: the first name of an inode, and its content.
 #[derive(Default)]
-pub struct Links(HashMap<(u64, u64), (u64, Known)>);
+pub struct Links(HashMap<(u64, u64), (u64, Known, Stat)>);
 
 /// Stored bytes of one window's small files, by position.
 type Smalls = Vec<Option<Result<Small, Problem>>>;
@@ -161,7 +161,7 @@ impl Reading<'_> {
             let (entry, problem) = self.special(&found, source);
             return self.emit_special(entry, problem, &found, last, depot, each);
         }
-        if let Some((group, first)) = links.find(&found) {
+        if let Some((group, first)) = links.find(&found).filter(|_| self.stable_inodes[source]) {
             let mut known = first.clone();
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
@@ -186,7 +186,7 @@ impl Reading<'_> {
                     set_group(&mut known.entry, group_of(&found));
                 }
                 links.note(&found, &known);
-                let changed = last.is_some_and(|l| l.entry.kind != known.entry.kind);
+                let changed = last.is_some_and(|l| l.entry.gone.is_none() && l.entry.kind != known.entry.kind);
                 if let Some(problem) = problem {
                     each(depot, Outcome::Flawed(problem))?;
                 }
@@ -243,7 +243,7 @@ impl Links {
                 Kind::File(Content { link_group: Some(group), .. }) => *group,
                 _ => group_of(found),
             };
-            self.0.entry(found.stat.inode()).or_insert_with(|| (group, known.clone()));
+            self.0.insert(found.stat.inode(), (group, known.clone(), found.stat));
         }
     }
 
@@ -251,8 +251,14 @@ impl Links {
         if found.stat.nlink < 2 {
             return None;
         }
-        self.0.get(&found.stat.inode()).map(|(group, known)| (*group, known))
+        // The inode may have been given to another file since: then its times differ.
+        let (group, known, stat) = self.0.get(&found.stat.inode())?;
+        unmoved(stat, &found.stat).then_some((*group, known))
     }
+}
+
+fn unmoved(a: &Stat, b: &Stat) -> bool {
+    (a.size, a.mtime_s, a.mtime_ns, a.ctime_s, a.ctime_ns) == (b.size, b.mtime_s, b.mtime_ns, b.ctime_s, b.ctime_ns)
 }
 
 /// Named after the first path, so that other groups coming and going do not change it.

@@ -3,7 +3,9 @@
 //! Owner first, since a change of owner drops set-uid bits and file capabilities; ACLs before the mode,
 //! since each writes the other; the time last. A set-uid bit is never given to another owner's file.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use rustix::io::Errno;
@@ -26,7 +28,19 @@ pub struct Policy {
     pub names: Names,
     /// Our own number.
     pub me: u32,
+    /// What met names that this machine does not know.
+    pub strangers: Mutex<Strangers>,
 }
+
+/// Recorded owners that this machine does not know.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    names: BTreeSet<String>,
+    items: u64,
+}
+
+/// More names are not listed.
+const MAX_NAMES: usize = 20;
 
 /// Whether owner and group are now those of the record.
 struct Owned {
@@ -68,12 +82,22 @@ impl Policy {
         warnings: &mut Vec<String>,
         chown: impl Fn(Option<Uid>, Option<Gid>) -> Result<(), Errno>,
     ) -> Owned {
-        let local = (
-            meta.user.as_deref().and_then(|n| self.names.uid(n)).unwrap_or(meta.uid),
-            meta.group.as_deref().and_then(|n| self.names.gid(n)).unwrap_or(meta.gid),
+        // Somebody else may have the number here: root gives nothing to a name that this machine does not know.
+        let number = |n: u32| (self.me != 0).then_some(n);
+        let known = (
+            meta.user.as_deref().map_or(Some(meta.uid), |n| self.names.uid(n).or(number(meta.uid))),
+            meta.group.as_deref().map_or(Some(meta.gid), |n| self.names.gid(n).or(number(meta.gid))),
         );
-        let (uid, gid) = if self.owner == Owner::Recorded { local } else { self.folder };
-        let same = |user: bool, group: bool| Owned { user: user && uid == local.0, group: group && gid == local.1 };
+        let (uid, gid) = if self.owner == Owner::Recorded {
+            self.remember(meta, known.0.is_none(), known.1.is_none());
+            (known.0.unwrap_or(self.folder.0), known.1.unwrap_or(self.folder.1))
+        } else {
+            self.folder
+        };
+        let same = |user: bool, group: bool| Owned {
+            user: user && known.0 == Some(uid),
+            group: group && known.1 == Some(gid),
+        };
         // The kernel takes the largest number for "leave it".
         let user = (uid != u32::MAX).then(|| Uid::from_raw(uid));
         let group = (gid != u32::MAX).then(|| Gid::from_raw(gid));
@@ -85,6 +109,33 @@ impl Policy {
             }
             Err(_) => same(self.me == uid, chown(None, group).is_ok() && group.is_some()),
         }
+    }
+
+    fn remember(&self, meta: &Meta, user: bool, group: bool) {
+        if !user && !group {
+            return;
+        }
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.items += 1;
+        for name in [meta.user.as_ref().filter(|_| user), meta.group.as_ref().filter(|_| group)].into_iter().flatten() {
+            if strangers.names.len() < MAX_NAMES && !strangers.names.contains(name) {
+                strangers.names.insert(name.clone());
+            }
+        }
+    }
+
+    /// One sentence about all whose recorded owner or group this machine does not know.
+    pub fn strangers(&self) -> Option<String> {
+        let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<&str> = strangers.names.iter().map(String::as_str).collect();
+        (strangers.items > 0).then(|| {
+            format!(
+                "files and folders whose recorded owner or group this computer does not know ({}): {}. They have the \
+                 target folder's owner or group instead",
+                names.join(", "),
+                strangers.items
+            )
+        })
     }
 }
 

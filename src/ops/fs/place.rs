@@ -8,8 +8,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -25,7 +25,8 @@ use crate::domain::path::RecordPath;
 /// Whose restored files are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// As recorded, by name if this machine knows it, by number otherwise. Who is not root keeps their own.
+    /// As recorded: by name; by number where no name was recorded; the target folder's where this machine does not
+    /// know the name. Who is not root keeps their own.
     Recorded,
     /// The target folder's owner and group.
     OfFolder,
@@ -106,6 +107,7 @@ impl Target {
             folder: (stat.uid, stat.gid),
             names: Names::load(),
             me: rustix::process::geteuid().as_raw(),
+            strangers: Mutex::default(),
         };
         let counter = AtomicU64::new(0);
         let inner = Inner { root, policy, dir: dir.to_owned(), nonce: options.nonce, counter };
@@ -115,6 +117,11 @@ impl Target {
     /// The folder, as it was named.
     pub fn dir(&self) -> &Path {
         &self.inner.dir
+    }
+
+    /// One sentence about all that got the folder's owner or group since theirs is not known here.
+    pub fn strangers(&self) -> Option<String> {
+        self.inner.policy.strangers()
     }
 
     /// Makes sure a folder is there, and those above it; new ones are closed to others until they are

@@ -125,12 +125,17 @@ fn files_can_be_the_target_folders_owners() {
     assert_eq!((got.uid(), got.gid(), got.mode() & 0o7777), (4321, 1234, 0o2755), "no set-uid for another owner");
     assert_eq!(placed.warnings.len(), 1);
     target.sync_all().unwrap();
-    for (owner, user, uid) in [(Owner::Recorded, "root", 0), (Owner::Recorded, "nobody-here", 99)] {
-        let target = Target::open(&to, TargetOptions { owner, nonce: 2 }).unwrap();
-        let meta = Meta { user: Some(user.to_owned()), ..meta.clone() };
+    // A known name counts, a number without a name too; a name nobody has here gives the folder's owner.
+    for (user, uid, mode) in [(Some("root"), 0, 0o6755), (None, 99, 0o6755), (Some("nobody-here"), 4321, 0o2755)] {
+        let target = Target::open(&to, TargetOptions { owner: Owner::Recorded, nonce: 2 }).unwrap();
+        let meta = Meta { user: user.map(str::to_owned), ..meta.clone() };
         let partial = target.begin_file(&path, 0).unwrap();
         let placed = target.finish_file(partial, &path, &meta, Overwrite::Always).unwrap();
         let got = std::fs::metadata(to.join("S/f")).unwrap();
-        assert_eq!((got.uid(), got.mode() & 0o7777, placed.warnings), (uid, 0o6755, vec![]), "a known name counts");
+        assert_eq!((got.uid(), got.gid(), got.mode() & 0o7777), (uid, 1234, mode), "{user:?}");
+        let stranger = user == Some("nobody-here");
+        assert_eq!(placed.warnings.len(), usize::from(stranger), "{:?}", placed.warnings);
+        let said = target.strangers().unwrap_or_default();
+        assert_eq!(said.contains("(nobody-here): 1."), stranger, "{said}");
     }
 }

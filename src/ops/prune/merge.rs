@@ -13,6 +13,7 @@ use crate::ops::error::OpsError;
 use crate::ops::monitor::Stop;
 use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::error::RepoError;
+use crate::repo::listing::encode;
 use crate::repo::repository::Repository;
 
 /// Merging begins above this many live index objects.
@@ -39,7 +40,7 @@ pub fn merge(repo: &mut Repository, stop: &Stop) -> Result<u64, OpsError> {
     let (mut open, mut raw) = (vec![], 0);
     repo.for_each_pack(&covered, |_, pack| {
         stop.check()?;
-        raw += minicbor::len(pack);
+        raw += encode(pack)?.len();
         open.push(pack.clone());
         if raw >= FULL {
             raw = 0;

@@ -88,8 +88,17 @@ impl View<'_> {
     fn by_name(&mut self, name: &str) -> Result<Resolved, OpsError> {
         let pattern = Pattern::new(name);
         let (mut whole, mut part) = ((vec![], 0u64), (vec![], 0u64));
+        let several = self.chosen.len() > 1;
         self.find(&pattern, &mut |hit| {
-            let (hits, count) = if pattern.is_name_of(&hit.path) { &mut whole } else { &mut part };
+            let (hits, count): &mut (Vec<Hit>, u64) =
+                if pattern.is_name_of(&hit.path) { &mut whole } else { &mut part };
+            // Two sets may know the same path: one record, as it is now or was last.
+            if let Some(there) = hits.iter_mut().filter(|_| several).find(|h| h.path == hit.path) {
+                if (hit.live, hit.last_seen) > (there.live, there.last_seen) {
+                    *there = hit;
+                }
+                return Ok(());
+            }
             *count += 1;
             if hits.len() < MOST_HITS {
                 hits.push(hit);

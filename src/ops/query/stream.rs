@@ -124,15 +124,35 @@ fn reason(state: &State, root: &ChunkId, set: &str) -> Gone {
     Gone { last_seen: seen.id, last_seen_s: seconds(seen), missed_s: seconds(next), unreadable: false }
 }
 
+/// A folder of one set that a newer set holds now: what the older one calls live counts as gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superseded {
+    /// The first component of the records' paths.
+    pub folder: RecordPath,
+    /// The set that holds it now.
+    pub by: String,
+    /// When the older set last saw it, and from when on the newer one counts.
+    pub gone: Gone,
+}
+
 /// Several listings as one.
 pub struct Merged {
     layers: Vec<(Pages, bool, Option<Gone>)>,
+    superseded: Vec<Superseded>,
+    gone_too: bool,
 }
 
 impl Merged {
     /// All records, or those from a path on.
     pub fn new(layers: Vec<Layer>, from: Option<&RecordPath>) -> Self {
-        Self { layers: layers.into_iter().map(|l| (Pages::new(l.pages, from), l.live, l.gone)).collect() }
+        let layers = layers.into_iter().map(|l| (Pages::new(l.pages, from), l.live, l.gone)).collect();
+        Self { layers, superseded: vec![], gone_too: true }
+    }
+
+    /// The live records of these folders count as gone; without `gone_too` they are left out.
+    #[must_use]
+    pub fn without(self, superseded: Vec<Superseded>, gone_too: bool) -> Self {
+        Self { superseded, gone_too, ..self }
     }
 
     /// The next record and whether it is live. After an error of one page, the next call goes on behind it.
@@ -140,6 +160,18 @@ impl Merged {
     /// # Errors
     /// As [`read_page`].
     pub fn next(&mut self, chunks: &mut ChunkReader<'_>) -> Result<Option<(Entry, bool)>, RepoError> {
+        while let Some((mut entry, live)) = self.step(chunks)? {
+            let newer = self.superseded.iter().find(|s| live && entry.path.is_within(s.folder.as_bytes()));
+            let Some(newer) = newer else { return Ok(Some((entry, live))) };
+            if self.gone_too {
+                entry.gone = Some(newer.gone.clone());
+                return Ok(Some((entry, false)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn step(&mut self, chunks: &mut ChunkReader<'_>) -> Result<Option<(Entry, bool)>, RepoError> {
         for (pages, ..) in &mut self.layers {
             pages.fill(chunks)?;
         }

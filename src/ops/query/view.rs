@@ -1,12 +1,15 @@
 //! Some snapshots, open for questions.
+//!
+//! A folder is live in one set only: where several of them hold it (a set was given another name), the newest
+//! snapshot says what is there now, and what the others call live counts as gone.
 
 use jiff::Timestamp;
 
 use super::choose::{Which, choose, held_back};
 use super::hit::Hit;
-use super::stream::{Merged, layers};
+use super::stream::{Layer, Merged, Superseded, layers};
 use crate::domain::id::SnapshotId;
-use crate::domain::listing::{Entry, Root};
+use crate::domain::listing::{Entry, Gone, Root};
 use crate::domain::path::RecordPath;
 use crate::domain::pattern::Pattern;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -29,6 +32,8 @@ pub struct Chosen {
     pub root: Root,
     /// A newer one was passed over, since a mass change waits for a person to say go on.
     pub held_back: bool,
+    /// Its folders that another chosen snapshot holds since: their records count as gone here.
+    pub superseded: Vec<Superseded>,
 }
 
 /// Snapshots open for questions.
@@ -63,7 +68,9 @@ impl<'r> View<'r> {
         let mut first_error = None;
         for (id, set, began, root, held_back) in meant {
             match crate::repo::listing::read_root(&mut view.chunks, &root) {
-                Ok(root) => view.chosen.push(Chosen { id, set, began, root, held_back }),
+                Ok(root) => {
+                    view.chosen.push(Chosen { id, set, began, root, held_back, superseded: vec![] });
+                }
                 Err(e) if e.is_damage() => {
                     let detail = format!("snapshot {id} of the set '{set}' cannot be opened: {e}");
                     view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
@@ -74,8 +81,46 @@ impl<'r> View<'r> {
         }
         match first_error {
             Some(e) if view.chosen.is_empty() => Err(e.into()),
-            _ => Ok(view),
+            _ => {
+                view.supersede();
+                Ok(view)
+            }
         }
+    }
+
+    /// Finds the folders that several of the chosen snapshots hold.
+    fn supersede(&mut self) {
+        let order = self.newest_first();
+        for (place, &at) in order.iter().enumerate() {
+            let mut found = vec![];
+            for folder in &self.chosen[at].root.folders {
+                let newer = order[..place].iter().map(|n| &self.chosen[*n]);
+                let by = newer.into_iter().find(|c| c.root.folders.iter().any(|f| f.name == folder.name));
+                let Some(by) = by else { continue };
+                let (last_seen, seen) = (self.chosen[at].id, self.chosen[at].began.as_second());
+                let gone = Gone { last_seen, last_seen_s: seen, missed_s: by.began.as_second(), unreadable: false };
+                found.push(Superseded { folder: folder.name.clone(), by: by.set.clone(), gone });
+            }
+            self.chosen[at].superseded = found;
+        }
+    }
+
+    /// The places of the chosen snapshots, the newest first.
+    pub fn newest_first(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.chosen.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse((self.chosen[*at].began, self.chosen[*at].id)));
+        order
+    }
+
+    /// What is passed over since another set holds its folder now, a sentence each.
+    pub fn passed_over(&self) -> Vec<String> {
+        let sentence = |c: &Chosen, s: &Superseded| {
+            format!(
+                "the folder {} is in the sets '{}' and '{}': what is newer, '{}', counts. For the other: --set '{}'",
+                s.folder, c.set, s.by, s.by, c.set
+            )
+        };
+        self.chosen.iter().flat_map(|c| c.superseded.iter().map(move |s| sentence(c, s))).collect()
     }
 
     /// Hands every record at or below `within` (all, without it) to `each`, in order of paths, set by set.
@@ -133,16 +178,25 @@ impl<'r> View<'r> {
     /// # Errors
     /// Damage and faults of the store.
     pub fn lookup(&mut self, path: &RecordPath) -> Result<Option<Hit>, OpsError> {
-        let mut gone = None;
-        for at in 0..self.chosen.len() {
-            let live = self.chosen[at].root.live.clone();
+        let order = self.newest_first();
+        for &at in &order {
+            let chosen = &self.chosen[at];
+            if chosen.superseded.iter().any(|s| path.is_within(s.folder.as_bytes())) {
+                continue;
+            }
+            let live = chosen.root.live.clone();
             if let Some(entry) = find_entry(&mut self.chunks, &live, path)? {
                 return Ok(Some(self.hit(at, entry, true)));
             }
-            if gone.is_none() {
-                let mut stream = self.stream(at, Some(path), true)?;
-                let next = stream.next(&mut self.chunks)?.filter(|(e, _)| e.path == *path);
-                gone = next.map(|(entry, live)| self.hit(at, entry, live));
+        }
+        let mut gone: Option<Hit> = None;
+        for at in order {
+            let mut stream = self.stream(at, Some(path), true)?;
+            let next = stream.next(&mut self.chunks)?.filter(|(e, _)| e.path == *path);
+            if let Some(hit) = next.map(|(entry, live)| self.hit(at, entry, live))
+                && gone.as_ref().is_none_or(|g| hit.last_seen > g.last_seen)
+            {
+                gone = Some(hit);
             }
         }
         Ok(gone)
@@ -154,9 +208,15 @@ impl<'r> View<'r> {
     /// Whatever reading an inherited root can meet.
     pub fn stream(&mut self, at: usize, from: Option<&RecordPath>, gone_too: bool) -> Result<Merged, RepoError> {
         let root = &self.chosen[at].root;
-        let live_only = Root { live: root.live.clone(), ..Root::default() };
-        let all = layers(&mut self.chunks, if gone_too { root } else { &live_only })?;
-        Ok(Merged::new(all, from))
+        let mut all: Vec<Layer> = if gone_too {
+            layers(&mut self.chunks, root)?
+        } else {
+            layers(&mut self.chunks, &Root { live: root.live.clone(), ..Root::default() })?
+        };
+        if !gone_too {
+            all.truncate(1);
+        }
+        Ok(Merged::new(all, from).without(self.chosen[at].superseded.clone(), gone_too))
     }
 
     /// An entry of a chosen snapshot as a hit.

@@ -46,6 +46,7 @@ pub fn apply(
         target.sync_all().map_err(|e| OpsError::Target(format!("{}: {e}", target.dir().display())))?;
     }
     let mut report = report.into_inner().unwrap_or_default();
+    report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     note(repo, &mut report);
     Ok(report)

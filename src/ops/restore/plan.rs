@@ -31,6 +31,8 @@ pub struct RestorePlan {
     pub snapshots: Vec<SnapshotId>,
     /// Snapshots that are not the newest since a mass change waits for a person.
     pub held_back: Vec<SnapshotId>,
+    /// What is passed over since another set holds its folder now, a sentence each.
+    pub passed_over: Vec<String>,
     /// What is in the way: the first of it. While there is any, nothing is applied.
     pub in_the_way: Vec<String>,
     /// How much is in the way.
@@ -83,6 +85,7 @@ pub fn plan(
         in_place: matches!(options.to, Destination::InPlace { .. }),
         snapshots: view.chosen.iter().map(|c| c.id).collect(),
         held_back: view.chosen.iter().filter(|c| c.held_back).map(|c| c.id).collect(),
+        passed_over: view.passed_over(),
         in_the_way: vec![],
         in_the_way_count: 0,
         problems: selection.problems,

@@ -35,6 +35,8 @@ pub(super) struct Selection {
     pub problems: Vec<Problem>,
     /// Records that fit but are gone, and were not asked for.
     pub hidden: u64,
+    /// Records that are gone: of one path, what is there now comes before them.
+    gone: Vec<Item>,
     links: HashMap<(usize, Option<SnapshotId>, u64), Leader>,
 }
 
@@ -83,7 +85,10 @@ pub(super) fn select(
         };
         found.pass(view, &Pass { within: Some(path), wanted: &|e| e.path.is_within(path.as_bytes()), gone: &gone })?;
     }
+    let gone = std::mem::take(&mut found.gone);
+    found.items.extend(gone);
     found.add_parents(view)?;
+    // Stable: of one path the first stays, live before gone, the newest snapshot's before the others'.
     found.items.sort_by(|a, b| a.path.cmp(&b.path));
     found.items.dedup_by(|a, b| a.path == b.path);
     found.join_links()?;
@@ -108,7 +113,7 @@ fn gone_since(
 
 impl Selection {
     fn pass(&mut self, view: &mut View<'_>, pass: &Pass<'_>) -> Result<(), OpsError> {
-        for at in 0..view.chosen.len() {
+        for at in view.newest_first() {
             let mut stream = view.stream(at, pass.within, true)?;
             loop {
                 let (entry, live) = match stream.next(&mut view.chunks) {
@@ -132,7 +137,7 @@ impl Selection {
                     continue;
                 }
                 if live || (pass.gone)(&entry) {
-                    self.add(at, &entry)?;
+                    self.add(at, &entry, live)?;
                 } else {
                     self.hidden += 1;
                 }
@@ -141,7 +146,7 @@ impl Selection {
         Ok(())
     }
 
-    fn add(&mut self, at: usize, entry: &Entry) -> Result<(), RepoError> {
+    fn add(&mut self, at: usize, entry: &Entry, live: bool) -> Result<(), RepoError> {
         let Some(mut item) = Item::new(entry)? else { return Ok(()) };
         if let Kind::File(content @ Content { link_group: Some(group), .. }) = &entry.kind {
             let key = (at, entry.gone.as_ref().map(|g| g.last_seen), *group);
@@ -156,7 +161,11 @@ impl Selection {
                 }
             }
         }
-        self.items.push(item);
+        if live {
+            self.items.push(item)
+        } else {
+            self.gone.push(item)
+        }
         Ok(())
     }
 

@@ -64,6 +64,7 @@ pub fn check(
     if name_the_records {
         name_records(repo, &mut report.failed)?;
     }
+    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 

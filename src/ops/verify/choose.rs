@@ -64,6 +64,9 @@ struct Order {
     dates: Vec<Option<Timestamp>>,
 }
 
+/// A document and what chance gave it.
+type Drawn = ([u8; 8], Candidate);
+/// When it was last tested, and what chance gave it.
 type Rank = (Option<Timestamp>, [u8; 8]);
 
 impl Order {
@@ -79,9 +82,9 @@ impl Order {
 
 struct Chooser {
     order: Order,
-    by_pack: BTreeMap<(Rank, u32), Vec<([u8; 8], Candidate)>>,
+    by_pack: BTreeMap<(Rank, u32), Vec<Drawn>>,
     gone: Option<(Rank, Candidate)>,
-    old: Option<([u8; 8], Candidate)>,
+    old: Option<Drawn>,
     keep_packs: usize,
 }
 

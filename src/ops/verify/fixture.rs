@@ -7,17 +7,18 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::runtime::Runtime;
 
-use crate::domain::id::{ChunkId, SnapshotId};
+use crate::domain::id::{ChunkId, Digest, SnapshotId};
 use crate::domain::listing::Entry;
 use crate::domain::path::RecordPath;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::prune::{PruneOptions, PruneReport, prune};
-use crate::ops::verify::documents::{Outcome, bring_back};
-use crate::ops::verify::{Examined, Object};
+use crate::ops::restore::check_entries;
+use crate::ops::verify::Object;
 use crate::ops::{Silent, Stop};
 use crate::repo::create::{CreateOptions, create};
+use crate::repo::layout::Key;
 use crate::repo::listing::{read_page, read_root};
 use crate::repo::machine::StateDir;
 use crate::repo::repository::{Env, Repository};
@@ -26,11 +27,14 @@ use crate::testing::{FakeClock, FaultStore, Plan, SeededEntropy};
 
 pub(crate) struct Council {
     pub runtime: Runtime,
+    memory: Arc<InMemory>,
     pub faults: FaultStore,
     pub clock: FakeClock,
     pub env: Env,
     pub tmp: tempfile::TempDir,
     pub set: String,
+    /// The store's times come from another clock: the machine's real one.
+    pub own_clock: bool,
 }
 
 impl Council {
@@ -43,21 +47,36 @@ impl Council {
     }
 
     fn with(write_only: bool) -> Self {
-        // In step with the store in memory, which stamps objects by the machine's own clock.
-        let clock = FakeClock::at(jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap());
-        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
-        let faults = FaultStore::new(Arc::new(InMemory::new()), Plan::none());
+        let memory = Arc::new(InMemory::new());
+        let faults = FaultStore::new(memory.clone(), Plan::none());
         let (runtime, tmp) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
-        let council = Self { runtime, faults, clock, env, tmp, set: "documents".into() };
+        // In step with the store in memory, which stamps objects by the machine's own clock.
+        let plain = Store::new(memory.clone(), Path::default(), runtime.handle().clone(), "memory".into(), false);
+        let probe = Key::Probe("clock".into());
+        plain.create(&probe, &"tick".into()).unwrap();
+        let clock = FakeClock::at(plain.get_dated(&probe).unwrap().1);
+        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
+        let council = Self { runtime, memory, faults, clock, env, tmp, set: "documents".into(), own_clock: false };
         let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
         create(&council.store(), &council.dir(), &council.env, &options, |_| Ok(())).unwrap();
         std::fs::create_dir_all(council.docs()).unwrap();
         council
     }
 
+    /// The same council once more, as it is now.
+    pub(crate) fn fork(&self) -> Self {
+        let clock = FakeClock::at(self.env.clock.now());
+        let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(8)) };
+        let memory = Arc::new(self.memory.fork());
+        let faults = FaultStore::new(memory.clone(), Plan::none());
+        let (runtime, tmp) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+        copy(self.tmp.path(), tmp.path());
+        Self { runtime, memory, faults, clock, env, tmp, set: self.set.clone(), own_clock: self.own_clock }
+    }
+
     pub(crate) fn store(&self) -> Store {
         let inner = Arc::new(self.faults.clone());
-        Store::new(inner, Path::default(), self.runtime.handle().clone(), "memory".into(), false)
+        Store::new(inner, Path::default(), self.runtime.handle().clone(), "memory".into(), self.own_clock)
     }
 
     pub(crate) fn dir(&self) -> StateDir {
@@ -120,20 +139,23 @@ impl Council {
             repo.state().live_snapshots().map(|s| (s.id, s.snapshot.root)).collect();
         let needs: Vec<_> = repo.state().live_snapshots().map(|s| s.snapshot.needs.clone()).collect();
         let mut chunks = repo.chunks().unwrap();
-        let mut all = vec![];
+        let mut listings = vec![];
         for ((id, root), needs) in roots.into_iter().zip(needs) {
             let root = read_root(&mut chunks, &root).unwrap();
-            let mut paths = vec![];
+            let mut entries = vec![];
             for page in root.live.iter().chain(&root.gone) {
-                let entries: Vec<Entry> = read_page(&mut chunks, page).unwrap();
-                for entry in entries.iter().filter(|e| e.is_file()) {
-                    let outcome = bring_back(&mut chunks, entry, &mut Examined::default(), &Stop::default()).unwrap();
-                    let Outcome::Back(digest) = outcome else { panic!("{outcome:?} in snapshot {id}") };
-                    paths.push(format!("{} {}", entry.path, digest.short()));
-                }
+                entries.extend(read_page(&mut chunks, page).unwrap().into_iter().filter(Entry::is_file));
             }
+            listings.push((id, entries));
             assert!(!needs.is_empty(), "snapshot {id} needs nothing");
-            all.push((id, paths));
+        }
+        let mut all = vec![];
+        for (id, entries) in listings {
+            let named = |e: &Entry| format!("{} {}", e.path, Digest::of(&minicbor::to_vec(&e.kind).unwrap()).short());
+            let names = entries.iter().map(named).collect();
+            let report = check_entries(&mut repo, entries, &Silent, &Stop::default()).unwrap();
+            assert!(report.failed.is_empty(), "snapshot {id}: {:?}", report.failed);
+            all.push((id, names));
         }
         all
     }
@@ -175,5 +197,18 @@ impl Council {
         let ids = crate::repo::listing::chunks_of(&mut chunks, &found.unwrap()).unwrap();
         let number = chunks.pack_of(&ids[0]).unwrap();
         (number, Object::Pack(repo.pack_name(number).unwrap()))
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }

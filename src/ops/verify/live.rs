@@ -9,9 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::domain::id::Digest;
-use crate::domain::listing::Entry;
+use crate::domain::listing::{Content, Entry, Kind, Piece, Pieces};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::fs::walk::Source;
+use crate::repo::chunk::ChunkKey;
 
 /// Where the record lies now, if one of the folders holds it.
 fn place(folders: &[Source], entry: &Entry) -> Option<PathBuf> {
@@ -25,23 +26,41 @@ fn unchanged(entry: &Entry, now: &Metadata) -> bool {
     now.is_file() && now.len() == entry.size() && mtime == (entry.meta.mtime_s, i64::from(entry.meta.mtime_ns))
 }
 
-/// A problem when the live file claims to be unchanged and is not. What cannot be read is the backup's business.
-pub fn compare(folders: &[Source], entry: &Entry, backed_up: Digest) -> Option<Problem> {
-    let path = place(folders, entry)?;
-    let before = std::fs::symlink_metadata(&path).ok().filter(|m| unchanged(entry, m))?;
-    let mut file = File::open(&path).ok()?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => break,
-            n => drop(hasher.update(&buffer[..n])),
+/// Whether the bytes read are those of the backup; `None` when they cannot be read or the listing cannot say.
+fn same(file: &mut File, content: &Content, key: &ChunkKey) -> Option<bool> {
+    if let Some(digest) = content.digest {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer).ok()? {
+                0 => return Some(Digest::new(*hasher.finalize().as_bytes()) == digest),
+                n => drop(hasher.update(&buffer[..n])),
+            }
         }
     }
+    match &content.pieces {
+        Pieces::Inline(pieces) => match &pieces[..] {
+            // One raw piece is the whole file, and its id says what it must be.
+            [Piece::Raw(id, len)] => {
+                let mut bytes = vec![];
+                file.take(u64::from(*len) + 1).read_to_end(&mut bytes).ok()?;
+                Some(key.id(&bytes) == *id)
+            }
+            _ => None,
+        },
+        Pieces::Listed(_) => None,
+    }
+}
+
+/// A problem when the live file claims to be unchanged and is not. What cannot be read is the backup's business.
+pub fn compare(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Option<Problem> {
+    let Kind::File(content) = &entry.kind else { return None };
+    let path = place(folders, entry)?;
+    let before = std::fs::symlink_metadata(&path).ok().filter(|m| unchanged(entry, m))?;
+    let same = same(&mut File::open(&path).ok()?, content, key)?;
     let after = std::fs::symlink_metadata(&path).ok()?;
     let still =
         unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
-    let same = Digest::new(*hasher.finalize().as_bytes()) == backed_up;
     (still && !same).then(|| {
         let detail = "the file on this computer differs from its backup although its size and time are the same: \
                       its disk has lost data, or somebody changed it and set the time back. The backup is good; \

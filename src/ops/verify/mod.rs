@@ -7,7 +7,6 @@
 pub mod affected;
 pub mod check;
 mod choose;
-mod documents;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
@@ -16,6 +15,7 @@ pub mod scrub;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,7 +26,10 @@ use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::ops::error::OpsError;
+use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
+use crate::repo::machine::DAMAGED_PACKS;
+use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
@@ -147,8 +150,6 @@ impl VerifyReport {
 struct Wanted {
     object: Object,
     size: u64,
-    /// A pack's number.
-    number: Option<u32>,
 }
 
 /// Every pack that a snapshot needs and every index that lives, or the failure of having nothing to examine.
@@ -156,16 +157,26 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     if state.live_snapshots().next().is_none() {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
     }
-    let pack = |n: u32| state.packs.get(n as usize).map(|p| (n, p.pack));
+    let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
     let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
-    let mut all: Vec<Wanted> =
-        packs.map(|(n, p)| Wanted { object: Object::Pack(p.name), size: p.size, number: Some(n) }).collect();
+    let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: p.size }).collect();
     let mut indexes: Vec<_> =
         state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
-    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size, number: None }));
+    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size }));
     Ok(all)
+}
+
+/// Packs found damaged are not relied on by the next backup: what the sources still have is stored again.
+fn remember_damage(repo: &Repository, report: &VerifyReport) -> Result<(), RepoError> {
+    let Some(dir) = repo.dir() else { return Ok(()) };
+    let mut known: BTreeSet<PackName> = dir.load_json(DAMAGED_PACKS).unwrap_or_default();
+    let before = known.len();
+    known.extend(
+        report.failed.iter().filter_map(|d| if let Some(Object::Pack(name)) = d.object { Some(name) } else { None }),
+    );
+    if known.len() == before { Ok(()) } else { dir.save_json(DAMAGED_PACKS, &known) }
 }
 
 /// The damage, with the snapshots that need the object.

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 
 use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, choose, test_dates};
-use super::documents::{Outcome, bring_back};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry as Record, PageRef};
@@ -22,10 +21,14 @@ use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
+use crate::ops::restore::check_entries;
 use crate::repo::error::RepoError;
-use crate::repo::listing::read_page;
+use crate::repo::listing::{encode, read_page};
 use crate::repo::pack::Directory;
 use crate::repo::repository::Repository;
+
+/// Documents brought back at a time.
+const BATCH: usize = 64;
 
 /// How much to test, and what to compare with.
 #[derive(Debug, Clone)]
@@ -97,6 +100,7 @@ pub fn restore(
     let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
     report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
     name_records(repo, &mut report.failed)?;
+    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 
@@ -146,37 +150,42 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Brings documents back.
+    /// Brings documents back, some at a time, so that the clock is looked at and no path stands twice in one batch.
     fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
-        self.monitor.stage("testing documents", Some(documents.len() as u64));
-        let (clock, mut lost) = (std::sync::Arc::clone(&repo.env.clock), vec![]);
-        let mut chunks = repo.chunks()?;
-        for candidate in documents {
-            self.stop.check()?;
-            let time = elapsed(self.began, clock.now());
-            let over = self.options.max_duration.is_some_and(|max| !self.options.all && time >= max);
-            if over && !self.documents.is_empty() {
-                self.report.left += 1;
-                continue;
+        let mut rest = documents;
+        while let Some(first) = rest.first() {
+            let mut paths = HashSet::new();
+            let mut new =
+                |c: &Candidate| c.snapshot == first.snapshot && paths.insert(c.entry.path.as_bytes().to_vec());
+            let batch = rest.iter().take(BATCH).take_while(|c| new(c)).count();
+            if !self.documents.is_empty() && self.is_over(repo) {
+                self.report.left += rest.len() as u64;
+                return Ok(());
             }
-            let (done, failed) = self.documents.entry(candidate.snapshot).or_default();
-            match bring_back(&mut chunks, &candidate.entry, done, self.stop)? {
-                Outcome::Back(digest) if candidate.live => {
-                    if let Some(problem) = live::compare(&self.options.folders, &candidate.entry, digest) {
-                        self.monitor.problem(&problem);
-                        self.report.problems.push(problem);
-                    }
-                }
-                Outcome::Back(_) => {}
-                Outcome::Lost(path, what) => {
-                    *failed += 1;
-                    lost.push((path, what, candidate.packs.clone()));
-                }
-            }
-            self.monitor.advance(1);
+            self.bring_back_some(repo, &rest[..batch])?;
+            rest = &rest[batch..];
         }
-        for (path, what, packs) in lost {
-            self.note_lost(repo.state(), path, what, &packs);
+        Ok(())
+    }
+
+    fn bring_back_some(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
+        let Some(first) = documents.first() else { return Ok(()) };
+        let report = check_entries(repo, documents.iter().map(|c| c.entry.clone()), self.monitor, self.stop)?;
+        let (done, failed) = self.documents.entry(first.snapshot).or_default();
+        done.documents += report.files;
+        done.bytes += report.bytes;
+        *failed += report.failed.len() as u64;
+        let key = repo.chunk_key();
+        for candidate in documents {
+            let lost = report.failed.iter().find(|p| p.path.as_ref() == Some(&candidate.entry.path));
+            if let Some(problem) = lost {
+                self.note_lost(repo.state(), candidate.entry.path.clone(), problem.detail.clone(), &candidate.packs);
+            } else if candidate.live
+                && let Some(problem) = live::compare(&self.options.folders, &candidate.entry, &key)
+            {
+                self.monitor.problem(&problem);
+                self.report.problems.push(problem);
+            }
         }
         Ok(())
     }
@@ -213,9 +222,12 @@ impl Run<'_> {
             for root in &roots {
                 let pages = root.live.iter().map(|p| (p, is_newest)).chain(root.gone.iter().map(|p| (p, false)));
                 for (page, live) in pages.filter(|(p, _)| pages_seen.insert(p.id)) {
-                    let documents = self.page(repo, snapshot, page, live)?;
-                    let new = |c: &Candidate| contents_seen.insert(fingerprint(&c.entry));
-                    let documents: Vec<Candidate> = documents.into_iter().filter(new).collect();
+                    let mut documents = vec![];
+                    for candidate in self.page(repo, snapshot, page, live)? {
+                        if contents_seen.insert(fingerprint(&candidate.entry)?) {
+                            documents.push(candidate);
+                        }
+                    }
                     self.bring_back(repo, &documents)?;
                 }
             }
@@ -284,9 +296,8 @@ impl Run<'_> {
 }
 
 /// Which content an entry has, wherever it stands.
-fn fingerprint(entry: &Record) -> [u8; 16] {
+fn fingerprint(entry: &Record) -> Result<[u8; 16], RepoError> {
     let mut half = [0; 16];
-    let content = minicbor::to_vec(&entry.kind).unwrap_or_default();
-    half.copy_from_slice(&blake3::hash(&content).as_bytes()[..16]);
-    half
+    half.copy_from_slice(&blake3::hash(&encode(&entry.kind)?).as_bytes()[..16]);
+    Ok(half)
 }

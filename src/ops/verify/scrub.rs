@@ -30,6 +30,9 @@ struct Notes {
     scrubbed: BTreeMap<String, Timestamp>,
 }
 
+/// What is wrong with an object, if anything.
+type Outcome = Result<Option<String>, RepoError>;
+
 /// What the readers share.
 struct Job<'a> {
     store: &'a Store,
@@ -38,7 +41,7 @@ struct Job<'a> {
     queue: &'a [Wanted],
     picked: Mutex<(usize, u64)>,
     ended: AtomicBool,
-    found: Mutex<Vec<(usize, Result<Option<String>, RepoError>)>>,
+    found: Mutex<Vec<(usize, Outcome)>>,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
 }
@@ -104,6 +107,7 @@ pub fn scrub(
     let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
     report.oldest = dates.into_iter().min().flatten();
     name_records(repo, &mut report.failed)?;
+    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 
@@ -138,7 +142,7 @@ impl Job<'_> {
 }
 
 /// What is wrong with the object, if anything.
-fn read(store: &Store, wanted: &Wanted) -> Result<Option<String>, RepoError> {
+fn read(store: &Store, wanted: &Wanted) -> Outcome {
     let bytes = match store.get(&wanted.object.key()) {
         Ok(bytes) => bytes,
         Err(e) if e.fault() == StoreFault::Missing => return Ok(Some("it is missing from the store".into())),

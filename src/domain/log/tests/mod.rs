@@ -68,6 +68,7 @@ pub(crate) fn snapshot(set: &str, needs: &[u32], parent: Option<u64>) -> Entry {
         added: 1,
         problems: 0,
         gone: 0,
+        mass_change: None,
     })
 }
 

@@ -1,5 +1,8 @@
 //! Pruning under every single failure of the store, beside running backups and other pruners.
 
+mod crash;
+mod grudging;
+
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -79,37 +82,6 @@ fn no_wait_needs_a_person() {
 }
 
 #[test]
-fn every_crash_point_leads_to_the_same_end() {
-    let reference = council();
-    thin_to_last(&reference);
-    let calls = {
-        reference.faults.restart(Plan::none());
-        reference.prune_now();
-        reference.faults.calls()
-    };
-    prune_to_the_end(&reference);
-    let (objects, kept) = (reference.objects().len(), reference.everything());
-    let mut died = 0;
-    for call in 0..calls {
-        for fault in [Fault::StopBefore, Fault::StopAfter, Fault::FailBefore, Fault::FailAfter, Fault::AlreadyExists] {
-            let c = council();
-            thin_to_last(&c);
-            c.faults.restart(Plan::at(call, fault));
-            let grace = SignedDuration::ZERO;
-            let options = PruneOptions { grace, person: true, ..PruneOptions::default() };
-            died += usize::from(c.try_prune(&options).is_err());
-            c.faults.restart(Plan::none());
-            c.everything();
-            prune_to_the_end(&c);
-            assert_eq!(c.objects().len(), objects, "{fault:?} at call {call}: {:?}", c.objects());
-            assert_eq!(c.everything().len(), kept.len());
-            assert_eq!(c.everything()[0].1, kept[0].1, "{fault:?} at call {call}");
-        }
-    }
-    assert!(died > calls * 2, "most of these must hurt: {died} of {calls}");
-}
-
-#[test]
 fn a_backup_between_condemning_and_sweeping_keeps_its_packs() {
     let c = Council::new();
     c.write("a.bin", Council::noise(1, 100_000));
@@ -120,7 +92,7 @@ fn a_backup_between_condemning_and_sweeping_keeps_its_packs() {
     let mut slow = c.open(); // this backup has read the log: the old content still counts as there
     let index = slow.index().unwrap().len();
     assert!(index > 0);
-    c.prune();
+    assert!(c.prune().condemned.bytes > 100_000);
     c.write("a.bin", Council::noise(1, 100_000));
     let mut options = crate::ops::backup::BackupOptions::new("documents", vec![c.source()]);
     options.reread = true;
@@ -191,6 +163,42 @@ fn an_older_store_is_refused() {
 }
 
 #[test]
+fn the_stores_own_clock_is_asked() {
+    let mut c = council();
+    c.own_clock = true;
+    thin_to_last(&c);
+    c.prune();
+    let objects = c.objects();
+    c.clock.advance_days(15); // this computer's clock alone
+    let entries = c.open().slots().len();
+    let report = c.prune();
+    assert!(matches!(report.held_back, Some(Refusal::Clock(_))), "{report:?}");
+    assert_eq!((c.objects(), c.open().slots().len()), (objects, entries + 1), "one entry, to be dated by the store");
+    let mut c = council();
+    c.own_clock = true;
+    thin_to_last(&c);
+    assert!(c.prune_now().deleted > 0, "clocks that agree are no hindrance");
+    c.everything();
+}
+
+#[test]
+fn an_open_incident_stops_thinning_and_pruning() {
+    use crate::domain::log::entry::{Incident, IncidentKind};
+    let c = council();
+    let mut repo = c.open();
+    let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![60, 0, 100] };
+    let n = repo.append(|_| Ok(Some(Entry::Incident(incident.clone())))).unwrap().unwrap();
+    let person = circumstances(&repo, GRACE, true);
+    let outcome = thin(&mut repo, &LAST, &TimeZone::UTC, &person, false);
+    assert!(matches!(outcome, Err(OpsError::Refused(Refusal::Incident(_)))), "{outcome:?}");
+    assert_eq!(c.prune().held_back, Some(Refusal::Incident(n)));
+    let resolved = Entry::IncidentResolved { incident: n, by: "Clerk".into(), note: String::new() };
+    repo.append(|_| Ok(Some(resolved.clone()))).unwrap();
+    assert_eq!(thin_to_last(&c).thinned().count(), 2);
+    assert!(c.prune().held_back.is_none());
+}
+
+#[test]
 fn an_empty_listing_deletes_nothing() {
     let c = council();
     thin_to_last(&c);
@@ -243,7 +251,7 @@ fn refused_deletions_are_counted_and_done_later() {
     thin_to_last(&c);
     c.prune();
     c.clock.advance_days(15);
-    let grudging = Grudging(std::sync::Arc::new(c.faults.clone()));
+    let grudging = grudging::Grudging(std::sync::Arc::new(c.faults.clone()));
     let handle = c.runtime.handle().clone();
     let path = object_store::path::Path::default();
     let store = crate::repo::store::Store::new(std::sync::Arc::new(grudging), path, handle, "memory".into(), false);
@@ -296,71 +304,4 @@ fn a_mostly_unneeded_pack_is_rewritten() {
     c.write("kept.bin", Council::noise(1, 40_001));
     c.backup();
     c.everything();
-}
-
-/// A store whose key may not delete.
-#[derive(Debug)]
-struct Grudging(std::sync::Arc<dyn object_store::ObjectStore>);
-
-impl std::fmt::Display for Grudging {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("grudging")
-    }
-}
-
-#[async_trait::async_trait]
-impl object_store::ObjectStore for Grudging {
-    async fn put_opts(
-        &self,
-        location: &object_store::path::Path,
-        payload: object_store::PutPayload,
-        options: object_store::PutOptions,
-    ) -> object_store::Result<object_store::PutResult> {
-        self.0.put_opts(location, payload, options).await
-    }
-    async fn put_multipart_opts(
-        &self,
-        location: &object_store::path::Path,
-        options: object_store::PutMultipartOptions,
-    ) -> object_store::Result<Box<dyn object_store::MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
-    }
-    async fn get_opts(
-        &self,
-        location: &object_store::path::Path,
-        options: object_store::GetOptions,
-    ) -> object_store::Result<object_store::GetResult> {
-        self.0.get_opts(location, options).await
-    }
-    fn delete_stream(
-        &self,
-        locations: futures::stream::BoxStream<'static, object_store::Result<object_store::path::Path>>,
-    ) -> futures::stream::BoxStream<'static, object_store::Result<object_store::path::Path>> {
-        use futures::StreamExt;
-        let refuse = |location: object_store::Result<object_store::path::Path>| {
-            let path = location?.to_string();
-            Err(object_store::Error::PermissionDenied { path, source: "no".into() })
-        };
-        locations.map(refuse).boxed()
-    }
-    fn list(
-        &self,
-        prefix: Option<&object_store::path::Path>,
-    ) -> futures::stream::BoxStream<'static, object_store::Result<object_store::ObjectMeta>> {
-        self.0.list(prefix)
-    }
-    async fn list_with_delimiter(
-        &self,
-        prefix: Option<&object_store::path::Path>,
-    ) -> object_store::Result<object_store::ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-    async fn copy_opts(
-        &self,
-        from: &object_store::path::Path,
-        to: &object_store::path::Path,
-        options: object_store::CopyOptions,
-    ) -> object_store::Result<()> {
-        self.0.copy_opts(from, to, options).await
-    }
 }

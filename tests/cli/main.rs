@@ -1,0 +1,13 @@
+//! The program as people meet it: the real binary over folders of its own, every command and refusal.
+
+#![allow(clippy::unwrap_used)]
+
+mod looking;
+mod place;
+mod quick_start;
+mod setting_up;
+#[path = "../service/smtp.rs"]
+mod smtp;
+mod telling;
+mod trust;
+mod verifying;

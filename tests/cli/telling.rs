@@ -1,0 +1,115 @@
+//! Failures reach people: once per cause, whatever failed, and also when the configuration itself is broken.
+
+use crate::place::Place;
+use crate::smtp::{Manner, Server};
+
+fn mail(server: &Server) -> String {
+    format!("[notify.mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none-on-loopback\"", server.port)
+}
+
+fn taken(server: &Server) -> Vec<String> {
+    std::mem::take(&mut *server.taken.lock().unwrap())
+}
+
+fn to_clerk(messages: &[String]) -> Vec<&String> {
+    messages.iter().filter(|m| m.contains("RCPT TO:<clerk@anytown-tc.gov.uk>")).collect()
+}
+
+#[test]
+fn a_failure_is_told_once_and_its_end_too() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty());
+    std::fs::rename(place.path("Documents"), place.path("away")).unwrap();
+    place.run(["run"]).ends(1);
+    let told = taken(&server);
+    assert_eq!((to_clerk(&told).len(), told.len()), (1, 2), "{told:?}");
+    assert!(to_clerk(&told)[0].contains("01632 960000") && !told.iter().any(|m| m.contains("Minutes")), "{told:?}");
+    place.run(["run"]).ends(1);
+    assert!(taken(&server).is_empty(), "the same cause is told once a day");
+    std::fs::rename(place.path("away"), place.path("Documents")).unwrap();
+    place.run(["run"]).ends(0);
+    let told = taken(&server);
+    assert_eq!(to_clerk(&told).len(), 1, "{told:?}");
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty());
+}
+
+#[test]
+fn the_store_or_the_keys_failing_is_told_too() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    std::fs::rename(place.path("repository"), place.path("gone")).unwrap();
+    place.run(["run"]).ends(10);
+    assert_eq!(to_clerk(&taken(&server)).len(), 1);
+    std::fs::rename(place.path("gone"), place.path("repository")).unwrap();
+    place.run(["run"]).ends(0);
+    taken(&server);
+    std::fs::remove_file(place.objects("log").last().unwrap()).unwrap();
+    place.run(["run"]).ends(4).says("the store has gone back in time");
+    assert_eq!(to_clerk(&taken(&server)).len(), 1);
+}
+
+#[test]
+fn a_dead_mail_server_delays_and_never_loses() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    place.configure("council.toml", &mail(&server).replace(&server.port.to_string(), &free.to_string()));
+    std::fs::rename(place.path("Documents"), place.path("away")).unwrap();
+    place.run(["run"]).ends(1).says("did not leave yet").says("the mail server cannot be reached");
+    place.run(["status"]).says("Messages have not got through since");
+    place.run(["doctor"]).ends(1).says("no message waits to be sent: 2 wait");
+}
+
+#[test]
+fn a_test_message_is_noted_when_it_was_accepted() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0).says("To do: send a test message to the clerk");
+    place.run(["notify", "test"]).ends(0).says("The mail server took the message for the clerk: taken as 42");
+    assert_eq!(taken(&server).len(), 2);
+    place.run(["status"]).ends(0).never_says("To do: send a test message");
+    let locked = Server::start(Manner::Locked);
+    place.write("password", b"wrong\n");
+    std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let login = format!("{}\nuser = \"clerk\"\npassword_file = \"{}\"", mail(&locked), place.text("password"));
+    place.configure("council.toml", &login);
+    place.run(["notify", "test"]).ends(1).says("did not accept the user and password").never_says("wrong\"");
+    std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    place.run(["notify", "test"]).ends(2).says("others on this computer can read or change").says("chmod o=");
+    let none = Place::ready("");
+    none.run(["notify", "test"]).ends(2).says("the configuration has no [notify.mail]");
+}
+
+#[test]
+fn a_run_that_could_not_speak_for_itself_is_told_by_notify_failed() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    place.run(["notify", "failed"]).ends(0).says("there is nothing to add");
+    assert!(taken(&server).is_empty());
+    // A run that was killed: it began, and never ended.
+    let journal = strongroom::service::journal::Journal::new(&place.path("home/state"));
+    let entries = journal.read().unwrap().entries;
+    let began = strongroom::service::journal::Event::RunStarted;
+    let at = entries.last().unwrap().at;
+    journal.append(&strongroom::service::journal::JournalEntry { at, run: "killed".into(), event: began }).unwrap();
+    place.run(["notify", "failed"]).ends(0).says("The clerk was told by e-mail.");
+    assert_eq!(to_clerk(&taken(&server)).len(), 1);
+    place.run(["run"]).ends(0);
+    assert_eq!(to_clerk(&taken(&server)).len(), 1, "working again");
+    // A configuration that nobody can read: the last good one says whom to tell.
+    let good = place.read("home/council.toml");
+    place.write("home/council.toml", b"[council\nname = ");
+    place.run(["run"]).ends(2);
+    assert!(taken(&server).is_empty());
+    place.run(["notify", "failed"]).ends(0).says("council.toml, line 1");
+    assert_eq!(to_clerk(&taken(&server)).len(), 1);
+    place.write("home/council.toml", &good);
+    place.run(["run"]).ends(0);
+    assert_eq!(to_clerk(&taken(&server)).len(), 1, "working again");
+}
