@@ -1,0 +1,71 @@
+//! The real program, killed at any moment of a restore and started again with the same words.
+#![cfg(feature = "testing")]
+// The lint's leave for tests does not reach helpers.
+#![allow(clippy::unwrap_used)]
+
+mod office;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use office::{assert_same, quick_dir};
+use strongroom::ops::fs::random_tree::Rng;
+
+fn program(home: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    command.arg("--home").arg(home).args(words).env("HOME", home).current_dir(home);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_restore_that_is_killed_goes_on_and_ends_the_same() {
+    let tmp = quick_dir();
+    let (home, docs) = (tmp.path().join("home"), tmp.path().join("docs"));
+    let mut rng = Rng::new(3);
+    fs::create_dir(&home).unwrap();
+    for n in 0..400u64 {
+        let folder = docs.join(format!("d{}", n % 13));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("f{n}")), rng.bytes(20_000 + n * 300)).unwrap();
+    }
+    fs::write(docs.join("large"), rng.bytes(30 << 20)).unwrap();
+    fs::hard_link(docs.join("large"), docs.join("d1/large too")).unwrap();
+    let first = program(&home, &["run", "--folder", docs.to_str().unwrap()]).output().unwrap();
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+
+    let to = tmp.path().join("to");
+    let words = ["restore", "--all", "--to", to.to_str().unwrap()];
+    let (mut killed, mut wait) = (0, Duration::from_millis(20));
+    for _ in 0..60 {
+        let mut child = program(&home, &words).spawn().unwrap();
+        let began = Instant::now();
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if began.elapsed() >= wait {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        match ended {
+            Some(status) => {
+                let out = child.wait_with_output().unwrap();
+                assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+                break;
+            }
+            None => killed += 1,
+        }
+        wait += Duration::from_millis(15);
+    }
+    assert!(killed >= 3, "it was killed a few times: {killed}");
+    let last = program(&home, &words).output().unwrap();
+    assert_eq!(last.status.code(), Some(0), "{}", String::from_utf8_lossy(&last.stderr));
+    let [only] = fs::read_dir(&to).unwrap().collect::<Vec<_>>().try_into().unwrap();
+    assert_same(&docs, &only.unwrap().path(), "after it was killed");
+}
