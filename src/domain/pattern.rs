@@ -67,8 +67,8 @@ type Back = (usize, usize);
 /// Goes back to the last star, and where that may not cross a `/`, to the last double star.
 fn glob(pattern: &[char], name: &[char]) -> bool {
     let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    let mut deep: Option<(usize, usize)> = None;
+    let mut star: Option<Back> = None;
+    let mut deep: Option<Back> = None;
     loop {
         match (pattern.get(p), name.get(n)) {
             (Some('*'), _) if pattern.get(p + 1) == Some(&'*') => {
