@@ -143,8 +143,9 @@ fn a_lost_office_is_recovered_and_goes_on_with_nothing_uploaded_again() {
     let (url, to) = (format!("file://{}", place.text("repository")), place.text("new"));
     let recover = ["recover", "--repository", &url, "--recovery-key-file", &sheet, "--to", &to];
     let said = Said::of(place.command().args(recover).output().unwrap()).ends(0).says("Recovered 3 files");
-    let said = said.says(&format!("This computer's keys are: {}", place.text("state")));
+    let said = said.says(&format!("This computer's keys are: {}", place.text("new.strongroom-state")));
     said.says("strongroom actor revoke 'office server'");
+    std::fs::rename(place.path("new.strongroom-state"), place.path("state")).unwrap();
     // As the words say: the configuration in its place, the documents where it says, the lost computer cut off.
     std::fs::rename(place.path("new/Documents"), place.path("Documents")).unwrap();
     place.write("home/council.toml", &place.read("new/council.toml"));

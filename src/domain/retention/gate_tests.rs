@@ -122,8 +122,8 @@ fn a_time_at_the_end_of_time_is_no_crash() {
     body.time = "9999-12-30T00:00:00Z".parse().unwrap();
     w.slot(Some(body));
     let mut c = Circumstances { person: true, ..at(&w, 0) };
-    for now in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH] {
-        c.now = now;
+    for day in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH] {
+        c.now = day;
         permit_condemn(&w.state(), &c, &Orphans::default()).unwrap();
         assert!(permit_sweep(&w.state(), &c).is_ok());
     }
