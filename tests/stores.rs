@@ -12,6 +12,7 @@ use bytes::Bytes;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use secrecy::SecretString;
+use strongroom::domain::id::PackName;
 use strongroom::domain::problem::Verdict;
 use strongroom::repo::layout::{Key, LOG};
 use strongroom::repo::store::{Created, ProbeReport, Store, StoreCredentials, StoreFault, StoreOptions, open, probe};
@@ -62,8 +63,11 @@ fn conforms(store: &Store) {
     store.delete(&Key::Log(3)).unwrap();
     assert_eq!(store.get(&Key::Log(3)).unwrap_err().fault(), StoreFault::Missing);
     let large = Bytes::from(vec![7; 17 << 20]);
+    let pack = Key::Pack(PackName::of(&large));
+    store.create(&pack, &large).unwrap();
+    assert_eq!(store.get(&pack).unwrap(), large);
     store.create(&Key::Probe("large".into()), &large).unwrap();
-    assert_eq!(store.get(&Key::Probe("large".into())).unwrap(), large);
+    assert!(store.get(&Key::Probe("large".into())).is_err(), "what is far too large for its place is not read");
 }
 
 fn tried(store: &Store) -> ProbeReport {
