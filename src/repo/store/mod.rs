@@ -147,14 +147,15 @@ impl Store {
 
     fn fetch(&self, key: &Key, to_the_end: bool) -> Result<(Fetched, Timestamp), StoreError> {
         let (path, most) = (self.path(key), most(key));
-        self.wait("read", MAX_OBJECT, async {
-            let got = self.inner.get(&path).await?;
-            let modified = to_timestamp(got.meta.last_modified);
-            if got.meta.size > most && !to_the_end {
-                return Ok((Fetched::TooLarge([0; 32]), modified));
-            }
+        // The answer within patience, then its bytes as slowly as the slowest link brings them.
+        let got = self.wait("read", 0, self.inner.get(&path))?;
+        let (size, modified) = (got.meta.size, to_timestamp(got.meta.last_modified));
+        if size > most && !to_the_end {
+            return Ok((Fetched::TooLarge([0; 32]), modified));
+        }
+        self.wait("read", size, async {
             // A file has the size it has; a server may say one thing and send another.
-            if got.meta.size <= most && matches!(got.payload, GetResultPayload::File(..)) {
+            if size <= most && matches!(got.payload, GetResultPayload::File(..)) {
                 return Ok((Fetched::Whole(got.bytes().await?), modified));
             }
             Ok((take(got.into_stream(), most, to_the_end).await?, modified))
@@ -204,14 +205,11 @@ impl Store {
     pub fn list(&self, folder: &str) -> Result<(Vec<Listed>, usize), StoreError> {
         let base = self.prefix.clone().join(folder);
         let skip = self.prefix.parts().count();
-        let metas = self.wait("list", MAX_LISTING, async {
-            let mut stream = self.inner.list(Some(&base));
-            let mut all = vec![];
-            while let Some(item) = stream.next().await {
-                all.push(item?);
-            }
-            Ok(all)
-        })?;
+        let mut stream = self.inner.list(Some(&base));
+        let mut metas = vec![];
+        while let Some(meta) = self.wait("list", 0, async { stream.next().await.transpose() })? {
+            metas.push(meta);
+        }
         let mut foreign = 0;
         let mut listed = vec![];
         for meta in metas {
@@ -275,10 +273,6 @@ fn most(key: &Key) -> u64 {
     }
 }
 
-/// The largest object we usually read in one piece; only used to work out how long to wait.
-const MAX_OBJECT: u64 = 32 << 20;
-/// The same for a listing.
-const MAX_LISTING: u64 = 32 << 20;
 
 fn to_timestamp<T: Into<std::time::SystemTime>>(time: T) -> Timestamp {
     Timestamp::try_from(time.into()).unwrap_or(Timestamp::UNIX_EPOCH)
