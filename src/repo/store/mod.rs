@@ -273,7 +273,6 @@ fn most(key: &Key) -> u64 {
     }
 }
 
-
 fn to_timestamp<T: Into<std::time::SystemTime>>(time: T) -> Timestamp {
     Timestamp::try_from(time.into()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
