@@ -180,7 +180,7 @@ pub struct PruneArgs {
 /// `verify …`
 #[derive(Debug, Subcommand)]
 pub enum VerifyCommand {
-    /// Everything the log names is in the store, with the size it should have
+    /// Everything the log names is in the store, with the size it should have: names only, so a budget shortens nothing
     Check(VerifyArgs),
     /// Stored bytes are read and digested again; needs no reading key
     Scrub(VerifyArgs),
