@@ -1,5 +1,6 @@
 //! From the configuration to people: the fields of every message, and the mail server that takes it.
 
+use jiff::SignedDuration;
 use tokio::runtime::Handle;
 
 use super::failure::Failure;
@@ -62,6 +63,7 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
         entropy: &*shell.env.entropy,
         people: &people,
         sets: &sets,
+        deputy_after: config.council.deputy.as_ref().map(|d| SignedDuration::from_hours(24 * i64::from(d.after_days))),
         stop: &shell.stopped,
     };
     Ok(runner.run_all(jobs))
@@ -119,7 +121,7 @@ pub fn mailer(config: &Config, system: &dyn Environment, handle: &Handle) -> Res
         from: mail.from.clone(),
         domains: council.domains.clone(),
         clerk: council.clerk.email.clone(),
-        deputy: council.deputy.as_ref().map(|d| d.email.clone()),
+        deputy: council.deputy.as_ref().map(|d| d.person.email.clone()),
         provider: Some(council.provider.email.clone()),
         connect_timeout: MailSettings::CONNECT_TIMEOUT,
         send_timeout: MailSettings::SEND_TIMEOUT,

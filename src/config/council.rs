@@ -9,11 +9,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::Spanned;
 
-use super::check::{email, is_domain, one_line, required};
+use super::check::{email, is_domain, number, one_line, required};
 use super::error::{ConfigError, Text};
-use super::model::{Council, DEFAULT_TIMEZONE, Elsewhere, Person, ProtectedSet, Provider};
+use super::model::{
+    Council, DEFAULT_ESCALATION_DAYS, DEFAULT_TIMEZONE, Deputy, Elsewhere, Person, ProtectedSet, Provider,
+};
 use super::raw::{Opt, RawCouncil, RawElsewhere, RawPerson, RawProvider};
 use super::sets::set_name;
+
+/// A deputy who is told later than this is told of nothing.
+const LONGEST_WAIT_DAYS: u32 = 90;
 
 /// Anybody can have an address there, so that one says nothing about the council.
 const PUBLIC_MAIL: [&str; 26] = [
@@ -45,7 +50,7 @@ const PUBLIC_MAIL: [&str; 26] = [
     "yahoo.com",
 ];
 
-pub(super) fn council(t: Text<'_>, raw: &Opt<RawCouncil>) -> Result<Council, ConfigError> {
+pub(super) fn council(t: Text<'_>, raw: &Opt<RawCouncil>, escalate: &Opt<i64>) -> Result<Council, ConfigError> {
     let Some(table) = raw else {
         return Err(t.absent(
             "there is no [council] table",
@@ -58,11 +63,29 @@ pub(super) fn council(t: Text<'_>, raw: &Opt<RawCouncil>) -> Result<Council, Con
     let domains = domains(t, required(t, &raw.domains, here(), "domains = [\"anytown-tc.gov.uk\"]")?)?;
     let clerk = "clerk = { name = \"The Clerk\", email = \"clerk@anytown-tc.gov.uk\" }";
     let clerk = person(t, required(t, &raw.clerk, here(), clerk)?, "clerk", &domains)?;
-    let deputy = raw.deputy.as_ref().map(|d| person(t, d, "deputy", &domains)).transpose()?;
+    let deputy = deputy(t, &raw.deputy, escalate, &domains)?;
     let provider =
         "provider = { name = \"Example IT\", phone = \"01632 960000\", email = \"support@example-it.co.uk\" }";
     let provider = provider_of(t, required(t, &raw.provider, here(), provider)?)?;
     Ok(Council { name, domains, clerk, deputy, provider, timezone: timezone(t, &raw.timezone)? })
+}
+
+fn deputy(
+    t: Text<'_>,
+    raw: &Opt<RawPerson>,
+    escalate: &Opt<i64>,
+    domains: &[String],
+) -> Result<Option<Deputy>, ConfigError> {
+    let after_days = number(t, escalate, DEFAULT_ESCALATION_DAYS, 1..LONGEST_WAIT_DAYS + 1)?;
+    match (raw, escalate) {
+        (Some(raw), _) => Ok(Some(Deputy { person: person(t, raw, "deputy", domains)?, after_days })),
+        (None, None) => Ok(None),
+        (None, Some(days)) => {
+            let help =
+                "Add to [council]: deputy = { name = \"The Deputy Clerk\", email = \"deputy@anytown-tc.gov.uk\" }";
+            Err(t.fault(days.span(), "there is no deputy to tell", help))
+        }
+    }
 }
 
 fn domains(t: Text<'_>, list: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<String>, ConfigError> {

@@ -98,10 +98,22 @@ pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
     meaning(text, file_name, None)
 }
 
+/// Checks a text that this program kept itself, perhaps before some keys were retired: those say nothing.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse_kept(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+    parse(text, file_name).or_else(|error| {
+        let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+        let lines: Vec<&str> = text.lines().filter(|l| !typed::RETIRED.contains(&key(l).as_str())).collect();
+        parse(&lines.join("\n"), file_name).map_err(|_| error)
+    })
+}
+
 fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Config, ConfigError> {
     let t = Text { file, text };
     let raw = typed::read(t)?;
-    let council = council::council(t, &raw.council)?;
+    let council = council::council(t, &raw.council, &raw.notify.escalate_after_days)?;
     let repository = repository::repository(t, &raw.repository)?;
     let sets = sets::sets(t, &raw.set)?;
     let state_dir = match &raw.state.dir {

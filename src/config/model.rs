@@ -16,6 +16,9 @@ pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
 /// The time zone where none is stated.
 pub const DEFAULT_TIMEZONE: &str = "Europe/London";
 
+/// After how many days the deputy is told, where none are stated.
+pub const DEFAULT_ESCALATION_DAYS: u32 = 7;
+
 /// The whole of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -52,8 +55,8 @@ pub struct Council {
     pub domains: Vec<String>,
     /// Told of everything; on one of the domains.
     pub clerk: Person,
-    /// Told when the clerk does not react; on one of the domains.
-    pub deputy: Option<Person>,
+    /// Told too when something stays wrong; on one of the domains.
+    pub deputy: Option<Deputy>,
     /// Who repairs it.
     pub provider: Provider,
     /// For days and weeks.
@@ -67,6 +70,15 @@ pub struct Person {
     pub name: String,
     /// `local@domain`, checked.
     pub email: String,
+}
+
+/// The clerk's deputy, and when their turn comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deputy {
+    /// Who.
+    pub person: Person,
+    /// Told of what has not been put right for so many days.
+    pub after_days: u32,
 }
 
 /// The council's IT provider.
@@ -232,13 +244,11 @@ pub struct Verify {
     pub bytes_per_run: u64,
     /// How many documents a run restores at most.
     pub documents_per_run: u32,
-    /// Where they land, to be wiped; absent: below the state folder.
-    pub scratch_dir: Option<PathBuf>,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { bytes_per_run: 1024 * MIB, documents_per_run: 200, scratch_dir: None }
+        Self { bytes_per_run: 1024 * MIB, documents_per_run: 200 }
     }
 }
 
@@ -273,15 +283,13 @@ pub enum Tls {
 /// `[limits]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The memory budget in bytes.
-    pub memory: u64,
     /// Uploads at the same time.
     pub upload_connections: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 256 * MIB, upload_connections: 4 }
+        Self { upload_connections: 4 }
     }
 }
 

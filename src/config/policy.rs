@@ -45,14 +45,12 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
     Ok(Verify {
         bytes_per_run: size(t, &raw.bytes_per_run, stated.bytes_per_run, "1 MiB")?,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
-        scratch_dir: raw.scratch_dir.as_ref().map(|d| absolute(t, d, "scratch_dir")).transpose()?,
     })
 }
 
 pub(super) fn limits(t: Text<'_>, raw: &RawLimits) -> Result<Limits, ConfigError> {
     let stated = Limits::default();
     Ok(Limits {
-        memory: size(t, &raw.memory, stated.memory, "64 MiB")?,
         upload_connections: number(t, &raw.upload_connections, stated.upload_connections, 1..MOST_CONNECTIONS + 1)?,
     })
 }

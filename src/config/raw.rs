@@ -166,12 +166,12 @@ pub struct RawRetention {
 pub struct RawVerify {
     pub bytes_per_run: Opt<String>,
     pub documents_per_run: Opt<i64>,
-    pub scratch_dir: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawNotify {
+    pub escalate_after_days: Opt<i64>,
     pub mail: Opt<RawMail>,
 }
 
@@ -193,6 +193,5 @@ pub struct RawMail {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawLimits {
-    pub memory: Opt<String>,
     pub upload_connections: Opt<i64>,
 }

@@ -25,6 +25,8 @@ const SECRETS: [&str; 14] = [
     "token",
 ];
 const WITH_SOURCES: usize = 7;
+/// Keys that files of earlier days may hold.
+pub(super) const RETIRED: [&str; 2] = ["scratch_dir", "memory"];
 /// How many keys an unknown one may be away from, in edits, to be taken for a slip.
 const SLIP: usize = 2;
 
@@ -117,6 +119,9 @@ fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 fn hint(name: &str, known: &[&str]) -> String {
+    if RETIRED.contains(&name) {
+        return "It never had an effect and is gone: take the line out.".to_owned();
+    }
     let plain = name.to_lowercase().replace('-', "_");
     let away = |known: &str| edits(&plain, known).min(edits(&plain, known.trim_end_matches("_file")));
     if let Some(near) = known.iter().filter(|k| away(k) <= SLIP).min_by_key(|k| away(k)) {

@@ -1,7 +1,7 @@
 //! Once per cause: from what is open and what this run found, which notices are due. Pure.
 //!
 //! Every trouble found is on an open ticket of which each role has been told; nobody is told twice of the same
-//! ticket within a day unless it has become worse; and a ticket closes only on evidence: a good run of the very
+//! ticket within a day unless it has become worse; the deputy hears of it only when it has stayed wrong for so long; and a ticket closes only on evidence: a good run of the very
 //! job and set, a person's word for an incident, or the set's removal from the configuration. A decision that was
 //! carried out by half is decided again, under the same notice ids, until the journal has it.
 
@@ -18,6 +18,8 @@ use crate::service::words::{
 
 /// A nightly run is sometimes a little early, and clocks change: a daily reminder must not slip to every second day.
 pub const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(22);
+/// For the same reason: seven days are told on the seventh night.
+const SLACK: SignedDuration = SignedDuration::from_hours(2);
 
 /// Everything a notice may say, before it is put into words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Evidence<'a> {
     pub sets: &'a [SetName],
     /// Who is told at once.
     pub roles: &'a [Role],
+    /// How long something stays wrong before the deputy is told too; `None` where there is none.
+    pub deputy_after: Option<SignedDuration>,
     /// Now.
     pub now: Timestamp,
     /// The council's time zone, for the date in a reference.
@@ -202,7 +206,8 @@ fn close_notices(
     // Of several ways the one that claims least: `WorkingAgain` only if all of them work again.
     let kind = hows.values().copied().max().unwrap_or(NoticeKind::WorkingAgain);
     let causes: BTreeSet<Cause> = open.causes.union(&open.closed).cloned().collect();
-    for to in open.told.keys() {
+    let is_there = |to: &Role| *to != Role::Deputy || evidence.deputy_after.is_some();
+    for to in open.told.keys().filter(|to| is_there(to)) {
         notices.push(Notice {
             id: format!("{reference}-{}-{}", word(&kind), word(to)),
             at: evidence.now,
@@ -223,8 +228,11 @@ fn open_notices(
         let other = |f: &Finished| f.step.job == cause.job && f.step.set == cause.set && !f.step.troubles.is_empty();
         !cause.trouble.is_incident() && !found.contains(cause) && evidence.steps.iter().any(other)
     };
-    for to in evidence.roles {
+    let deputy = is_the_deputys(evidence, open).then_some(&Role::Deputy);
+    for to in evidence.roles.iter().chain(deputy) {
         let (kind, first) = match (open.told.get(to), open.told_of.get(to)) {
+            (None, _) if *to == Role::Deputy && remaining.iter().all(replaced) => continue,
+            (None, _) if *to == Role::Deputy => (NoticeKind::Reminder, true),
             (None, _) => (NoticeKind::Failure, true),
             (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
@@ -238,6 +246,13 @@ fn open_notices(
         }
         notices.push(notice);
     }
+}
+
+/// Whether it has stayed wrong for so long. Once told, the deputy is told to the end, whatever is configured since.
+fn is_the_deputys(evidence: &Evidence<'_>, open: &Open) -> bool {
+    // The absolute difference, so that a clock set back does not silence anybody.
+    let waited = evidence.now.duration_since(open.since).abs() + SLACK;
+    evidence.deputy_after.is_some_and(|after| waited >= after || open.told.contains_key(&Role::Deputy))
 }
 
 fn lead_weight(causes: &BTreeSet<Cause>) -> Option<(Trouble, JobKind)> {

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::SnapshotId;
@@ -115,6 +115,8 @@ pub struct Runner<'a> {
     pub people: &'a People,
     /// The sets that are configured.
     pub sets: &'a [SetName],
+    /// How long something stays wrong before the deputy is told too; `None` where there is none.
+    pub deputy_after: Option<SignedDuration>,
     /// Set by a signal: no further job is begun.
     pub stop: &'a AtomicBool,
 }
@@ -271,6 +273,7 @@ impl Running<'_> {
             steps: &self.steps,
             sets: self.on.sets,
             roles: &[Role::Clerk, Role::Provider],
+            deputy_after: self.on.deputy_after,
             now,
             zone: &self.on.people.zone,
         });

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
-use crate::service::words::{JobKind, NoticeKind, SetName, Trouble, Why};
+use crate::service::words::{JobKind, NoticeKind, Role, SetName, Trouble, Why};
 
 /// A message ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,11 @@ fn open(notice: &Notice, people: &People) -> Letter {
     let title = if reminder { format!("reminder, {}", part.title) } else { part.title };
     let mut lines = vec![format!("Reference: {}", notice.reference)];
     if reminder {
-        lines.push(format!("Not put right since {}.", people.day(notice.since)));
+        let since = people.day(notice.since);
+        lines.push(match notice.to {
+            Role::Deputy => format!("You are told as deputy: not put right since {since}."),
+            _ => format!("Not put right since {since}."),
+        });
     }
     lines.push(format!("What happened: {}", part.happened));
     lines.push(format!("What it means: {}", part.meaning));

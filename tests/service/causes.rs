@@ -13,6 +13,7 @@ use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Re
 use crate::support::{at, set};
 
 const ROLES: [Role; 2] = [Role::Clerk, Role::Provider];
+const DEPUTY_AFTER: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 fn step(job: JobKind, set: Option<SetName>, trouble: Option<Trouble>, examined_all: bool) -> Step {
     let outcome = match trouble {
@@ -131,8 +132,15 @@ fn live(runs: &[Run], mut check: impl FnMut(&Life, &Decision, &Run, &BTreeSet<Ca
         run.jobs.iter().for_each(|s| life.note(Event::StepFinished(s.clone())));
         let found: BTreeSet<Cause> = run.jobs.iter().flat_map(causes_of).collect();
         let state = fold(&life.journal);
-        let evidence =
-            Evidence { state: &state, steps: &steps, sets: &sets, roles: &ROLES, now: life.now, zone: &TimeZone::UTC };
+        let evidence = Evidence {
+            state: &state,
+            steps: &steps,
+            sets: &sets,
+            roles: &ROLES,
+            deputy_after: Some(DEPUTY_AFTER),
+            now: life.now,
+            zone: &TimeZone::UTC,
+        };
         let decision = decide(&evidence);
         assert_eq!(decision, decide(&evidence), "not deterministic");
         life.carry_out(decision.clone(), run.crash);
@@ -174,8 +182,14 @@ proptest! {
         }
         let ids: BTreeSet<_> = stories.values().flatten().map(|(_, _, id)| id.clone()).collect();
         prop_assert_eq!(ids.len(), stories.values().map(Vec::len).sum::<usize>());
-        for ((reference, _), story) in &stories {
-            prop_assert_eq!(story[0].1, NoticeKind::Failure, "{} begins otherwise", reference);
+        for ((reference, to), story) in &stories {
+            let first = if *to == Role::Deputy { NoticeKind::Reminder } else { NoticeKind::Failure };
+            prop_assert_eq!(story[0].1, first, "{} begins otherwise", reference);
+            if *to == Role::Deputy {
+                let clerks = &stories[&(reference.clone(), Role::Clerk)];
+                let waited = story[0].0.duration_since(clerks[0].0);
+                prop_assert!(waited + SignedDuration::from_hours(2) >= DEPUTY_AFTER, "the deputy after {waited}");
+            }
             let closing = |k: NoticeKind| !matches!(k, NoticeKind::Failure | NoticeKind::Reminder);
             let closings = story.iter().filter(|(_, k, _)| closing(*k)).count();
             prop_assert!(closings <= 1 && (closings == 0 || closing(story[story.len() - 1].1)), "{:?}", story);
@@ -213,7 +227,8 @@ proptest! {
 fn decide_one(journal: &[JournalEntry], steps: Vec<Step>, sets: &[SetName], now: Timestamp) -> Decision {
     let steps: Vec<Finished> = steps.into_iter().map(|step| Finished { at: now, step }).collect();
     let state = fold(journal);
-    decide(&Evidence { state: &state, steps: &steps, sets, roles: &ROLES, now, zone: &TimeZone::UTC })
+    let zone = &TimeZone::UTC;
+    decide(&Evidence { state: &state, steps: &steps, sets, roles: &ROLES, deputy_after: None, now, zone })
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
                     format!("{to} {} {key}", word(&kind))
                 };
                 all.insert(name("clerk"), for_clerk(&notice(trouble, job, kind, Role::Clerk), people));
+                all.insert(name("deputy"), for_clerk(&notice(trouble, job, kind, Role::Deputy), people));
                 all.insert(name("provider"), for_provider(&notice(trouble, job, kind, Role::Provider), people));
             }
         }
@@ -124,6 +125,10 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-incomplete",
         "prune-damage",
     ];
+    // The deputy's letters differ from the clerk's in one line of a reminder.
+    if name.starts_with("deputy") && kind != "reminder" {
+        return false;
+    }
     match kind {
         "failure" => failing || others.contains(&cause),
         "reminder" => ["backup-failed-store-unreachable", "history-changed"].contains(&cause),
@@ -218,7 +223,7 @@ fn clerks_letters_are_short_plain_and_complete() {
     let mut people = people();
     people.elsewhere =
         Some(Elsewhere { by: Plain::new("Example Cloud Mail Ltd"), checked: "2026-11-03".parse().unwrap() });
-    for (name, letter) in all_letters(&people).into_iter().filter(|(name, _)| name.starts_with("clerk")) {
+    for (name, letter) in all_letters(&people).into_iter().filter(|(name, _)| !name.starts_with("provider")) {
         let body = &letter.body;
         assert!(body.split_whitespace().count() <= 120, "{name}: {} words", body.split_whitespace().count());
         assert!(letter.subject.chars().count() <= 150, "{name}: {}", letter.subject);

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::SignedDuration;
 use strongroom::domain::problem::Exit;
 use strongroom::service::history::{JournalState, fold};
 use strongroom::service::journal::{Event, Journal, JournalEntry};
@@ -24,6 +25,7 @@ struct Office {
     entropy: Counting,
     people: People,
     sets: Vec<SetName>,
+    deputy_after: Option<SignedDuration>,
     stop: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ fn office() -> Office {
         entropy: Counting(Mutex::new(0)),
         people: people(),
         sets: vec![set("documents"), set("email")],
+        deputy_after: None,
         stop: AtomicBool::new(false),
     }
 }
@@ -48,8 +51,9 @@ impl Office {
         self.run_with(Some(&self.mailbox), jobs)
     }
     fn run_with(&self, mailer: Option<&dyn Mailer>, jobs: Vec<Job<'_>>) -> RunSummary {
-        let Office { journal, outbox, clock, entropy, people, sets, stop, .. } = self;
-        Runner { journal, outbox, mailer, clock, entropy, people, sets, stop }.run_all(jobs)
+        let Office { journal, outbox, clock, entropy, people, sets, stop, deputy_after, .. } = self;
+        Runner { journal, outbox, mailer, clock, entropy, people, sets, deputy_after: *deputy_after, stop }
+            .run_all(jobs)
     }
     fn state(&self) -> JournalState {
         fold(&self.journal.read().unwrap().entries)
@@ -298,4 +302,40 @@ fn damage_met_by_several_jobs_is_one_notice_and_waiting_for_a_person_is_none() {
     let summary = office.run(week(fine(), JobOutcome::waiting(Exit::Refused)));
     assert_eq!(summary.exit, Exit::Refused);
     assert!(office.mailbox.take().is_empty());
+}
+
+#[test]
+fn the_deputy_hears_daily_of_what_stays_wrong_and_of_its_end_and_of_nothing_before() {
+    let office = Office { deputy_after: Some(SignedDuration::from_hours(7 * 24)), ..office() };
+    let down = || week(unreachable(), fine());
+    office.run(down());
+    assert_eq!(told(&office.mailbox.take()), both(NoticeKind::Failure));
+    for day in 1..7 {
+        assert_eq!(office.next_day(down()), both(NoticeKind::Reminder), "day {day}");
+    }
+    let all = |kind| [Role::Clerk, Role::Deputy, Role::Provider].map(|to| (kind, to));
+    assert_eq!(office.next_day(down()), all(NoticeKind::Reminder), "day 7");
+    office.clock.forward(2);
+    office.run(down());
+    assert!(office.mailbox.take().is_empty(), "told twice in one day");
+    office.clock.forward(22);
+    office.run(down());
+    let mail = office.mailbox.take();
+    assert_eq!(told(&mail), all(NoticeKind::Reminder), "day 8");
+    let deputy = &mail[1].body;
+    assert!(deputy.contains("You are told as deputy: not put right since"), "{deputy}");
+    assert_eq!(mail[1].reference, mail[0].reference);
+    assert_eq!(office.next_day(week(fine(), fine())), all(NoticeKind::WorkingAgain));
+    assert_eq!(office.next_day(down()), both(NoticeKind::Failure), "a new failure is the clerk's again");
+}
+
+/// A deputy who was taken out of the settings has no address: a message to them would wait for ever.
+#[test]
+fn a_deputy_who_left_is_not_told_the_end() {
+    let mut office = Office { deputy_after: Some(SignedDuration::from_hours(24)), ..office() };
+    office.run(week(unreachable(), fine()));
+    office.mailbox.take();
+    assert_eq!(office.next_day(week(unreachable(), fine())).len(), 3);
+    office.deputy_after = None;
+    assert_eq!(office.next_day(week(fine(), fine())), both(NoticeKind::WorkingAgain));
 }
