@@ -66,7 +66,10 @@ fn source(kind: SourceFault) -> &'static str {
 
 fn refusal(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::Clock(_) => Some("Set this computer's clock (timedatectl), then run again."),
+        Refusal::Clock(_) => Some(
+            "Set this computer's clock (timedatectl), then run again. If it is right now and was wrong before: \
+             strongroom prune --yes",
+        ),
         // These say themselves what to do.
         _ => None,
     }
@@ -109,6 +112,7 @@ fn repo(error: &RepoError) -> Option<&'static str> {
         RepoError::Local(e) if e.full => {
             "Nothing stored is lost. Free some space on this computer's disk and run again; it goes on from there."
         }
+        RepoError::Local(e) if e.detail.starts_with("a folder stands") => return None,
         RepoError::Local(_) => "Check that Strongroom's user owns its state folder, or run the command as root.",
         RepoError::Fold(_) => return None,
         RepoError::CannotRead => {
@@ -123,6 +127,9 @@ fn repo(error: &RepoError) -> Option<&'static str> {
 
 fn store(error: &StoreError) -> Option<&'static str> {
     let text = error.to_string().to_ascii_lowercase();
+    if error.is_about_the_clock() {
+        return Some("This computer's clock is wrong: set it (timedatectl set-ntp true), then run again.");
+    }
     Some(match error.fault() {
         StoreFault::Missing if text.contains("bucket") || text.contains("container") => {
             "The bucket or container is not there. Check [repository] url in council.toml, or make it first."

@@ -24,7 +24,9 @@ pub fn failed(failure: &Failure) -> JobOutcome {
         Failure::Config(_) => JobOutcome::failed(Why::StoreRefused, exit),
         _ => JobOutcome::failed(Why::Other, exit),
     };
-    JobOutcome { said: Some(advice.message.chars().take(LONGEST_SENTENCE).collect()), ..outcome }
+    // One line: it is shown in a list.
+    let said = advice.message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    JobOutcome { said: Some(said.chars().take(LONGEST_SENTENCE).collect()), ..outcome }
 }
 
 /// The end of every job of a run whose repository could not be opened: one cause for all of them.

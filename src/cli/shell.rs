@@ -62,6 +62,11 @@ impl Shell {
     pub fn config(&self) -> Result<Config, Failure> {
         match self.home()? {
             Some(home) => self.home_config(&home)?.ok_or_else(|| {
+                if let Some(file) = trial::damaged(&home) {
+                    let message = format!("{} is damaged: it names the folders of the trial", file.display());
+                    let hint = "Nothing stored is lost. Name them again: strongroom --home DIR run --folder FOLDER";
+                    return Failure::usage(message, hint);
+                }
                 let message = format!("there is neither a council.toml nor a trial in {}", home.display());
                 let hint = "Begin a trial: strongroom --home DIR run --folder FOLDER\nOr write the file: strongroom \
                             config example > DIR/council.toml";

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::failure::Failure;
 use crate::config::{AzureCredential, Config, ConfigError, Environment, SecretSource, Store as Kind};
 use crate::repo::store::{Store, StoreOptions, open};
+use crate::service::plain::list;
 
 /// Opens the configured store. `create_folder`: a folder that is not there is made.
 ///
@@ -27,6 +28,12 @@ fn fetch(source: Option<&SecretSource>, system: &dyn Environment) -> Result<Opti
     source.map(|s| s.fetch(system)).transpose()
 }
 
+/// The keys that name them and their places.
+fn found_in(sources: &[Option<&SecretSource>]) -> Option<String> {
+    let places: Vec<String> = sources.iter().flatten().map(|s| s.whence()).collect();
+    (!places.is_empty()).then(|| format!("{} in council.toml", list(&places)))
+}
+
 fn options(config: &Config, system: &dyn Environment) -> Result<StoreOptions, ConfigError> {
     let mut options = StoreOptions { url: config.repository.url.clone(), ..StoreOptions::default() };
     let credentials = &mut options.credentials;
@@ -36,12 +43,18 @@ fn options(config: &Config, system: &dyn Environment) -> Result<StoreOptions, Co
             credentials.access_key_id = fetch(s3.keys.as_ref().map(|(id, _)| id), system)?;
             credentials.secret_access_key = fetch(s3.keys.as_ref().map(|(_, secret)| secret), system)?;
             credentials.session_token = fetch(s3.session_token.as_ref(), system)?;
+            let (id, secret) = s3.keys.as_ref().map(|(id, secret)| (id, secret)).unzip();
+            credentials.found_in = found_in(&[id, secret, s3.session_token.as_ref()]);
             options.endpoint = s3.endpoint.as_ref().map(ToString::to_string);
             options.region.clone_from(&s3.region);
             options.allow_http = s3.allow_http;
             options.virtual_hosted = !s3.path_style;
         }
         Kind::Azure(azure) => {
+            let source = azure.credential.as_ref().map(|c| match c {
+                AzureCredential::AccessKey(source) | AzureCredential::SasToken(source) => source,
+            });
+            credentials.found_in = found_in(&[source]);
             match &azure.credential {
                 Some(AzureCredential::AccessKey(key)) => credentials.access_key = fetch(Some(key), system)?,
                 Some(AzureCredential::SasToken(token)) => credentials.sas_token = fetch(Some(token), system)?,
@@ -53,6 +66,7 @@ fn options(config: &Config, system: &dyn Environment) -> Result<StoreOptions, Co
         }
         Kind::Google(google) => {
             credentials.service_account = fetch(google.service_account.as_ref(), system)?;
+            credentials.found_in = found_in(&[google.service_account.as_ref()]);
         }
     }
     Ok(options)

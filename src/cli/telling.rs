@@ -13,6 +13,9 @@ use crate::service::plain::{Elsewhere, People, Plain};
 use crate::service::runner::{Job, RunSummary, Runner};
 use crate::service::words::SetName;
 
+/// How a certificate begins.
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// The configured fields of every message.
 pub fn people(config: &Config) -> People {
     let council = &config.council;
@@ -105,7 +108,11 @@ pub fn mailer(config: &Config, system: &dyn Environment, handle: &Handle) -> Res
         None => None,
     };
     let read = |path: &std::path::PathBuf| {
-        system.read(path).map_err(|e| ConfigError::Unreadable { file: path.display().to_string(), why: e.to_string() })
+        let unreadable = |why: String| ConfigError::Unreadable { file: path.display().to_string(), why };
+        let pem = system.read(path).map_err(|e| unreadable(e.to_string()))?;
+        // Without a certificate in it, the file would say nothing, and only a connection would show that.
+        let holds_one = pem.windows(PEM.len()).any(|w| w == PEM);
+        if holds_one { Ok(pem) } else { Err(unreadable("it holds no certificate in PEM form".to_owned())) }
     };
     let council = &config.council;
     let settings = MailSettings {

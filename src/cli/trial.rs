@@ -23,6 +23,12 @@ pub fn load(home: &Path) -> Option<Config> {
     build(home, &kept.folders)
 }
 
+/// The file of a trial that was begun and cannot be read.
+pub fn damaged(home: &Path) -> Option<PathBuf> {
+    let file = home.join(FILE);
+    (file.exists() && load(home).is_none()).then_some(file)
+}
+
 /// Begins a trial of `folders` (absolute paths), or adds them to the one that is there.
 ///
 /// # Errors

@@ -69,6 +69,15 @@ impl SecretSource {
         }
     }
 
+    /// The key and the place, for messages: `password_file (/etc/strongroom/smtp-password)`.
+    pub fn whence(&self) -> String {
+        match &self.place {
+            SecretPlace::File(path) => format!("{} ({})", self.key, path.display()),
+            SecretPlace::Variable(name) | SecretPlace::Credential(name) => format!("{} ({name})", self.key),
+            SecretPlace::Command(words) => format!("{} ({})", self.key, words.first().map_or("", String::as_str)),
+        }
+    }
+
     fn read_file(&self, env: &dyn Environment, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         let shown = path.display();
         let failed = |e: io::Error| {

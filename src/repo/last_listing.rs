@@ -173,7 +173,8 @@ impl Writer {
         let file = self.out.into_inner().map_err(|e| fail(e.into_error()))?;
         file.sync_data().map_err(fail)?;
         let digest = Digest::new(*self.hasher.finalize().as_bytes());
-        std::fs::rename(&path, last.file(&digest)).map_err(fail)?;
+        let name = last.file(&digest);
+        std::fs::rename(&path, &name).map_err(|e| LocalError::new(&name, &e))?;
         Ok(digest)
     }
 }

@@ -23,10 +23,10 @@ impl LocalError {
     /// From an error of the system.
     pub fn new(path: &Path, error: &std::io::Error) -> Self {
         let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        let detail = if full {
-            "the disk of this computer is full; free some space and run again".into()
-        } else {
-            error.to_string()
+        let detail = match error.kind() {
+            _ if full => "the disk of this computer is full; free some space and run again".into(),
+            ErrorKind::IsADirectory => "a folder stands where this file should be; move it away and run again".into(),
+            _ => error.to_string(),
         };
         Self { path: path.into(), detail, full }
     }

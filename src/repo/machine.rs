@@ -220,8 +220,8 @@ impl StateDir {
         let Some(bytes) = local::read(&path)? else { return Ok(()) };
         let damaged = |_| {
             RepoError::Machine(format!(
-                "{} is damaged: it is how this computer would notice that the store has gone back in time. If the log \
-                 is complete (compare its newest entry with the last weekly message), remove the file and run again",
+                "{} is damaged: it is how this computer would notice that the store has gone back in time. Move the \
+                 file away, see whether the newest entries are those that you expect (strongroom log), then run again",
                 path.display()
             ))
         };

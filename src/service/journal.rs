@@ -21,7 +21,8 @@ const MAX_LINE: u64 = 64 * 1024;
 /// The journal could not be written or read. Notices are still sent.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the journal {path} cannot be {verb}: {error}; check that the disk has room and that this user owns the folder"
+    "the journal {path} cannot be {verb}: {error}; check that it is a file, that the disk has room and that this user \
+     owns the folder"
 )]
 pub struct JournalError {
     path: PathBuf,

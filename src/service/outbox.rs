@@ -210,7 +210,7 @@ impl Outbox {
             Err(error) => return (good, bad, Some(self.error(error).to_string())),
         };
         for path in entries.filter_map(Result::ok).map(|e| e.path()) {
-            if path.extension().is_none_or(|e| e != "json") || path.is_dir() {
+            if path.extension().is_none_or(|e| e != "json") {
                 continue;
             }
             match load_one(&path) {

@@ -27,6 +27,7 @@ b3sum b3sum
 openssl openssl
 setfacl acl
 setfattr attr
+faketime faketime
 npm npm
 node nodejs
 python3 python3

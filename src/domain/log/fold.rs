@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use jiff::Timestamp;
+
 use super::entry::{Body, Entry, IncidentKind, Role, Tested};
 use super::lives::{commit, condemn, rewrite, store, sweep};
-use super::state::{IncidentState, Slot, State, VoidWhy};
+use super::state::{IncidentState, Slot, SnapshotState, State, VoidWhy};
 use crate::domain::id::{ActorId, Link, RepositoryId, SnapshotId};
 
 pub use super::lives::index_is_superfluous;
@@ -165,7 +167,7 @@ fn apply(state: &mut State, body: &Body, revoked: &HashMap<ActorId, u64>) -> Res
         }
         Entry::Incident(incident) => {
             if incident.what == IncidentKind::Clock {
-                mark_suspect(state, incident.snapshot);
+                suspect(state, incident.snapshot, body.time);
             }
             let resolved = incident.what == IncidentKind::Clock;
             let (at, time, incident) = (body.n, body.time, incident.clone());
@@ -251,8 +253,11 @@ fn thin(state: &mut State, snapshots: &[SnapshotId]) {
     }
 }
 
-fn mark_suspect(state: &mut State, id: Option<SnapshotId>) {
-    if let Some(s) = state.snapshots.iter_mut().find(|s| Some(s.id) == id) {
-        s.suspect = true;
+/// A clock was wrong: for one snapshot; or, where none is named, for all that is dated later than `now`.
+fn suspect(state: &mut State, id: Option<SnapshotId>, now: Timestamp) {
+    let wrong = |s: &SnapshotState| id.map_or(s.time > now, |id| s.id == id);
+    state.snapshots.iter_mut().filter(|s| wrong(s)).for_each(|s| s.suspect = true);
+    if id.is_none() {
+        state.newest_time = state.newest_time.min(now);
     }
 }

@@ -16,11 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::id::SessionId;
 use crate::domain::log::Role;
-use crate::domain::log::entry::{Entry, Reason};
+use crate::domain::log::entry::{Entry, Incident, IncidentKind, Reason};
 use crate::domain::log::state::{Life, State};
 use crate::domain::problem::Exit;
 use crate::domain::retention::gate::{
-    Circumstances, CondemnPermit, Orphans, Refusal, known_packs, later, permit_condemn, permit_delete, permit_sweep,
+    CLOCK_DOUBT, Circumstances, CondemnPermit, Orphans, Refusal, known_packs, later, permit_condemn, permit_delete,
+    permit_sweep,
 };
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -177,6 +178,7 @@ fn say(
 
 impl Run<'_> {
     fn go(&mut self, repo: &mut Repository, report: &mut PruneReport) -> Result<(), OpsError> {
+        self.clock_was_ahead(repo)?;
         // Everything below may be refused; ask before anything is written.
         self.ask(repo.state(), repo)?;
         report.abandoned = self.abandon(repo)?;
@@ -242,6 +244,18 @@ impl Run<'_> {
             Some(n) => Ok(Some(repo.store.get_dated(&Key::Log(n))?.1)),
             None => Ok(None),
         }
+    }
+
+    /// The log is dated in the future, and a person says to go on: a clock was ahead, and the one of now is right.
+    fn clock_was_ahead(&self, repo: &mut Repository) -> Result<(), OpsError> {
+        let now = repo.env.clock.now();
+        say(repo, |state| {
+            let ahead = state.newest_time.duration_since(now).as_secs();
+            let incident = Incident { what: IncidentKind::Clock, snapshot: None, counts: vec![ahead.unsigned_abs()] };
+            let said = self.options.person && later(now, CLOCK_DOUBT) < state.newest_time;
+            Ok(said.then_some(Entry::Incident(incident)))
+        })?;
+        Ok(())
     }
 
     fn abandon(&mut self, repo: &mut Repository) -> Result<u64, OpsError> {

@@ -52,6 +52,20 @@ impl StoreError {
         self.detail == TOO_LARGE
     }
 
+    /// Whether this computer's clock is what the store, or the connection to it, objects to.
+    pub fn is_about_the_clock(&self) -> bool {
+        let lower = self.detail.to_ascii_lowercase();
+        CLOCK.iter().any(|words| lower.contains(words))
+    }
+
+    /// Names the place of the credentials, where they are what was refused.
+    pub(super) fn with_credentials(mut self, place: Option<&str>) -> Self {
+        if let (StoreFault::Denied, false, Some(place)) = (self.fault, self.is_about_the_clock(), place) {
+            self.detail = format!("{} (the credentials are those of {place})", self.detail);
+        }
+        self
+    }
+
     pub(super) fn too_large(what: &str, address: &str) -> Self {
         Self {
             fault: StoreFault::Other,
@@ -138,6 +152,9 @@ fn from_io(error: &std::io::Error) -> StoreFault {
         _ => StoreFault::Other,
     }
 }
+
+/// A request that seems too old or too new, and a certificate that seems over or not begun.
+const CLOCK: &[&str] = &["requesttimetooskewed", "certificate expired", "certificate not valid yet"];
 
 const DENIED: &[&str] = &[
     "403 forbidden",

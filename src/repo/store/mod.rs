@@ -69,18 +69,26 @@ pub struct Store {
     address: String,
     own_clock: bool,
     patience: Duration,
+    credentials_from: Option<String>,
 }
 
 impl Store {
     /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
     pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
-        Self { inner, prefix, handle, address, own_clock, patience: REQUEST_PATIENCE }
+        Self { inner, prefix, handle, address, own_clock, patience: REQUEST_PATIENCE, credentials_from: None }
     }
 
     /// The same store with another patience, for tests of stalls.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same store, that says where its credentials are when they are refused.
+    #[must_use]
+    pub fn with_credentials_from(mut self, place: Option<String>) -> Self {
+        self.credentials_from = place;
         self
     }
 
@@ -102,6 +110,10 @@ impl Store {
         path
     }
 
+    fn fault(&self, what: &str, error: &object_store::Error) -> StoreError {
+        StoreError::from_object_store(what, &self.address, error).with_credentials(self.credentials_from.as_deref())
+    }
+
     fn wait<T>(
         &self,
         what: &str,
@@ -112,7 +124,7 @@ impl Store {
         self.handle.block_on(async {
             match tokio::time::timeout(limit, work).await {
                 Ok(Ok(value)) => Ok(value),
-                Ok(Err(e)) => Err(StoreError::from_object_store(what, &self.address, &e)),
+                Ok(Err(e)) => Err(self.fault(what, &e)),
                 Err(_) => Err(StoreError::timed_out(what, &self.address)),
             }
         })

@@ -51,6 +51,8 @@ pub struct StoreCredentials {
     pub sas_token: Option<SecretString>,
     /// GCS: the service account's key, as JSON.
     pub service_account: Option<SecretString>,
+    /// Where they were found, for messages: what a person must change when they are refused.
+    pub found_in: Option<String>,
 }
 
 /// Opens the store. No request is made yet, but a folder must be there.
@@ -60,9 +62,13 @@ pub struct StoreCredentials {
 pub fn open(options: &StoreOptions, handle: &Handle) -> Result<Store, StoreError> {
     let url = Url::parse(&options.url).map_err(|e| StoreError::opening(&options.url, e.to_string()))?;
     let address = options.url.clone();
+    let found_in = options.credentials.found_in.clone();
     let fail = |e: object_store::Error| StoreError::from_object_store("open the store", &options.url, &e);
     let prefix = Path::parse(url.path().trim_matches('/')).map_err(|e| StoreError::opening(&address, e.to_string()))?;
-    let own = |inner: Arc<dyn ObjectStore>| Store::new(inner, prefix.clone(), handle.clone(), address.clone(), true);
+    let own = |inner: Arc<dyn ObjectStore>| {
+        let store = Store::new(inner, prefix.clone(), handle.clone(), address.clone(), true);
+        store.with_credentials_from(found_in.clone())
+    };
     match url.scheme() {
         "s3" => Ok(own(Arc::new(s3(options, &url).build().map_err(fail)?))),
         "az" | "azure" => Ok(own(Arc::new(azure(options, &url).build().map_err(fail)?))),
