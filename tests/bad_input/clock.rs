@@ -70,6 +70,19 @@ fn a_clock_that_was_ahead_once_does_not_stop_the_clean_up_for_a_year() {
     all_is_well(&place);
 }
 
+/// With nothing to compare it with, a clock ahead may shorten the wait: it deletes what nothing needs, and no more.
+#[test]
+fn a_clock_ahead_deletes_nothing_that_is_needed() {
+    let place = Place::ready("");
+    something_to_delete(&place);
+    at(&place, "+3650d", &["run"]).ends(0);
+    at(&place, "+3650d", &["prune"]).ends(0);
+    all_is_well(&place);
+    // An earlier snapshot that thinning kept, too.
+    place.run(["prune", "--yes"]).ends(0);
+    place.run(["verify", "restore", "--all"]).ends(0);
+}
+
 /// Amazon and its like refuse whoever is a quarter of an hour off: that is about the clock, not about the keys.
 #[test]
 fn a_store_that_refuses_the_wrong_time_is_about_the_clock() {

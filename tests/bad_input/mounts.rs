@@ -52,11 +52,17 @@ impl Mount {
         Self::try_tmpfs(path, options).unwrap_or_else(|| panic!("no tmpfs could be mounted at {}", path.display()))
     }
 
+    /// What lies at `from`, at `path` too.
+    #[track_caller]
+    pub fn bind(from: &Path, path: &Path) -> Self {
+        assert!(succeeds("mount", &["--bind", text(from), text(path)]), "bind {}", path.display());
+        Self(path.to_owned())
+    }
+
     /// The folder itself, to be read only.
     #[track_caller]
     pub fn read_only(path: &Path) -> Self {
-        assert!(succeeds("mount", &["--bind", text(path), text(path)]), "bind {}", path.display());
-        let mount = Self(path.to_owned());
+        let mount = Self::bind(path, path);
         mount.remount("bind,ro");
         mount
     }

@@ -122,3 +122,25 @@ fn denying(code: &str, message: &str) -> String {
     });
     format!("http://{address}")
 }
+
+/// The share is gone and its mount point shows what lies beneath: that must not look like a deletion.
+#[test]
+fn a_source_that_is_no_longer_mounted_is_not_backed_up() {
+    if !may_mount("refused::a_source_that_is_no_longer_mounted_is_not_backed_up") {
+        return;
+    }
+    let place = Place::council("");
+    std::fs::rename(place.path("Documents"), place.path("share")).unwrap();
+    place.write("Documents/beneath.txt", b"not the council's");
+    let mount = Mount::bind(&place.path("share"), &place.path("Documents"));
+    place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
+    place.run(["run"]).ends(0);
+    let before = files(&place.path("Documents"));
+    drop(mount);
+    let said = place.run(["run"]).ends(1).says("Connect the disk or share again and run again; nothing was recorded");
+    said.says("backup-failed/documents/source-not-mounted").says("PROBLEM: somebody must act.");
+    comes_back(&place, &before);
+    let _mount = Mount::bind(&place.path("share"), &place.path("Documents"));
+    place.run(["run"]).ends(0).never_says("PROBLEM");
+    all_is_well(&place);
+}

@@ -61,3 +61,28 @@ fn a_repository_for_one_computer_takes_no_second() {
     place.run(["run"]).ends(0);
     comes_back(&place, &files(&place.path("Documents")));
 }
+
+/// Another computer's keys in place of this one's: nothing is opened with them, nothing is written.
+#[test]
+fn another_computers_keys_open_nothing() {
+    let (place, other) = (Place::ready(""), Place::ready(""));
+    place.run(["run"]).ends(0);
+    let own = place.read("home/state/machine.json");
+    let stored = files(&place.path("repository"));
+    place.write("home/state/machine.json", &other.read("home/state/machine.json"));
+    place.run(["run"]).ends(4).says("this is not the repository it should be").says("Compare the address and the id");
+    // Pinned to this repository, as somebody who edits the file could do it, they still are not its keys.
+    let id = |bytes: &[u8]| -> serde_json::Value { serde_json::from_slice(bytes).unwrap() };
+    let mut forged = id(&other.read("home/state/machine.json"));
+    forged["repository"] = id(&own)["repository"].clone();
+    place.write("home/state/machine.json", forged.to_string().as_bytes());
+    for command in [&["run"][..], &["restore", "--all", "--to", &place.text("out")], &["prune"]] {
+        let said = place.run(command).ends(12).says("the key does not open this repository");
+        said.says("hint: Check that the key belongs to this repository: the recovery sheet prints");
+    }
+    assert!(files(&place.path("repository")) == stored && !place.path("out").exists());
+    place.write("home/state/machine.json", &own);
+    // What looked like another repository stays open until a person has looked.
+    place.run(["run"]).ends(0).says("the backups may have been tampered with");
+    comes_back(&place, &files(&place.path("Documents")));
+}
