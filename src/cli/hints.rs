@@ -127,6 +127,12 @@ fn repo(error: &RepoError) -> Option<&'static str> {
 
 fn store(error: &StoreError) -> Option<&'static str> {
     let text = error.to_string().to_ascii_lowercase();
+    if error.is_about_the_clock() && text.contains("certificate") {
+        return Some(
+            "Is this computer's clock right (timedatectl)? If it is, the store's certificate is out of date: tell your \
+             provider.",
+        );
+    }
     if error.is_about_the_clock() {
         return Some("This computer's clock is wrong: set it (timedatectl set-ntp true), then run again.");
     }

@@ -22,7 +22,7 @@ fn a_full_store_keeps_what_it_has_and_takes_the_rest_when_there_is_room() {
         nothing_half_written(&place.path("repository"));
         comes_back(&place, &before);
     }
-    disk.remount("size=64m");
+    disk.resize("size=64m");
     place.run(["run"]).ends(0).never_says("PROBLEM");
     all_is_well(&place);
 }
@@ -85,7 +85,7 @@ fn a_restore_that_cannot_fit_writes_nothing() {
     let said = place.run(["restore", "--all", "--to", &to]).ends(1);
     said.says("bytes free, the restore needs").says("nothing was written: choose another target");
     assert!(files(&place.path("out")).is_empty());
-    disk.remount("size=32m");
+    disk.resize("size=32m");
     place.run(["restore", "--all", "--to", &to]).ends(0);
     assert!(files(&place.path("out/back/Documents")) == files(&place.path("Documents")));
 }
@@ -110,7 +110,7 @@ fn a_target_that_fills_in_the_middle_holds_whole_files_only() {
     let (source, partial) = (files(&place.path("Documents")), files(&place.path("out/back/Documents")));
     assert!(!partial.is_empty() && partial.len() < source.len(), "{}", partial.len());
     assert!(partial.iter().all(|(name, bytes)| source[name] == *bytes), "half a file stands under its name");
-    disk.remount("nr_inodes=1000");
+    disk.resize("nr_inodes=1000");
     place.run(["restore", "--all", "--to", &to]).ends(0).says("were there already, unchanged");
     assert!(files(&place.path("out/back/Documents")) == source);
 }

@@ -87,6 +87,15 @@ fn the_store() {
             "The credentials have expired. Put new ones where council.toml says they are; nothing is lost.",
         ),
         (
+            "403 Forbidden: <Code>RequestTimeTooSkewed</Code>",
+            "This computer's clock is wrong: set it (timedatectl set-ntp true), then run again.",
+        ),
+        (
+            "error sending request: invalid peer certificate: certificate expired: verification time 1795000000 (UNIX)",
+            "Is this computer's clock right (timedatectl)? If it is, the store's certificate is out of date: tell your \
+             provider.",
+        ),
+        (
             "507 Insufficient Storage",
             "The store is full. Make it larger or free some of it; nothing stored is lost. Then run again.",
         ),
@@ -137,7 +146,9 @@ fn refused_by_the_gate_or_by_another_job() {
         "the clock of this computer is in doubt (it is behind the newest entry of the log). Nothing is deleted until it is \
          put right"
     );
-    assert_eq!((hint.as_str(), exit), ("Set this computer's clock (timedatectl), then run again.", 6));
+    let todo = "Set this computer's clock (timedatectl), then run again. If it is right now and was wrong before: \
+                strongroom prune --yes";
+    assert_eq!((hint.as_str(), exit), (todo, 6));
     let (message, hint, exit) = said(another_job());
     assert_eq!(message, "Another Strongroom job is running on this computer; nothing to do.");
     assert_eq!((hint.as_str(), exit), ("", 6));

@@ -187,3 +187,22 @@ fn a_wrong_clock_marks_the_snapshot() {
     let state = w.state();
     assert!(state.snapshots[0].suspect && state.open_incidents().next().is_none());
 }
+
+#[test]
+fn a_clock_that_ran_ahead_is_forgotten_when_somebody_says_so() {
+    let mut w = World::new();
+    let at = |w: &mut World, seconds: i64, entry: Entry| {
+        let mut body = w.body(WRITER, entry);
+        body.time = jiff::Timestamp::from_second(seconds).unwrap();
+        w.slot(Some(body));
+    };
+    at(&mut w, 100_000, snapshot("a", &[], None));
+    at(&mut w, 40_000_000, snapshot("a", &[], None));
+    at(&mut w, 200_000, snapshot("a", &[], None));
+    assert_eq!(w.state().newest_time.as_second(), 40_000_000);
+    at(&mut w, 200_010, Entry::Incident(Incident { what: IncidentKind::Clock, snapshot: None, counts: vec![] }));
+    let state = w.state();
+    let suspect: Vec<bool> = state.snapshots.iter().map(|s| s.suspect).collect();
+    assert_eq!((suspect, state.newest_time.as_second()), (vec![false, true, false], 200_010));
+    assert!(state.open_incidents().next().is_none());
+}
