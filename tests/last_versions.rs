@@ -76,17 +76,7 @@ fn a_deleted_record_stays_through_many_backups_and_a_lost_listing() {
 #[test]
 fn what_a_write_only_machine_inherits_is_inherited_again_and_again() {
     let world = World::new();
-    let options = strongroom::repo::create::CreateOptions {
-        machine_name: "office server".into(),
-        write_only: true,
-        single_machine: false,
-    };
-    let mut key = None;
-    strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |r| {
-        key = Some(r.identity.clone());
-        Ok(())
-    })
-    .unwrap();
+    let key = world.create_with(true);
     world.write("kept.txt", "always");
     world.write("minutes.txt", "resolved");
     world.backup().unwrap();
@@ -96,13 +86,8 @@ fn what_a_write_only_machine_inherits_is_inherited_again_and_again() {
         world.write("kept.txt", format!("always {round}"));
         world.backup().unwrap();
         let id = world.open().unwrap().state().repository;
-        let mut reader = strongroom::repo::repository::Repository::open_with_identity(
-            world.store(),
-            key.as_ref().unwrap(),
-            id,
-            world.env(),
-        )
-        .unwrap();
+        let mut reader =
+            strongroom::repo::repository::Repository::open_with_identity(world.store(), &key, id, world.env()).unwrap();
         let state = reader.state();
         let (first, newest) = (state.snapshots[0].clone(), state.newest("documents").unwrap().clone());
         assert!(first.snapshot.needs.iter().all(|p| newest.snapshot.needs.contains(p)), "round {round}");

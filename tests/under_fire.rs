@@ -103,13 +103,7 @@ fn making_a_repository_stopped_at_any_call_can_be_finished() {
             let world = World::new();
             first_documents(&world);
             world.faults.restart(Plan::at(call, fault));
-            let options = strongroom::repo::create::CreateOptions {
-                machine_name: "office server".into(),
-                write_only: false,
-                single_machine: false,
-            };
-            let made =
-                strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |_| Ok(()));
+            let made = world.try_create(false);
             world.faults.restart(Plan::none());
             if made.is_err() {
                 world.create();
@@ -236,17 +230,7 @@ fn another_repository_of_the_same_shape_is_refused() {
 fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() {
     let world = World::new();
     first_documents(&world);
-    let options = strongroom::repo::create::CreateOptions {
-        machine_name: "office server".into(),
-        write_only: false,
-        single_machine: false,
-    };
-    let mut key = None;
-    strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |r| {
-        key = Some(r.identity.clone());
-        Ok(())
-    })
-    .unwrap();
+    let key = world.create_with(false);
     world.backup().unwrap();
     let (id, next) = {
         let repo = world.open().unwrap();
@@ -255,7 +239,6 @@ fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() 
     world.put_object(&format!("log/{next:010}.age"), b"junk from a thief who may only put");
     assert!(matches!(world.open().err().unwrap(), RepoError::LogDamaged { .. }));
     assert_eq!(world.backup().unwrap_err().exit(), strongroom::domain::problem::Exit::Damage);
-    let key = key.unwrap();
     // Stepping over one slot too few accepts nothing.
     let few = Repository::open_stepping_over(world.store(), &key, id, world.env(), next);
     assert!(matches!(few.err(), Some(RepoError::LogDamaged { .. })));
