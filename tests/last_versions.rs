@@ -69,7 +69,12 @@ impl Office {
     fn restored(&self, to: &str, more: &[&str]) -> Vec<String> {
         let (exit, said) = self.run(&[&["restore", "--all", "--to", to], more].concat());
         assert_eq!(exit, Some(0), "{said}");
-        let files = files_of(&self.tmp.path().join(to).join("docs"), "docs");
+        let docs = self.tmp.path().join(to).join("docs");
+        // A folder that was closed comes back closed.
+        if docs.join("closed").exists() {
+            chmod(&docs.join("closed"), 0o755);
+        }
+        let files = files_of(&docs, "docs");
         files.into_iter().map(|(path, bytes)| String::from_utf8([path, bytes].join(&b'=')).unwrap()).collect()
     }
 }
