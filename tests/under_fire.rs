@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "under_fire/bits.rs"]
+mod bits;
 mod support;
 
 use strongroom::repo::error::RepoError;
@@ -148,28 +150,6 @@ fn small_repository() -> (World, (Files, Files)) {
     world.backup().unwrap();
     let good = read_back(&mut world.open().unwrap(), "documents").unwrap();
     (world, good)
-}
-
-#[test]
-fn every_flipped_bit_is_harmless_or_told_and_nothing_wrong_comes_back() {
-    let (world, good) = small_repository();
-    let (mut told, mut harmless) = (0u64, 0u64);
-    for (name, bytes) in world.objects() {
-        // Every byte is hit once, each time in another bit: all bits of all bytes are the long campaign's.
-        for at in 0..bytes.len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 1 << (at % 8);
-            world.put_object(&name, &flipped);
-            match examine(&world, &keys_alone(&world), &good) {
-                Ok(true) => told += 1,
-                Ok(false) => harmless += 1,
-                Err(e) => panic!("{name}, byte {at}: {e}"),
-            }
-        }
-        world.put_object(&name, &bytes);
-    }
-    println!("{told} flips told, {harmless} harmless (objects that older snapshots or other keyholders need)");
-    assert!(told > 0);
 }
 
 #[test]
