@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use strongroom::domain::id::RepositoryId;
+use strongroom::domain::id::{IndexName, RepositoryId};
 use strongroom::domain::problem::Exit;
+use strongroom::repo::last_listing::LastListing;
 use strongroom::repo::repository::Repository;
 use strongroom::repo::seal::Identity;
 use strongroom::testing::{Fault, Plan, SeededEntropy};
@@ -134,10 +135,11 @@ fn damages(name: &str, office: &Office, other: &State) -> Vec<(String, Option<Ve
         ("garbage".into(), Some((0..bytes.len().max(40)).map(|i| (i * 167 + 13) as u8).collect())),
         ("grown".into(), Some([&bytes[..], b"more"].concat())),
     ];
-    for eighth in 0..if bytes.is_empty() { 0 } else { 8 } {
-        let at = (bytes.len() * eighth / 8 + eighth).min(bytes.len() - 1);
+    let flips = if bytes.is_empty() { 0 } else { (bytes.len() / 128).max(8) };
+    for part in 0..flips {
+        let at = (bytes.len() * part / flips + part).min(bytes.len() - 1);
         let mut flipped = bytes.clone();
-        flipped[at] ^= 1 << eighth.min(6);
+        flipped[at] ^= 1 << (part % 7);
         all.push((format!("byte {at} flipped"), Some(flipped)));
     }
     let stem = |name: &str| name.split_at(name.len().min(14)).0.to_owned();
@@ -175,6 +177,38 @@ fn every_file_of_the_state_damaged_in_every_way_is_harmless_or_told() {
         }
     }
     println!("{} files, {cases} damages: {harmless} harmless, the others told", office.state.len());
+}
+
+#[test]
+fn no_copy_with_one_wrong_bit_is_believed() {
+    let office = office(1);
+    office.reset(&office.state);
+    let dir = office.world.dir();
+    let root = office.world.open().unwrap().state().newest("documents").unwrap().snapshot.root;
+    let last = LastListing::new(&dir, "documents");
+    let found = last.find(&root).unwrap();
+    let mut flips = 0;
+    let mut flip_all = |path: &Path, believed: &dyn Fn() -> bool| {
+        let good = std::fs::read(path).unwrap();
+        assert!(believed());
+        for bit in 0..good.len() * 8 {
+            let mut flipped = good.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(path, flipped).unwrap();
+            assert!(!believed(), "{}, bit {bit}", path.display());
+            flips += 1;
+        }
+        std::fs::write(path, good).unwrap();
+    };
+    flip_all(&dir.file("cache/log"), &|| !dir.load_slots(office.id).unwrap().is_empty());
+    for path in [&found.live, &found.gone] {
+        flip_all(path, &|| last.find(&root).is_some());
+    }
+    for name in office.state.keys().filter_map(|name| name.strip_prefix("cache/index/")) {
+        let index: IndexName = name.parse().unwrap();
+        flip_all(&dir.file(&format!("cache/index/{name}")), &|| dir.load_index(&index).is_some());
+    }
+    println!("{flips} bits of copies flipped, none believed");
 }
 
 #[test]
