@@ -6,51 +6,117 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use strongroom::domain::log::entry::IncidentKind;
-use strongroom::ops::backup::backup;
+use strongroom::domain::retention::gate::Refusal;
+use strongroom::ops::prune::{PruneOptions, prune};
 use strongroom::ops::{Silent, Stop};
 use strongroom::repo::listing::read_root;
+use strongroom::repo::repository::Repository;
 use strongroom::testing::{Fault, Plan};
 use support::world::{World, files_of, read_back};
 
-fn lock(path: &std::path::Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+/// Who backs up here: for root no mode forbids anything, so that another user's eyes are borrowed.
+struct Office {
+    tmp: tempfile::TempDir,
+    program: PathBuf,
+    user: Option<u32>,
 }
 
-/// A file that cannot be read, also for root: a link loop in its place makes opening fail.
-fn make_unreadable(path: &std::path::Path) {
-    std::fs::remove_file(path).unwrap();
-    std::os::unix::net::UnixListener::bind(path).unwrap();
+const NOBODY: u32 = 65_534;
+
+impl Office {
+    fn new() -> Self {
+        let tmp = tempfile::tempdir().unwrap();
+        let program = tmp.path().join("strongroom");
+        // Where it was built, another user may not be able to look.
+        std::fs::copy(env!("CARGO_BIN_EXE_strongroom"), &program).unwrap();
+        let office = Self { tmp, program, user: rustix::process::geteuid().is_root().then_some(NOBODY) };
+        std::fs::create_dir(office.docs()).unwrap();
+        office
+    }
+
+    fn docs(&self) -> PathBuf {
+        self.tmp.path().join("docs")
+    }
+
+    /// Everything in it belongs to whoever backs up.
+    fn hand_over(&self) {
+        let Some(user) = self.user else { return };
+        let mut todo = vec![self.tmp.path().to_path_buf()];
+        while let Some(path) = todo.pop() {
+            std::os::unix::fs::chown(&path, Some(user), Some(user)).unwrap();
+            if path.is_dir() {
+                todo.extend(std::fs::read_dir(path).unwrap().map(|item| item.unwrap().path()));
+            }
+        }
+    }
+
+    /// The exit code, and what was said on standard output.
+    fn run(&self, words: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(&self.program);
+        command.arg("--home").arg(self.tmp.path().join("home")).args(words).stdin(Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        let out = command.current_dir(self.tmp.path()).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap())
+    }
+
+    fn restored(&self, to: &str, more: &[&str]) -> Vec<String> {
+        let (exit, said) = self.run(&[&["restore", "--all", "--to", to], more].concat());
+        assert_eq!(exit, Some(0), "{said}");
+        let docs = self.tmp.path().join(to).join("docs");
+        // A folder that was closed comes back closed.
+        if docs.join("closed").exists() {
+            chmod(&docs.join("closed"), 0o755);
+        }
+        let files = files_of(&docs, "docs");
+        files.into_iter().map(|(path, bytes)| String::from_utf8([path, bytes].join(&b'=')).unwrap()).collect()
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
 fn a_file_unreadable_twice_keeps_its_last_version() {
-    let world = World::new();
-    world.write("kept.txt", "always");
-    world.write("folder/minutes.txt", "resolved");
-    world.create();
-    world.backup().unwrap();
-    // Root may read what modes forbid, so the test needs another user's eyes there; elsewhere modes do.
-    let folder = world.docs().join("folder");
-    let root = std::fs::File::open("/proc/self/environ").is_ok()
-        && std::fs::metadata("/root")
-            .is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0 && std::fs::read_dir("/root").is_ok());
-    for _ in 0..2 {
-        world.clock.advance_days(1);
-        if root {
-            if folder.join("minutes.txt").is_file() {
-                make_unreadable(&folder.join("minutes.txt"));
-            }
-        } else {
-            lock(&folder.join("minutes.txt"), 0o000);
-        }
-        world.backup().unwrap();
-        let (live, gone) = read_back(&mut world.open().unwrap(), "documents").unwrap();
-        let name = &b"Documents/folder/minutes.txt"[..];
-        let last = gone.get(name).or_else(|| live.get(name));
-        assert!(root || last.map(Vec::as_slice) == Some(b"resolved"), "the last version is lost");
+    let office = Office::new();
+    let (minutes, closed) = (office.docs().join("minutes.txt"), office.docs().join("closed"));
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::write(&minutes, "resolved").unwrap();
+    std::fs::write(closed.join("plan.txt"), "a plan").unwrap();
+    std::fs::write(office.docs().join("kept.txt"), "always").unwrap();
+    office.hand_over();
+    let docs = office.docs();
+    assert_eq!(office.run(&["run", "--folder", docs.to_str().unwrap()]).0, Some(0));
+    let all = ["docs/closed/plan.txt=a plan", "docs/kept.txt=always", "docs/minutes.txt=resolved"];
+    assert_eq!(office.restored("before", &[]), all);
+
+    chmod(&minutes, 0o000);
+    chmod(&closed, 0o000);
+    for night in ["first", "second"] {
+        assert_eq!(office.run(&["backup"]).0, Some(3), "{night}: a partial backup says so");
+        assert_eq!(office.run(&["cat", "docs/minutes.txt"]), (Some(0), "resolved".into()), "{night}");
+        assert_eq!(office.run(&["cat", "docs/closed/plan.txt"]), (Some(0), "a plan".into()), "{night}");
+        let listed = office.run(&["ls", "--recursive", "--deleted"]).1;
+        assert_eq!(listed.matches("could not be read since").count(), 2, "{night}: {listed}");
+        assert_eq!(office.restored(night, &[]), all, "{night}: what could not be read was not deleted");
     }
+
+    // Once somebody can look again, what is there is live, and what is not there was deleted.
+    chmod(&closed, 0o700);
+    std::fs::remove_file(closed.join("plan.txt")).unwrap();
+    chmod(&minutes, 0o600);
+    assert_eq!(office.run(&["backup"]).0, Some(0));
+    let listed = office.run(&["ls", "--recursive", "--deleted"]).1;
+    assert!(listed.contains("deleted") && !listed.contains("could not be read"), "{listed}");
+    assert_eq!(office.restored("after", &[]), all[1..]);
+    assert_eq!(office.restored("after, deleted too", &["--deleted"]), all);
 }
 
 #[test]
@@ -76,17 +142,7 @@ fn a_deleted_record_stays_through_many_backups_and_a_lost_listing() {
 #[test]
 fn what_a_write_only_machine_inherits_is_inherited_again_and_again() {
     let world = World::new();
-    let options = strongroom::repo::create::CreateOptions {
-        machine_name: "office server".into(),
-        write_only: true,
-        single_machine: false,
-    };
-    let mut key = None;
-    strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |r| {
-        key = Some(r.identity.clone());
-        Ok(())
-    })
-    .unwrap();
+    let key = world.create_with(true);
     world.write("kept.txt", "always");
     world.write("minutes.txt", "resolved");
     world.backup().unwrap();
@@ -96,13 +152,8 @@ fn what_a_write_only_machine_inherits_is_inherited_again_and_again() {
         world.write("kept.txt", format!("always {round}"));
         world.backup().unwrap();
         let id = world.open().unwrap().state().repository;
-        let mut reader = strongroom::repo::repository::Repository::open_with_identity(
-            world.store(),
-            key.as_ref().unwrap(),
-            id,
-            world.env(),
-        )
-        .unwrap();
+        let mut reader =
+            strongroom::repo::repository::Repository::open_with_identity(world.store(), &key, id, world.env()).unwrap();
         let state = reader.state();
         let (first, newest) = (state.snapshots[0].clone(), state.newest("documents").unwrap().clone());
         assert!(first.snapshot.needs.iter().all(|p| newest.snapshot.needs.contains(p)), "round {round}");
@@ -132,8 +183,8 @@ fn a_lost_pack_heals_from_the_sources_and_everything_comes_back() {
     assert_eq!(again.packs_stored, 0, "it heals once: {again:?}");
 }
 
-#[test]
-fn a_mass_change_is_an_incident_even_if_the_run_dies_after_the_commit() {
+/// A snapshot, and then 120 documents that are all something else.
+fn ready_for_a_mass_change() -> World {
     let world = World::new();
     for i in 0..120 {
         world.write(&format!("{i}.txt"), format!("document {i}"));
@@ -144,22 +195,42 @@ fn a_mass_change_is_an_incident_even_if_the_run_dies_after_the_commit() {
         world.write(&format!("{i}.txt"), format!("noise noise {i}"));
     }
     world.clock.advance_days(1);
-    // The last call of the run reads the entry back: the process dies just before it.
-    let last = {
-        let spare = world.faults.calls();
-        world.faults.restart(Plan::none());
-        spare
-    };
-    assert!(last > 0);
-    let mut repo = world.open().unwrap();
-    let calls_to_open = world.faults.calls();
-    let report = backup(&mut repo, &world.options(), &Silent, &Stop::default()).unwrap();
-    assert_eq!(report.incident, report.snapshot.map(|s| s.0));
-    assert!(world.faults.calls() > calls_to_open);
-    let kinds: Vec<_> = world.open().unwrap().state().open_incidents().map(|i| i.incident.what).collect();
-    assert_eq!(kinds, [IncidentKind::MassChange]);
-    world.faults.restart(Plan::at(0, Fault::StopBefore));
-    assert!(world.backup().is_err());
+    world.faults.restart(Plan::none());
+    world
+}
+
+#[test]
+fn a_mass_change_is_an_incident_even_if_the_run_dies_after_the_commit() {
+    let world = ready_for_a_mass_change();
+    let report = world.backup().unwrap();
+    let snapshot = report.snapshot.unwrap();
+    assert_eq!(report.incident, Some(snapshot.0));
+    let record = world.faults.record();
+    let commit = record.iter().rposition(|call| call.starts_with("create log/")).unwrap();
+    assert!(record[commit].contains(&format!("{:010}", snapshot.0)), "{record:?}");
+    assert!(commit + 1 < record.len(), "something follows the commit: {record:?}");
+
+    let mut died = 0;
+    for call in commit..record.len() {
+        for fault in [Fault::StopBefore, Fault::StopAfter, Fault::FailBefore, Fault::FailAfter, Fault::AlreadyExists] {
+            let world = ready_for_a_mass_change();
+            world.faults.restart(Plan::at(call, fault));
+            died += usize::from(world.backup().is_err());
+            world.faults.restart(Plan::none());
+            let committed = world.objects().keys().any(|k| *k == format!("log/{:010}.age", snapshot.0));
+            assert!(committed || (call, fault) == (commit, Fault::StopBefore), "call {call} {fault:?}");
+            if !committed {
+                world.backup().unwrap();
+            }
+            let mut repo = Repository::open_fresh(world.store(), world.dir(), world.env()).unwrap();
+            let open: Vec<_> = repo.state().open_incidents().map(|i| (i.incident.what, i.at)).collect();
+            let [(IncidentKind::MassChange, at)] = open[..] else { panic!("call {call} {fault:?}: {open:?}") };
+            assert_eq!(repo.state().newest("documents").map(|s| s.id.0), Some(at), "call {call} {fault:?}");
+            let pruned = prune(&mut repo, &PruneOptions::default(), &Silent, &Stop::default()).unwrap();
+            assert_eq!(pruned.held_back, Some(Refusal::Incident(at)), "call {call} {fault:?}");
+        }
+    }
+    assert!(died >= 4, "the process must die at and after the commit: {died}");
 }
 
 #[test]

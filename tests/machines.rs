@@ -13,7 +13,6 @@ use strongroom::domain::problem::Exit;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
 use strongroom::ops::{OpsError, Silent, Stop};
-use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::error::RepoError;
 use strongroom::repo::keys::Bundle;
 use strongroom::repo::layout::Key;
@@ -25,14 +24,8 @@ use support::world::{World, files_of, read_back};
 /// A world whose recovery key is known.
 fn with_recovery_key(write_only: bool) -> (World, Identity) {
     let world = World::new();
-    let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
-    let mut key = None;
-    create(&world.store(), &world.dir(), &world.env(), &options, |r| {
-        key = Some(r.identity.clone());
-        Ok(())
-    })
-    .unwrap();
-    (world, key.unwrap())
+    let key = world.create_with(write_only);
+    (world, key)
 }
 
 /// Another machine joins: its keys are made there, the root key signs it in here.

@@ -14,7 +14,6 @@ use strongroom::ops::query::{Resolved, View, Which};
 use strongroom::ops::recover::{RecoverOptions, recover};
 use strongroom::ops::restore::{RestoreOptions, RestoreReport, Selected, apply, cat, plan};
 use strongroom::ops::{Silent, Stop};
-use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::seal::Identity;
 use support::world::{World, files_of};
 
@@ -28,13 +27,7 @@ fn back_up(world: &World, set: &str) {
 /// The set was "accounts", which comes first by its name, and is "zebra" now.
 fn renamed() -> (World, Identity) {
     let world = World::new();
-    let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
-    let mut key = None;
-    let kept = |r: &strongroom::repo::create::Recovery| {
-        key = Some(r.identity.clone());
-        Ok(())
-    };
-    create(&world.store(), &world.dir(), &world.env(), &options, kept).unwrap();
+    let key = world.create_with(false);
     world.write("budget.txt", "the old figures");
     world.write("same.txt", "unchanged");
     world.write("Private/removed.txt", "to be deleted");
@@ -42,7 +35,7 @@ fn renamed() -> (World, Identity) {
     world.write("budget.txt", "the new figures, longer");
     std::fs::remove_dir_all(world.docs().join("Private")).unwrap();
     back_up(&world, "zebra");
-    (world, key.unwrap())
+    (world, key)
 }
 
 fn bring_back(world: &World, to: &str, change: impl FnOnce(&mut RestoreOptions)) -> RestoreReport {

@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "under_fire/bits.rs"]
+mod bits;
 mod support;
 
 use strongroom::repo::error::RepoError;
@@ -103,13 +105,7 @@ fn making_a_repository_stopped_at_any_call_can_be_finished() {
             let world = World::new();
             first_documents(&world);
             world.faults.restart(Plan::at(call, fault));
-            let options = strongroom::repo::create::CreateOptions {
-                machine_name: "office server".into(),
-                write_only: false,
-                single_machine: false,
-            };
-            let made =
-                strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |_| Ok(()));
+            let made = world.try_create(false);
             world.faults.restart(Plan::none());
             if made.is_err() {
                 world.create();
@@ -154,28 +150,6 @@ fn small_repository() -> (World, (Files, Files)) {
     world.backup().unwrap();
     let good = read_back(&mut world.open().unwrap(), "documents").unwrap();
     (world, good)
-}
-
-#[test]
-fn every_flipped_bit_is_harmless_or_told_and_nothing_wrong_comes_back() {
-    let (world, good) = small_repository();
-    let (mut told, mut harmless) = (0u64, 0u64);
-    for (name, bytes) in world.objects() {
-        // Every byte is hit once, each time in another bit: all bits of all bytes are the long campaign's.
-        for at in 0..bytes.len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 1 << (at % 8);
-            world.put_object(&name, &flipped);
-            match examine(&world, &keys_alone(&world), &good) {
-                Ok(true) => told += 1,
-                Ok(false) => harmless += 1,
-                Err(e) => panic!("{name}, byte {at}: {e}"),
-            }
-        }
-        world.put_object(&name, &bytes);
-    }
-    println!("{told} flips told, {harmless} harmless (objects that older snapshots or other keyholders need)");
-    assert!(told > 0);
 }
 
 #[test]
@@ -236,17 +210,7 @@ fn another_repository_of_the_same_shape_is_refused() {
 fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() {
     let world = World::new();
     first_documents(&world);
-    let options = strongroom::repo::create::CreateOptions {
-        machine_name: "office server".into(),
-        write_only: false,
-        single_machine: false,
-    };
-    let mut key = None;
-    strongroom::repo::create::create(&world.store(), &world.dir(), &world.env(), &options, |r| {
-        key = Some(r.identity.clone());
-        Ok(())
-    })
-    .unwrap();
+    let key = world.create_with(false);
     world.backup().unwrap();
     let (id, next) = {
         let repo = world.open().unwrap();
@@ -255,7 +219,6 @@ fn junk_in_the_next_slot_stops_everybody_until_the_recovery_key_steps_over_it() 
     world.put_object(&format!("log/{next:010}.age"), b"junk from a thief who may only put");
     assert!(matches!(world.open().err().unwrap(), RepoError::LogDamaged { .. }));
     assert_eq!(world.backup().unwrap_err().exit(), strongroom::domain::problem::Exit::Damage);
-    let key = key.unwrap();
     // Stepping over one slot too few accepts nothing.
     let few = Repository::open_stepping_over(world.store(), &key, id, world.env(), next);
     assert!(matches!(few.err(), Some(RepoError::LogDamaged { .. })));

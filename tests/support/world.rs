@@ -17,6 +17,7 @@ use strongroom::repo::listing::{read_page, read_pieces, read_root};
 use strongroom::repo::machine::StateDir;
 use strongroom::repo::reader::ChunkReader;
 use strongroom::repo::repository::{Env, Repository};
+use strongroom::repo::seal::Identity;
 use strongroom::repo::store::Store;
 use strongroom::testing::{FakeClock, FaultStore, Plan, SeededEntropy};
 
@@ -67,9 +68,24 @@ impl World {
         StateDir::new(self.tmp.path().join("state"))
     }
 
+    /// Makes the repository and forgets its recovery key, as its owner puts the sheet away.
     pub fn create(&self) {
-        let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
-        create(&self.store(), &self.dir(), &self.env(), &options, |_| Ok(())).unwrap();
+        self.create_with(false);
+    }
+
+    /// Makes the repository; its recovery key.
+    pub fn create_with(&self, write_only: bool) -> Identity {
+        self.try_create(write_only).unwrap()
+    }
+
+    pub fn try_create(&self, write_only: bool) -> Result<Identity, RepoError> {
+        let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
+        let mut key = None;
+        create(&self.store(), &self.dir(), &self.env(), &options, |sheet| {
+            key = Some(sheet.identity.clone());
+            Ok(())
+        })?;
+        Ok(key.unwrap())
     }
 
     pub fn open(&self) -> Result<Repository, RepoError> {

@@ -101,14 +101,26 @@ impl Merge {
             // What was gone is still its last version, should it turn out to be unreadable.
             return Ok(Some(Item::There { found, last: was_live.or(was_gone), source }));
         }
-        Ok(was_live.map(|known| self.say_gone(known)).or(was_gone.map(Item::Gone)))
+        Ok(was_live.map(|known| self.say_gone(known)).or(was_gone.map(|known| self.still_gone(known))))
+    }
+
+    fn is_unseen(&self, path: &RecordPath) -> bool {
+        self.unseen.iter().any(|folder| path.is_within(folder.as_bytes()))
     }
 
     fn say_gone(&self, mut known: Known) -> Item {
-        let path = &known.entry.path;
-        let unreadable = self.unseen.iter().any(|folder| path.is_within(folder.as_bytes()));
-        known.entry.gone = Some(gone_now(self.moment, unreadable));
+        known.entry.gone = Some(gone_now(self.moment, self.is_unseen(&known.entry.path)));
         known.fingerprint = None;
+        Item::Gone(known)
+    }
+
+    /// What could not be read before and is not there now was deleted meanwhile.
+    fn still_gone(&self, mut known: Known) -> Item {
+        let unseen = self.is_unseen(&known.entry.path);
+        if let Some(gone) = known.entry.gone.as_mut().filter(|gone| gone.unreadable && !unseen) {
+            gone.unreadable = false;
+            gone.missed_s = self.moment.began_s;
+        }
         Item::Gone(known)
     }
 }

@@ -136,7 +136,9 @@ impl Selection {
                 if !(pass.wanted)(&entry) {
                     continue;
                 }
-                if live || (pass.gone)(&entry) {
+                // What could not be read was not deleted: its last version belongs to what is there.
+                let unreadable = entry.gone.as_ref().is_some_and(|g| g.unreadable);
+                if live || unreadable || (pass.gone)(&entry) {
                     self.add(at, &entry, live)?;
                 } else {
                     self.hidden += 1;
