@@ -124,6 +124,23 @@ fn what(entry: &Entry) -> String {
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),
         Entry::Epoch(e) => e.number.to_string(),
         Entry::IncidentResolved { incident, by, note } => format!("{incident} by {}: {}", shown(by), shown(note)),
+        Entry::SchemeAdopted(s) => {
+            format!("minute {} of {}, in force from {}", shown(&s.minute), s.on, s.in_force)
+        }
+        Entry::HoldPlaced { review, .. } => format!("to be looked at again on {review}"),
+        Entry::HoldReleased { hold, .. } => format!("of entry {hold}"),
+        Entry::DisposalApproved(d) => {
+            format!("plan {}: {}, {}", shown(&d.plan), counted(d.records, "record", "records"), size(d.bytes))
+        }
+        Entry::DisposalCancelled { approval, .. } => format!("approved by entry {approval}"),
+        Entry::DisposalWithdrawn(d) => {
+            format!("approved by entry {}{}", d.approval, if d.urgent { ", urgent" } else { "" })
+        }
+        Entry::Relisted { approval, roots } => {
+            let snapshots = counted(roots.len() as u64, "snapshot", "snapshots");
+            format!("{snapshots} without what entry {approval} approved")
+        }
+        Entry::DisposalDone { approval, .. } => format!("approved by entry {approval}"),
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }

@@ -121,9 +121,16 @@ impl DisposalState {
         self.withdrawn.is_some() && self.cancelled.is_none()
     }
 
-    fn notes(&self) -> impl Iterator<Item = NoteName> + '_ {
-        let withdrawn = self.withdrawn.iter().flat_map(|w| [Some(w.register), w.note]);
-        withdrawn.chain([self.cancel_note, self.done.map(|(_, certificate)| certificate)]).flatten()
+    fn notes(&self) -> impl Iterator<Item = (NoteName, &'static str, u64)> + '_ {
+        let withdrawn = self.withdrawn.iter().flat_map(|w| {
+            [
+                Some((w.register, "by which digests disposed records are known", w.at)),
+                w.note.map(|n| (n, "why a disposal is urgent", w.at)),
+            ]
+        });
+        let cancelled = self.cancel_note.zip(self.cancelled).map(|(n, at)| (n, "why a disposal was cancelled", at));
+        let done = self.done.map(|(at, certificate)| (certificate, "what was disposed of", at));
+        withdrawn.chain([cancelled, done]).flatten()
     }
 }
 
@@ -143,16 +150,24 @@ impl State {
         self.disposals.iter().find(|d| d.at == approval)
     }
 
-    /// Every note that must be in the store: all that entries name, but not the names of a disposal that is done.
-    pub fn needed_notes(&self) -> BTreeSet<NoteName> {
-        let schemes = self.schemes.iter().map(|s| s.note);
-        let dates = self.dates.iter().map(|d| d.note);
-        let holds = self.holds.iter().flat_map(|h| [Some(h.note), h.release_note]).flatten();
+    /// Every note that must be in the store, what it is, and the entry that names it. The names of a disposal that
+    /// is done are not among them.
+    pub fn notes(&self) -> Vec<(NoteName, &'static str, u64)> {
+        let schemes = self.schemes.iter().map(|s| (s.note, "which retention scheme was adopted", s.at));
+        let dates = self.dates.iter().map(|d| (d.note, "which date was recorded for which records", d.at));
+        let holds = self.holds.iter().map(|h| (h.note, "what a hold touches", h.at));
+        let ended = self.holds.iter().filter_map(|h| Some((h.release_note?, "why a hold was released", h.released?)));
         let disposals = || self.disposals.iter().chain(&self.undone);
         let done: BTreeSet<u64> = disposals().filter(|d| d.done.is_some()).map(|d| d.at).collect();
-        let approvals = disposals().filter(|d| !done.contains(&d.at)).map(|d| d.note);
-        let all = schemes.chain(dates).chain(holds).chain(approvals);
+        let waiting = disposals().filter(|d| !done.contains(&d.at));
+        let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
+        let all = schemes.chain(dates).chain(holds).chain(ended).chain(approvals);
         all.chain(disposals().flat_map(DisposalState::notes)).collect()
+    }
+
+    /// Every note that must be in the store.
+    pub fn needed_notes(&self) -> BTreeSet<NoteName> {
+        self.notes().into_iter().map(|(name, ..)| name).collect()
     }
 
     /// Notes with the names of disposals that are done, which no entry needs for anything else: to be deleted.
