@@ -33,7 +33,7 @@ pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
                 let time = body.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
                 let mark = void.map(|w| format!("  VOID: {}", why(w))).unwrap_or_default();
                 format!(
-                    "{:>6}  {time}  {:<16}  {}  {}{mark}",
+                    "{:>6}  {time}  {:<18}  {}  {}{mark}",
                     slot.n,
                     who(state, body),
                     body.entry.name(),
