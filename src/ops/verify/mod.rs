@@ -10,6 +10,8 @@ mod choose;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+#[cfg(test)]
+mod notes_tests;
 pub mod restore;
 pub mod scrub;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::*;
 
 /// What one step does. Numbers point at earlier entries, or at nothing.
 fn entry() -> impl Strategy<Value = Entry> {
-    let (at, name) = (|| 0u64..24, || 0u8..12);
+    let (at, name) = (|| 0u64..32, || 0u8..12);
     prop_oneof![
         1 => (name(), 1i8..28, 1i8..28).prop_map(|(n, a, b)| adopted(n, date(2026, 5, a), date(2026, 5, b))),
         1 => name().prop_map(|n| Entry::TriggerDated { note: note(n) }),
@@ -29,6 +29,19 @@ fn entry() -> impl Strategy<Value = Entry> {
         1 => prop::collection::vec(0u8..5, 0..3).prop_map(|p| condemned(&p, &[], Reason::Disposal)),
         1 => prop::collection::vec(0u8..5, 0..3).prop_map(|p| swept(&p, &[])),
     ]
+}
+
+/// Mostly at something that is there: small numbers count holds or approvals, others stay as they are.
+fn aim(entry: &mut Entry, model: &Model) {
+    let pick = |n: &mut u64, from: Vec<u64>| *n = from.get(*n as usize % 8).copied().unwrap_or(*n);
+    let approvals = || model.disposals.keys().copied().collect();
+    match entry {
+        Entry::HoldReleased { hold, .. } => pick(hold, model.placed.iter().copied().collect()),
+        Entry::DisposalCancelled { approval, .. } | Entry::DisposalDone { approval, .. } => pick(approval, approvals()),
+        Entry::Relisted { approval, .. } => pick(approval, approvals()),
+        Entry::DisposalWithdrawn(w) => pick(&mut w.approval, approvals()),
+        _ => {}
+    }
 }
 
 /// Mostly somebody who may say it.
@@ -52,6 +65,7 @@ enum Step {
 
 #[derive(Default)]
 struct Model {
+    placed: BTreeSet<u64>,
     holds: BTreeSet<u64>,
     disposals: BTreeMap<u64, Step>,
 }
@@ -68,7 +82,7 @@ impl Model {
             _ => false,
         };
         match entry {
-            Entry::HoldPlaced { .. } => self.holds.insert(n),
+            Entry::HoldPlaced { .. } => self.holds.insert(n) && self.placed.insert(n),
             Entry::HoldReleased { hold, .. } => self.holds.remove(hold),
             Entry::DisposalApproved(_) => self.disposals.insert(n, Approved).is_none(),
             Entry::DisposalCancelled { approval, .. } => go(approval, &[Approved, Withdrawn], Cancelled),
@@ -100,7 +114,8 @@ proptest! {
         w.say(WRITER, snapshot("b", &[1, 2], None));
         w.say(PRUNER, stored(&[3, 4], 2));
         let mut model = Model::default();
-        for (entry, luck) in entries {
+        for (mut entry, luck) in entries {
+            aim(&mut entry, &model);
             let relists = matches!(entry, Entry::Relisted { .. });
             let n = w.say(author(&entry, luck), entry.clone());
             let void = w.void();
