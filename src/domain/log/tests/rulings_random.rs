@@ -142,7 +142,8 @@ proptest! {
             prop_assert!(state.spent_notes().is_disjoint(&needed));
             prop_assert!(state.holds.iter().all(|h| needed.contains(&h.note)), "a hold's note is always needed");
             for number in state.needed().iter() {
-                prop_assert!(!matches!(state.packs[number as usize].life, Life::Swept { .. }), "pack {number} is needed");
+                let life = state.packs[number as usize].life;
+                prop_assert!(!matches!(life, Life::Swept { .. }), "pack {number} is needed");
                 prop_assert!(state.described().contains(number));
             }
         }
