@@ -206,7 +206,7 @@ fn a_further_name_alone_comes_back_as_a_file() {
 
 fn entry(name: &str, kind: Kind) -> Entry {
     let meta = Meta { mode: 0o644, ..Meta::default() };
-    Entry { path: path(name), kind, meta, gone: None }
+    Entry { path: path(name), kind, meta, gone: None, first: None }
 }
 
 fn file(piece: Option<Piece>, size: u64) -> Kind {

@@ -122,6 +122,10 @@ fn repo(error: &RepoError) -> Option<&'static str> {
         RepoError::Contention => "Wait for the other computers to finish, then run again.",
         RepoError::Interrupted => "Nothing is lost. Run it again and it goes on from there.",
         RepoError::Machine(_) | RepoError::Seal(_) => return None,
+        RepoError::NoteMissing(_) | RepoError::Note { .. } => {
+            "Holds and schemes count all the same: what cannot be read keeps everything it may touch. If the store \
+             keeps old versions, bring the note back; then run: strongroom verify check"
+        }
     })
 }
 

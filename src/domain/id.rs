@@ -81,6 +81,10 @@ id_type!(
     IndexName
 );
 id_type!(
+    /// The digest of a note's stored bytes, which is its name.
+    NoteName
+);
+id_type!(
     /// The digest of log entry 0's stored bytes: the root of trust, pinned and printed.
     RepositoryId
 );
@@ -114,6 +118,12 @@ impl PackName {
     }
 }
 impl IndexName {
+    /// The name that an object with these stored bytes has.
+    pub fn of(stored: &[u8]) -> Self {
+        Self(*blake3::hash(stored).as_bytes())
+    }
+}
+impl NoteName {
     /// The name that an object with these stored bytes has.
     pub fn of(stored: &[u8]) -> Self {
         Self(*blake3::hash(stored).as_bytes())

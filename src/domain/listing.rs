@@ -23,6 +23,10 @@ pub struct Entry {
     /// Set in a `gone` listing only: when it was last there.
     #[n(3)]
     pub gone: Option<Gone>,
+    /// A file's own date (modification time, seconds since 1970) when it was first backed up, where it has another
+    /// one now.
+    #[n(4)]
+    pub first: Option<i64>,
 }
 
 /// The kinds of file that Unix knows.
@@ -197,6 +201,17 @@ impl Entry {
     /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
         matches!(self.kind, Kind::File(_))
+    }
+
+    /// The own date of its first version, as far as it is known: seconds since 1970.
+    pub fn first_s(&self) -> i64 {
+        self.first.unwrap_or(self.meta.mtime_s)
+    }
+
+    /// A file goes on being the record that was at its path before, there or gone: it keeps the first version's date.
+    pub fn follow(&mut self, before: Option<&Self>) {
+        let first = before.filter(|b| b.is_file() && self.is_file()).map(Self::first_s);
+        self.first = first.filter(|f| *f != self.meta.mtime_s);
     }
 }
 

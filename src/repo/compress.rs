@@ -1,6 +1,7 @@
 //! The one door to zstd: standard frames, and the skippable frames that directories and padding hide in.
 
 use std::cell::RefCell;
+use std::io::{BufReader, BufWriter, Read, Write};
 
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -68,6 +69,26 @@ pub fn unframe_up_to(frame: &[u8], limit: usize) -> Result<Vec<u8>, CompressErro
         return Err(CompressError("it claims an impossible size".into()));
     }
     unframe(frame, claimed)
+}
+
+/// One standard frame of whatever `write` writes, of any length.
+///
+/// # Errors
+/// [`CompressError`] when memory runs out, or when `write` fails.
+pub fn frame_of(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Vec<u8>, CompressError> {
+    let encoder = zstd::stream::write::Encoder::new(vec![], LEVEL).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 16, encoder);
+    write(&mut out).map_err(failed)?;
+    out.into_inner().map_err(|e| failed(e.into_error()))?.finish().map_err(failed)
+}
+
+/// Reads the content of a frame piece by piece; it seems to end after `limit` bytes.
+///
+/// # Errors
+/// [`CompressError`] when memory runs out.
+pub fn content_of(frame: &[u8], limit: u64) -> Result<impl Read + '_, CompressError> {
+    let decoder = zstd::stream::read::Decoder::with_buffer(frame).map_err(failed)?;
+    Ok(BufReader::with_capacity(1 << 16, decoder.take(limit)))
 }
 
 /// A skippable frame: `zstd -d` passes over it.

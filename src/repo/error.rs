@@ -2,10 +2,11 @@
 
 use super::keys::BundleError;
 use super::local::LocalError;
+use super::notes::NoteError;
 use super::pack::PackError;
 use super::seal::SealError;
 use super::store::{StoreError, StoreFault};
-use crate::domain::id::{PackName, RepositoryId};
+use crate::domain::id::{NoteName, PackName, RepositoryId};
 use crate::domain::log::entry::Role;
 use crate::domain::log::fold::FoldError;
 
@@ -86,6 +87,17 @@ pub enum RepoError {
     /// A listing cannot be read.
     #[error("a listing is damaged: {0}")]
     Listing(String),
+    /// A note cannot be read.
+    #[error("the note {} cannot be read: {error}", name.short())]
+    Note {
+        /// Which.
+        name: NoteName,
+        /// Why.
+        error: NoteError,
+    },
+    /// A note is not there.
+    #[error("the note {}, which the log names, is missing from the store", .0.short())]
+    NoteMissing(NoteName),
     /// Sealing failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -109,6 +121,8 @@ impl RepoError {
                 | Self::Index(_)
                 | Self::ChunkUnknown
                 | Self::Listing(_)
+                | Self::NoteMissing(_)
+                | Self::Note { error: NoteError::Digest | NoteError::Damaged(_), .. }
                 | Self::AnotherRepository { .. }
                 | Self::Bundle(BundleError::Forged | BundleError::Seal(SealError::Damaged(_)))
                 | Self::Seal(SealError::Damaged(_))

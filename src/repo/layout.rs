@@ -1,6 +1,6 @@
 //! Where things lie under the prefix. Every name from the store is parsed into a closed type before it is used.
 
-use crate::domain::id::{IndexName, KeyholderId, PackName};
+use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName};
 
 /// The place of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,6 +15,8 @@ pub enum Key {
     Index(IndexName),
     /// `packs/<2 hex>/<digest>.age`
     Pack(PackName),
+    /// `notes/<digest>.age`
+    Note(NoteName),
     /// `probe/<name>`: the store's conditions are tried out on these.
     Probe(String),
 }
@@ -27,6 +29,8 @@ pub const KEYS: &str = "keys";
 pub const LOG: &str = "log";
 /// The folder of indexes.
 pub const INDEX: &str = "index";
+/// The folder of notes.
+pub const NOTES: &str = "notes";
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,6 +43,7 @@ impl std::fmt::Display for Key {
                 let hex = name.to_hex();
                 write!(f, "{PACKS}/{}/{hex}.age", &hex[..2])
             }
+            Self::Note(name) => write!(f, "{NOTES}/{name}.age"),
             Self::Probe(name) => write!(f, "probe/{name}"),
         }
     }
@@ -63,6 +68,7 @@ impl Key {
             }
             LOG => Self::Log(stem.parse().ok()?),
             INDEX => Self::Index(stem.parse().ok()?),
+            NOTES => Self::Note(stem.parse().ok()?),
             PACKS => Self::Pack(stem.split_once('/')?.1.parse().ok()?),
             _ => return None,
         };
@@ -82,6 +88,7 @@ mod tests {
             Key::Log(7),
             Key::Index(IndexName::new([4; 32])),
             Key::Pack(PackName::new([0xab; 32])),
+            Key::Note(NoteName::new([5; 32])),
             Key::Probe("race-1".into()),
         ];
         for key in keys {
@@ -97,6 +104,7 @@ mod tests {
             &pack.replace("packs/ab", "packs/cd"),
             "probe/a/b",
             "keys/x-1.age",
+            "notes/x.age",
             "",
         ] {
             assert_eq!(Key::parse(bad), None, "{bad}");

@@ -18,6 +18,7 @@ pub mod listing;
 pub mod local;
 pub mod log;
 pub mod machine;
+pub mod notes;
 pub mod pack;
 pub mod reader;
 pub mod repository;

@@ -107,7 +107,7 @@ mod tests {
         let gone =
             gone_s.map(|s| Gone { last_seen: SnapshotId(1), last_seen_s: s, missed_s: s + 1, unreadable: false });
         let meta = Meta { mtime_s, ..Meta::default() };
-        let entry = Entry { path: RecordPath::new(name).unwrap(), kind: Kind::Fifo, meta, gone };
+        let entry = Entry { path: RecordPath::new(name).unwrap(), kind: Kind::Fifo, meta, gone, first: None };
         Hit::new(entry, gone_s.is_none(), jiff::Timestamp::UNIX_EPOCH, SnapshotId(2), "documents")
     }
 

@@ -1,11 +1,13 @@
 //! What an entry of the log can say, and who may say it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
-    ActorId, ChunkId, IndexName, KeyholderId, Link, PackName, RepositoryId, SessionId, SnapshotId,
+    ActorId, ChunkId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
 };
 
 /// The format version this program writes and the newest it reads.
@@ -91,6 +93,24 @@ pub enum Entry {
     IncidentResolved { incident: u64, by: String, note: String },
     /// Somebody restored something. No names: counts only.
     Restored { snapshot: Option<SnapshotId>, files: u64, bytes: u64 },
+    /// The council has adopted a retention scheme.
+    SchemeAdopted(SchemeAdopted),
+    /// A person has recorded a date for some records.
+    TriggerDated { note: NoteName },
+    /// Nothing that this touches may go. It never lapses; `review` is when somebody should look at it.
+    HoldPlaced { note: NoteName, review: Date },
+    /// The hold that entry placed is over.
+    HoldReleased { hold: u64, note: NoteName },
+    /// A person has approved a plan of disposal.
+    DisposalApproved(DisposalApproved),
+    /// The disposal that entry approved will not happen.
+    DisposalCancelled { approval: u64, note: NoteName },
+    /// Its records are not listed or restored from here on.
+    DisposalWithdrawn(DisposalWithdrawn),
+    /// Snapshots have new listings, without its records.
+    Relisted { approval: u64, roots: Vec<Relisting> },
+    /// Nothing of it is left; the note is the certificate.
+    DisposalDone { approval: u64, certificate: NoteName },
 }
 
 /// Why packs were condemned.
@@ -275,7 +295,11 @@ impl Entry {
             Self::Tested(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
-            Self::IncidentResolved { .. } => &[Role::Approver],
+            Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
+            Self::HoldPlaced { .. } | Self::HoldReleased { .. } => &[Role::Approver],
+            Self::DisposalApproved(_) | Self::DisposalCancelled { .. } => &[Role::Approver],
+            Self::DisposalWithdrawn(_) => &[Role::Pruner, Role::Approver],
+            Self::Relisted { .. } | Self::DisposalDone { .. } => &[Role::Pruner],
             Self::Abandoned { .. } | Self::Incident(_) | Self::Restored { .. } => &[],
         }
     }
@@ -301,6 +325,15 @@ impl Entry {
             Self::Incident(_) => "incident",
             Self::IncidentResolved { .. } => "incident-resolved",
             Self::Restored { .. } => "restored",
+            Self::SchemeAdopted(_) => "scheme-adopted",
+            Self::TriggerDated { .. } => "trigger-dated",
+            Self::HoldPlaced { .. } => "hold-placed",
+            Self::HoldReleased { .. } => "hold-released",
+            Self::DisposalApproved(_) => "disposal-approved",
+            Self::DisposalCancelled { .. } => "disposal-cancelled",
+            Self::DisposalWithdrawn(_) => "disposal-withdrawn",
+            Self::Relisted { .. } => "relisted",
+            Self::DisposalDone { .. } => "disposal-done",
         }
     }
 }

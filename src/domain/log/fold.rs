@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::entry::{Body, Entry, IncidentKind, Role, Tested};
 use super::lives::{commit, condemn, rewrite, store, sweep};
+use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, Slot, SnapshotState, State, VoidWhy};
 use crate::domain::id::{ActorId, Link, RepositoryId, SnapshotId};
 
@@ -91,6 +92,11 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         acknowledged: BTreeSet::new(),
         tests: vec![],
         open_sessions: HashMap::new(),
+        schemes: vec![],
+        dates: vec![],
+        holds: vec![],
+        disposals: vec![],
+        undone: vec![],
     })
 }
 
@@ -148,7 +154,8 @@ fn apply(state: &mut State, body: &Body, revoked: &HashMap<ActorId, u64>) -> Res
     if let Entry::Stored(stored) = &body.entry {
         store(state, body, stored, void);
     }
-    if void {
+    if void && !outlives_its_author(state, body) {
+        remember_undone(state, body);
         return Err(VoidWhy::Revoked);
     }
     match &body.entry {
@@ -174,6 +181,10 @@ fn apply(state: &mut State, body: &Body, revoked: &HashMap<ActorId, u64>) -> Res
             state.incidents.push(IncidentState { at, time, incident, resolved });
         }
         Entry::IncidentResolved { incident, .. } => resolve(state, *incident)?,
+        Entry::SchemeAdopted(_) | Entry::TriggerDated { .. } => rule(state, body)?,
+        Entry::HoldPlaced { .. } | Entry::HoldReleased { .. } => rule(state, body)?,
+        Entry::DisposalApproved(_) | Entry::DisposalCancelled { .. } => rule(state, body)?,
+        Entry::DisposalWithdrawn(_) | Entry::Relisted { .. } | Entry::DisposalDone { .. } => rule(state, body)?,
     }
     state.newest_time = state.newest_time.max(body.time);
     Ok(())

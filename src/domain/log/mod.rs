@@ -1,12 +1,15 @@
 //! The log: numbered, chained, signed entries. What they say is the truth of the repository.
 //!
 //! `entry.rs` has the words an entry can say, `state.rs` what they add up to, `fold.rs` the law of adding:
-//! who may say what, and what a void entry is.
+//! who may say what, and what a void entry is. `rulings.rs` and `ruled.rs` do the same for what people decide
+//! about records: schemes, dates, holds, disposals.
 
 pub mod bits;
 pub mod entry;
 pub mod fold;
 mod lives;
+pub mod ruled;
+pub mod rulings;
 pub mod state;
 
 #[cfg(test)]

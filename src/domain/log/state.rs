@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::bits::Bits;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
+use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
 use crate::domain::id::{ActorId, IndexName, Link, PackName, RepositoryId, SessionId, SnapshotId};
 
 /// One slot of the log, as read: either a verified body or bytes that mean nothing.
@@ -87,7 +88,7 @@ pub struct IndexState {
 pub struct SnapshotState {
     /// Its number.
     pub id: SnapshotId,
-    /// What was committed; `needs` follows later rewriting.
+    /// What was committed; `root` and `needs` follow later rewriting.
     pub snapshot: Snapshot,
     /// Who committed it.
     pub actor: ActorId,
@@ -159,6 +160,16 @@ pub struct State {
     pub tests: Vec<(Timestamp, super::entry::Tested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
+    /// Adopted schemes, oldest first.
+    pub schemes: Vec<SchemeState>,
+    /// Recorded dates, oldest first.
+    pub dates: Vec<DateState>,
+    /// Holds, released ones too, oldest first.
+    pub holds: Vec<HoldState>,
+    /// Disposals, from their approval on, oldest first.
+    pub disposals: Vec<DisposalState>,
+    /// Disposals that count no longer because their author was cut off later; of use only to the fold.
+    pub undone: Vec<DisposalState>,
 }
 
 impl State {

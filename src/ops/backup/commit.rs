@@ -103,7 +103,7 @@ pub fn run(
         gone: tally.gone_total,
         mass_change: mass_change(&before, &tally),
     };
-    let n = append_snapshot(repo, snapshot)?;
+    let n = append_snapshot(repo, snapshot, before.root)?;
     tally.report.snapshot = Some(SnapshotId(n));
     tally.report.incident = repo.state().open_incidents().find(|i| i.at == n).map(|i| i.at);
     after_commit(repo, n)?;
@@ -309,9 +309,14 @@ fn all_needs(
     Ok(needs)
 }
 
-/// Commits, unless something the snapshot needs was swept since it was relied on.
-fn append_snapshot(repo: &mut Repository, snapshot: Snapshot) -> Result<u64, RepoError> {
+/// Commits, unless something the snapshot needs was swept since it was relied on, or the listing it goes on from was
+/// written anew: then it would bring back what a disposal took away.
+fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<ChunkId>) -> Result<u64, RepoError> {
     let entry = repo.append(|state| {
+        let parent = snapshot.parent.and_then(|id| state.snapshots.iter().find(|s| s.id == id));
+        if parent.is_some_and(|p| Some(p.snapshot.root) != before) {
+            return Err(RepoError::ChunkUnknown);
+        }
         let dead = |number: u32| {
             matches!(
                 state.packs.get(number as usize).map(|p| p.life),

@@ -165,6 +165,7 @@ impl Reading<'_> {
             let mut known = first.clone();
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
+            known.entry.follow(last.as_ref().map(|l| &l.entry));
             return each(depot, Outcome::Live { known, read: false, changed: false });
         }
         let read = match small {
@@ -179,12 +180,14 @@ impl Reading<'_> {
             Large::Failed(problem) => each(depot, Outcome::Failed(problem, last)),
             Large::Stored(stored) => {
                 let (stored, meta, problem, stat) = *stored;
-                let entry = Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None };
+                let entry =
+                    Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None, first: None };
                 let fingerprint = if problem.is_none() { self.fingerprint(&stat) } else { None };
                 let mut known = Known { entry, fingerprint, pieces: stored.pieces };
                 if found.stat.nlink > 1 {
                     set_group(&mut known.entry, group_of(&found));
                 }
+                known.entry.follow(last.as_ref().map(|l| &l.entry));
                 links.note(&found, &known);
                 let changed = last.is_some_and(|l| l.entry.gone.is_none() && l.entry.kind != known.entry.kind);
                 if let Some(problem) = problem {
@@ -210,7 +213,7 @@ impl Reading<'_> {
             FoundKind::BlockDevice => Kind::BlockDevice(major, minor),
         };
         let (meta, problem) = opener.capture(found, self.names);
-        (Ok(Entry { path: found.path.clone(), kind, meta, gone: None }), problem)
+        (Ok(Entry { path: found.path.clone(), kind, meta, gone: None, first: None }), problem)
     }
 
     fn emit_special(

@@ -1,9 +1,10 @@
 //! Reclaiming what no snapshot needs: condemn, wait, sweep, delete. And thinning, which decides what is needed.
 //!
-//! Nothing is deleted that a `swept` entry does not name; what is swept is worked out from the whole log at the
-//! entry's own slot. Everything here can die at any moment and be run again, by anybody. The repository must be
-//! one that `Repository::open_fresh` opened: no local file decides a deletion.
+//! No pack and no index is deleted that a `swept` entry does not name; what is swept is worked out from the whole
+//! log at the entry's own slot. Everything here can die at any moment and be run again, by anybody. The repository
+//! must be one that `Repository::open_fresh` opened: no local file decides a deletion.
 
+mod delete;
 mod merge;
 mod repack;
 #[cfg(test)]
@@ -26,16 +27,14 @@ use crate::domain::retention::gate::{
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
-use crate::repo::layout::{INDEX, Key, PACKS};
+use crate::repo::layout::{INDEX, Key, NOTES, PACKS};
 use crate::repo::repository::Repository;
-use crate::repo::store::{Listed, StoreFault};
+use crate::repo::store::Listed;
 
 pub use thin::{SnapshotFate, ThinReport, thin};
 
 /// The wait between condemning and sweeping.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// After so many refusals in a row the store is asked no more.
-const REFUSALS: u64 = 16;
 
 /// How to prune.
 #[derive(Debug, Clone)]
@@ -154,7 +153,7 @@ struct Run<'a> {
 
 fn list(repo: &Repository) -> Result<HashMap<Key, Listed>, RepoError> {
     let mut all = HashMap::new();
-    for folder in [PACKS, INDEX] {
+    for folder in [PACKS, INDEX, NOTES] {
         all.extend(repo.store.list(folder)?.0.into_iter().map(|l| (l.key.clone(), l)));
     }
     Ok(all)
@@ -321,35 +320,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Deletes what any `swept` entry made dead and the store still shows.
+    /// Deletes what any `swept` entry made dead and the store still shows, and notes that nothing needs.
     fn delete(&mut self, repo: &Repository, report: &mut PruneReport) -> Result<(), OpsError> {
         let size = |name: &crate::domain::id::PackName| self.listed.get(&Key::Pack(*name)).map(|l| l.size);
         let permit = permit_delete(repo.state(), &self.circumstances(repo, None), self.swept, size)?;
         let (packs, indexes) = permit.parts();
         let names = packs.iter().map(|n| Key::Pack(*n)).chain(indexes.iter().map(|n| Key::Index(*n)));
         let mut there: Vec<&Listed> = names.filter_map(|key| self.listed.get(&key)).collect();
+        there.extend(delete::unneeded_notes(repo, self.listed.values(), self.options.grace.max(GRACE))?);
         there.sort_by_key(|l| l.key.to_string());
         self.monitor.stage("deleting", Some(there.len() as u64));
-        for (at, object) in there.iter().enumerate() {
-            self.stop.check()?;
-            match repo.store.delete(&object.key) {
-                Ok(()) => {
-                    report.deleted += 1;
-                    report.deleted_bytes += object.size;
-                }
-                Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly | StoreFault::Unsupported) => {
-                    report.refused += 1;
-                    report.refused_why.get_or_insert_with(|| e.to_string());
-                    if report.refused >= REFUSALS && report.deleted == 0 {
-                        report.refused = (there.len() - at) as u64 + report.refused - 1;
-                        return Ok(());
-                    }
-                }
-                Err(e) => return Err(e.into()),
-            }
-            self.monitor.advance(1);
-        }
-        Ok(())
+        delete::delete(repo, &there, report, self.monitor, self.stop)
     }
 }
 

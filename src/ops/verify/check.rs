@@ -10,7 +10,7 @@ use crate::domain::log::state::State;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
-use crate::repo::layout::{INDEX, KEYS, Key, PACKS};
+use crate::repo::layout::{INDEX, KEYS, Key, NOTES, PACKS};
 use crate::repo::repository::Repository;
 use crate::repo::store::{Store, StoreFault};
 
@@ -33,24 +33,26 @@ pub fn check(
     monitor.stage("checking", Some(wanted.len() as u64));
     let mut report = VerifyReport::default();
     let mut listed: HashMap<Key, u64> = HashMap::new();
-    for folder in [PACKS, INDEX, KEYS] {
+    for folder in [PACKS, INDEX, KEYS, NOTES] {
         stop.check()?;
         let (objects, foreign) = repo.store.list(folder)?;
         report.foreign += foreign as u64;
         listed.extend(objects.into_iter().map(|l| (l.key, l.size)));
     }
-    report.unknown = listed.keys().filter(|key| !is_known(repo.state(), key)).count() as u64;
+    let notes = repo.state().needed_notes();
+    let is_ours =
+        |key: &Key| if let Key::Note(name) = key { notes.contains(name) } else { is_known(repo.state(), key) };
+    report.unknown = listed.keys().filter(|key| !is_ours(key)).count() as u64;
     let mut asked = 0;
     for object in &wanted {
         stop.check()?;
         monitor.advance(1);
         report.examined.objects += 1;
         match listed.get(&object.object.key()) {
-            Some(size) if *size == object.size => report.examined.bytes += size,
-            Some(size) => {
-                let what = format!("it is {size} bytes long and should be {}", object.size);
-                report.failed.push(damage(repo.state(), object.object, what));
-            }
+            Some(size) => match wrong_size(object, *size) {
+                None => report.examined.bytes += size,
+                Some(what) => report.failed.push(damage(repo.state(), object.object, what)),
+            },
             None => {
                 asked += 1;
                 match look_again(&repo.store, object, asked)? {
@@ -68,14 +70,21 @@ pub fn check(
     Ok(report)
 }
 
+/// Where the log does not say the size, the object must at least not be empty.
+fn wrong_size(wanted: &Wanted, size: u64) -> Option<String> {
+    match wanted.size {
+        None => (size == 0).then(|| "it is empty".into()),
+        Some(right) => (size != right).then(|| format!("it is {size} bytes long and should be {right}")),
+    }
+}
+
 fn look_again(store: &Store, wanted: &Wanted, asked: usize) -> Result<Option<String>, RepoError> {
     let missing = "it is missing from the store".to_string();
     if asked > ASKED_BY_NAME {
         return Ok(Some(missing));
     }
     match store.get(&wanted.object.key()) {
-        Ok(bytes) if bytes.len() as u64 == wanted.size => Ok(None),
-        Ok(bytes) => Ok(Some(format!("it is {} bytes long and should be {}", bytes.len(), wanted.size))),
+        Ok(bytes) => Ok(wrong_size(wanted, bytes.len() as u64)),
         Err(e) if e.fault() == StoreFault::Missing => Ok(Some(missing)),
         Err(e) => Err(e.into()),
     }

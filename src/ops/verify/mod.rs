@@ -10,6 +10,8 @@ mod choose;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+#[cfg(test)]
+mod notes_tests;
 pub mod restore;
 pub mod scrub;
 #[cfg(test)]
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::id::{IndexName, KeyholderId, PackName, SnapshotId};
+use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName, SnapshotId};
 use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
@@ -78,6 +80,8 @@ pub enum Object {
     Index(IndexName),
     /// What a keyholder needs.
     Bundle(KeyholderId, u32),
+    /// What a person said.
+    Note(NoteName),
 }
 
 impl Object {
@@ -87,6 +91,7 @@ impl Object {
             Self::Pack(name) => Key::Pack(*name),
             Self::Index(name) => Key::Index(*name),
             Self::Bundle(holder, epoch) => Key::Bundle(*holder, *epoch),
+            Self::Note(name) => Key::Note(*name),
         }
     }
 }
@@ -149,22 +154,25 @@ impl VerifyReport {
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     object: Object,
-    size: u64,
+    /// `None` where the log does not say it: of notes.
+    size: Option<u64>,
 }
 
-/// Every pack that a snapshot needs and every index that lives, or the failure of having nothing to examine.
+/// Every pack that a snapshot needs, every index that lives and every note that an entry names, or the failure of
+/// having nothing to examine.
 fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     if state.live_snapshots().next().is_none() {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
     }
     let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
     let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
-    let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: p.size }).collect();
+    let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: Some(p.size) }).collect();
     let mut indexes: Vec<_> =
         state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
-    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: i.size }));
+    all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: Some(i.size) }));
+    all.extend(state.needed_notes().into_iter().map(|n| Wanted { object: Object::Note(n), size: None }));
     Ok(all)
 }
 
@@ -189,13 +197,19 @@ fn damage(state: &State, object: Object, what: impl Into<String>) -> Damage {
                 let mut same = state.indexes.iter().filter(|i| i.index.name == name);
                 same.any(|i| i.covers.iter().any(|n| s.snapshot.needs.contains(n)))
             }
-            Object::Bundle(..) => false,
+            Object::Bundle(..) | Object::Note(_) => false,
         };
         if needs {
             snapshots.push(s.id);
         }
     }
-    Damage { object: Some(object), what: what.into(), snapshots, records: vec![] }
+    let mut what = what.into();
+    if let Object::Note(name) = object
+        && let Some((_, is, entry)) = state.notes().into_iter().find(|(n, ..)| *n == name)
+    {
+        what = format!("{what}; it says {is} (entry {entry} of the log)");
+    }
+    Damage { object: Some(object), what, snapshots, records: vec![] }
 }
 
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, wanted};
-use crate::domain::id::{IndexName, PackName, RepositoryId};
+use crate::domain::id::{IndexName, NoteName, PackName, RepositoryId};
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
@@ -87,7 +87,7 @@ pub fn scrub(
         match outcome {
             Ok(damaged) => {
                 report.examined.objects += 1;
-                report.examined.bytes += queue[at].size;
+                report.examined.bytes += queue[at].size.unwrap_or_default();
                 match damaged {
                     None => drop(notes.scrubbed.insert(name(&queue[at]), began)),
                     Some(what) => report.failed.push(damage(repo.state(), queue[at].object, what)),
@@ -124,7 +124,7 @@ impl Job<'_> {
             if outcome.is_err() {
                 self.ended.store(true, Ordering::SeqCst);
             }
-            self.monitor.advance(self.queue[at].size);
+            self.monitor.advance(self.queue[at].size.unwrap_or_default());
             self.found.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcome));
         }
     }
@@ -132,7 +132,7 @@ impl Job<'_> {
     fn pick(&self) -> Option<usize> {
         let mut picked = self.picked.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, bytes) = *picked;
-        let size = self.queue.get(at)?.size;
+        let size = self.queue.get(at)?.size.unwrap_or_default();
         if self.ended.load(Ordering::SeqCst) || !self.budget.allows(bytes, size, (self.elapsed)()) {
             return None;
         }
@@ -151,6 +151,7 @@ fn read(store: &Store, wanted: &Wanted) -> Outcome {
     let same = match wanted.object {
         Object::Pack(name) => PackName::of(&bytes) == name,
         Object::Index(name) => IndexName::of(&bytes) == name,
+        Object::Note(name) => NoteName::of(&bytes) == name,
         Object::Bundle(..) => true,
     };
     Ok((!same).then(|| "its bytes are not those that were stored".into()))

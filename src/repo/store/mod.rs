@@ -280,6 +280,7 @@ fn most(key: &Key) -> u64 {
     match key {
         Key::Pack(_) => crate::repo::pack::PACK_MAX as u64,
         Key::Index(_) => 64 << 20,
+        Key::Note(_) => crate::repo::notes::NOTE_MAX as u64,
         Key::Log(_) => 32 << 20,
         Key::Bundle(..) | Key::Hint | Key::Probe(_) => 1 << 20,
     }

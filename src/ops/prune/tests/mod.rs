@@ -3,6 +3,7 @@
 mod crash;
 mod grudging;
 mod merging;
+mod notes;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;

@@ -1,0 +1,69 @@
+//! Deleting what is dead: what `swept` entries name, and notes that nothing needs.
+//!
+//! A note is never swept: it is small, and its author puts it before it appends. So one that no entry names goes
+//! only after the whole wait, told by the store's own clock; the names of a disposal go once that is done.
+
+use jiff::SignedDuration;
+
+use super::PruneReport;
+use crate::domain::retention::gate::later;
+use crate::ops::error::OpsError;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::layout::Key;
+use crate::repo::repository::Repository;
+use crate::repo::store::{Listed, StoreFault};
+
+/// After so many refusals in a row the store is asked no more.
+const REFUSALS: u64 = 16;
+
+/// The notes among `listed` that may go. `wait`: how much older than the newest entry an unnamed one must be, by the
+/// store's dates of both; this machine's clock has no say.
+pub(super) fn unneeded_notes<'l>(
+    repo: &Repository,
+    listed: impl Iterator<Item = &'l Listed>,
+    wait: SignedDuration,
+) -> Result<Vec<&'l Listed>, RepoError> {
+    let notes: Vec<&Listed> = listed.filter(|l| matches!(l.key, Key::Note(_))).collect();
+    if notes.is_empty() {
+        return Ok(vec![]);
+    }
+    let state = repo.state();
+    let (needed, spent) = (state.needed_notes(), state.spent_notes());
+    let now = repo.store.get_dated(&Key::Log(state.next - 1))?.1;
+    let unneeded = |l: &&Listed| {
+        let Key::Note(name) = &l.key else { return false };
+        spent.contains(name) || (!needed.contains(name) && later(l.modified, wait) <= now)
+    };
+    Ok(notes.into_iter().filter(unneeded).collect())
+}
+
+/// Deletes objects; what the store refuses is counted.
+pub(super) fn delete(
+    repo: &Repository,
+    there: &[&Listed],
+    report: &mut PruneReport,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<(), OpsError> {
+    for (at, object) in there.iter().enumerate() {
+        stop.check()?;
+        match repo.store.delete(&object.key) {
+            Ok(()) => {
+                report.deleted += 1;
+                report.deleted_bytes += object.size;
+            }
+            Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly | StoreFault::Unsupported) => {
+                report.refused += 1;
+                report.refused_why.get_or_insert_with(|| e.to_string());
+                if report.refused >= REFUSALS && report.deleted == 0 {
+                    report.refused = (there.len() - at) as u64 + report.refused - 1;
+                    return Ok(());
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+        monitor.advance(1);
+    }
+    Ok(())
+}
