@@ -15,8 +15,10 @@ import argparse, base64, concurrent.futures, contextlib, functools, json, os, pa
 import subprocess, sys, tempfile
 
 KINDS = {"root": "created actor-added actor-revoked keyholder-added keyholder-removed epoch", "tester": "tested",
-         "writer": "stored snapshot proved", "pruner": "stored thinned rewritten condemned swept",
-         "approver": "incident-resolved", "anyone": "abandoned incident restored"}
+         "writer": "stored snapshot proved",
+         "pruner": "stored thinned rewritten condemned swept disposal-withdrawn relisted disposal-done",
+         "approver": "incident-resolved scheme-adopted trigger-dated hold-placed hold-released disposal-approved "
+                     "disposal-cancelled disposal-withdrawn", "anyone": "abandoned incident restored"}
 FOLDER, FILE, LINK = RAW, HOLE, DECODED = range(3)
 checking, problems = True, []
 
@@ -155,6 +157,29 @@ def valid_entries(log, root, options):
             for added in said.get("actors", [said]):
                 roster.setdefault(added["key"], " ".join(KINDS.get(r, "") for r in ["anyone", *added["roles"]]).split())
     return valid
+
+def listings_of(valid):
+    """The roots of each snapshot's listing, best first: the newest that a disposal wrote, then those before it."""
+    steps, roots = {}, {}
+    for n, kind, data in ((entry["n"], entry["kind"], entry["data"]) for entry in valid):
+        approval, step = (data.get("approval"), steps.get(data.get("approval")))
+        if kind == "snapshot":
+            roots[n] = [data["root"]]
+        elif kind == "disposal-approved":
+            steps[n] = "approved"
+        elif kind == "disposal-withdrawn" and step == "approved":
+            steps[approval] = "withdrawn"
+        elif kind == "disposal-cancelled" and step in ("approved", "withdrawn"):
+            steps[approval] = "cancelled"
+        elif kind == "relisted":
+            counts = step in ("withdrawn", "relisted")  # one that does not is of use only where all others are gone
+            steps.update({approval: "relisted"} if counts else {})
+            for new in (new for new in data["roots"] if new["snapshot"] in roots):
+                found = roots[new["snapshot"]]
+                found.insert(0 if counts else len(found), new["root"])
+        elif kind == "disposal-done" and step == "relisted":
+            steps[approval] = "done"
+    return roots
 
 class Chunks:
     """Where chunks lie, and the reading of them."""
@@ -331,7 +356,7 @@ def main():
     chosen = [entry for entry in snapshots if options.list or entry["n"] in wanted]
     if not chosen:
         raise OSError("there is no such snapshot; --list shows those there are")
-    chunks = None if options.list else Chunks(options, bundle, valid)
+    chunks, listings = None if options.list else Chunks(options, bundle, valid), listings_of(valid)
     for entry in chosen:
         n, data, note = entry["n"], entry["data"], " (given up)" if entry["n"] in thinned else ""
         print("snapshot %d of %s, %s: %d files%s" % (n, data["set"], entry["time"], data["files"], note))
@@ -339,7 +364,9 @@ def main():
             with reporting("snapshot %d" % entry["n"]):
                 os.makedirs(options.to, exist_ok=True)
                 to = place(os.path.realpath(os.fsencode(options.to)), data["set"].encode() + b"/record")[:-7]
-                restore(chunks, records_of(chunks, bytes.fromhex(data["root"]), options.gone)[options.gone], to)
+                roots = [bytes.fromhex(root) for root in listings[n]]
+                root = next((root for root in roots if root in chunks.packs), roots[0])
+                restore(chunks, records_of(chunks, root, options.gone)[options.gone], to)
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")

@@ -14,6 +14,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use strongroom::domain::clock::{Clock, Entropy};
+use strongroom::domain::log::entry::{Entry, Snapshot};
+use strongroom::domain::log::rulings::{DisposalApproved, DisposalWithdrawn, Relisting};
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
@@ -295,6 +297,54 @@ fn damage_is_named_and_the_rest_restored(stored: &Stored) {
             said.err
         );
     }
+}
+
+/// Says it in the log; gives the entry's number.
+fn say(repo: &mut Repository, entry: Entry) -> u64 {
+    repo.append(|_| Ok(Some(entry.clone()))).unwrap().unwrap()
+}
+
+#[test]
+fn a_listing_that_a_disposal_wrote_anew_is_followed() {
+    let stored = Stored::new();
+    let (rt, docs) = (tokio::runtime::Runtime::new().unwrap(), stored.path("docs"));
+    let url = format!("file://{}", stored.path("bucket").display());
+    let store = open(&StoreOptions { url, ..Default::default() }, rt.handle()).unwrap();
+    // Chance must not repeat itself: the repository was made with the first numbers.
+    let env = Env { clock: Arc::new(TestClock), entropy: Arc::new(TestEntropy(std::sync::Mutex::new(1 << 32))) };
+    let mut repo = Repository::open(store, StateDir::new(stored.path("state")), env).unwrap();
+    let [first, second] = [0, 1].map(|n| repo.state().snapshots[n].clone());
+    // A listing of the same documents that never had what was deleted.
+    let source = Source { name: RecordPath::new("Documents").unwrap(), path: docs };
+    let clean = backup(&mut repo, &BackupOptions::new("clean", vec![source]), &Silent, &Stop::default()).unwrap();
+    let clean = repo.state().snapshot(clean.snapshot.unwrap()).unwrap().snapshot.clone();
+    let gone = |to: &str| {
+        let said = stored.script(&["--to", to, "--set", "documents", "--gone"]);
+        assert!(said.well && !said.err.contains("void: its author"), "{said:?}");
+        stored.path(to).join("documents/Documents/Minutes/withdrawn.txt").exists()
+    };
+    let relist = |approval: u64, like: &Snapshot| {
+        let (root, needs) = (like.root, like.needs.clone());
+        Entry::Relisted { approval, roots: vec![Relisting { snapshot: second.id, root, needs }] }
+    };
+    let note = repo.put_note(&serde_json::json!({"kind": "disposal", "records": ["Minutes/withdrawn.txt"]})).unwrap();
+    let approved = DisposalApproved { plan: "2027-01-15-00000000".into(), note, records: 1, bytes: 10 };
+    let approval = say(&mut repo, Entry::DisposalApproved(approved));
+    say(&mut repo, relist(approval, &first.snapshot)); // void: nothing was withdrawn
+    assert!(gone("before"));
+    say(&mut repo, Entry::DisposalWithdrawn(DisposalWithdrawn { approval, urgent: true, register: note, note: None }));
+    assert!(gone("withdrawn"));
+    say(&mut repo, relist(approval, &clean));
+    say(&mut repo, Entry::DisposalDone { approval, certificate: note });
+    say(&mut repo, relist(approval, &first.snapshot)); // void: it is done
+    assert_eq!(repo.state().voids.len(), 2);
+    assert!(!gone("after"));
+    let newest = stored.script(&["--to", "newest", "--set", "documents"]);
+    assert!(newest.well, "{newest:?}");
+    assert_same(&stored.restored("newest"), &stored.after);
+    let old = stored.script(&["--to", "old", "--snapshot", &first.id.to_string()]);
+    assert!(old.well, "{old:?}");
+    assert_same(&stored.restored("old"), &stored.before);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn run(shell: &Shell, args: &LogArgs) -> Result<Done, Failure> {
                 let time = body.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
                 let mark = void.map(|w| format!("  VOID: {}", why(w))).unwrap_or_default();
                 format!(
-                    "{:>6}  {time}  {:<16}  {}  {}{mark}",
+                    "{:>6}  {time}  {:<18}  {}  {}{mark}",
                     slot.n,
                     who(state, body),
                     body.entry.name(),
@@ -149,4 +149,37 @@ fn what(entry: &Entry) -> String {
 fn object(slot: &Slot, void: Option<VoidWhy>) -> serde_json::Value {
     let (link, void) = (slot.link, void.map(why));
     json!({"message_type": "entry", "n": slot.n, "link": link, "void": void, "body": slot.body})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{ChunkId, Digest, NoteName, SnapshotId};
+    use crate::domain::log::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
+    use jiff::civil::date;
+
+    #[test]
+    fn rulings_are_said_in_words_and_without_names() {
+        let note = NoteName::new([7; 32]);
+        let (digest, minute) = (Digest::new([8; 32]), String::from("7c\x1b[2J"));
+        let (on, in_force) = (date(2026, 3, 17), date(2026, 4, 14));
+        let plan = DisposalApproved { plan: "2026-11-22-3f9a2c41".into(), note, records: 142, bytes: 3 << 20 };
+        let new = Relisting { snapshot: SnapshotId(3), root: ChunkId::new([1; 32]), needs: Default::default() };
+        let withdrawn = DisposalWithdrawn { approval: 9, urgent: true, register: note, note: None };
+        for (entry, words) in [
+            (Entry::SchemeAdopted(SchemeAdopted { note, digest, minute, on, in_force }), "in force from 2026-04-14"),
+            (Entry::TriggerDated { note }, ""),
+            (Entry::HoldPlaced { note, review: in_force }, "to be looked at again on 2026-04-14"),
+            (Entry::HoldReleased { hold: 5, note }, "of entry 5"),
+            (Entry::DisposalApproved(plan), "plan 2026-11-22-3f9a2c41: 142 records, 3"),
+            (Entry::DisposalCancelled { approval: 9, note }, "approved by entry 9"),
+            (Entry::DisposalWithdrawn(withdrawn), "approved by entry 9, urgent"),
+            (Entry::Relisted { approval: 9, roots: vec![new] }, "1 snapshot without what entry 9 approved"),
+            (Entry::DisposalDone { approval: 9, certificate: note }, "approved by entry 9"),
+        ] {
+            let said = what(&entry);
+            assert!(said.contains(words) && !said.contains('\x1b'), "{said}");
+            assert!(entry.name().len() <= 18, "{} does not fit its column", entry.name());
+        }
+    }
 }

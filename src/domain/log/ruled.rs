@@ -185,9 +185,12 @@ pub(super) fn outlives_its_author(state: &State, body: &Body) -> bool {
         && state.actor_at(&body.actor, body.n).is_some()
 }
 
-/// Keeps what an approver said who was cut off since. It counts for nothing that is still to come; but listings
-/// that were rewritten in good faith, before the cut was known, stay: the old ones may be deleted.
+/// Keeps the approval or withdrawal of an author who was cut off since. It counts for nothing that is still to come;
+/// but listings that were rewritten in good faith, before the cut was known, stay: the old ones may be deleted.
 pub(super) fn remember_undone(state: &mut State, body: &Body) {
+    if state.actor_at(&body.actor, body.n).is_none() {
+        return; // the cut was known: nobody could act on it in good faith
+    }
     match &body.entry {
         Entry::DisposalApproved(approved) => state.undone.push(disposal(body, approved)),
         Entry::DisposalWithdrawn(withdrawn) => {

@@ -88,7 +88,7 @@ pub struct IndexState {
 pub struct SnapshotState {
     /// Its number.
     pub id: SnapshotId,
-    /// What was committed; `needs` follows later rewriting.
+    /// What was committed; `root` and `needs` follow later rewriting.
     pub snapshot: Snapshot,
     /// Who committed it.
     pub actor: ActorId,
@@ -168,7 +168,7 @@ pub struct State {
     pub holds: Vec<HoldState>,
     /// Disposals, from their approval on, oldest first.
     pub disposals: Vec<DisposalState>,
-    /// Disposals that count no longer because an approver was cut off later; of use only to the fold.
+    /// Disposals that count no longer because their author was cut off later; of use only to the fold.
     pub undone: Vec<DisposalState>,
 }
 

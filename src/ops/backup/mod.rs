@@ -15,6 +15,8 @@ mod gather;
 mod merge;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub(in crate::ops) use session::put_index;

@@ -1,8 +1,8 @@
 //! Reclaiming what no snapshot needs: condemn, wait, sweep, delete. And thinning, which decides what is needed.
 //!
-//! No pack and no index is deleted that a `swept` entry does not name; what is swept is worked out from the whole log at the
-//! entry's own slot. Everything here can die at any moment and be run again, by anybody. The repository must be
-//! one that `Repository::open_fresh` opened: no local file decides a deletion.
+//! No pack and no index is deleted that a `swept` entry does not name; what is swept is worked out from the whole
+//! log at the entry's own slot. Everything here can die at any moment and be run again, by anybody. The repository
+//! must be one that `Repository::open_fresh` opened: no local file decides a deletion.
 
 mod delete;
 mod merge;

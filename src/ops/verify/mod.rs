@@ -10,6 +10,8 @@ mod choose;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;
+#[cfg(test)]
+mod notes_tests;
 pub mod restore;
 pub mod scrub;
 #[cfg(test)]
@@ -156,7 +158,8 @@ struct Wanted {
     size: Option<u64>,
 }
 
-/// Every pack that a snapshot needs, every index that lives and every note that an entry names, or the failure of having nothing to examine.
+/// Every pack that a snapshot needs, every index that lives and every note that an entry names, or the failure of
+/// having nothing to examine.
 fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     if state.live_snapshots().next().is_none() {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));

@@ -3,6 +3,8 @@
 mod authors;
 mod histories;
 mod lives;
+mod rulings;
+mod rulings_random;
 
 use jiff::Timestamp;
 

@@ -2,6 +2,7 @@
 
 mod crash;
 mod grudging;
+mod notes;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;

@@ -1,0 +1,258 @@
+//! Schemes, dates, holds and disposals: the one way a disposal goes, and what stays when an author is cut off.
+
+use jiff::civil::{Date, date};
+
+use super::*;
+use crate::domain::log::rulings::*;
+
+pub(crate) fn note(name: u8) -> NoteName {
+    NoteName::new([name; 32])
+}
+
+pub(crate) fn adopted(name: u8, on: Date, in_force: Date) -> Entry {
+    let (note, digest, minute) = (note(name), Digest::new([name; 32]), "7c".into());
+    Entry::SchemeAdopted(SchemeAdopted { note, digest, minute, on, in_force })
+}
+
+pub(crate) fn held(name: u8) -> Entry {
+    Entry::HoldPlaced { note: note(name), review: date(2027, 1, 1) }
+}
+
+pub(crate) fn approved(name: u8) -> Entry {
+    let plan = "2026-11-22-3f9a2c41".into();
+    Entry::DisposalApproved(DisposalApproved { plan, note: note(name), records: 3, bytes: 99 })
+}
+
+pub(crate) fn withdrawn(approval: u64, register: u8) -> Entry {
+    let register = note(register);
+    Entry::DisposalWithdrawn(DisposalWithdrawn { approval, urgent: false, register, note: None })
+}
+
+pub(crate) fn cancelled(approval: u64, name: u8) -> Entry {
+    Entry::DisposalCancelled { approval, note: note(name) }
+}
+
+pub(crate) fn relisted(approval: u64, roots: &[(u64, u8, &[u32])]) -> Entry {
+    let new = |(id, root, needs): &(u64, u8, &[u32])| Relisting {
+        snapshot: SnapshotId(*id),
+        root: ChunkId::new([*root; 32]),
+        needs: bits(needs),
+    };
+    Entry::Relisted { approval, roots: roots.iter().map(new).collect() }
+}
+
+pub(crate) fn done(approval: u64, certificate: u8) -> Entry {
+    Entry::DisposalDone { approval, certificate: note(certificate) }
+}
+
+const IMPOSSIBLE: Option<VoidWhy> = Some(VoidWhy::Impossible);
+
+/// Two snapshots of one set, in packs 0 and 1; packs 2 and 3 are a pruner's.
+fn world() -> (World, u64, u64) {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let a = w.say(WRITER, snapshot("a", &[0], None));
+    let b = w.say(WRITER, snapshot("a", &[0, 1], Some(a)));
+    w.say(PRUNER, stored(&[3, 4], 2));
+    (w, a, b)
+}
+
+#[test]
+fn the_newest_scheme_whose_day_has_come_counts() {
+    let mut w = World::new();
+    let old = w.say(APPROVER, adopted(1, date(2026, 1, 5), date(2026, 1, 5)));
+    let slow = w.say(APPROVER, adopted(2, date(2026, 3, 1), date(2026, 4, 1)));
+    let at = |w: &World, d: Date| w.state().in_force(d).map(|s| s.at);
+    assert_eq!(at(&w, date(2026, 1, 4)), None);
+    assert_eq!(at(&w, date(2026, 3, 31)), Some(old), "the cooling-off is not over");
+    assert_eq!(at(&w, date(2026, 4, 1)), Some(slow));
+    let back = w.say(APPROVER, adopted(3, date(2026, 3, 9), date(2026, 3, 9)));
+    assert_eq!(at(&w, date(2026, 3, 8)), Some(old));
+    assert_eq!(at(&w, date(2027, 1, 1)), Some(back), "a later adoption ends what had not begun");
+    w.say(APPROVER, adopted(4, date(2026, 5, 2), date(2026, 5, 1)));
+    assert_eq!(w.void(), IMPOSSIBLE, "in force before it was decided");
+    assert_eq!(w.state().needed_notes(), [1, 2, 3].map(note).into());
+}
+
+#[test]
+fn a_hold_is_released_once_and_only_if_it_is_there() {
+    let mut w = World::new();
+    w.say(PRUNER, held(1));
+    assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    let hold = w.say(APPROVER, held(1));
+    let other = w.say(APPROVER, held(2));
+    w.say(APPROVER, Entry::TriggerDated { note: note(3) });
+    let release = |hold| Entry::HoldReleased { hold, note: note(9) };
+    w.say(APPROVER, release(1));
+    assert_eq!(w.void(), IMPOSSIBLE, "that entry is no hold");
+    let end = w.say(APPROVER, release(hold));
+    w.say(APPROVER, release(hold));
+    assert_eq!(w.void(), IMPOSSIBLE);
+    let state = w.state();
+    assert_eq!(state.open_holds().map(|h| h.at).collect::<Vec<_>>(), [other]);
+    assert_eq!(state.holds[0].released, Some(end));
+    assert_eq!(state.dates.len(), 1);
+    assert_eq!(state.needed_notes(), [1, 2, 3, 9].map(note).into());
+}
+
+#[test]
+fn a_disposal_goes_one_way() {
+    let (mut w, a, b) = world();
+    let go = w.say(APPROVER, approved(1));
+    for early in [relisted(go, &[]), done(go, 5)] {
+        w.say(PRUNER, early);
+        assert_eq!(w.void(), IMPOSSIBLE, "not withdrawn");
+    }
+    w.say(PRUNER, withdrawn(go + 1, 2));
+    assert_eq!(w.void(), IMPOSSIBLE, "nobody approved that");
+    w.say(PRUNER, withdrawn(go, 2));
+    assert!(w.state().disposal(go).unwrap().is_withdrawn());
+    for bad in [withdrawn(go, 3), done(go, 5)] {
+        w.say(PRUNER, bad);
+        assert_eq!(w.void(), IMPOSSIBLE);
+    }
+    w.say(PRUNER, relisted(go, &[(a, 40, &[2])]));
+    let last = w.say(PRUNER, relisted(go, &[(b, 41, &[1, 2]), (77, 42, &[9])]));
+    assert_eq!(w.void(), None, "a snapshot that does not exist is passed over, with what it needs");
+    w.say(APPROVER, cancelled(go, 4));
+    assert_eq!(w.void(), IMPOSSIBLE, "it has been carried out in part");
+    let state = w.state();
+    assert_eq!(state.snapshot(SnapshotId(b)).unwrap().snapshot.root, ChunkId::new([41; 32]));
+    assert_eq!(state.needed(), bits(&[1, 2]));
+    let found = state.disposal(go).unwrap();
+    assert_eq!((&found.relisted[..], found.relisted_at), (&[SnapshotId(a), SnapshotId(b)][..], Some(last)));
+    assert_eq!(state.needed_notes(), [1, 2].map(note).into());
+    assert!(state.spent_notes().is_empty());
+    let end = w.say(PRUNER, done(go, 5));
+    let state = w.state();
+    assert_eq!(state.disposal(go).unwrap().done, Some((end, note(5))));
+    assert_eq!(state.needed_notes(), [2, 5].map(note).into(), "the names are needed no more");
+    assert_eq!(state.spent_notes(), [1].map(note).into());
+    w.say(PRUNER, done(go, 6));
+    assert_eq!(w.void(), IMPOSSIBLE);
+}
+
+#[test]
+fn a_cancelled_disposal_stays_cancelled() {
+    let (mut w, ..) = world();
+    let go = w.say(APPROVER, approved(1));
+    w.say(PRUNER, withdrawn(go, 2));
+    w.say(APPROVER, cancelled(go, 3));
+    assert!(!w.state().disposal(go).unwrap().is_withdrawn(), "its records are there again");
+    for late in [withdrawn(go, 4), relisted(go, &[]), done(go, 5)] {
+        w.say(PRUNER, late);
+        assert_eq!(w.void(), IMPOSSIBLE);
+    }
+    w.say(APPROVER, cancelled(go, 6));
+    assert_eq!(w.void(), IMPOSSIBLE);
+}
+
+#[test]
+fn only_living_described_packs_carry_a_new_listing() {
+    let (mut w, a, _) = world();
+    let go = w.say(APPROVER, approved(1));
+    w.say(PRUNER, withdrawn(go, 2));
+    w.say(PRUNER, condemned(&[3], &[], Reason::Unreferenced));
+    for packs in [&[2][..], &[9]] {
+        w.say(PRUNER, relisted(go, &[(a, 40, packs)]));
+        assert_eq!(w.void(), IMPOSSIBLE, "{packs:?}");
+    }
+    w.say(PRUNER, relisted(go, &[(a, 40, &[3]), (a, 41, &[3])]));
+    assert_eq!(w.void(), IMPOSSIBLE, "two listings for one snapshot");
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
+    w.say(PRUNER, thinned(&[a]));
+    w.say(PRUNER, relisted(go, &[(a, 40, &[3])]));
+    assert_eq!(w.void(), None);
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]), "it was given up");
+}
+
+#[test]
+fn what_disposal_condemned_is_spared_while_needed_and_then_goes() {
+    let (mut w, a, b) = world();
+    let go = w.say(APPROVER, approved(1));
+    w.say(PRUNER, withdrawn(go, 2));
+    w.say(PRUNER, condemned(&[1, 2], &[], Reason::Disposal));
+    w.say(PRUNER, swept(&[1, 2], &[]));
+    assert!(!is_swept(w.life(1)), "old listings need it");
+    assert!(!w.state().may_rely(0, &[ActorId::new([WRITER; 32])]), "no writer leans on it");
+    w.say(WRITER, snapshot("a", &[1], Some(b)));
+    assert_eq!(w.void(), IMPOSSIBLE);
+    w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+    w.say(PRUNER, swept(&[1, 2], &[]));
+    assert!(is_swept(w.life(1)) && is_swept(w.life(2)) && is_live(w.life(3)));
+}
+
+#[test]
+fn a_note_that_something_else_names_is_kept() {
+    let (mut w, ..) = world();
+    w.say(APPROVER, held(1));
+    let go = w.say(APPROVER, approved(1));
+    w.say(PRUNER, withdrawn(go, 2));
+    w.say(PRUNER, relisted(go, &[]));
+    w.say(PRUNER, done(go, 3));
+    assert!(w.state().needed_notes().contains(&note(1)) && w.state().spent_notes().is_empty());
+}
+
+#[test]
+fn a_hold_and_a_cancellation_outlive_their_author_and_no_permission_does() {
+    let (mut w, ..) = world();
+    let root_says = |w: &mut World, entry| w.say(ROOT, entry);
+    let second = ActorId::new([8; 32]);
+    root_says(&mut w, Entry::ActorAdded(actor(8, &[Role::Approver])));
+    let from = w.say(8, held(1));
+    let mine = w.say(8, approved(2));
+    let theirs = w.say(APPROVER, approved(3));
+    w.say(8, cancelled(theirs, 4));
+    let hold = w.say(APPROVER, held(5));
+    w.say(8, Entry::HoldReleased { hold, note: note(6) });
+    root_says(&mut w, Entry::ActorRevoked { actor: second, from });
+    w.say(8, held(7));
+    assert_eq!(w.void(), Some(VoidWhy::Revoked), "that came after the cut");
+    let state = w.state();
+    assert_eq!(state.open_holds().map(|h| h.at).collect::<Vec<_>>(), [from, hold]);
+    assert!(state.disposal(mine).is_none() && !state.disposal(theirs).unwrap().is_open());
+    w.say(PRUNER, withdrawn(mine, 9));
+    assert_eq!(w.void(), IMPOSSIBLE);
+}
+
+#[test]
+fn listings_rewritten_in_good_faith_stay_when_the_approver_is_cut_off_later() {
+    for by in [PRUNER, APPROVER] {
+        let (mut w, a, b) = world();
+        let go = w.say(APPROVER, approved(1));
+        w.say(by, withdrawn(go, 2));
+        w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+        w.say(PRUNER, condemned(&[1, 2], &[], Reason::Disposal));
+        w.say(PRUNER, swept(&[1, 2], &[]));
+        w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([APPROVER; 32]), from: go });
+        let state = w.state();
+        assert_eq!(state.needed(), bits(&[2]), "the old listings are deleted already");
+        assert!(state.disposals.is_empty(), "but nobody has approved anything");
+        assert!(state.open_voids().next().is_none(), "{:?}", state.voids);
+        w.say(PRUNER, relisted(go, &[(b, 42, &[3])]));
+        assert_eq!(w.void(), IMPOSSIBLE, "now it is known");
+    }
+}
+
+#[test]
+fn a_withdrawal_by_one_cut_off_later_leaves_the_approval() {
+    let (mut w, a, b) = world();
+    w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Approver])));
+    let go = w.say(APPROVER, approved(1));
+    let from = w.say(8, withdrawn(go, 2));
+    w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+    w.say(PRUNER, done(go, 3));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([8; 32]), from });
+    let state = w.state();
+    assert_eq!(state.needed(), bits(&[2]));
+    assert!(state.disposal(go).unwrap().withdrawn.is_none());
+    assert!(!state.needed_notes().contains(&note(1)), "its names may be deleted already");
+}
+
+fn is_live(life: Life) -> bool {
+    matches!(life, Life::Live)
+}
+
+fn is_swept(life: Life) -> bool {
+    matches!(life, Life::Swept { .. })
+}
