@@ -97,9 +97,9 @@ fn the_window_passes_and_then_there_is_no_way_back() {
     let error = town.apply_now(approval).unwrap_err();
     assert!(error.to_string().contains("that cannot be taken away"), "{error}");
     town.clock.advance_days(15);
+    town.backup();
     let error = town.apply(approval).unwrap_err();
     assert!(error.to_string().contains("no restore of the newest backup"), "{error}");
-    town.backup();
     town.test();
     let report = town.apply(approval).unwrap();
     assert_eq!(report.stage, Stage::Done);
@@ -115,7 +115,8 @@ fn cancelling_after_listings_were_written_is_refused() {
     // It dies right after the entry that writes the listings anew.
     let relisted = |town: &Town| {
         let repo = town.open();
-        repo.state().disposal(approval).unwrap().relisted_at.is_some() && repo.state().disposal(approval).unwrap().is_open()
+        repo.state().disposal(approval).unwrap().relisted_at.is_some()
+            && repo.state().disposal(approval).unwrap().is_open()
     };
     let mut call = 0;
     let town = loop {
