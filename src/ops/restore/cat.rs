@@ -16,7 +16,7 @@ use crate::repo::repository::Repository;
 
 static ZEROS: [u8; 65_536] = [0; 65_536];
 /// Bytes of a file that are read before they are handed out.
-const AHEAD: u64 = 32 << 20;
+const AHEAD: u64 = 64 << 20;
 
 /// Writes a regular file's bytes to `out`; newest version, live before gone. Says how many there were.
 ///
