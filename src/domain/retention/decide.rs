@@ -223,7 +223,13 @@ impl<'a> Decider<'a> {
     /// The decision for the record with this number.
     pub fn decide(&self, number: usize) -> Decision {
         let (from, end) = self.lineage.run(self.records, number);
-        let moved = (from < end).then(|| self.moved.get(from).copied().flatten()).flatten();
+        // Where dates contradict each other the record stands among its own later selves: then they are asked one by one.
+        let moved = if self.lineage.stands_in(number, from, end) {
+            let selves = self.lineage.moved_selves(self.records, number);
+            selves.map(|n| Moved::of(&self.records[n], n, &self.law.alone(&self.records[n]))).reduce(Moved::and)
+        } else {
+            self.moved.get(from).copied().flatten().filter(|_| from < end)
+        };
         settle(self.law, &self.records[number], moved.map(|m| (m, |number: usize| &self.records[number])), self.today)
     }
 
@@ -257,7 +263,7 @@ fn settle<'r>(
     let (mut due, mut action, mut approver) = (alone.due, alone.action, alone.approver);
     let (mut held, mut live) = (!alone.held.is_empty(), record.may_be_live());
     if let Some((moved, find)) = &moved {
-        moved_reasons(law, record, &alone, moved, find, &mut reasons);
+        moved_reasons(law, &alone, moved, find, &mut reasons);
         due = due.max(moved.due.0);
         action = action.max(moved.action.0);
         approver = approver.max(moved.approver);
@@ -346,33 +352,25 @@ fn date_reasons(class: &Class, alone: &Alone, today: Date, reasons: &mut Vec<Rea
 
 fn moved_reasons<'r>(
     law: &Compiled,
-    record: &RecordFacts,
     alone: &Alone,
     moved: &Moved,
     find: impl Fn(usize) -> &'r RecordFacts,
     reasons: &mut Vec<Reason>,
 ) {
-    // Contradicting dates can make a record its own moved self; that says nothing new.
-    let to = |number: usize| {
-        let other = find(number);
-        ((&other.set, &other.path) != (&record.set, &record.path)).then(|| other.path.clone())
-    };
-    if let Some((to, (_, hold))) = moved.held.and_then(|held| Some((to(held.0)?, held))) {
+    let to = |number: usize| find(number).path.clone();
+    if let Some((number, hold)) = moved.held {
         let (hold, why) = hold_words(law, hold);
-        reasons.push(Reason::MovedHeld { to, hold, why });
+        reasons.push(Reason::MovedHeld { to: to(number), hold, why });
     }
-    if let Some(to) = to(moved.due.1) {
-        reasons.push(match moved.due.0 {
-            Due::Unknown => Reason::MovedUnknown { to },
-            due if due <= alone.due => Reason::MovedNoLonger { to },
-            Due::On(day) => Reason::MovedLonger { to, due: Some(day) },
-            Due::Never => Reason::MovedLonger { to, due: None },
-        });
-    }
-    if let Some(to) = moved.live.and_then(to) {
-        reasons.push(Reason::MovedLive { to });
-    }
-    if let Some(to) = to(moved.action.1).filter(|_| moved.action.0 > alone.action) {
-        reasons.push(Reason::MovedAction { to, action: moved.action.0 });
+    let place = to(moved.due.1);
+    reasons.push(match moved.due.0 {
+        Due::Unknown => Reason::MovedUnknown { to: place },
+        due if due <= alone.due => Reason::MovedNoLonger { to: place },
+        Due::On(day) => Reason::MovedLonger { to: place, due: Some(day) },
+        Due::Never => Reason::MovedLonger { to: place, due: None },
+    });
+    reasons.extend(moved.live.map(|number| Reason::MovedLive { to: to(number) }));
+    if moved.action.0 > alone.action {
+        reasons.push(Reason::MovedAction { to: to(moved.action.1), action: moved.action.0 });
     }
 }

@@ -50,8 +50,7 @@ impl Lineage {
         self.order[from..end].iter().map(|i| *i as usize).filter(move |i| *i != of)
     }
 
-    /// Places in the order, for sums over runs: `(place of the first, end)`. Contradicting dates may put the record
-    /// itself among them, which changes nothing.
+    /// Places in the order, for sums over runs: `(place of the first, end)`.
     pub(super) fn run(&self, records: &[RecordFacts], of: usize) -> (usize, usize) {
         let Some(place) = self.place.get(of).copied().flatten().filter(|_| !records[of].may_be_live()) else {
             return (0, 0);
@@ -68,6 +67,11 @@ impl Lineage {
                 _ => return (from, end),
             }
         }
+    }
+
+    /// Whether contradicting dates put the record itself among these places.
+    pub(super) fn stands_in(&self, of: usize, from: usize, end: usize) -> bool {
+        self.place.get(of).copied().flatten().is_some_and(|place| (from..end).contains(&(place as usize)))
     }
 
     /// The records that share their content with another, by place, from the last place to the first; with each,

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use memchr::memmem;
+
 use super::scheme::Scheme;
 use super::words::folded;
 use crate::domain::path::RecordPath;
@@ -59,11 +61,15 @@ pub struct Specificity {
 }
 
 /// A class's pattern, compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ClassPattern {
     parts: Vec<Part>,
     /// The literal beginning, up to and without its last `/`: every path that fits lies in this folder, or is it.
     folder: String,
+    /// The literal end: a path without it cannot fit.
+    tail: String,
+    /// The longest literal part behind the folder: a path without it cannot fit.
+    needed: memmem::Finder<'static>,
     specificity: Specificity,
 }
 
@@ -128,7 +134,14 @@ impl ClassPattern {
             stars: std::cmp::Reverse(count(&[Part::Star, Part::One])),
         };
         let folder = text[..lead].rfind('/').map_or("", |end| &text[..end]).to_owned();
-        Self { parts, folder, specificity }
+        let wild = |c: char| matches!(c, '*' | '?');
+        let tail = text.rsplit(wild).next().unwrap_or_default();
+        // `/**/` may stand for one `/`: the slash behind it is nobody's own.
+        let tail = tail.strip_prefix('/').unwrap_or(tail).to_owned();
+        let literal = |part: &str| part.trim_matches('/').len();
+        let needed = text[lead..].split(wild).max_by_key(|part| literal(part)).unwrap_or_default();
+        let needed = memmem::Finder::new(needed.trim_matches('/')).into_owned();
+        Self { parts, folder, tail, needed, specificity }
     }
 
     /// Whether the record's path fits.
@@ -151,7 +164,7 @@ impl ClassPattern {
             let rest = path.strip_prefix(&self.folder);
             return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         }
-        glob(&self.parts, path.as_bytes())
+        path.ends_with(&self.tail) && self.needed.find(path.as_bytes()).is_some() && glob(&self.parts, path.as_bytes())
     }
 }
 

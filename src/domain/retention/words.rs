@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::civil::Date;
+use memchr::memmem;
 
 use crate::domain::path::RecordPath;
 use crate::domain::pattern::Pattern;
@@ -45,19 +46,20 @@ pub(super) fn folded(bytes: &[u8]) -> String {
 pub(super) struct Finder {
     pattern: Pattern,
     /// The longest literal part: a path without it cannot fit.
-    needed: String,
+    needed: memmem::Finder<'static>,
 }
 
 impl Finder {
     pub(super) fn new(typed: &str) -> Self {
         let text = folded(typed.trim_end_matches('/').as_bytes());
-        let needed = text.split(['*', '?']).max_by_key(|part| part.len()).unwrap_or_default().to_owned();
+        let needed = text.split(['*', '?']).max_by_key(|part| part.len()).unwrap_or_default();
+        let needed = memmem::Finder::new(needed).into_owned();
         Self { pattern: Pattern::new(typed), needed }
     }
 
     /// Whether the record or a folder it lies in fits. `text` is the folded path.
     pub(super) fn fits(&self, path: &RecordPath, text: &str) -> bool {
-        text.contains(&self.needed) && self.pattern.matches_within(path)
+        self.needed.find(text.as_bytes()).is_some() && self.pattern.matches_within(path)
     }
 }
 
