@@ -141,7 +141,13 @@ fn entry(n: u32, state: State, began: &[i64]) -> Entry {
     let gone = state.gone.map(|last| {
         let (last_seen_s, missed_s) = (began[usize::from(last)], began[usize::from(last) + 1]);
         // The number of the snapshot's entry: two entries each, the first with the creation before it.
-        Gone { last_seen: SnapshotId(2 * u64::from(last) + 2), last_seen_s, missed_s, unreadable: false }
+        Gone {
+            last_seen: SnapshotId(2 * u64::from(last) + 2),
+            last_seen_s,
+            missed_s,
+            unreadable: false,
+            left_out: None,
+        }
     });
     Entry { path: path(n), kind: Kind::File(content), meta, gone, first: None }
 }

@@ -248,3 +248,38 @@ fn a_reused_inode_never_gives_one_file_anothers_bytes() {
     let (live, _) = read_back(&mut world.open().unwrap(), "documents").unwrap();
     assert_eq!(live, files_of(&world.docs(), "Documents"));
 }
+
+#[test]
+fn what_the_settings_leave_out_since_is_not_taken_for_deleted() {
+    let world = World::new();
+    world.write("kept.txt", "always");
+    world.write("drafts/minutes.tmp", "not yet resolved");
+    world.write("Old/map.tmp", "drawn in 1950");
+    world.create();
+    world.backup().unwrap();
+    let marks = |options: &strongroom::ops::backup::BackupOptions| {
+        world.clock.advance_days(1);
+        let mut repo = world.open().unwrap();
+        strongroom::ops::backup::backup(&mut repo, options, &Silent, &Stop::default()).unwrap();
+        let facts = strongroom::ops::retention::facts::gather(&mut repo, &Silent, &Stop::default()).unwrap();
+        let of = |r: &strongroom::domain::retention::record::RecordFacts| (r.path.to_string(), r.may_be_live());
+        let here = facts.records.iter().filter(|r| r.path.is_within(b"Documents"));
+        here.map(of).collect::<Vec<_>>()
+    };
+    let (minutes, map) = ("Documents/drafts/minutes.tmp", "Documents/Old/map.tmp");
+    let all = |may: bool| vec![(map.into(), may), (minutes.into(), may), ("Documents/kept.txt".into(), true)];
+    let mut leaving_out = world.options();
+    leaving_out.exclude = vec!["*.tmp".into()];
+    assert_eq!(marks(&leaving_out), all(true), "left out by name");
+    leaving_out.exclude = vec!["drafts/".into(), "/Old".into()];
+    assert_eq!(marks(&leaving_out), all(true), "left out with its folder");
+    assert_eq!(marks(&world.options()), all(true), "there again");
+    let mut elsewhere = world.options();
+    elsewhere.folders[0].name = strongroom::domain::path::RecordPath::new("Files").unwrap();
+    assert_eq!(marks(&elsewhere), all(true), "a folder that is no longer in the set");
+    std::fs::remove_dir_all(world.docs().join("drafts")).unwrap();
+    std::fs::remove_dir_all(world.docs().join("Old")).unwrap();
+    assert_eq!(marks(&leaving_out), all(true), "deleted while nobody looks");
+    let looked = marks(&world.options());
+    assert!(looked.contains(&(minutes.into(), false)) && looked.contains(&(map.into(), false)), "{looked:?}");
+}

@@ -187,6 +187,16 @@ pub struct Gone {
     /// It may still exist: it could not be read when the snapshot was made.
     #[n(3)]
     pub unreadable: bool,
+    /// It may still exist: the settings left it out of this backup, though an earlier one had it.
+    #[n(4)]
+    pub left_out: Option<bool>,
+}
+
+impl Gone {
+    /// Whether nobody can say that it was deleted.
+    pub fn may_still_exist(&self) -> bool {
+        self.unreadable || self.left_out == Some(true)
+    }
 }
 
 impl Entry {

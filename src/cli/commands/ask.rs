@@ -104,8 +104,13 @@ mod tests {
     use crate::domain::path::RecordPath;
 
     fn hit(name: &str, mtime_s: i64, gone_s: Option<i64>) -> Hit {
-        let gone =
-            gone_s.map(|s| Gone { last_seen: SnapshotId(1), last_seen_s: s, missed_s: s + 1, unreadable: false });
+        let gone = gone_s.map(|s| Gone {
+            last_seen: SnapshotId(1),
+            last_seen_s: s,
+            missed_s: s + 1,
+            unreadable: false,
+            left_out: None,
+        });
         let meta = Meta { mtime_s, ..Meta::default() };
         let entry = Entry { path: RecordPath::new(name).unwrap(), kind: Kind::Fifo, meta, gone, first: None };
         Hit::new(entry, gone_s.is_none(), jiff::Timestamp::UNIX_EPOCH, SnapshotId(2), "documents")

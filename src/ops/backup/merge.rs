@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 
 use crate::domain::id::SnapshotId;
-use crate::domain::listing::Gone;
+use crate::domain::listing::{Gone, Kind};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::Problem;
 use crate::ops::error::{OpsError, SourceFault};
@@ -37,6 +37,9 @@ pub struct Merge {
     live: Peekable<Reader>,
     gone: Peekable<Reader>,
     moment: Moment,
+    /// Names of the folders that are backed up, and what is left out of them.
+    folders: Vec<RecordPath>,
+    excludes: Excludes,
     /// Folders nothing is known about: what was in them may still be there.
     unseen: Vec<RecordPath>,
 }
@@ -52,8 +55,17 @@ impl Merge {
     ) -> Result<Self, OpsError> {
         let excludes = Excludes::new(exclude).map_err(|e| OpsError::Usage(e.to_string()))?;
         let start = |source: &Source| walk(source, &excludes).map(Iterator::peekable).map_err(source_fault);
+        let names = folders.iter().map(|f| f.name.clone()).collect();
         let walkers = folders.iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Self { walkers, live: live.peekable(), gone: gone.peekable(), moment, unseen: vec![] })
+        Ok(Self {
+            walkers,
+            live: live.peekable(),
+            gone: gone.peekable(),
+            moment,
+            folders: names,
+            excludes,
+            unseen: vec![],
+        })
     }
 
     /// The walker whose next item comes first; problems first of all.
@@ -108,18 +120,31 @@ impl Merge {
         self.unseen.iter().any(|folder| path.is_within(folder.as_bytes()))
     }
 
+    /// Whether the settings keep this backup from looking for it: then nobody can say that it is gone.
+    fn is_left_out(&self, known: &Known) -> bool {
+        let path = &known.entry.path;
+        let Some(folder) = self.folders.iter().find(|f| path.is_within(f.as_bytes())) else { return true };
+        let below = path.as_bytes().get(folder.as_bytes().len() + 1..).unwrap_or_default();
+        self.excludes.leave_out(below, matches!(known.entry.kind, Kind::Dir))
+    }
+
     fn say_gone(&self, mut known: Known) -> Item {
-        known.entry.gone = Some(gone_now(self.moment, self.is_unseen(&known.entry.path)));
+        let left_out = self.is_left_out(&known).then_some(true);
+        known.entry.gone = Some(Gone { left_out, ..gone_now(self.moment, self.is_unseen(&known.entry.path)) });
         known.fingerprint = None;
         Item::Gone(known)
     }
 
-    /// What could not be read before and is not there now was deleted meanwhile.
+    /// What could not be read or was left out before, and is looked for and not there now, was deleted meanwhile.
     fn still_gone(&self, mut known: Known) -> Item {
-        let unseen = self.is_unseen(&known.entry.path);
-        if let Some(gone) = known.entry.gone.as_mut().filter(|gone| gone.unreadable && !unseen) {
-            gone.unreadable = false;
-            gone.missed_s = self.moment.began_s;
+        let (unseen, left_out) = (self.is_unseen(&known.entry.path), self.is_left_out(&known));
+        if let Some(gone) = &mut known.entry.gone {
+            let before = gone.may_still_exist();
+            gone.unreadable &= unseen;
+            gone.left_out = gone.left_out.filter(|_| left_out);
+            if before && !gone.may_still_exist() {
+                gone.missed_s = self.moment.began_s;
+            }
         }
         Item::Gone(known)
     }
@@ -128,7 +153,7 @@ impl Merge {
 /// The mark of a record that was live in the parent and is not now.
 pub fn gone_now(moment: Moment, unreadable: bool) -> Gone {
     let (last_seen, last_seen_s) = moment.parent.unwrap_or((SnapshotId(0), 0));
-    Gone { last_seen, last_seen_s, missed_s: moment.began_s, unreadable }
+    Gone { last_seen, last_seen_s, missed_s: moment.began_s, unreadable, left_out: None }
 }
 
 fn peek_path(reader: &mut Peekable<Reader>) -> Result<Option<RecordPath>, RepoError> {

@@ -79,6 +79,21 @@ impl Excludes {
     }
 }
 
+impl Excludes {
+    /// Whether something with this path below the source is left out, by itself or with a folder it lies in.
+    pub fn leave_out(&self, below: &[u8], is_dir: bool) -> bool {
+        let ends = below.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| (at, true));
+        ends.chain([(below.len(), is_dir)]).any(|(end, is_dir)| {
+            let path = &below[..end];
+            let (folder, name) = match path.iter().rposition(|b| *b == b'/') {
+                Some(at) => (&path[..at], &path[at + 1..]),
+                None => (&[][..], path),
+            };
+            self.matches(folder, name, is_dir)
+        })
+    }
+}
+
 impl Pair {
     fn matches(&self, folder: &[u8], name: &[u8]) -> bool {
         if self.names.is_match(OsStr::from_bytes(name)) {

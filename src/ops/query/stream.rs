@@ -125,12 +125,12 @@ pub fn layers(chunks: &mut ChunkReader<'_>, root: &Root) -> Result<Vec<Layer>, R
 fn reason(state: &State, root: &ChunkId, set: &str) -> Gone {
     let found = state.snapshots.iter().rposition(|s| s.snapshot.root == *root);
     let Some(at) = found else {
-        return Gone { last_seen: SnapshotId(0), last_seen_s: 0, missed_s: 0, unreadable: false };
+        return Gone { last_seen: SnapshotId(0), last_seen_s: 0, missed_s: 0, unreadable: false, left_out: None };
     };
     let seen = &state.snapshots[at];
     let next = state.snapshots[at + 1..].iter().find(|s| s.snapshot.set == set).unwrap_or(seen);
     let seconds = |s: &crate::domain::log::state::SnapshotState| s.snapshot.began.as_second();
-    Gone { last_seen: seen.id, last_seen_s: seconds(seen), missed_s: seconds(next), unreadable: false }
+    Gone { last_seen: seen.id, last_seen_s: seconds(seen), missed_s: seconds(next), unreadable: false, left_out: None }
 }
 
 /// A folder of one set that a newer set holds now: what the older one calls live counts as gone.

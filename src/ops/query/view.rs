@@ -107,7 +107,13 @@ impl<'r> View<'r> {
                 let by = newer.into_iter().find(|c| c.root.folders.iter().any(|f| f.name == folder.name));
                 let Some(by) = by else { continue };
                 let (last_seen, seen) = (self.chosen[at].id, self.chosen[at].began.as_second());
-                let gone = Gone { last_seen, last_seen_s: seen, missed_s: by.began.as_second(), unreadable: false };
+                let gone = Gone {
+                    last_seen,
+                    last_seen_s: seen,
+                    missed_s: by.began.as_second(),
+                    unreadable: false,
+                    left_out: None,
+                };
                 found.push(Superseded { folder: folder.name.clone(), by: by.set.clone(), gone });
             }
             self.chosen[at].superseded = found;

@@ -86,7 +86,7 @@ impl<'k> Gathered<'k> {
                 As::Gone => [self.said(entry.gone.as_ref(), *to); 2].into(),
                 As::Was(sight) => (*sight, *sight),
             };
-            let unreadable = entry.gone.as_ref().is_some_and(|g| g.unreadable) && *role == As::Gone;
+            let unreadable = entry.gone.as_ref().is_some_and(Gone::may_still_exist) && *role == As::Gone;
             let newest_gone = (!live && *to == newest).then_some((last, unreadable));
             let live = live.then_some((*from, *to));
             let new = || Path {

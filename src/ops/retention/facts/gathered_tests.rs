@@ -22,6 +22,7 @@ fn entry(mtime_s: i64, first: Option<i64>, gone: Option<(u64, bool)>) -> Entry {
         last_seen_s: id as i64 * 1_000,
         missed_s: id as i64 * 1_000 + 1,
         unreadable,
+        left_out: None,
     };
     Entry {
         path: RecordPath::new("Documents/a").unwrap(),
