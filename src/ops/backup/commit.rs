@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -210,13 +211,15 @@ fn walk(
     let openers = open_all(options)?;
     let stable: Vec<bool> = options.folders.iter().map(|f| has_stable_inodes(&f.path)).collect();
     let (names, gear) = (Names::load(), Gear::new(&GearKey::new(repo.chunk_key().gear())));
+    let clock = Arc::clone(&repo.env.clock);
     let reading = Reading {
         openers: &openers,
         stable_inodes: &stable,
         names: &names,
         gear: &gear,
         reread: options.reread,
-        began_s: moment.began_s,
+        clock: &*clock,
+        began: session.1,
     };
     let (mut links, mut buffers) = (Links::default(), Buffers::default());
     monitor.stage("reading", Some(before.records).filter(|n| *n > 0));

@@ -102,7 +102,7 @@ pub fn take(
             listing.add_live(depot, &known)
         }
         Outcome::Gone(known) => {
-            let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.unreadable);
+            let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.may_still_exist());
             report.files_gone += u64::from(new && known.entry.is_file());
             keep_gone(known, depot, listing, tally, monitor)
         }

@@ -4,9 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
 use super::depot::Depot;
 use super::merge::Item;
+use crate::domain::clock::Clock;
 use crate::domain::listing::{Content, Entry, Kind, Pieces};
 use crate::domain::problem::Problem;
 use crate::ops::fs::names::Names;
@@ -36,8 +39,10 @@ pub struct Reading<'a> {
     pub gear: &'a Gear,
     /// Distrust sizes and times.
     pub reread: bool,
-    /// When this backup began: what changed in the second before cannot be told from what changes after.
-    pub began_s: i64,
+    /// The time: what changed just before it was read cannot be told from what changes just after.
+    pub clock: &'a dyn Clock,
+    /// When this backup began, and the earliest at which anything was looked at.
+    pub began: Timestamp,
 }
 
 /// The outcome of one path.
@@ -84,8 +89,13 @@ impl Reading<'_> {
             && kind_matches(&last.entry, found)
     }
 
-    fn fingerprint(&self, stat: &Stat) -> Option<Fingerprint> {
-        let settled = stat.ctime_s < self.began_s - 1;
+    /// None when a later change might leave the same time behind: a local file system stamps to some milliseconds, what
+    /// counts whole seconds or lives on another computer to two seconds.
+    fn fingerprint(&self, stat: &Stat, source: usize, read_at: Timestamp) -> Option<Fingerprint> {
+        let coarse = stat.ctime_ns == 0 || !self.stable_inodes[source];
+        let grain = SignedDuration::from_millis(if coarse { 2000 } else { 50 });
+        let changed = Timestamp::new(stat.ctime_s, stat.ctime_ns as i32).ok()?;
+        let settled = read_at.duration_since(changed) > grain;
         settled.then_some(Fingerprint { ctime_s: stat.ctime_s, ctime_ns: stat.ctime_ns, ino: stat.ino })
     }
 
@@ -112,6 +122,7 @@ impl Reading<'_> {
         each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
     ) -> Result<(), RepoError> {
         let Buffers { cut: buffer, smalls: room } = buffers;
+        let ahead_at = self.clock.now();
         let mut smalls = self.read_ahead(&items, links, room);
         for (i, item) in items.into_iter().enumerate() {
             match item {
@@ -119,7 +130,8 @@ impl Reading<'_> {
                 Item::Gone(known) => each(depot, Outcome::Gone(known))?,
                 Item::There { found, last, source } => {
                     let small = smalls[i].take();
-                    self.there(found, last, source, small, depot, links, buffer, each)?;
+                    let read_at = if small.is_some() { ahead_at } else { self.clock.now() };
+                    self.there(found, last, (source, read_at), small, depot, links, buffer, each)?;
                 }
             }
         }
@@ -173,7 +185,7 @@ impl Reading<'_> {
         &self,
         found: Found,
         last: Option<Known>,
-        source: usize,
+        (source, read_at): (usize, Timestamp),
         small: Option<Result<Small<'_>, Problem>>,
         depot: &mut Depot,
         links: &mut Links,
@@ -188,7 +200,7 @@ impl Reading<'_> {
         }
         if found.kind != FoundKind::File {
             let (entry, problem) = self.special(&found, source);
-            return self.emit_special(entry, problem, &found, last, depot, each);
+            return self.emit_special((entry, problem), &found, source, last, depot, each);
         }
         if let Some((group, first)) = links.find(&found).filter(|_| self.stable_inodes[source]) {
             let mut known = first.clone();
@@ -211,7 +223,7 @@ impl Reading<'_> {
                 let (stored, meta, problem, stat) = *stored;
                 let entry =
                     Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None, first: None };
-                let fingerprint = if problem.is_none() { self.fingerprint(&stat) } else { None };
+                let fingerprint = problem.is_none().then(|| self.fingerprint(&stat, source, read_at)).flatten();
                 let mut known = Known { entry, fingerprint, pieces: stored.pieces };
                 if found.stat.nlink > 1 {
                     set_group(&mut known.entry, group_of(&found));
@@ -247,14 +259,14 @@ impl Reading<'_> {
 
     fn emit_special(
         &self,
-        entry: Result<Entry, Problem>,
-        problem: Option<Problem>,
+        (entry, problem): (Result<Entry, Problem>, Option<Problem>),
         found: &Found,
+        source: usize,
         last: Option<Known>,
         depot: &mut Depot,
         each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
     ) -> Result<(), RepoError> {
-        let fingerprint = if problem.is_none() { self.fingerprint(&found.stat) } else { None };
+        let fingerprint = problem.is_none().then(|| self.fingerprint(&found.stat, source, self.began)).flatten();
         if let Some(problem) = problem {
             each(depot, Outcome::Flawed(problem))?;
         }
