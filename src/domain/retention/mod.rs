@@ -1,4 +1,20 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
+pub mod adoption;
+pub mod decide;
 pub mod gate;
+pub mod lineage;
+pub mod lint;
+pub mod matching;
+mod path_dates;
+pub mod period;
+pub mod plan;
+pub mod reason;
+pub mod record;
+pub mod rulings;
+#[cfg(test)]
+mod samples;
+pub mod scheme;
 pub mod thinning;
+pub mod trigger;
+pub mod words;
