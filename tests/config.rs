@@ -128,6 +128,7 @@ fn every_setting_in_the_example_works() {
         let rest = on(&example[state..]).replace("\n[elsewhere]\nemail", "\n[elsewhere]\nwebsite");
         let c = parse(&format!("{}{table}\n{rest}", on(&example[..begin])));
         assert!(c.council.deputy.is_some() && c.mail.unwrap().login.is_some() && c.sets.len() == 2);
+        assert_eq!(c.scheme.as_deref(), Some(Path::new("/etc/strongroom/scheme.toml")));
         assert!(c.verify.scratch_dir.is_some() && c.elsewhere.contains_key("website"));
         kinds.push(match c.repository.store {
             Store::S3(s) if s.keys.is_some() && s.session_token.is_some() && s.endpoint.is_some() && s.path_style => {
@@ -151,7 +152,7 @@ fn the_example_names_every_key() {
         ("[repository]", 13),
         ("[state]", 1),
         ("[[set]]", 5),
-        ("[retention]", 6),
+        ("[retention]", 7),
         ("[verify]", 3),
         ("[notify]", 1),
         ("[notify.mail]", 7),
