@@ -1,4 +1,16 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
+pub mod decide;
 pub mod gate;
+pub mod lineage;
+pub mod matching;
+mod path_dates;
+pub mod period;
+pub mod plan;
+pub mod reason;
+pub mod record;
+pub mod rulings;
+pub mod scheme;
 pub mod thinning;
+pub mod trigger;
+pub mod words;

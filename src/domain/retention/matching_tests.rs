@@ -1,0 +1,84 @@
+use super::*;
+
+fn fits(pattern: &str, path: &[u8]) -> bool {
+    ClassPattern::new(pattern).unwrap().matches(&RecordPath::new(path).unwrap())
+}
+
+#[test]
+fn patterns_are_anchored_and_know_folders() {
+    for (pattern, path) in [
+        ("Documents/Finance", "Documents/Finance/2019/x.pdf"),
+        ("documents/finance/", "Documents/Finance"),
+        ("Documents/Finance/**", "Documents/Finance/x"),
+        ("Documents/**/x.pdf", "Documents/x.pdf"),
+        ("Documents/**/x.pdf", "Documents/a/b/x.pdf"),
+        ("**/*.pdf", "x.pdf"),
+        ("**/Finance/**/*.PDF", "a/b/finance/c/d.pdf"),
+        ("Documents/*/*.pdf", "Documents/a/b.pdf"),
+        ("Documents/**", "Documents/a/b/c"),
+        ("?ocs/caf?/*", "Docs/CAFÉ/x"),
+        ("a/**b/c", "a/x/yb/c"),
+        ("**/a*/**/b", "x/ab/ac/y/b"),
+        ("*a?c*", "éaéc"),
+    ] {
+        assert!(fits(pattern, path.as_bytes()), "{pattern} on {path}");
+    }
+    for (pattern, path) in [
+        ("Documents/Finance", "Documents/Finances/x"),
+        ("Finance/**", "Documents/Finance/x"),
+        ("Documents/*.pdf", "Documents/a/b.pdf"),
+        ("Documents/Finance/**", "Documents/Finance"),
+        ("Documents/**/x.pdf", "Documents/ax.pdf"),
+        ("*.pdf", "a/b.pdf"),
+        ("a?b", "a/b"),
+        ("Documents/*", "Documents/a/b"),
+    ] {
+        assert!(!fits(pattern, path.as_bytes()), "{pattern} on {path}");
+    }
+    assert!(fits("a/?", b"a/\xff") && fits("a/*", b"a/\xff\xfe"));
+}
+
+#[test]
+fn what_fits_nothing_is_no_pattern() {
+    for (bad, why) in [
+        ("", BadPattern::Empty),
+        ("/", BadPattern::Empty),
+        ("/Documents/**", BadPattern::Rooted),
+        ("a//b", BadPattern::Component),
+        ("a/../b", BadPattern::Component),
+        ("Documents\\Finance", BadPattern::Backslash),
+        ("a\0b", BadPattern::Nul),
+    ] {
+        assert_eq!(ClassPattern::new(bad), Err(why), "{bad}");
+    }
+}
+
+#[test]
+fn the_narrower_pattern_is_the_more_specific() {
+    let order = [
+        "**",
+        "**/*.pdf",
+        "**/Invoices/**",
+        "Documents/**",
+        "Documents/**/*.pdf",
+        "Documents/*/*.pdf",
+        "Documents/Fin*/**",
+        "Documents/Finance/**",
+        "Documents/Finance/*.pdf",
+        "Documents/Finance/Invoices/**",
+        "Documents/Finance/Invoices/2020/a.pdf",
+    ];
+    for pair in order.windows(2) {
+        let s = |t: &str| ClassPattern::new(t).unwrap().specificity();
+        assert!(s(pair[0]) < s(pair[1]), "{} < {}", pair[0], pair[1]);
+    }
+    let s = |t: &str| ClassPattern::new(t).unwrap().specificity();
+    assert_eq!(s("Documents/Finance"), s("Documents/Finance/**"), "they mean the same, so they tie");
+}
+
+#[test]
+fn many_stars_take_little_time() {
+    let name = format!("{}/x", "a".repeat(4000));
+    assert!(!fits(&format!("{}b/x", "*a".repeat(60)), name.as_bytes()));
+    assert!(!fits(&format!("{}b", "**a".repeat(60)), name.as_bytes()));
+}
