@@ -80,13 +80,13 @@ fn read(t: Text<'_>) -> Result<(Scheme, RawScheme), ConfigError> {
         return Err(t.absent("there is no [[class]]", "`strongroom retention draft` prints a scheme to begin with."));
     }
     let mut classes = Vec::with_capacity(raw.class.len());
-    let mut lines = HashMap::new();
+    let mut places = HashMap::new();
     for typed in &raw.class {
         let class = class(t, typed)?;
-        let line = t.line(typed.get_ref().id.as_ref().map_or(0, |id| id.span().start));
-        if let (Some(first), Some(id)) = (lines.insert(class.id.clone(), line), &typed.get_ref().id) {
-            let message = format!("the id `{}` is taken: line {first} has it", class.id);
-            return Err(t.fault(id.span(), message, "Give each class an id of its own."));
+        let at = typed.get_ref().id.as_ref().map_or(0..0, Spanned::span);
+        if let Some(first) = places.insert(class.id.clone(), at.start) {
+            let message = format!("the id `{}` is taken: line {} has it", class.id, t.line(first));
+            return Err(t.fault(at, message, "Give each class an id of its own."));
         }
         classes.push(class);
     }
@@ -124,12 +124,8 @@ fn class(t: Text<'_>, typed: &Spanned<RawClass>) -> Result<Class, ConfigError> {
     })
 }
 
-const ACTIONS: [(&str, Action); 4] = [
-    ("destroy", Action::Destroy),
-    ("review", Action::Review),
-    ("transfer", Action::Transfer),
-    ("keep", Action::Keep),
-];
+const ACTIONS: [(&str, Action); 4] =
+    [("destroy", Action::Destroy), ("review", Action::Review), ("transfer", Action::Transfer), ("keep", Action::Keep)];
 const STRENGTHS: [(&str, Strength); 4] = [
     ("statute", Strength::Statute),
     ("guidance", Strength::Guidance),
@@ -139,12 +135,7 @@ const STRENGTHS: [(&str, Strength); 4] = [
 const APPROVERS: [(&str, Approver); 3] =
     [("clerk", Approver::Clerk), ("council", Approver::Council), ("none", Approver::None)];
 
-fn one_of<T: Copy>(
-    t: Text<'_>,
-    value: &Spanned<String>,
-    key: &str,
-    known: &[(&str, T)],
-) -> Result<T, ConfigError> {
+fn one_of<T: Copy>(t: Text<'_>, value: &Spanned<String>, key: &str, known: &[(&str, T)]) -> Result<T, ConfigError> {
     known.iter().find(|(word, _)| word == value.get_ref()).map(|(_, meaning)| *meaning).ok_or_else(|| {
         let words: Vec<String> = known.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let help = format!("Write one of: {}.", words.join(", "));

@@ -58,8 +58,8 @@ fn the_tree_that_the_words_were_chosen_with() {
 #[test]
 fn another_tree() {
     let (hits, misses, wrong) = judge(OTHER);
-    assert!(hits * 100 >= OTHER.len() * 85, "{hits} of {}: {misses:#?}", OTHER.len());
-    assert!(wrong <= 4, "{misses:#?}");
+    assert!(hits * 100 >= OTHER.len() * 94, "{hits} of {}: {misses:#?}", OTHER.len());
+    assert!(wrong <= 2, "{misses:#?}");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_proposal_says_why_and_what_else() {
     let found = proposed(&["Finance/2021-22/Paid invoices", "Tenders", "HR/Recruitement"], &draft());
     let invoices = &found["Finance/2021-22/Paid invoices"];
     assert_eq!((invoices.records, invoices.class.as_deref()), (7, Some("paid-invoices")));
-    assert!(invoices.because.starts_with("“Paid invoices” is like “paid invoices”"), "{}", invoices.because);
+    assert!(invoices.because.starts_with("“Paid invoices” is like “Invoices paid”"), "{}", invoices.because);
     let tenders = &found["Tenders"];
     assert_eq!(tenders.class, None);
     assert!(tenders.because.ends_with("; so do 2 classes, choose one"), "{}", tenders.because);

@@ -1,5 +1,5 @@
 //! Two councils' folders, as a clerk names them, and what may be proposed for each. `TREE` is what the words were
-//! chosen with; `OTHER` was written before the words and was not looked at while they were chosen.
+//! chosen with; `OTHER` was written before them, and no word was changed for its sake.
 
 /// What is expected for a folder.
 #[derive(Debug, Clone, Copy)]

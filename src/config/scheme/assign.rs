@@ -49,7 +49,9 @@ pub enum AssignError {
         what: &'static str,
     },
     /// The text is written in a way that is not edited here.
-    #[error("the class `{class}` is written in an unusual way and is not edited here. Add the pattern \"{pattern}\" to it")]
+    #[error(
+        "the class `{class}` is written in an unusual way and is not edited here. Add the pattern \"{pattern}\" to it"
+    )]
     ByHand {
         /// The class.
         class: String,

@@ -18,8 +18,6 @@ use names::{slip, words};
 pub const THRESHOLD: u8 = 65;
 /// Classes this close to the best one are as good.
 const TIE: u8 = 7;
-/// How far below the best one an alternative is still worth showing.
-const WORTH_SHOWING: u8 = 25;
 /// How rare a word counts that no class knows: it says that the folder is about something else too.
 const UNKNOWN: f64 = 2.5;
 /// What a word of the folders above counts against a class that does not have it.
@@ -90,7 +88,8 @@ pub fn propose(folders: &[(RecordPath, u64)], scheme: &Scheme) -> Vec<Proposal> 
             continue;
         }
         let Some(proposal) = names.propose(folder, *records) else { continue };
-        let nearest = out.iter().rev().find(|above| folder != &above.folder && folder.is_within(above.folder.as_bytes()));
+        let nearest =
+            out.iter().rev().find(|above| folder != &above.folder && folder.is_within(above.folder.as_bytes()));
         if !nearest.is_some_and(|above| repeats(&proposal, above)) {
             out.push(proposal);
         }
@@ -149,12 +148,16 @@ impl<'s> Names<'s> {
 
     fn propose(&self, folder: &RecordPath, records: u64) -> Option<Proposal> {
         let place = self.place(folder)?;
-        let mut fits: Vec<Fit<'_>> = self.classes.iter().filter_map(|(class, names)| self.fit(class, names, &place)).collect();
+        let mut fits: Vec<Fit<'_>> =
+            self.classes.iter().filter_map(|(class, names)| self.fit(class, names, &place)).collect();
         fits.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.class.cmp(b.class)));
         let best = fits.first().filter(|fit| fit.score >= THRESHOLD)?;
-        let tied = fits.iter().filter(|fit| best.score - fit.score <= TIE).count();
+        // One that the folders above speak for is not equalled by one of which they say nothing.
+        let said_above = |fit: &Fit<'_>| fit.name.words.iter().any(|word| place.above.contains(word));
+        let equals = |fit: &Fit<'_>| best.score - fit.score <= TIE && (said_above(fit) || !said_above(best));
+        let tied = fits.iter().filter(|fit| equals(fit)).count();
         let rest = fits.iter().skip(usize::from(tied == 1));
-        let shown = rest.filter(|f| f.score >= THRESHOLD || (tied == 1 && f.score + WORTH_SHOWING >= best.score && f.score >= THRESHOLD / 2));
+        let shown = rest.filter(|fit| equals(fit) || fit.score >= THRESHOLD);
         Some(Proposal {
             folder: folder.clone(),
             records,
@@ -171,7 +174,7 @@ impl<'s> Names<'s> {
             .components()
             .map(|part| words(&String::from_utf8_lossy(part)).into_iter().map(|word| self.mended(word)).collect())
             .collect();
-        let own = parts.pop().filter(|own| !own.is_empty())?;
+        let own = parts.pop().filter(|own| !own.iter().all(|word| words::AREAS.contains(&word.as_str())))?;
         let above = parts.into_iter().flatten().filter(|word| !own.contains(word)).collect();
         Some(Folder { own, above })
     }

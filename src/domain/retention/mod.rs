@@ -1,5 +1,6 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
+pub mod assign;
 pub mod decide;
 pub mod gate;
 pub mod lineage;

@@ -4,19 +4,21 @@
 //! so far as the word is rare. Case, plural, order and stop words do not count.
 
 /// Words that say nothing about what is in a folder.
+#[rustfmt::skip]
 pub(super) const STOP: &[&str] = &[
     "a", "all", "an", "and", "archive", "archived", "at", "by", "copies", "copy", "council", "current", "doc",
     "docs", "document", "documents", "file", "files", "final", "folder", "for", "from", "fy", "general", "in",
     "info", "information", "its", "misc", "new", "of", "old", "on", "or", "other", "our", "paper", "papers",
-    "paperwork", "parish", "pdf", "pdfs", "record", "records", "scan", "scans", "scanned", "stuff", "tc", "pc",
-    "the", "to", "town", "with", "year", "years", "yr",
+    "paperwork", "parish", "pdf", "pdfs", "record", "records", "scan", "scans", "scanned", "stuff", "tc",
+    "pc", "the", "to", "town", "with", "year", "years", "yr",
 ];
 
 /// Words of time: which year or month, never what.
+#[rustfmt::skip]
 pub(super) const TIMES: &[&str] = &[
-    "jan", "january", "feb", "february", "mar", "march", "apr", "april", "may", "jun", "june", "jul", "july", "aug",
-    "august", "sep", "sept", "september", "oct", "october", "nov", "november", "dec", "december", "q1", "q2", "q3",
-    "q4",
+    "jan", "january", "feb", "february", "mar", "march", "apr", "april", "may", "jun", "june", "jul", "july",
+    "aug", "august", "sep", "sept", "september", "oct", "october", "nov", "november", "dec", "december", "q1",
+    "q2", "q3", "q4",
 ];
 
 /// Several words that people shorten to one; looked for before stop words go.
@@ -50,22 +52,35 @@ pub(super) const TOGETHER: &[(&[&str], &str)] = &[
     (&["co", "options"], "cooption"),
 ];
 
+/// Words of areas of work. Alone they name everything in that area, which is no class.
+pub(super) const AREAS: &[&str] = &[
+    "allotment",
+    "burial",
+    "cemetery",
+    "clerk",
+    "committee",
+    "councillor",
+    "finance",
+    "gdpr",
+    "hns",
+    "planning",
+    "staff",
+];
+
 /// One word for several that mean the same here. Left: as it stands once its plural is gone.
+#[rustfmt::skip]
 pub(super) const SAME: &[(&str, &str)] = &[
-    ("acc", "account"), ("agreements", "agreement"), ("apps", "application"), ("app", "application"),
-    ("assessement", "assessment"), ("biz", "business"), ("booking", "hire"), ("bylaw", "byelaw"),
-    ("churchyard", "cemetery"), ("cllr", "councillor"), ("constitution", "policy"), ("contact", "contact"),
-    ("cttee", "committee"), ("cv", "recruitment"), ("deputation", "petition"), ("dpa", "gdpr"), ("dpo", "gdpr"),
-    ("eir", "foi"), ("email", "correspondence"), ("employee", "staff"), ("employment", "staff"), ("exp", "expense"),
-    ("fete", "event"), ("festival", "event"), ("graveyard", "cemetery"), ("hall", "hall"), ("hr", "staff"),
-    ("image", "photo"), ("ins", "insurance"), ("inv", "invoice"), ("letter", "correspondence"),
-    ("letting", "hire"), ("magazine", "newsletter"), ("mail", "correspondence"), ("meeting", "meeting"),
-    ("member", "councillor"), ("memo", "correspondence"), ("min", "minute"), ("mins", "minute"),
-    ("ndp", "np"), ("payslip", "payslip"), ("personnel", "staff"), ("photograph", "photo"), ("picture", "photo"),
-    ("procedure", "policy"), ("quotation", "quote"), ("rec", "reconciliation"), ("reg", "regulation"),
-    ("risk", "risk"), ("roll", "register"), ("stmt", "statement"), ("tender", "quote"), ("training", "training"),
-    ("tennancy", "tenancy"), ("tenant", "tenancy"), ("wage", "payroll"), ("salary", "payroll"), ("org", "body"),
-    ("employer", "employer"), ("grave", "grave"), ("licence", "licence"),
+    ("apps", "application"), ("app", "application"), ("assessement", "assessment"), ("booking", "hire"),
+    ("bylaw", "byelaw"), ("churchyard", "cemetery"), ("cllr", "councillor"), ("cttee", "committee"),
+    ("cv", "recruitment"), ("dpa", "gdpr"), ("dpo", "gdpr"), ("eir", "foi"), ("email", "correspondence"),
+    ("employee", "staff"), ("employment", "staff"), ("fete", "event"), ("festival", "event"),
+    ("graveyard", "cemetery"), ("hr", "staff"), ("image", "photo"), ("ins", "insurance"), ("inv", "invoice"),
+    ("letter", "correspondence"), ("letting", "hire"), ("magazine", "newsletter"), ("mail", "correspondence"),
+    ("member", "councillor"), ("memo", "correspondence"), ("mins", "minute"), ("ndp", "np"),
+    ("personnel", "staff"), ("photograph", "photo"), ("picture", "photo"), ("procedure", "policy"),
+    ("quotation", "quote"), ("rec", "reconciliation"), ("reg", "regulation"), ("roll", "register"),
+    ("stmt", "statement"), ("tender", "quote"), ("tennancy", "tenancy"), ("tenant", "tenancy"),
+    ("wage", "payroll"), ("salary", "payroll"),
 ];
 
 /// Per shipped class, the names of its folders.
@@ -95,7 +110,7 @@ pub(super) const NAMES: &[(&str, &[&str])] = &[
     ("data-subject-requests", &["subject access", "subject access requests", "sar", "dsar", "erasure requests", "gdpr requests"]),
     ("incident-and-breach-log", &["data breaches", "breaches", "gdpr breaches", "breach log", "security incidents", "incident log"]),
     ("disposal-log", &["disposal log", "destruction log", "disposals", "destruction certificates"]),
-    ("backup-and-restore-evidence", &["backup reports", "backup logs", "backups", "restore tests"]),
+    ("backup-and-restore-evidence", &["backup reports", "backup logs", "restore tests"]),
     ("consultations", &["consultations", "consultation responses", "survey responses", "np survey responses", "questionnaires"]),
     ("petitions", &["petitions"]),
     ("parish-and-neighbourhood-plans", &["neighbourhood plan", "town plan", "parish plan", "village appraisal", "village design statement"]),
