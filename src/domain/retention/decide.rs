@@ -88,6 +88,12 @@ impl Compiled {
         self.law.scheme.as_ref()?.classes.get(at)
     }
 
+    /// Whether the record has a class, and whether that has a day to count from.
+    pub fn standing(&self, record: &RecordFacts) -> (bool, bool) {
+        let alone = self.alone(record);
+        (matches!(alone.matched, ClassMatch::One { .. }), alone.dated.is_some())
+    }
+
     /// What the law says of the record by itself.
     fn alone(&self, record: &RecordFacts) -> Alone {
         let text = record_text(record);

@@ -286,14 +286,23 @@ impl Matcher {
 
     /// All classes that claim the record, narrowest first; each once.
     pub fn claims(&self, path: &RecordPath) -> Vec<(usize, usize)> {
-        let text = folded(path.as_bytes());
         let mut found: Vec<(usize, usize)> = vec![];
+        self.each_claim(path, |class, pattern| {
+            if found.iter().all(|(other, _)| *other != class) {
+                found.push((class, pattern));
+            }
+        });
+        found
+    }
+
+    /// Calls `f` with the class and number of every pattern that fits, narrowest first.
+    pub fn each_claim(&self, path: &RecordPath, mut f: impl FnMut(usize, usize)) {
+        let text = folded(path.as_bytes());
         for (class, pattern, compiled) in &self.patterns {
-            if compiled.fits(&text) && found.iter().all(|(other, _)| other != class) {
-                found.push((*class, *pattern));
+            if text.starts_with(&compiled.folder) && compiled.fits(&text) {
+                f(*class, *pattern);
             }
         }
-        found
     }
 }
 

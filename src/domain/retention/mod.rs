@@ -1,9 +1,11 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
+pub mod adoption;
 pub mod assign;
 pub mod decide;
 pub mod gate;
 pub mod lineage;
+pub mod lint;
 pub mod matching;
 mod path_dates;
 pub mod period;
@@ -11,6 +13,8 @@ pub mod plan;
 pub mod reason;
 pub mod record;
 pub mod rulings;
+#[cfg(test)]
+mod samples;
 pub mod scheme;
 pub mod thinning;
 pub mod trigger;

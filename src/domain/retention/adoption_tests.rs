@@ -1,0 +1,63 @@
+use super::super::samples::{class, record, scheme};
+use super::*;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+
+fn law(classes: Vec<Class>) -> Law {
+    Law { scheme: Some(scheme(classes)), scheme_at: Some(1), ..Law::none(TimeZone::UTC) }
+}
+
+fn with(minimum: &str, change: impl Fn(&mut Class)) -> Law {
+    let mut one = class("invoices", &["Docs/**"]);
+    one.minimum = minimum.parse().unwrap();
+    change(&mut one);
+    law(vec![one])
+}
+
+const TODAY: Date = date(2020, 1, 1);
+
+fn records() -> Vec<RecordFacts> {
+    ["Docs/a", "Docs/b", "Other/c"].iter().map(|p| record(p)).collect()
+}
+
+#[test]
+fn a_shorter_minimum_says_how_many_records_and_how_much_earlier() {
+    let a = compare(Some(&with("6 years", |_| ())), &with("4 years", |_| ()), &records(), TODAY).unwrap();
+    let by = Shift::By { years: 2, months: 0, days: 0 };
+    assert_eq!(a.now_due_earlier, [Moved { class: Some("invoices".into()), by, records: 2 }]);
+    assert_eq!((a.earlier(), by.to_string().as_str(), a.newly_due_on_adoption, a.shortened), (2, "2 years", 2, true));
+    let back = compare(Some(&with("4 years", |_| ())), &with("6 years", |_| ()), &records(), TODAY).unwrap();
+    assert_eq!((back.earlier(), back.later[0].records, back.shortened), (0, 2, false));
+}
+
+#[test]
+fn a_class_shortens_before_it_has_records() {
+    let a = compare(Some(&with("1 year", |_| ())), &with("364 days", |_| ()), &[], TODAY).unwrap();
+    assert!(a.shortened && matches!(a.classes[..], [(_, ClassChange::Shorter(..))]));
+    let a = compare(Some(&with("1 year", |_| ())), &with("12 months", |_| ()), &[], TODAY).unwrap();
+    assert!(!a.shortened && a.classes.is_empty());
+    let keep = with("1 year", |c| c.action = Action::Keep);
+    assert!(compare(Some(&keep), &with("1 year", |_| ()), &[], TODAY).unwrap().shortened);
+    assert!(!compare(Some(&with("1 year", |_| ())), &keep, &[], TODAY).unwrap().shortened);
+}
+
+#[test]
+fn a_first_scheme_shortens_nothing_and_an_unassigned_class_keeps() {
+    let new = with("1 year", |_| ());
+    let a = compare(None, &new, &records(), TODAY).unwrap();
+    assert_eq!((a.newly_classed, a.newly_due_on_adoption, a.shortened), (2, 2, false));
+    let b = compare(Some(&new), &with("1 year", |c| c.patterns.clear()), &records(), TODAY).unwrap();
+    assert_eq!((b.no_longer_classed, b.later[0].by, b.shortened), (2, Shift::Never, false));
+}
+
+#[test]
+fn another_trigger_or_class_that_lets_records_go_earlier_shortens() {
+    let old = with("1 year", |c| c.trigger = "employment-end".parse().unwrap());
+    let a = compare(Some(&old), &with("1 year", |_| ()), &records(), TODAY).unwrap();
+    assert!(a.shortened && a.now_due_earlier[0].by == Shift::Never);
+    let mut short = class("drafts", &["Docs/a"]);
+    short.minimum = "P0D".parse().unwrap();
+    let new = law(vec![class("invoices", &["Docs/**"]), short]);
+    let b = compare(Some(&with("6 years", |_| ())), &new, &records(), TODAY).unwrap();
+    assert_eq!((b.earlier(), b.shortened), (1, true));
+}
