@@ -1,6 +1,7 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
 pub mod adoption;
+pub mod assign;
 pub mod decide;
 pub mod gate;
 pub mod lineage;
