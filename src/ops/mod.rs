@@ -10,6 +10,7 @@ pub mod prune;
 pub mod query;
 pub mod recover;
 pub mod restore;
+pub mod retention;
 pub mod roster;
 pub mod verify;
 

@@ -1,0 +1,184 @@
+//! Adopting a scheme: what is wrong with it, what it would change, from when it counts.
+//!
+//! A scheme counts when the log says so, and an edited file does not. What lets something go sooner than any
+//! scheme of the last four weeks waits four weeks, so that people can object.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::facts::{Facts, gather};
+use super::law::{LoadedLaw, load};
+use super::note::{self, line};
+use crate::domain::id::Digest;
+use crate::domain::log::entry::Entry;
+use crate::domain::log::ruled::SchemeState;
+use crate::domain::log::rulings::SchemeAdopted;
+use crate::domain::retention::adoption::{Adoption, compare};
+use crate::domain::retention::lint::{Finding, Severity, lint_law};
+use crate::domain::retention::rulings::Law;
+use crate::domain::retention::scheme::Scheme;
+use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::repository::Repository;
+
+/// So many days a scheme waits that lets something go sooner.
+pub const COOLING_OFF: i32 = 28;
+
+/// What is to be adopted.
+#[derive(Debug, Clone)]
+pub struct AdoptOptions {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The digest of its file.
+    pub digest: Digest,
+    /// The minute that says so.
+    pub minute: String,
+    /// The day of the decision.
+    pub on: Date,
+    /// The council's own time.
+    pub zone: TimeZone,
+    /// The day there.
+    pub today: Date,
+    /// Only say what would change.
+    pub dry_run: bool,
+}
+
+/// What adopting changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdoptReport {
+    /// What is wrong or doubtful, worst first.
+    pub findings: Vec<Finding>,
+    /// What changes against the scheme in force.
+    pub changes: Adoption,
+    /// The scheme in force until then.
+    pub before: Option<SchemeState>,
+    /// The first day on which the new one counts.
+    pub in_force: Date,
+    /// It lets something go sooner, so it waits.
+    pub cooling_off: bool,
+    /// The entry; nothing in a dry run.
+    pub entry: Option<u64>,
+}
+
+impl AdoptReport {
+    /// What keeps the scheme from being adopted.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.severity == Severity::Error)
+    }
+}
+
+/// What is wrong with a scheme, held against the records there are and the dates that people recorded.
+///
+/// # Errors
+/// Whatever gathering facts can meet.
+pub fn lint(
+    repo: &mut Repository,
+    scheme: &Scheme,
+    zone: &TimeZone,
+    today: Date,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<Vec<Finding>, OpsError> {
+    let facts = gather(repo, monitor, stop)?;
+    let law = load(repo, zone, today)?;
+    Ok(lint_law(&with_scheme(law.law(), scheme), Some(&facts.records)))
+}
+
+/// Adopts a scheme. A dry run says what would change and appends nothing, whatever is wrong with the scheme.
+///
+/// # Errors
+/// [`OpsError::InTheWay`] when the scheme has an error; [`OpsError::Usage`] for a decision of a day to come;
+/// `NoRole` without the approver's seed; whatever gathering facts can meet.
+pub fn adopt(
+    repo: &mut Repository,
+    options: &AdoptOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<AdoptReport, OpsError> {
+    let minute = if options.dry_run { options.minute.clone() } else { line("--minute", &options.minute)? };
+    if options.on > options.today {
+        return Err(OpsError::Usage(format!("{} is still to come: --on is the day of the decision", options.on)));
+    }
+    repo.refresh()?;
+    let facts = gather(repo, monitor, stop)?;
+    let law = load(repo, &options.zone, options.today)?;
+    let mut report = examine(repo, &facts, &law, options)?;
+    if options.dry_run {
+        return Ok(report);
+    }
+    let errors: Vec<String> = report.errors().map(say_finding).collect();
+    if !errors.is_empty() {
+        let why = format!("the scheme cannot be adopted as it is:\n  {}", errors.join("\n  "));
+        return Err(OpsError::InTheWay(why));
+    }
+    let note = note::put(repo, note::SCHEME, &options.scheme)?;
+    let (digest, on, in_force) = (options.digest, options.on, report.in_force);
+    let entry = Entry::SchemeAdopted(SchemeAdopted { note, digest, minute, on, in_force });
+    let said = repo.append(|state| Ok((state.next == facts.upto).then(|| entry.clone())))?;
+    let again = || OpsError::InTheWay("somebody else wrote to the log just now; nothing was adopted. Run this again".into());
+    report.entry = Some(said.ok_or_else(again)?);
+    Ok(report)
+}
+
+fn say_finding(finding: &Finding) -> String {
+    match &finding.class {
+        Some(class) => format!("class {class}: {}", finding.what),
+        None => finding.what.to_string(),
+    }
+}
+
+fn with_scheme(law: &Law, scheme: &Scheme) -> Law {
+    Law { scheme: Some(scheme.clone()), scheme_at: None, ..law.clone() }
+}
+
+fn examine(repo: &Repository, facts: &Facts, law: &LoadedLaw, options: &AdoptOptions) -> Result<AdoptReport, OpsError> {
+    let new = with_scheme(law.law(), &options.scheme);
+    let findings = lint_law(&new, Some(&facts.records));
+    let mut report = AdoptReport {
+        findings,
+        changes: Adoption::default(),
+        before: law.in_force.as_ref().map(|a| a.state.clone()),
+        in_force: options.on,
+        cooling_off: false,
+        entry: None,
+    };
+    if options.scheme.check().is_empty() {
+        let against = |old: &Law| {
+            let compared = compare(Some(old), &new, &facts.records, options.today);
+            compared.map_err(|e| OpsError::Usage(e.to_string()))
+        };
+        report.changes = against(law.law())?;
+        report.cooling_off = report.changes.shortened;
+        for day in days_of_change(repo, options.today) {
+            let earlier = load(repo, &options.zone, day)?;
+            report.cooling_off |= earlier.law().scheme.is_some() && against(earlier.law())?.shortened;
+        }
+        // A scheme that nobody can read may have kept longer.
+        let unreadable = |a: &super::law::Adopted| a.scheme.is_none();
+        report.cooling_off |= law.in_force.as_ref().is_some_and(unreadable);
+    }
+    if report.cooling_off {
+        report.in_force = options.today.checked_add(COOLING_OFF.days()).unwrap_or(Date::MAX);
+    }
+    Ok(report)
+}
+
+/// The days of the last weeks on which another scheme counted than today: a class must not be taken out one day and
+/// put in again the next with less.
+fn days_of_change(repo: &Repository, today: Date) -> Vec<Date> {
+    let from = today.checked_sub(COOLING_OFF.days()).unwrap_or(Date::MIN);
+    let state = repo.state();
+    let mut known = vec![state.in_force(today).map(|s| s.at)];
+    let starts = state.schemes.iter().flat_map(|s| [s.in_force, s.time.to_zoned(TimeZone::UTC).date()]);
+    let mut days: Vec<Date> = starts.filter(|day| (from..today).contains(day)).chain([from]).collect();
+    days.sort();
+    let mut different = vec![];
+    for day in days {
+        let at = state.in_force(day).map(|s| s.at);
+        if !known.contains(&at) {
+            known.push(at);
+            different.push(day);
+        }
+    }
+    different
+}

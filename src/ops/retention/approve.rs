@@ -1,0 +1,340 @@
+//! Approving and cancelling disposals, and asking once more before they are carried out.
+//!
+//! What is approved is the list that was shown: it is made anew from what is there now, and must come out the
+//! same. Nothing that the log learnt in between is passed over.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Facts, gather};
+use super::law::{LoadedLaw, load};
+use super::note::{self, APPROVAL, ApprovalNote, WhyNote, line};
+use super::plan::{PlanReport, Planner};
+use crate::domain::log::entry::Entry;
+use crate::domain::log::ruled::DisposalState;
+use crate::domain::log::rulings::DisposalApproved;
+use crate::domain::log::state::State;
+use crate::domain::path::RecordPath;
+use crate::domain::retention::decide::Disposition;
+use crate::domain::retention::gate::{Refusal, later};
+use crate::domain::retention::plan::{Plan, PlanId};
+use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::repository::Repository;
+
+/// For so long a withdrawn disposal can be cancelled, unless it is urgent.
+pub const WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// So many changed records are named; more are counted.
+const MOST_NAMED: usize = 20;
+
+/// Who approves what.
+#[derive(Debug, Clone)]
+pub struct ApproveOptions {
+    /// The plan that was shown.
+    pub plan: PlanId,
+    /// Who approves.
+    pub by: String,
+    /// The minute; may be left empty where no class needs the council.
+    pub minute: String,
+    /// The council's own time.
+    pub zone: TimeZone,
+    /// The day there.
+    pub today: Date,
+}
+
+/// What was approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApproveReport {
+    /// The entry: the disposal's number.
+    pub approval: u64,
+    /// The plan's name.
+    pub plan: PlanId,
+    /// How many records.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Approves a plan.
+///
+/// # Errors
+/// [`OpsError::InTheWay`] when the plan is of a day to come, or what would go is not what was shown;
+/// [`OpsError::Refused`] during an incident; whatever gathering facts and appending can meet.
+pub fn approve(
+    repo: &mut Repository,
+    options: &ApproveOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<ApproveReport, OpsError> {
+    let by = line("--by", &options.by)?;
+    let on = options.plan.on().ok_or_else(|| OpsError::Usage(format!("'{}' names no plan", options.plan)))?;
+    if on > options.today {
+        let why = format!("plan {} is for a day to come: it shows what would be due then. Approve today's", options.plan);
+        return Err(OpsError::InTheWay(why));
+    }
+    repo.refresh()?;
+    let facts = gather(repo, monitor, stop)?;
+    let law = load(repo, &options.zone, on)?;
+    let report = Planner::new(&facts, &law, on).plan(&repo.state().repository, &mut |_| Ok(()))?;
+    let plan = match () {
+        () if report.id == options.plan => report.plan.clone(),
+        () if report.without_person_id == options.plan => report.without_person.clone(),
+        () => return Err(changed(&options.plan)),
+    };
+    sensible(&facts, &report, &plan)?;
+    let minute = match (report.needs_council, options.minute.trim()) {
+        (true, "") => {
+            let why = "some of these records may go only by a decision of the council: name its minute, --minute REF";
+            return Err(OpsError::InTheWay(why.into()));
+        }
+        (false, "") => String::new(),
+        (_, minute) => line("--minute", minute)?,
+    };
+    // Today the law may say more than on the day of the plan.
+    let law = if on == options.today { law } else { load(repo, &options.zone, options.today)? };
+    recheck_with(&facts, &law, &plan, options.today).permit(&options.plan)?;
+    say(repo, &facts, plan, options.plan.clone(), by, minute)
+}
+
+/// Approves what the scheme lets go without a person, in the scheme's own name; nothing when there is nothing.
+///
+/// # Errors
+/// As [`approve`].
+pub fn approve_by_scheme(
+    repo: &mut Repository,
+    zone: &TimeZone,
+    today: Date,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<Option<ApproveReport>, OpsError> {
+    repo.refresh()?;
+    let law = load(repo, zone, today)?;
+    let Some(adopted) = law.in_force.clone().filter(|a| a.scheme.is_some()) else { return Ok(None) };
+    let facts = gather(repo, monitor, stop)?;
+    let report = Planner::new(&facts, &law, today).plan(&repo.state().repository, &mut |_| Ok(()))?;
+    if report.without_person.records.is_empty() {
+        return Ok(None);
+    }
+    sensible(&facts, &report, &report.without_person)?;
+    let (plan, id) = (report.without_person, report.without_person_id);
+    say(repo, &facts, plan, id, "the scheme".into(), adopted.state.minute).map(Some)
+}
+
+fn changed(plan: &PlanId) -> OpsError {
+    OpsError::InTheWay(format!(
+        "the list of records has changed since plan {plan} was shown: a hold, a date, the scheme, another approval or \
+         a backup changed it, or it is a plan of another repository. Look again: strongroom retention plan"
+    ))
+}
+
+fn sensible(facts: &Facts, report: &PlanReport, plan: &Plan) -> Result<(), OpsError> {
+    if let Some(incident) = facts.incident {
+        return Err(Refusal::Incident(incident).into());
+    }
+    if report.unreadable_notes > 0 {
+        let why = "notes of the log cannot be read, so what people ruled is not fully known; 'strongroom verify check' \
+                   names them. Nothing is approved until then";
+        return Err(OpsError::InTheWay(why.into()));
+    }
+    if plan.records.is_empty() {
+        return Err(OpsError::Nothing("the plan names no record: there is nothing to approve".into()));
+    }
+    Ok(())
+}
+
+/// Writes the approval down, unless the log has learnt something since the facts were gathered.
+fn say(
+    repo: &mut Repository,
+    facts: &Facts,
+    plan: Plan,
+    id: PlanId,
+    by: String,
+    minute: String,
+) -> Result<ApproveReport, OpsError> {
+    let (records, bytes) = (plan.records.len() as u64, plan.bytes());
+    let note = repo.put_note(&ApprovalNote { kind: APPROVAL.into(), by, minute, plan })?;
+    let entry = Entry::DisposalApproved(DisposalApproved { plan: id.to_string(), note, records, bytes });
+    let said = repo.append(|state| Ok((state.next == facts.upto).then(|| entry.clone())))?;
+    let approval = said.ok_or_else(|| {
+        let why = "somebody else wrote to the log just now, perhaps a hold; nothing was approved. Run this again";
+        OpsError::InTheWay(why.into())
+    })?;
+    Ok(ApproveReport { approval, plan: id, records, bytes })
+}
+
+/// A record that was approved to go and would not go now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Its set.
+    pub set: String,
+    /// Its path.
+    pub path: RecordPath,
+    /// Why it stays.
+    pub why: String,
+}
+
+/// What asking again came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recheck {
+    /// Records asked about.
+    pub records: u64,
+    /// Those that no listing names any more: thinned away, or written out of the listings already.
+    pub missing: u64,
+    /// Those that must stay.
+    pub changed: Vec<Changed>,
+}
+
+impl Recheck {
+    /// An error when a record must stay.
+    ///
+    /// # Errors
+    /// [`OpsError::InTheWay`] naming the first of them.
+    pub fn permit(&self, plan: &PlanId) -> Result<(), OpsError> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        let named = self.changed.iter().take(MOST_NAMED).map(|c| format!("\n  {}: {}", c.path, c.why));
+        let (some, all) = (self.changed.len(), self.records);
+        Err(OpsError::InTheWay(format!(
+            "{some} of the {all} records of plan {plan} must stay now. Look again: strongroom retention plan{}",
+            named.collect::<String>()
+        )))
+    }
+}
+
+/// Decides anew, today, for every record of an approval.
+///
+/// # Errors
+/// [`OpsError::NotFound`] when there is no such approval; [`OpsError::InTheWay`] when its note cannot be read;
+/// whatever gathering facts can meet.
+pub fn recheck(
+    repo: &mut Repository,
+    approval: u64,
+    zone: &TimeZone,
+    today: Date,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<Recheck, OpsError> {
+    let note = approval_note(repo, approval)?;
+    let facts = gather(repo, monitor, stop)?;
+    let law = load(repo, zone, today)?;
+    Ok(recheck_with(&facts, &law, &note.plan, today))
+}
+
+/// The note of an approval.
+///
+/// # Errors
+/// [`OpsError::NotFound`], [`OpsError::InTheWay`]; faults of the store.
+pub fn approval_note(repo: &Repository, approval: u64) -> Result<ApprovalNote, OpsError> {
+    let disposal = repo.state().disposal(approval);
+    let disposal = disposal.ok_or_else(|| OpsError::NotFound(format!("there is no disposal {approval}")))?;
+    let unreadable = |why: String| OpsError::InTheWay(format!("the list of disposal {approval} cannot be read: {why}"));
+    note::read_approval(repo, &disposal.note)?.map_err(unreadable)
+}
+
+/// As [`recheck`], with facts and law at hand.
+pub fn recheck_with(facts: &Facts, law: &LoadedLaw, plan: &Plan, today: Date) -> Recheck {
+    let planner = Planner::new(facts, law, today);
+    let mut done = Recheck { records: plan.records.len() as u64, ..Recheck::default() };
+    for planned in &plan.records {
+        let Some(number) = facts.find(&planned.set, &planned.path) else {
+            done.missing += 1;
+            continue;
+        };
+        let row = planner.row(number);
+        let why = if row.record.content != planned.content {
+            "it has another last version now".to_owned()
+        } else if row.decision.disposition != Disposition::Dispose {
+            let all: Vec<String> = row.decision.reasons.iter().map(ToString::to_string).collect();
+            all.join("; ")
+        } else if row.decision.class.as_ref() != Some(&planned.class) {
+            "it has another class now".to_owned()
+        } else {
+            continue;
+        };
+        done.changed.push(Changed { set: planned.set.clone(), path: planned.path.clone(), why });
+    }
+    done
+}
+
+/// How far a disposal has gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// A person said so; nothing has happened.
+    Approved,
+    /// Its records are not listed or restored; they are deleted from `deleted_from` on.
+    Withdrawn {
+        /// Since when.
+        since: Timestamp,
+        /// When the time to change one's mind ends.
+        deleted_from: Timestamp,
+    },
+    /// Listings are being written without its records; there is no way back.
+    Relisted,
+    /// Nothing of it is left.
+    Done,
+    /// Called off by this entry.
+    Cancelled(u64),
+}
+
+/// One disposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposal {
+    /// What the log says.
+    pub state: DisposalState,
+    /// How far it has gone.
+    pub stage: Stage,
+}
+
+fn stage(d: &DisposalState) -> Stage {
+    match (d.cancelled, d.done, &d.withdrawn) {
+        (Some(entry), ..) => Stage::Cancelled(entry),
+        (_, Some(_), _) => Stage::Done,
+        _ if d.relisted_at.is_some() => Stage::Relisted,
+        (_, _, Some(w)) => {
+            let deleted_from = if w.urgent { w.time } else { later(w.time, WINDOW) };
+            Stage::Withdrawn { since: w.time, deleted_from }
+        }
+        _ => Stage::Approved,
+    }
+}
+
+/// All disposals with their stage, oldest first.
+pub fn disposals(state: &State) -> Vec<Disposal> {
+    state.disposals.iter().map(|d| Disposal { stage: stage(d), state: d.clone() }).collect()
+}
+
+/// The open disposal that is meant: by its number, or by its plan's name.
+///
+/// # Errors
+/// [`OpsError::NotFound`].
+pub fn disposal_meant(state: &State, which: &str) -> Result<u64, OpsError> {
+    let which = which.trim();
+    let number = which.parse::<u64>().ok();
+    let meant = |d: &&DisposalState| Some(d.at) == number || d.plan.eq_ignore_ascii_case(which);
+    let all = || state.disposals.iter().filter(meant);
+    // A plan may be approved, cancelled and approved again: the newest open one is meant, else the newest.
+    let found = all().rfind(|d| d.is_open()).or_else(|| all().last());
+    found.map(|d| d.at).ok_or_else(|| {
+        let shown = crate::domain::path::printable(which.as_bytes());
+        OpsError::NotFound(format!("no approved plan is called '{shown}'; 'strongroom retention disposals' lists them"))
+    })
+}
+
+/// Calls an approved disposal off, as long as its listings were not written anew.
+///
+/// # Errors
+/// [`OpsError::NotFound`]; [`OpsError::InTheWay`] when it is too late; `NoRole` without the approver's seed.
+pub fn cancel(repo: &mut Repository, which: &str, by: &str, why: &str) -> Result<u64, OpsError> {
+    let body = WhyNote { by: line("--by", by)?, note: line("--note", why)? };
+    repo.refresh()?;
+    let approval = disposal_meant(repo.state(), which)?;
+    let stoppable = |state: &State| state.disposal(approval).is_some_and(|d| d.is_open() && d.relisted_at.is_none());
+    let too_late = || OpsError::InTheWay(format!("disposal {approval} is cancelled already, or too far gone to be"));
+    if !stoppable(repo.state()) {
+        return Err(too_late());
+    }
+    let note = note::put(repo, note::CANCEL, &body)?;
+    let entry = Entry::DisposalCancelled { approval, note };
+    repo.append(|state| Ok(stoppable(state).then(|| entry.clone())))?.ok_or_else(too_late)
+}

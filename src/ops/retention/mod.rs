@@ -1,0 +1,14 @@
+//! Retention at work: what the listings say of each record, the law from the log's notes, plans, reasons, rulings.
+//!
+//! Deciding is pure and lies in `domain::retention`; here facts are gathered and what people said is written down.
+
+pub mod adopt;
+pub mod approve;
+pub mod date;
+pub mod facts;
+pub mod hold;
+pub mod law;
+pub mod note;
+pub mod plan;
+pub mod review;
+pub mod why;

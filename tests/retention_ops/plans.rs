@@ -1,0 +1,190 @@
+//! Plans over the years: moved files, stable names, simulation, approval and what is asked again.
+
+use strongroom::domain::problem::Exit;
+use strongroom::domain::retention::decide::Disposition;
+use strongroom::ops::retention::approve::{Stage, approve_by_scheme, cancel, disposals, recheck};
+use strongroom::ops::retention::plan::Planner;
+use strongroom::ops::retention::review::review;
+use strongroom::ops::retention::why::{Next, why};
+use strongroom::ops::{Silent, Stop};
+
+use crate::council::{Council, class, day, names, path, scheme, usual, zone};
+
+/// Letters of 2018, deleted in 2019; invoices of 2012-13, deleted in 2019; both due by 2021.
+fn years() -> Council {
+    let c = Council::new("2018-06-01");
+    c.write("Letters/a.txt", "a letter", "2018-05-01");
+    c.write("Letters/b.txt", "another", "2018-05-02");
+    c.write("Finance/2012-13/i.pdf", "an invoice", "2012-07-01");
+    c.write("Minutes/m.txt", "minutes", "2012-07-01");
+    c.write("Other/o.txt", "unclassed", "2012-07-01");
+    c.write("Staff/s.txt", "staff", "2012-07-01");
+    c.backup("2018-06-02");
+    c.adopt(&usual());
+    c.remove("Letters/a.txt");
+    c.remove("Finance/2012-13/i.pdf");
+    c.remove("Minutes/m.txt");
+    c.remove("Staff/s.txt");
+    c.remove("Other/o.txt");
+    c.backup("2019-01-05");
+    c
+}
+
+#[test]
+fn records_come_due_and_only_what_is_gone_goes() {
+    let c = years();
+    assert_eq!(names(&c.plan()), [""; 0]);
+    c.go_to("2019-03-31");
+    assert_eq!(names(&c.plan()), [""; 0], "31 March 2019 is the minimum's last day");
+    c.go_to("2019-04-01");
+    assert_eq!(names(&c.plan()), ["Documents/Finance/2012-13/i.pdf"]);
+    c.go_to("2020-05-02");
+    let report = c.plan();
+    assert_eq!(names(&report), ["Documents/Finance/2012-13/i.pdf", "Documents/Letters/a.txt"]);
+    assert_eq!((report.counts.records, report.counts.dispose, report.counts.live), (6, 2, 0));
+    assert_eq!((report.counts.classed, report.counts.datable), (5, 4));
+    c.go_to("2020-05-03");
+    assert_eq!(c.plan().counts.live, 1, "the letter that is still there");
+    assert_eq!(c.decision("Documents/Minutes/m.txt").0, Disposition::Retain);
+    assert!(c.decision("Documents/Other/o.txt").1.contains("no class matches"));
+    assert!(c.decision("Documents/Staff/s.txt").1.contains("employment-end"));
+    let (facts, law) = (c.facts(), c.law(c.today()));
+    let waits = review(&Planner::new(&facts, &law, c.today()), 10);
+    assert_eq!((waits.dispose.records, waits.live.records), (2, 1));
+    assert_eq!((waits.no_date.records, waits.no_class.records), (1, 1));
+    assert_eq!(waits.no_class.listed[0].path, path("Documents/Other/o.txt"));
+    assert_eq!(waits.dispose.classes[&Some("letters".into())], 1);
+}
+
+#[test]
+fn a_plan_keeps_its_name_until_what_would_go_changes() {
+    let c = years();
+    c.go_to("2020-06-01");
+    let first = c.plan();
+    c.write("Letters/new.txt", "a new letter", "2020-05-30");
+    c.backup("2020-06-01");
+    assert_eq!(c.plan().id, first.id, "a backup that changes nothing relevant");
+    c.hold("Documents/Minutes", "unrelated");
+    assert_eq!(c.plan().id, first.id, "a hold on something else");
+    c.hold("Letters/a.txt", "FOI 2020-3");
+    let held = c.plan();
+    assert_ne!(held.id, first.id);
+    assert_eq!(names(&held), ["Documents/Finance/2012-13/i.pdf"]);
+    assert!(c.decision("Documents/Letters/a.txt").1.contains("FOI 2020-3"));
+    let refused = c.approve(&first.id).unwrap_err();
+    assert_eq!(refused.exit(), Exit::Refused);
+    assert!(refused.to_string().contains("has changed since"), "{refused}");
+    let approved = c.approve(&held.id).unwrap();
+    assert_eq!((approved.records, approved.plan), (1, held.id));
+}
+
+#[test]
+fn a_day_to_come_is_a_simulation() {
+    let c = years();
+    let later = c.plan_on(day("2020-06-01"));
+    assert_eq!(later.plan.records.len(), 2);
+    let refused = c.approve(&later.id).unwrap_err();
+    assert!(refused.exit() == Exit::Refused && refused.to_string().contains("to come"), "{refused}");
+    // On that day the same list has the same name.
+    c.go_to("2020-06-01");
+    assert_eq!(c.plan().id, later.id);
+    c.go_to("2020-06-05");
+    assert!(c.approve(&later.id).is_ok(), "a plan of some days ago that still holds");
+}
+
+#[test]
+fn an_approval_is_asked_again_and_can_be_cancelled() {
+    let c = years();
+    c.go_to("2020-06-01");
+    let plan = c.plan();
+    let approved = c.approve(&plan.id).unwrap();
+    assert_eq!((c.plan().plan.records.len(), c.plan().counts.under_way), (0, 2), "nothing is approved twice");
+    let refused = c.approve(&plan.id).unwrap_err();
+    assert_eq!(refused.exit(), Exit::Refused, "nor by its old name");
+    let ask = || recheck(&mut c.open(), approved.approval, &zone(), c.today(), &Silent, &Stop::default()).unwrap();
+    assert!(ask().permit(&plan.id).is_ok());
+    c.hold("letters", "late request");
+    let asked = ask();
+    assert_eq!((asked.records, asked.changed.len(), asked.missing), (2, 1, 0));
+    let refused = asked.permit(&plan.id).unwrap_err().to_string();
+    assert!(refused.contains("late request") && refused.contains("Letters/a.txt"), "{refused}");
+    cancel(&mut c.open(), &plan.id.to_string(), "Clerk", "a request came in").unwrap();
+    let repo = c.open();
+    assert!(matches!(disposals(repo.state())[0].stage, Stage::Cancelled(_)));
+    assert_eq!(names(&c.plan()), ["Documents/Finance/2012-13/i.pdf"], "it is offered again, the held one not");
+    assert!(cancel(&mut c.open(), &plan.id.to_string(), "Clerk", "again").is_err());
+}
+
+#[test]
+fn a_moved_file_is_the_same_record() {
+    let c = Council::new("2018-06-01");
+    c.write("Letters/a.txt", "a letter of some length", "2018-05-01");
+    c.write("Letters/copied.txt", "this one is copied", "2018-05-01");
+    c.write("x.txt", "x", "2018-05-01");
+    c.backup("2018-06-02");
+    c.adopt(&usual());
+    c.rename("Letters/a.txt", "Minutes/a.txt");
+    c.write("Minutes/copy.txt", "this one is copied", "2018-05-01");
+    c.backup("2018-07-02");
+    c.remove("Letters/copied.txt");
+    c.backup("2018-08-02");
+    c.go_to("2021-01-01");
+    assert_eq!(names(&c.plan()), ["Documents/Letters/copied.txt"], "a copy is another record");
+    let (facts, law) = (c.facts(), c.law(c.today()));
+    let planner = Planner::new(&facts, &law, c.today());
+    let repo = c.open();
+    let found = why(&planner, repo.state(), "Documents/Letters/a.txt").unwrap();
+    let moved = &found[0];
+    assert_eq!(moved.decision.disposition, Disposition::Retain);
+    assert_eq!(moved.moved_to[0].path, path("Documents/Minutes/a.txt"));
+    assert_eq!((moved.snapshots.len(), &moved.next), (3, &Next::Kept));
+    assert_eq!(moved.class.as_ref().unwrap().id, "letters");
+    let now = why(&planner, repo.state(), "minutes/a.txt").unwrap();
+    assert_eq!(now[0].moved_from[0].path, path("Documents/Letters/a.txt"));
+    assert!(why(&planner, repo.state(), "nothing").is_err());
+}
+
+#[test]
+fn a_scheme_may_approve_by_itself() {
+    let c = Council::new("2018-06-01");
+    for (name, text) in [("Drafts/d.txt", "draft"), ("Letters/a.txt", "letter"), ("x.txt", "x")] {
+        c.write(name, text, "2015-05-01");
+    }
+    c.backup("2018-06-02");
+    c.adopt(&usual());
+    c.remove("Drafts/d.txt");
+    c.remove("Letters/a.txt");
+    c.backup("2018-06-20");
+    let by_scheme = || approve_by_scheme(&mut c.open(), &zone(), c.today(), &Silent, &Stop::default()).unwrap();
+    assert_eq!(by_scheme(), None, "the draft was there on 2 June");
+    c.go_to("2018-07-03");
+    let plan = c.plan();
+    assert_eq!((plan.plan.records.len(), plan.without_person.records.len()), (2, 1));
+    let approved = by_scheme().unwrap();
+    assert_eq!((approved.records, approved.plan), (1, plan.without_person_id));
+    assert_eq!(by_scheme(), None);
+    assert_eq!(names(&c.plan()), ["Documents/Letters/a.txt"]);
+}
+
+#[test]
+fn the_council_must_have_decided() {
+    let c = Council::new("2018-06-01");
+    c.write("Old/a.txt", "a", "2015-05-01");
+    c.write("x.txt", "x", "2015-05-01");
+    c.backup("2018-06-02");
+    c.adopt(&scheme(&[class("old", "Documents/Old", "1 year", "modified", "destroy", "council")]));
+    c.remove("Old/a.txt");
+    c.backup("2018-06-03");
+    let plan = c.plan();
+    assert!(plan.needs_council);
+    let options = strongroom::ops::retention::approve::ApproveOptions {
+        plan: plan.id.clone(),
+        by: "Clerk".into(),
+        minute: String::new(),
+        zone: zone(),
+        today: c.today(),
+    };
+    let refused = strongroom::ops::retention::approve::approve(&mut c.open(), &options, &Silent, &Stop::default());
+    assert!(refused.unwrap_err().to_string().contains("minute"));
+    assert!(c.approve(&plan.id).is_ok());
+}
