@@ -221,7 +221,7 @@ fn month_word(word: &str) -> Option<i8> {
     let word = word.to_lowercase();
     let fits =
         |name: &&str| **name == word || name.get(..3) == Some(&word) || (word == "sept" && name.starts_with("sept"));
-    NAMES.iter().position(|name| fits(name)).and_then(|at| i8::try_from(at + 1).ok())
+    NAMES.iter().position(fits).and_then(|at| i8::try_from(at + 1).ok())
 }
 
 #[cfg(test)]
