@@ -115,7 +115,8 @@ pub fn adopt(
     let (digest, on, in_force) = (options.digest, options.on, report.in_force);
     let entry = Entry::SchemeAdopted(SchemeAdopted { note, digest, minute, on, in_force });
     let said = repo.append(|state| Ok((state.next == facts.upto).then(|| entry.clone())))?;
-    let again = || OpsError::InTheWay("somebody else wrote to the log just now; nothing was adopted. Run this again".into());
+    let again =
+        || OpsError::InTheWay("somebody else wrote to the log just now; nothing was adopted. Run this again".into());
     report.entry = Some(said.ok_or_else(again)?);
     Ok(report)
 }
