@@ -15,6 +15,7 @@ mod prune;
 mod records;
 mod recover;
 mod restore;
+mod retention_of_run;
 mod run;
 mod status;
 mod trial;
