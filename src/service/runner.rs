@@ -64,7 +64,17 @@ impl JobOutcome {
 
     /// Any other end.
     pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
-        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false, waits: false, said: None, look: None }
+        Self {
+            outcome,
+            troubles,
+            counts,
+            snapshot: None,
+            exit,
+            examined_all: false,
+            waits: false,
+            said: None,
+            look: None,
+        }
     }
 
     /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that

@@ -9,20 +9,22 @@ use jiff::civil::Date;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::shell::Shell;
+use crate::cli::when;
 use crate::config::Config;
 use crate::domain::log::entry::Role;
 use crate::domain::log::ruled::SchemeState;
 use crate::domain::log::state::State;
 use crate::domain::problem::Exit;
-use crate::domain::retention::gate::Refusal;
-use crate::ops::OpsError;
-use crate::ops::retention::approve::approve_by_scheme;
+use crate::domain::retention::plan::PlanId;
+use crate::ops::retention::apply::{ApplyOptions, ApplyReport, apply};
+use crate::ops::retention::approve::{Stage, WINDOW, approve_by_scheme, disposals, recheck};
 use crate::ops::retention::facts::gather;
 use crate::ops::retention::law::load;
 use crate::ops::retention::plan::{PlanReport, Planner};
+use crate::ops::{OpsError, Silent};
 use crate::repo::repository::Repository;
 use crate::service::plain::counted;
-use crate::service::retention::{DisposalSeen, Look, NotChecked, Numbers, RetentionState, SchemeSeen};
+use crate::service::retention::{DisposalSeen, Look, NotChecked, Numbers, RetentionState, SchemeSeen, Stopped};
 use crate::service::retention_status::RetentionInput;
 use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, Outcome, Trouble};
@@ -49,8 +51,9 @@ pub fn step(
         look.not_checked = Some(NotChecked::CannotRead);
         return Ok(ended(look, JobOutcome::done(Counts::default())));
     }
-    let mut step = Step { shell, config, today, look, refused: None };
+    let mut step = Step { shell, config, today, look, incomplete: false };
     step.decide(repo)?;
+    step.carry_out(repo)?;
     Ok(step.end(repo))
 }
 
@@ -59,7 +62,8 @@ struct Step<'a> {
     config: &'a Config,
     today: Date,
     look: Look,
-    refused: Option<Exit>,
+    /// The store kept something that should be gone.
+    incomplete: bool,
 }
 
 impl Step<'_> {
@@ -82,9 +86,96 @@ impl Step<'_> {
                 self.look.approved.push(DisposalSeen { approval: report.approval, records: report.records });
             }
             Ok(None) => {}
-            Err(OpsError::Refused(_) | OpsError::InTheWay(_)) if report.incident.is_some() => {}
-            Err(error) => self.stopped(error)?,
+            // The incident, or whoever wrote meanwhile, is no news; it is tried again tomorrow.
+            Err(error @ (OpsError::Refused(_) | OpsError::InTheWay(_))) => {
+                shell.out.warn(format!("Nothing was approved by the scheme itself: {error}"));
+            }
+            Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Carries out what is approved, each as far as it may go today. One that is stopped stops no other.
+    fn carry_out(&mut self, repo: &mut Repository) -> Result<(), Failure> {
+        let open: Vec<DisposalSeen> = repo
+            .state()
+            .disposals
+            .iter()
+            .filter(|d| d.is_open())
+            .map(|d| DisposalSeen { approval: d.at, records: d.records })
+            .collect();
+        if open.is_empty() || !may(repo, Role::Pruner) {
+            return Ok(());
+        }
+        // No local file decides what is destroyed.
+        *repo = self.shell.open_fresh(self.config)?;
+        let mut failed = None;
+        for disposal in open {
+            match self.apply(repo, disposal) {
+                Ok(report) => self.applied(disposal, &report),
+                Err(error) => failed = self.not_applied(disposal, error).err().or(failed),
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn apply(&self, repo: &mut Repository, disposal: DisposalSeen) -> Result<ApplyReport, OpsError> {
+        let (zone, today, stop) = (&self.config.council.timezone, self.today, &self.shell.stop);
+        let plan = disposals(repo.state()).into_iter().find(|d| d.state.at == disposal.approval);
+        let plan: Option<PlanId> = plan.and_then(|d| d.state.plan.parse().ok());
+        let again = |repo: &mut Repository| {
+            let asked = recheck(repo, disposal.approval, zone, today, &Silent, stop)?;
+            match &plan {
+                Some(plan) => asked.permit(plan),
+                None if asked.changed.is_empty() => Ok(()),
+                None => Err(OpsError::InTheWay("some of its records must stay now".into())),
+            }
+        };
+        let options = ApplyOptions {
+            approval: disposal.approval,
+            urgent: None,
+            person: false,
+            large: false,
+            zone: zone.clone(),
+            window: WINDOW,
+            recheck: &again,
+        };
+        let progress = self.shell.progress();
+        let report = apply(repo, &options, &progress, stop);
+        progress.finish();
+        report
+    }
+
+    fn applied(&mut self, disposal: DisposalSeen, report: &ApplyReport) {
+        let (out, n) = (&self.shell.out, disposal.approval);
+        let records = counted(disposal.records, "record", "records");
+        match &report.stage {
+            Stage::Done => {
+                out.say(format!("Disposal {n} is done: {records} destroyed in every backup; a certificate was made."));
+                self.look.done.push(disposal);
+            }
+            Stage::Withdrawn { deleted_from, .. } => {
+                let from = when::shown(*deleted_from, &self.config.council.timezone);
+                out.say(format!("Disposal {n}: {records} withdrawn; destroyed from {from} on."));
+            }
+            _ => out.say(format!("Disposal {n}: {records} on their way out; the next run goes on.")),
+        }
+        if report.exit() != Exit::Done {
+            let what = "the store did not delete all that held its records (object lock, or a key that may not delete)";
+            out.warn(format!("Disposal {n} is not done: {what}. It is tried again."));
+            self.incomplete = true;
+        }
+    }
+
+    /// A guard that says no is told in words of its own, and ends nothing else; anything else is a failure.
+    fn not_applied(&mut self, disposal: DisposalSeen, error: OpsError) -> Result<(), OpsError> {
+        let why = match &error {
+            OpsError::Refused(_) => Stopped::SafetyCheck,
+            OpsError::InTheWay(_) => Stopped::Changed,
+            _ => return Err(error),
+        };
+        self.shell.out.error(&advice(&error.into()));
+        self.look.stopped.push((disposal, why));
         Ok(())
     }
 
@@ -96,31 +187,22 @@ impl Step<'_> {
         Planner::new(&facts, &law, self.today).plan(&repo.state().repository, &mut |_| Ok(()))
     }
 
-    /// A guard that says no ends nothing else; anything else is an error.
-    fn stopped(&mut self, error: OpsError) -> Result<(), OpsError> {
-        if !matches!(error, OpsError::Refused(_) | OpsError::InTheWay(_)) {
-            return Err(error);
-        }
-        self.shell.out.error(&advice(&error.into()));
-        self.refused = Some(Exit::Refused);
-        Ok(())
-    }
-
     fn end(self, repo: &Repository) -> JobOutcome {
-        let Self { look, shell, refused, today, .. } = self;
-        let look = Look { ..Look { numbers: look.numbers, approved: look.approved, stopped: look.stopped, done: look.done, reappeared: look.reappeared, ..seen(repo.state(), today) } };
+        let Look { numbers, approved, stopped, done, reappeared, .. } = self.look;
+        let look = Look { numbers, approved, stopped, done, reappeared, ..seen(repo.state(), self.today) };
         let due = look.numbers.unwrap_or_default().due;
         if due > 0 {
-            shell.out.say(format!(
-                "{} due and waiting for a decision: strongroom retention plan",
-                counted(due, "record is", "records are")
-            ));
+            let due = counted(due, "record is", "records are");
+            self.shell.out.say(format!("{due} due and waiting for a decision: strongroom retention plan"));
         }
         let counts = Counts { files: look.done.iter().map(|d| d.records).sum(), ..Counts::default() };
-        // It is told in words of its own, once.
-        let outcome = match refused {
-            Some(exit) => JobOutcome { counts, ..JobOutcome::waiting(exit) },
-            None => JobOutcome::done(counts),
+        let outcome = if self.incomplete {
+            JobOutcome::new(Outcome::Incomplete, vec![Trouble::Incomplete], counts, Exit::Incomplete)
+        } else if look.stopped.is_empty() {
+            JobOutcome::done(counts)
+        } else {
+            // It is told in words of its own, once.
+            JobOutcome { exit: Exit::Refused, ..JobOutcome::done(counts) }
         };
         ended(look, outcome)
     }

@@ -70,6 +70,7 @@ struct Counted {
     bytes_stored: u64,
     incident: Option<u64>,
     snapshots: Vec<u64>,
+    reappeared: u64,
     tested: u64,
     tested_bytes: u64,
 }
@@ -121,6 +122,13 @@ impl Work<'_> {
         counted.bytes_stored += report.bytes_stored;
         counted.incident = report.incident.or(counted.incident);
         counted.snapshots.extend(report.snapshot.map(|s| s.0));
+        counted.reappeared += report.reappeared;
+    }
+
+    /// Disposed records that are there again; unknown unless every set was backed up.
+    fn reappeared(&self) -> Option<u64> {
+        let counted = self.counted.borrow();
+        (counted.snapshots.len() == self.config.sets.len()).then_some(counted.reappeared)
     }
 
     /// Does a step with the open repository; says what it met and makes an outcome of it.
