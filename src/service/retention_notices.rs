@@ -75,7 +75,7 @@ fn part(news: &News, people: &People, at: Timestamp) -> Part {
         News::SchemeInForce { .. } => (
             "new rules on keeping records now count".to_owned(),
             format!("The changed rules on how long records are kept count from now on ({today})."),
-            "Records that are due by them will be put before you. Nothing is destroyed without an approval.".to_owned(),
+            "Records that are due by them are destroyed only when that is approved, by you or as the rules say.".to_owned(),
             Act::IfUnexpected,
         ),
         News::DisposalApproved { disposal, by_scheme, urgent } => approved(*disposal, *by_scheme, *urgent, &today),
@@ -126,8 +126,8 @@ fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
         format!("{} due, waiting for your decision", of(n)),
         format!("By the council's rules on how long records are kept, {} should now be destroyed.", of(n)),
         format!(
-            "They were deleted from the council's folders and lie in the backups only. Nothing is destroyed until it is \
-             approved.{council} Some have waited since {since}."
+            "What is due was deleted from the council's folders and lies in the backups only. Nothing of it is destroyed \
+             until that is approved.{council} The first has waited since {since}."
         ),
         Act::Decide,
     )

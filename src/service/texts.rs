@@ -312,9 +312,9 @@ fn keeping(trouble: Trouble, when: &str) -> Words {
     let why = if let Trouble::Failed(why) = trouble { reason(why) } else { "It was not completed." };
     let urgency = if trouble == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days };
     (
-        "the rules on keeping records could not be applied",
-        format!("The council's rules on how long records are kept could not be applied on {when}. {why}"),
-        String::from("Nothing is destroyed too early, but what is due stays longer than the rules say. Backups go on."),
+        "the rules on keeping records were not applied",
+        format!("The council's rules on keeping records were not applied on {when}. {why}"),
+        String::from("Nothing is destroyed too early, but what is due stays longer. Backups go on."),
         if trouble == Trouble::Damage { Urgency::Today } else { urgency },
     )
 }
