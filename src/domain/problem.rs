@@ -22,6 +22,8 @@ pub enum ProblemKind {
     NotWritten,
     /// It came back, but something about it (owner, attribute, time) could not be set.
     Incomplete,
+    /// It was disposed of under the retention scheme and is there again.
+    Reappeared,
 }
 
 /// One item that failed.

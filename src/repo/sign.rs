@@ -12,6 +12,9 @@ pub enum Purpose {
     Log,
     /// A bundle in `keys/`.
     Keys,
+    /// A certificate of disposal: its bare bytes, so that stock tools can check it. They begin with `{`, which no
+    /// other purpose does.
+    Certificate,
 }
 
 impl Purpose {
@@ -19,6 +22,7 @@ impl Purpose {
         match self {
             Self::Log => b"strongroom-log-v1\0",
             Self::Keys => b"strongroom-keys-v1\0",
+            Self::Certificate => b"",
         }
     }
 }

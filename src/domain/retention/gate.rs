@@ -4,7 +4,14 @@
 //! The gate decides whether it is *sensible*: enough time, a believable clock, no open incident, not too much
 //! at once. A person may insist on the sensible, never on the safe.
 
+mod disposal;
+
 use jiff::{SignedDuration, Timestamp};
+
+pub use disposal::{
+    DisposePermit, Weight, of_backups_at_work, permit_condemn_for_disposal, permit_delete_for_disposal,
+    permit_dispose, permit_sweep_for_disposal,
+};
 
 use crate::domain::id::{IndexName, PackName, SnapshotId};
 use crate::domain::log::entry::{IncidentKind, Reason};
@@ -57,6 +64,37 @@ pub enum Refusal {
         "deleting without waiting takes the last way back; a person must confirm it: strongroom prune --grace 0 --yes"
     )]
     NoWait,
+    /// A disposal waits for every incident, not for mass changes alone.
+    #[error(
+        "incident {0} is open. Records are disposed of only when nothing is in doubt. Look at it, then run: \
+         strongroom incident resolve {0} --by NAME --note TEXT"
+    )]
+    AnyIncident(u64),
+    /// Nobody knows whether the newest backup is good.
+    #[error(
+        "no restore of the newest backup of '{set}', or of one from the last 8 days, was tested and passed. Nothing \
+         is disposed of until then; run: strongroom verify restore"
+    )]
+    Unverified {
+        /// The set.
+        set: String,
+    },
+    /// So many records at once may be a mistake in the scheme.
+    #[error(
+        "{records} records of '{set}' would go at once, {percent} % of all that were deleted there; a person must \
+         confirm it: add --large"
+    )]
+    LargePlan {
+        /// The set.
+        set: String,
+        /// How many records.
+        records: u64,
+        /// The share.
+        percent: u64,
+    },
+    /// There is still time to change one's mind, or somebody did.
+    #[error("{0}")]
+    Disposal(String),
 }
 
 /// What the gate is asked with.

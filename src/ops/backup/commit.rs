@@ -21,6 +21,7 @@ use crate::ops::fs::mount::mount_of;
 use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
 use crate::ops::monitor::{Monitor, Stop};
+use crate::ops::retention::register::Register;
 use crate::repo::cut::{CutBuffer, Gear, GearKey};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{FoundListing, Known, LastListing, Reader};
@@ -68,7 +69,9 @@ pub fn run(
     let last = LastListing::new(&dir, &options.set);
     let before = look_back(repo, options, &last)?;
     let mut depot = start_depot(repo, options, &listed)?;
-    let mut tally = Tally { report: BackupReport::default(), waiting: vec![], changed: 0, gone_total: 0 };
+    let register = if repo.can_read() { Register::load(repo)? } else { Register::default() };
+    let (report, set) = (BackupReport::default(), options.set.clone());
+    let mut tally = Tally { report, waiting: vec![], changed: 0, gone_total: 0, register, set };
     let (live, gone) = (last.writer("live")?, last.writer("gone")?);
     let mut listing = Listing { live, gone, live_pages: PageWriter::default(), gone_pages: PageWriter::default() };
     let moment = Moment { parent: before.parent, began_s: began.as_second() };

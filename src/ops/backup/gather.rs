@@ -8,6 +8,7 @@ use crate::domain::id::ChunkId;
 use crate::domain::listing::{Folder, Root};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::monitor::Monitor;
+use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{Known, Writer};
 use crate::repo::listing::PageWriter;
@@ -23,6 +24,10 @@ pub struct Tally {
     pub changed: u64,
     /// Records in the gone listing.
     pub gone_total: u64,
+    /// What was disposed of; empty where it cannot be read.
+    pub register: Register,
+    /// The set.
+    pub set: String,
 }
 
 /// Both listings as they grow, for the store and for this machine.
@@ -88,6 +93,12 @@ pub fn take(
             report.bytes += known.entry.size();
             report.files_read += u64::from(read);
             tally.changed += u64::from(changed && known.entry.is_file());
+            if tally.register.has_reappeared(&tally.set, &known.entry) {
+                report.reappeared += 1;
+                // Told, and no problem of the snapshot: the record is kept.
+                let detail = "it was disposed of and is on the live side again; it is kept until somebody decides";
+                monitor.problem(&Problem::of(&known.entry.path, ProblemKind::Reappeared, detail));
+            }
             listing.add_live(depot, &known)
         }
         Outcome::Gone(known) => {

@@ -87,6 +87,9 @@ pub struct BackupReport {
     pub packs_proved: u64,
     /// Items that failed.
     pub problems: Vec<Problem>,
+    /// Records that were disposed of and are on the live side again, with the content they had: kept, for a person
+    /// to look at. Counted only where the register can be read.
+    pub reappeared: u64,
     /// An incident this backup reported: very many records changed at once.
     pub incident: Option<u64>,
 }

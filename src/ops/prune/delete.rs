@@ -39,7 +39,7 @@ pub(super) fn unneeded_notes<'l>(
 }
 
 /// Deletes objects; what the store refuses is counted.
-pub(super) fn delete(
+pub(in crate::ops) fn delete(
     repo: &Repository,
     there: &[&Listed],
     report: &mut PruneReport,

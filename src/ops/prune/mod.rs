@@ -4,9 +4,9 @@
 //! log at the entry's own slot. Everything here can die at any moment and be run again, by anybody. The repository
 //! must be one that `Repository::open_fresh` opened: no local file decides a deletion.
 
-mod delete;
+pub(in crate::ops) mod delete;
 mod merge;
-mod repack;
+pub(in crate::ops) mod repack;
 #[cfg(test)]
 mod tests;
 pub mod thin;
@@ -151,7 +151,7 @@ struct Run<'a> {
     stop: &'a Stop,
 }
 
-fn list(repo: &Repository) -> Result<HashMap<Key, Listed>, RepoError> {
+pub(in crate::ops) fn list(repo: &Repository) -> Result<HashMap<Key, Listed>, RepoError> {
     let mut all = HashMap::new();
     for folder in [PACKS, INDEX, NOTES] {
         all.extend(repo.store.list(folder)?.0.into_iter().map(|l| (l.key.clone(), l)));
@@ -160,7 +160,7 @@ fn list(repo: &Repository) -> Result<HashMap<Key, Listed>, RepoError> {
 }
 
 /// Appends as the pruner what `decide` makes of the state at the entry's own slot.
-fn say(
+pub(in crate::ops) fn say(
     repo: &mut Repository,
     mut decide: impl FnMut(&State) -> Result<Option<Entry>, Refusal>,
 ) -> Result<Option<u64>, OpsError> {

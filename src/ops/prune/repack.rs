@@ -27,20 +27,24 @@ use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 /// Bytes of old packs rewritten in one run.
 const RUN_BYTES: u64 = 512 << 20;
 
-type Ids = HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>;
+/// Chunk ids.
+pub(in crate::ops) type Ids = HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>;
 
 /// Everything that live snapshots need.
 #[derive(Default)]
-struct Needed {
-    all: Ids,
+pub(in crate::ops) struct Needed {
+    /// Every chunk.
+    pub all: Ids,
     /// Roots, pages and lists of pieces among them.
     listings: Ids,
-    snapshots: HashSet<SnapshotId>,
+    /// The snapshots whose listings were read.
+    pub snapshots: HashSet<SnapshotId>,
 }
 
 /// One pack to be rewritten.
-struct Old {
-    number: u32,
+pub(in crate::ops) struct Old {
+    /// Its number.
+    pub number: u32,
     /// The sets whose snapshots need it: content of different sets is never compressed together.
     sets: Vec<String>,
     segments: Vec<Segment>,
@@ -111,7 +115,7 @@ fn exchange(state: &State, needed: &Needed, from: &Bits, names: &[StoredPack]) -
 }
 
 /// Reads every live snapshot's listing, each page once.
-fn walk(repo: &mut Repository, stop: &Stop) -> Result<Needed, RepoError> {
+pub(in crate::ops) fn walk(repo: &mut Repository, stop: &Stop) -> Result<Needed, RepoError> {
     let mut needed = Needed::default();
     let mut roots: Vec<ChunkId> = vec![];
     for s in repo.state().live_snapshots() {
@@ -150,20 +154,33 @@ fn walk_page(chunks: &mut ChunkReader<'_>, page: &PageRef, needed: &mut Needed) 
     Ok(())
 }
 
-/// Living packs that snapshots need for less than half of their content.
+/// Living packs that snapshots need for less than half of their content, as many as one run rewrites.
 fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
+    let mut bytes = 0;
+    choose(repo, needed, |used, all, size| {
+        let worth = used * 2 < all && bytes + size <= RUN_BYTES;
+        bytes += if worth { size } else { 0 };
+        worth
+    })
+}
+
+/// Living packs that snapshots need, and of which `pick` says yes to (bytes needed, bytes in all, stored size).
+pub(in crate::ops) fn choose(
+    repo: &Repository,
+    needed: &Needed,
+    mut pick: impl FnMut(u64, u64, u64) -> bool,
+) -> Result<Vec<Old>, RepoError> {
     let state = repo.state();
     let alive = |n: &u32| matches!(state.packs[*n as usize].life, Life::Live);
     let wanted: Bits = state.needed().iter().filter(alive).collect();
-    let (mut old, mut bytes) = (vec![], 0);
+    let mut old = vec![];
     repo.for_each_pack(&wanted, |number, pack| {
         let chunks = || pack.segments.iter().flat_map(|s| &s.chunks);
         let all: u64 = chunks().map(|c| u64::from(c.len)).sum();
         let used = chunks().filter(|c| needed.all.contains(c.id.as_bytes()));
         let used: u64 = used.map(|c| u64::from(c.len)).sum();
         let size = state.packs[number as usize].pack.size;
-        if used * 2 < all && bytes + size <= RUN_BYTES {
-            bytes += size;
+        if pick(used, all, size) {
             let mut sets: Vec<String> = state
                 .live_snapshots()
                 .filter(|s| s.snapshot.needs.contains(number))
@@ -179,7 +196,7 @@ fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
 }
 
 /// For each group of packs that the same sets need: the old packs, and the new ones that take their place.
-fn copy(
+pub(in crate::ops) fn copy(
     repo: &mut Repository,
     needed: &Needed,
     old: &[Old],

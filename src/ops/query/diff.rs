@@ -1,11 +1,14 @@
 //! What changed between two snapshots. Pages that both share are never read.
 
+use std::rc::Rc;
+
 use super::history::same_content;
-use super::stream::Pages;
+use super::stream::{Hidden, Pages};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::Entry;
 use crate::domain::path::RecordPath;
 use crate::ops::OpsError;
+use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
 use crate::repo::listing::read_root;
 use crate::repo::reader::ChunkReader;
@@ -47,16 +50,19 @@ pub fn diff(
     b: SnapshotId,
     each: &mut dyn FnMut(Change) -> Result<(), OpsError>,
 ) -> Result<u64, OpsError> {
-    let root = |id: SnapshotId| {
-        let found = repo.state().snapshot(id).map(|s| s.snapshot.root);
-        found.ok_or_else(|| OpsError::NotFound(format!("there is no snapshot {id}")))
+    let register = Rc::new(if repo.can_read() { Register::load(repo)? } else { Register::default() });
+    let open = |id: SnapshotId| {
+        let found = repo.state().snapshot(id).map(|s| &s.snapshot);
+        let found = found.ok_or_else(|| OpsError::NotFound(format!("there is no snapshot {id}")))?;
+        let hidden = Hidden { register: Rc::clone(&register), set: found.set.clone(), snapshot: id };
+        Ok::<_, OpsError>((found.root, hidden))
     };
-    let (a, b) = (root(a)?, root(b)?);
+    let ((a, hidden_a), (b, hidden_b)) = (open(a)?, open(b)?);
     let mut chunks = repo.chunks()?;
     let mut left = Pages::new(read_root(&mut chunks, &a)?.live, None);
     let mut right = Pages::new(read_root(&mut chunks, &b)?.live, None);
     let mut count = 0;
-    while let Some(change) = step(&mut chunks, &mut left, &mut right)? {
+    while let Some(change) = step(&mut chunks, (&mut left, &hidden_a), (&mut right, &hidden_b))? {
         if let Some(change) = change {
             count += 1;
             each(change)?;
@@ -66,7 +72,11 @@ pub fn diff(
 }
 
 /// One record further; the outer `None` is the end, the inner one means no difference.
-fn step(chunks: &mut ChunkReader<'_>, a: &mut Pages, b: &mut Pages) -> Result<Option<Option<Change>>, RepoError> {
+fn step(
+    chunks: &mut ChunkReader<'_>,
+    (a, hidden_a): (&mut Pages, &Hidden),
+    (b, hidden_b): (&mut Pages, &Hidden),
+) -> Result<Option<Option<Change>>, RepoError> {
     if let (Some(x), Some(y)) = (a.next_page(), b.next_page())
         && x.id == y.id
     {
@@ -82,11 +92,13 @@ fn step(chunks: &mut ChunkReader<'_>, a: &mut Pages, b: &mut Pages) -> Result<Op
     };
     let before = if order.is_le() { a.next(chunks)? } else { None };
     let after = if order.is_ge() { b.next(chunks)? } else { None };
-    Ok(Some(change(before, after)))
+    let shown = |entry: Option<Entry>, hidden: &Hidden| entry.filter(|e| !hidden.is_disposed(e, true));
+    Ok(Some(change(shown(before, hidden_a), shown(after, hidden_b))))
 }
 
 fn change(before: Option<Entry>, after: Option<Entry>) -> Option<Change> {
     let kind = match (&before, &after) {
+        (None, None) => return None,
         (None, _) => ChangeKind::Added,
         (_, None) => ChangeKind::Removed,
         (Some(x), Some(y)) if !same_content(x, y) => ChangeKind::Content,

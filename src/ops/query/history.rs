@@ -1,12 +1,15 @@
 //! All versions of one record, and when each was there.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 
-use super::stream::{Merged, layers};
+use super::stream::{Hidden, Merged, layers};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, Kind, PageRef};
 use crate::domain::path::RecordPath;
 use crate::ops::OpsError;
+use crate::ops::retention::register::Register;
 use crate::repo::listing::{find_entry, read_root};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
@@ -36,6 +39,7 @@ pub fn history(repo: &mut Repository, path: &RecordPath) -> Result<Vec<Version>,
         .live_snapshots()
         .map(|s| (s.id, s.snapshot.set.clone(), s.snapshot.began, s.snapshot.root))
         .collect();
+    let register = Rc::new(Register::load(repo)?);
     let mut chunks = repo.chunks()?;
     let mut versions: Vec<Version> = vec![];
     let mut open: Vec<(String, ChunkId, Option<Entry>)> = vec![];
@@ -51,10 +55,11 @@ pub fn history(repo: &mut Repository, path: &RecordPath) -> Result<Vec<Version>,
             open.retain(|(s, ..)| s != set);
             open.push((set.clone(), page, entry.clone()));
         }
-        if let Some(entry) = entry {
+        let hidden = Hidden { register: Rc::clone(&register), set: set.clone(), snapshot: *id };
+        if let Some(entry) = entry.filter(|e| !hidden.is_disposed(e, true)) {
             add(&mut versions, entry, set, (*id, *began));
         } else if all.iter().rfind(|(_, s, ..)| s == set).is_some_and(|(newest, ..)| newest == id) {
-            add_gone(&mut chunks, &root, path, &mut versions)?;
+            add_gone(&mut chunks, &root, path, hidden, &mut versions)?;
         }
     }
     versions.sort_by_key(|v| v.first);
@@ -80,10 +85,12 @@ fn add_gone(
     chunks: &mut ChunkReader<'_>,
     root: &crate::domain::listing::Root,
     path: &RecordPath,
+    hidden: Hidden,
     versions: &mut Vec<Version>,
 ) -> Result<(), OpsError> {
     let all = layers(chunks, root)?;
-    let Some((entry, false)) = Merged::new(all, Some(path)).next(chunks)?.filter(|(e, _)| e.path == *path) else {
+    let next = Merged::new(all, Some(path)).hiding(hidden).next(chunks)?;
+    let Some((entry, false)) = next.filter(|(e, _)| e.path == *path) else {
         return Ok(());
     };
     let last = versions.iter().rfind(|v| v.set == root.set);

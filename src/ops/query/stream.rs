@@ -4,11 +4,13 @@
 //! several name a path, the newest says what counts. After a damaged page the stream goes on behind it.
 
 use std::collections::{HashSet, VecDeque};
+use std::rc::Rc;
 
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, Gone, PageRef, Root};
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
+use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
 use crate::repo::listing::{read_page, read_root};
 use crate::repo::reader::ChunkReader;
@@ -87,6 +89,13 @@ pub struct Layer {
     gone: Option<Gone>,
 }
 
+impl Layer {
+    /// The snapshot that saw all of these records last; `None` where each says so itself, or the layer is live.
+    pub fn last_seen(&self) -> Option<SnapshotId> {
+        self.gone.as_ref().map(|gone| gone.last_seen)
+    }
+}
+
 /// All listings of a snapshot, the one that counts most first.
 ///
 /// # Errors
@@ -135,24 +144,49 @@ pub struct Superseded {
     pub gone: Gone,
 }
 
+/// What a snapshot must not show: records that were disposed of.
+#[derive(Clone)]
+pub struct Hidden {
+    /// Which.
+    pub register: Rc<Register>,
+    /// The snapshot's set.
+    pub set: String,
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+}
+
+impl Hidden {
+    /// Whether this entry is one of them.
+    pub fn is_disposed(&self, entry: &Entry, live: bool) -> bool {
+        self.register.is_disposed(&self.set, entry, self.snapshot, live)
+    }
+}
+
 /// Several listings as one.
 pub struct Merged {
     layers: Vec<(Pages, bool, Option<Gone>)>,
     superseded: Vec<Superseded>,
     gone_too: bool,
+    hidden: Option<Hidden>,
 }
 
 impl Merged {
     /// All records, or those from a path on.
     pub fn new(layers: Vec<Layer>, from: Option<&RecordPath>) -> Self {
         let layers = layers.into_iter().map(|l| (Pages::new(l.pages, from), l.live, l.gone)).collect();
-        Self { layers, superseded: vec![], gone_too: true }
+        Self { layers, superseded: vec![], gone_too: true, hidden: None }
     }
 
     /// The live records of these folders count as gone; without `gone_too` they are left out.
     #[must_use]
     pub fn without(self, superseded: Vec<Superseded>, gone_too: bool) -> Self {
         Self { superseded, gone_too, ..self }
+    }
+
+    /// Leaves out what was disposed of.
+    #[must_use]
+    pub fn hiding(self, hidden: Hidden) -> Self {
+        Self { hidden: Some(hidden).filter(|h| !h.register.is_empty()), ..self }
     }
 
     /// The next record and whether it is live. After an error of one page, the next call goes on behind it.
@@ -172,24 +206,29 @@ impl Merged {
     }
 
     fn step(&mut self, chunks: &mut ChunkReader<'_>) -> Result<Option<(Entry, bool)>, RepoError> {
-        for (pages, ..) in &mut self.layers {
-            pages.fill(chunks)?;
-        }
-        let least = self.layers.iter().filter_map(|(p, ..)| p.peek()).min().cloned();
-        let Some(path) = least else { return Ok(None) };
-        let mut found = None;
-        for (pages, live, gone) in &mut self.layers {
-            if pages.peek() != Some(&path) {
-                continue;
+        loop {
+            for (pages, ..) in &mut self.layers {
+                pages.fill(chunks)?;
             }
-            let Some(mut entry) = pages.next(chunks)? else { continue };
-            if found.is_none() {
-                if gone.is_some() {
-                    entry.gone = gone.clone();
+            let least = self.layers.iter().filter_map(|(p, ..)| p.peek()).min().cloned();
+            let Some(path) = least else { return Ok(None) };
+            let mut found = None;
+            for (pages, live, gone) in &mut self.layers {
+                if pages.peek() != Some(&path) {
+                    continue;
                 }
-                found = Some((entry, *live));
+                let Some(mut entry) = pages.next(chunks)? else { continue };
+                if found.is_none() {
+                    if gone.is_some() {
+                        entry.gone = gone.clone();
+                    }
+                    let hidden = self.hidden.as_ref().is_some_and(|h| h.is_disposed(&entry, *live));
+                    found = (!hidden).then_some((entry, *live));
+                }
+            }
+            if found.is_some() {
+                return Ok(found);
             }
         }
-        Ok(found)
     }
 }

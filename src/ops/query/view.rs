@@ -3,17 +3,20 @@
 //! A folder is live in one set only: where several of them hold it (a set was given another name), the newest
 //! snapshot says what is there now, and what the others call live counts as gone.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 
 use super::choose::{Which, choose, held_back};
 use super::hit::Hit;
-use super::stream::{Merged, Superseded, layers};
+use super::stream::{Hidden, Merged, Superseded, layers};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::{Entry, Gone, Root};
 use crate::domain::path::RecordPath;
 use crate::domain::pattern::Pattern;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
+use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
 use crate::repo::listing::find_entry;
 use crate::repo::reader::ChunkReader;
@@ -44,6 +47,7 @@ pub struct View<'r> {
     pub chosen: Vec<Chosen>,
     /// Snapshots that could not be opened although others could.
     pub problems: Vec<Problem>,
+    register: Rc<Register>,
 }
 
 impl<'r> View<'r> {
@@ -64,7 +68,12 @@ impl<'r> View<'r> {
                 (s.id, s.snapshot.set.clone(), s.snapshot.began, s.snapshot.root, held_back)
             })
             .collect();
-        let mut view = Self { chunks: repo.chunks()?, chosen: vec![], problems: vec![] };
+        let register = Rc::new(Register::load(repo)?);
+        let mut view = Self { chunks: repo.chunks()?, chosen: vec![], problems: vec![], register };
+        for approval in &view.register.unreadable {
+            let detail = format!("the register of disposal {approval} cannot be read: its records may be shown");
+            view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
+        }
         let mut first_error = None;
         for (id, set, began, root, held_back) in meant {
             match crate::repo::listing::read_root(&mut view.chunks, &root) {
@@ -184,8 +193,9 @@ impl<'r> View<'r> {
             if chosen.superseded.iter().any(|s| path.is_within(s.folder.as_bytes())) {
                 continue;
             }
-            let live = chosen.root.live.clone();
-            if let Some(entry) = find_entry(&mut self.chunks, &live, path)? {
+            let (live, hidden) = (chosen.root.live.clone(), self.hidden(at));
+            let found = find_entry(&mut self.chunks, &live, path)?;
+            if let Some(entry) = found.filter(|e| !hidden.is_disposed(e, true)) {
                 return Ok(Some(self.hit(at, entry, true)));
             }
         }
@@ -210,7 +220,14 @@ impl<'r> View<'r> {
         let root = &self.chosen[at].root;
         let live_only = Root { live: root.live.clone(), ..Root::default() };
         let all = layers(&mut self.chunks, if gone_too { root } else { &live_only })?;
-        Ok(Merged::new(all, from).without(self.chosen[at].superseded.clone(), gone_too))
+        let merged = Merged::new(all, from).without(self.chosen[at].superseded.clone(), gone_too);
+        Ok(merged.hiding(self.hidden(at)))
+    }
+
+    /// What a chosen snapshot must not show.
+    fn hidden(&self, at: usize) -> Hidden {
+        let (register, chosen) = (Rc::clone(&self.register), &self.chosen[at]);
+        Hidden { register, set: chosen.set.clone(), snapshot: chosen.id }
     }
 
     /// An entry of a chosen snapshot as a hit.

@@ -3,12 +3,21 @@
 //! Deciding is pure and lies in `domain::retention`; here facts are gathered and what people said is written down.
 
 pub mod adopt;
+pub mod apply;
 pub mod approve;
+pub mod certificate;
 pub mod date;
 pub mod facts;
 pub mod hold;
 pub mod law;
+mod needs;
 pub mod note;
 pub mod plan;
+mod purge;
+pub mod register;
+mod relist;
 pub mod review;
 pub mod why;
+mod withdraw;
+
+pub use purge::Purged;

@@ -1,0 +1,125 @@
+//! The gate of disposals: who destroys whole records is asked more than who reclaims what nobody needs.
+//!
+//! The wait lies before the listings are written anew, so what is condemned for disposal waits no second time.
+
+use jiff::SignedDuration;
+
+use super::{
+    Circumstances, CondemnPermit, DeletePermit, Orphans, Refusal, SweepPermit, known_packs, later, permit_condemn,
+    sensible,
+};
+use crate::domain::id::{IndexName, PackName};
+use crate::domain::log::entry::Reason;
+use crate::domain::log::state::{Life, State};
+
+/// The newest backup that was restored as a test may be this much older than now, or it is the newest of all.
+pub const VERIFIED_WITHIN: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// A plan of more than this share of a set's deleted records needs a person.
+pub const PLAN_SHARE_PERCENT: u64 = 10;
+/// A plan of at most so many records never does.
+pub const PLAN_FLOOR: u64 = 100;
+
+/// A plan, as far as the gate weighs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weight {
+    /// Its sets, each with how many records of it would go.
+    pub sets: Vec<(String, u64)>,
+    /// A person has looked at the number.
+    pub large: bool,
+}
+
+/// May withdraw records, or write listings without them.
+#[derive(Debug)]
+pub struct DisposePermit(());
+
+/// Permits withdrawing records and writing listings without them.
+///
+/// # Errors
+/// [`Refusal`]: an open incident, a clock in doubt, void entries, a newest backup that nobody restored as a test,
+/// too many records at once.
+pub fn permit_dispose(state: &State, c: &Circumstances, weight: &Weight) -> Result<DisposePermit, Refusal> {
+    if let Some(open) = state.open_incidents().next() {
+        return Err(Refusal::AnyIncident(open.at));
+    }
+    let now = sensible(state, c)?;
+    for (set, records) in &weight.sets {
+        let Some(newest) = state.newest(set) else { continue };
+        let of_set = state.live_snapshots().rev().filter(|s| s.snapshot.set == *set);
+        let verified = of_set.filter(|s| !s.suspect).find(|s| s.tested.is_some());
+        let good = verified.is_some_and(|v| v.id == newest.id || later(v.snapshot.began, VERIFIED_WITHIN) >= now);
+        if !good {
+            return Err(Refusal::Unverified { set: set.clone() });
+        }
+        // What an inherited listing holds is not counted: then the share comes out larger, and a person is asked.
+        let gone = newest.snapshot.gone.max(1);
+        let percent = u64::try_from(u128::from(*records) * 100 / u128::from(gone)).unwrap_or(100);
+        if *records > PLAN_FLOOR && percent > PLAN_SHARE_PERCENT && !weight.large {
+            return Err(Refusal::LargePlan { set: set.clone(), records: *records, percent: percent.min(100) });
+        }
+    }
+    Ok(DisposePermit(()))
+}
+
+/// Permits condemning for disposal what no snapshot needs at this entry; packs of a backup at work are left alone.
+///
+/// # Errors
+/// [`Refusal`] when it is not sensible now.
+pub fn permit_condemn_for_disposal(
+    state: &State,
+    c: &Circumstances,
+    orphans: &Orphans,
+) -> Result<CondemnPermit, Refusal> {
+    let mut packs: Vec<PackName> = vec![];
+    for permit in permit_condemn(state, c, orphans)? {
+        packs.extend(permit.packs);
+    }
+    let needed = state.needed();
+    let waiting = |life: &Life| matches!(life, Life::Condemned { reason, .. } if *reason != Reason::Disposal);
+    let known = state.packs.iter().enumerate().filter(|(n, p)| waiting(&p.life) && !needed.contains(*n as u32));
+    packs.extend(known.map(|(_, p)| p.pack.name));
+    packs.extend(state.orphans.iter().filter(|(_, life)| waiting(life)).map(|(name, _)| *name));
+    packs.sort();
+    packs.dedup();
+    Ok(CondemnPermit { packs, indexes: vec![], reason: Reason::Disposal })
+}
+
+/// Permits sweeping what is condemned for disposal and nobody needs, without a further wait.
+///
+/// # Errors
+/// [`Refusal`] when it is not sensible now.
+pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances) -> Result<SweepPermit, Refusal> {
+    sensible(state, c)?;
+    let known = known_packs(state).count();
+    if c.listed * 2 < known {
+        return Err(Refusal::Listing { seen: c.listed, known });
+    }
+    let ripe = |life: &Life| matches!(life, Life::Condemned { reason: Reason::Disposal, .. });
+    let needed = state.needed();
+    let chosen = state.packs.iter().enumerate().filter(|(n, p)| ripe(&p.life) && !needed.contains(*n as u32));
+    let mut packs: Vec<PackName> = chosen.map(|(_, p)| p.pack.name).collect();
+    packs.extend(state.orphans.iter().filter(|(_, life)| ripe(life)).map(|(name, _)| *name));
+    packs.sort();
+    Ok(SweepPermit { packs, indexes: vec![] })
+}
+
+/// Permits deleting what was swept since entry `since`.
+///
+/// # Errors
+/// [`Refusal`] when it is not sensible now.
+pub fn permit_delete_for_disposal(state: &State, c: &Circumstances, since: u64) -> Result<DeletePermit, Refusal> {
+    sensible(state, c)?;
+    let dead = |life: &Life| matches!(life, Life::Swept { at } if *at > since);
+    let mut packs: Vec<PackName> = state.packs.iter().filter(|p| dead(&p.life)).map(|p| p.pack.name).collect();
+    packs.extend(state.orphans.iter().filter(|(_, life)| dead(life)).map(|(name, _)| *name));
+    packs.sort();
+    Ok(DeletePermit { packs, indexes: Vec::<IndexName>::new() })
+}
+
+/// Packs that no snapshot needs and that are left alone, since they belong to a backup at work.
+pub fn of_backups_at_work(state: &State) -> Vec<PackName> {
+    let needed = state.needed();
+    let open = |session| state.open_sessions.contains_key(session);
+    let unneeded = state.packs.iter().enumerate().filter(|(n, _)| !needed.contains(*n as u32));
+    let live = unneeded.filter(|(_, p)| matches!(p.life, Life::Live) && open(&p.session));
+    live.map(|(_, p)| p.pack.name).collect()
+}

@@ -1,0 +1,234 @@
+//! Carrying a disposal out, step by step: withdraw, wait, write listings anew, delete, certify.
+//!
+//! Each step looks into the log how far the disposal has gone and goes on from there; every one can be interrupted
+//! anywhere and run again. Nothing is destroyed without being decided once more on the day. The repository must be one
+//! that `Repository::open_fresh` opened: no local file decides a deletion.
+
+use std::rc::Rc;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::approve::{Stage, approval_note, disposals};
+use super::certificate;
+use super::note::{ApprovalNote, line};
+use super::purge::{Purge, Purged, abandon_own};
+use super::register::{Register, of_plan};
+use super::relist::{Leaving, paths_of, relist};
+use super::withdraw::withdraw;
+use crate::domain::id::NoteName;
+use crate::domain::log::Role;
+use crate::domain::log::entry::Entry;
+use crate::domain::log::ruled::{DisposalState, Withdrawn};
+use crate::domain::problem::Exit;
+use crate::domain::retention::gate::{Circumstances, Refusal, Weight, later, permit_dispose};
+use crate::ops::prune::{GRACE, circumstances};
+use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::layout::Key;
+use crate::repo::repository::Repository;
+
+/// How to carry a disposal out.
+pub struct ApplyOptions<'a> {
+    /// The entry that approved it.
+    pub approval: u64,
+    /// There is no time to change one's mind, and why.
+    pub urgent: Option<String>,
+    /// A person is here and has said yes.
+    pub person: bool,
+    /// A person has looked at the number of records.
+    pub large: bool,
+    /// The council's own time, for the certificate.
+    pub zone: TimeZone,
+    /// How long a withdrawn disposal can be cancelled.
+    pub window: SignedDuration,
+    /// Decides anew, today, for every record: an error when one of them must stay.
+    pub recheck: &'a dyn Fn(&mut Repository) -> Result<(), OpsError>,
+}
+
+/// How far a disposal has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyReport {
+    /// The entry that approved it.
+    pub approval: u64,
+    /// The plan's name.
+    pub plan: String,
+    /// How many records.
+    pub records: u64,
+    /// How far it is now.
+    pub stage: Stage,
+    /// Snapshots whose listings were written anew in this run.
+    pub relisted: u64,
+    /// What deleting did in this run.
+    pub purged: Purged,
+    /// The certificate, once it is done.
+    pub certificate: Option<NoteName>,
+}
+
+impl ApplyReport {
+    /// The exit code that says this: a store that keeps what is dead leaves the disposal undone.
+    pub fn exit(&self) -> Exit {
+        if self.purged.still_listed.is_empty() { Exit::Done } else { Exit::Incomplete }
+    }
+}
+
+/// Carries an approved disposal out as far as it may go today.
+///
+/// # Errors
+/// [`OpsError::NotFound`] when there is no such approval; [`OpsError::InTheWay`] when it was cancelled or its list
+/// cannot be read; [`OpsError::Refused`] by the gate; whatever `recheck` says; `CannotRead`, `NoRole`; damage and
+/// faults of the store, after which it can be run again.
+pub fn apply(
+    repo: &mut Repository,
+    options: &ApplyOptions<'_>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<ApplyReport, OpsError> {
+    if !repo.can_read() {
+        return Err(RepoError::CannotRead.into());
+    }
+    repo.refresh()?;
+    let found = state_of(repo, options.approval)?;
+    if found.cancelled.is_some() {
+        return Err(OpsError::InTheWay(format!("disposal {} was cancelled; approve it again", options.approval)));
+    }
+    if found.done.is_some() {
+        forget_names(repo, options.approval)?;
+        return report(repo, options.approval, 0, Purged::default());
+    }
+    let note = approval_note(repo, options.approval)?;
+    let run = Run { options, note: &note, store_now: store_now(repo)?, monitor, stop };
+    abandon_own(repo)?;
+    run.go(repo)
+}
+
+struct Run<'a> {
+    options: &'a ApplyOptions<'a>,
+    note: &'a ApprovalNote,
+    store_now: Option<Timestamp>,
+    monitor: &'a dyn Monitor,
+    stop: &'a Stop,
+}
+
+impl Run<'_> {
+    fn go(&self, repo: &mut Repository) -> Result<ApplyReport, OpsError> {
+        let approval = self.options.approval;
+        let permit = |repo: &mut Repository| {
+            self.gate(repo)?;
+            (self.options.recheck)(repo)
+        };
+        if state_of(repo, approval)?.withdrawn.is_none() {
+            let urgent = self.options.urgent.as_deref().map(|why| line("--reason", why)).transpose()?;
+            withdraw(repo, approval, &self.note.plan, urgent.as_deref(), &permit)?;
+        }
+        self.stop.check()?;
+        let withdrawn = state_of(repo, approval)?.withdrawn.ok_or(RepoError::Contention)?;
+        let began = state_of(repo, approval)?.relisted_at.is_some();
+        if !began && !self.is_over(repo, &withdrawn)? {
+            return report(repo, approval, 0, Purged::default());
+        }
+        let note = of_plan(&repo.register_key(), &self.note.plan);
+        let register = Rc::new(Register::of_one(repo, &note, withdrawn.at));
+        let paths = paths_of(&self.note.plan);
+        let leaving = Leaving { approval, withdrawn_at: withdrawn.at, register, paths };
+        let relisted = relist(repo, &leaving, &permit, self.monitor, self.stop)?;
+        self.stop.check()?;
+        let circumstances = |repo: &Repository| self.circumstances(repo);
+        let purge = Purge { approval, circumstances: &circumstances, monitor: self.monitor, stop: self.stop };
+        let purged = purge.run(repo)?;
+        // A backup may have committed since, with what it had read before.
+        let again = relist(repo, &leaving, &permit, self.monitor, self.stop)?;
+        if again > 0 {
+            let why = "a backup committed meanwhile and was looked at as well; run this again to delete what it held";
+            return Err(OpsError::InTheWay(why.into()));
+        }
+        if purged.still_listed.is_empty() {
+            let made = certificate::make(repo, approval, self.note, &purged, &self.options.zone, self.stop)?;
+            let entry = Entry::DisposalDone { approval, certificate: made };
+            repo.append_as(Some(Role::Pruner), |state| {
+                Ok(state.disposal(approval).is_some_and(DisposalState::is_open).then(|| entry.clone()))
+            })?;
+            forget_names(repo, approval)?;
+        }
+        report(repo, approval, relisted, purged)
+    }
+
+    fn circumstances(&self, repo: &Repository) -> Circumstances {
+        Circumstances { store_now: self.store_now, ..circumstances(repo, GRACE, self.options.person) }
+    }
+
+    fn gate(&self, repo: &Repository) -> Result<(), OpsError> {
+        let mut sets: Vec<(String, u64)> = vec![];
+        for record in &self.note.plan.records {
+            match sets.last_mut().filter(|(set, _)| *set == record.set) {
+                Some((_, count)) => *count += 1,
+                None => sets.push((record.set.clone(), 1)),
+            }
+        }
+        let weight = Weight { sets, large: self.options.large };
+        permit_dispose(repo.state(), &self.circumstances(repo), &weight)?;
+        Ok(())
+    }
+
+    /// Whether the time to change one's mind has passed, by the later of the author's and the store's record of its
+    /// beginning and the earlier of both clocks now.
+    fn is_over(&self, repo: &Repository, withdrawn: &Withdrawn) -> Result<bool, OpsError> {
+        if withdrawn.urgent {
+            return Ok(true);
+        }
+        if self.options.urgent.is_some() && later(withdrawn.time, self.options.window) > repo.env.clock.now() {
+            let why = format!(
+                "disposal {} was withdrawn with time to change one's mind, and that cannot be taken away; cancel it and \
+                 approve it again if it is urgent",
+                self.options.approval
+            );
+            return Err(Refusal::Disposal(why).into());
+        }
+        let mut since = withdrawn.time;
+        if repo.store.has_own_clock() {
+            since = since.max(repo.store.get_dated(&Key::Log(withdrawn.at))?.1);
+        }
+        let now = repo.env.clock.now();
+        Ok(later(since, self.options.window) <= self.store_now.map_or(now, |store| store.min(now)))
+    }
+}
+
+fn state_of(repo: &Repository, approval: u64) -> Result<DisposalState, OpsError> {
+    let found = repo.state().disposal(approval).cloned();
+    found.ok_or_else(|| OpsError::NotFound(format!("there is no disposal {approval}")))
+}
+
+/// The store's own clock, as it stamps an object that means nothing.
+fn store_now(repo: &Repository) -> Result<Option<Timestamp>, OpsError> {
+    if !repo.store.has_own_clock() {
+        return Ok(None);
+    }
+    let probe = Key::Probe(format!("clock-{}", hex::encode(&repo.env.entropy.bytes32()[..8])));
+    repo.store.create(&probe, &bytes::Bytes::from_static(b"what time is it"))?;
+    let now = repo.store.get_dated(&probe)?.1;
+    // Where this key may not delete, it lies there and means nothing.
+    let _ = repo.store.delete(&probe);
+    Ok(Some(now))
+}
+
+/// Once a disposal is done, nothing needs the names of its records.
+fn forget_names(repo: &Repository, approval: u64) -> Result<(), OpsError> {
+    let note = state_of(repo, approval)?.note;
+    if repo.state().spent_notes().contains(&note) {
+        match repo.store.delete(&Key::Note(note)) {
+            Ok(()) => {}
+            // Prune tries again.
+            Err(e) if e.fault() == crate::repo::store::StoreFault::Denied => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+fn report(repo: &Repository, approval: u64, relisted: u64, purged: Purged) -> Result<ApplyReport, OpsError> {
+    let missing = || OpsError::NotFound(format!("there is no disposal {approval}"));
+    let found = disposals(repo.state()).into_iter().find(|d| d.state.at == approval).ok_or_else(missing)?;
+    let (plan, records) = (found.state.plan.clone(), found.state.records);
+    let certificate = found.state.done.map(|(_, certificate)| certificate);
+    Ok(ApplyReport { approval, plan, records, stage: found.stage, relisted, purged, certificate })
+}

@@ -1,0 +1,131 @@
+//! The register of disposals: which records are not shown, not restored and not listed again.
+//!
+//! A record is known in it by keyed digests alone. It is hidden only where it was last seen before its withdrawal:
+//! what appears at the same path later is a new record, and always kept. Without disposals it costs nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::content_id;
+use crate::domain::id::{Digest, SnapshotId};
+use crate::domain::listing::Entry;
+use crate::domain::path::RecordPath;
+use crate::domain::retention::plan::Plan;
+use crate::domain::retention::record::ContentId;
+use crate::repo::error::RepoError;
+use crate::repo::notes::RegisterKey;
+use crate::repo::repository::Repository;
+
+/// The kind of the note.
+pub const REGISTER: &str = "register";
+
+/// The note that a withdrawal names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterNote {
+    /// Always `register`.
+    pub kind: String,
+    /// The records.
+    pub records: Vec<Registered>,
+}
+
+/// One record in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The digest of its set and path.
+    pub record: Digest,
+    /// The digests of set, path and content: that of its last version, unless it was empty.
+    pub contents: Vec<Digest>,
+}
+
+/// All withdrawn records of a repository.
+#[derive(Default)]
+pub struct Register {
+    key: Option<RegisterKey>,
+    /// Each record, and the newest entry that withdrew it.
+    records: HashMap<Digest, u64>,
+    contents: HashSet<Digest>,
+    /// Withdrawals whose note cannot be read: nothing is known of their records.
+    pub unreadable: Vec<u64>,
+}
+
+/// The digest of a record, whatever its content.
+pub fn record_digest(key: &RegisterKey, set: &str, path: &RecordPath) -> Digest {
+    key.digest(set, path, ContentId::NOTHING.as_bytes())
+}
+
+/// The register of a plan.
+pub fn of_plan(key: &RegisterKey, plan: &Plan) -> RegisterNote {
+    let records = plan.records.iter().map(|r| Registered {
+        record: record_digest(key, &r.set, &r.path),
+        contents: match r.content.is_nothing() {
+            true => vec![],
+            false => vec![key.digest(&r.set, &r.path, r.content.as_bytes())],
+        },
+    });
+    RegisterNote { kind: REGISTER.into(), records: records.collect() }
+}
+
+impl Register {
+    /// Reads the registers of all disposals that are withdrawn and not cancelled. A note that is lost or damaged is
+    /// named and passed over: getting records back comes before hiding some.
+    ///
+    /// # Errors
+    /// [`RepoError::CannotRead`] when there is a register and no key to read it; faults of the store.
+    pub fn load(repo: &Repository) -> Result<Self, RepoError> {
+        let state = repo.state();
+        let mut register = Self::default();
+        for disposal in state.disposals.iter().filter(|d| d.is_withdrawn()) {
+            let Some(withdrawn) = &disposal.withdrawn else { continue };
+            match repo.read_note::<RegisterNote>(&withdrawn.register) {
+                Ok(note) => register.add(&note, withdrawn.at),
+                Err(RepoError::NoteMissing(_) | RepoError::Note { .. }) => register.unreadable.push(disposal.at),
+                Err(e) => return Err(e),
+            }
+        }
+        if !register.records.is_empty() {
+            register.key = Some(repo.register_key());
+        }
+        Ok(register)
+    }
+
+    /// The register of one disposal alone.
+    pub fn of_one(repo: &Repository, note: &RegisterNote, withdrawn_at: u64) -> Self {
+        let mut register = Self { key: Some(repo.register_key()), ..Self::default() };
+        register.add(note, withdrawn_at);
+        register
+    }
+
+    fn add(&mut self, note: &RegisterNote, at: u64) {
+        for registered in &note.records {
+            let newest = self.records.entry(registered.record).or_insert(at);
+            *newest = (*newest).max(at);
+            self.contents.extend(&registered.contents);
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Whether an entry of a snapshot's listing is a disposed record's.
+    pub fn is_disposed(&self, set: &str, entry: &Entry, snapshot: SnapshotId, live: bool) -> bool {
+        // What does not say when it was last seen was seen before the snapshot that lists it.
+        let seen = entry.gone.as_ref().filter(|_| !live).map_or(snapshot, |gone| gone.last_seen);
+        self.hides(set, &entry.path, seen)
+    }
+
+    /// Whether a record last seen by this snapshot is a disposed one.
+    pub fn hides(&self, set: &str, path: &RecordPath, seen: SnapshotId) -> bool {
+        let Some(key) = &self.key else { return false };
+        self.records.get(&record_digest(key, set, path)).is_some_and(|at| seen.0 < *at)
+    }
+
+    /// Whether a live record is one that was disposed of, come back with the same content.
+    pub fn has_reappeared(&self, set: &str, entry: &Entry) -> bool {
+        let Some(key) = &self.key else { return false };
+        let content = content_id(entry);
+        !content.is_nothing() && self.contents.contains(&key.digest(set, &entry.path, content.as_bytes()))
+    }
+}

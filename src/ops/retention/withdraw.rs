@@ -1,0 +1,60 @@
+//! The first step of a disposal: its records are not listed or restored from here on.
+//!
+//! The decision counts for the log as it was read: a hold, a date or a backup that comes between is a new question.
+
+use super::needs::Rulings;
+use super::note;
+use super::register::of_plan;
+use crate::domain::log::Role;
+use crate::domain::log::entry::Entry;
+use crate::domain::log::rulings::DisposalWithdrawn;
+use crate::domain::retention::plan::Plan;
+use crate::ops::OpsError;
+use crate::repo::error::RepoError;
+use crate::repo::repository::Repository;
+use serde::Serialize;
+
+/// How often it is decided anew, since the log moved on.
+const ROUNDS: u32 = 20;
+
+/// Why there is no time to change one's mind.
+#[derive(Serialize)]
+struct UrgentNote<'a> {
+    reason: &'a str,
+}
+
+/// Withdraws the plan's records. `permit` is asked before the entry.
+pub(super) fn withdraw(
+    repo: &mut Repository,
+    approval: u64,
+    plan: &Plan,
+    urgent: Option<&str>,
+    permit: &dyn Fn(&mut Repository) -> Result<(), OpsError>,
+) -> Result<u64, OpsError> {
+    permit(repo)?;
+    let register = repo.put_note(&of_plan(&repo.register_key(), plan))?;
+    let note = urgent.map(|reason| note::put(repo, "urgent", &UrgentNote { reason })).transpose()?;
+    for _ in 0..ROUNDS {
+        repo.refresh()?;
+        let upto = repo.state().next;
+        permit(repo)?;
+        if repo.state().next != upto {
+            continue;
+        }
+        let (seen, snapshots) = (Rulings::of(repo.state()), repo.state().snapshots.len());
+        let said = DisposalWithdrawn { approval, urgent: urgent.is_some(), register, note };
+        let n = repo.append_as(Some(Role::Pruner), |state| {
+            let waiting = state.disposal(approval).is_some_and(|d| d.is_open() && d.withdrawn.is_none());
+            let same = Rulings::of(state) == seen && state.snapshots.len() == snapshots;
+            Ok((waiting && same).then(|| Entry::DisposalWithdrawn(said.clone())))
+        })?;
+        if let Some(n) = n {
+            return Ok(n);
+        }
+        if repo.state().disposal(approval).is_none_or(|d| !d.is_open() || d.withdrawn.is_some()) {
+            let why = format!("disposal {approval} was cancelled or withdrawn by somebody else just now");
+            return Err(OpsError::InTheWay(why));
+        }
+    }
+    Err(RepoError::Contention.into())
+}

@@ -1,0 +1,14 @@
+//! Disposal: what is destroyed is gone from every stored byte, whatever happens meanwhile, and nothing else is.
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used)]
+
+mod disposal {
+    pub mod town;
+
+    mod certificate;
+    mod crash;
+    mod guards;
+    mod meanwhile;
+    mod proof;
+    mod withdrawn;
+}
