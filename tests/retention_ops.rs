@@ -7,6 +7,8 @@
 mod council;
 #[path = "retention_ops/facts.rs"]
 mod facts;
+#[path = "retention_ops/histories.rs"]
+mod histories;
 #[path = "retention_ops/plans.rs"]
 mod plans;
 #[path = "retention_ops/rulings.rs"]

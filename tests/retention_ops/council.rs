@@ -143,11 +143,16 @@ impl Council {
     }
 
     pub fn adopt_with(&self, scheme: &Scheme, dry_run: bool) -> Result<AdoptReport, OpsError> {
+        self.adopt_on(scheme, self.today(), dry_run)
+    }
+
+    /// By a decision of that day.
+    pub fn adopt_on(&self, scheme: &Scheme, on: Date, dry_run: bool) -> Result<AdoptReport, OpsError> {
         let options = AdoptOptions {
             scheme: scheme.clone(),
             digest: Digest::of(b"file"),
             minute: "7c".into(),
-            on: self.today(),
+            on,
             zone: zone(),
             today: self.today(),
             dry_run,

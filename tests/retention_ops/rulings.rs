@@ -51,7 +51,8 @@ fn a_class_taken_out_and_put_in_again_waits_too() {
     c.adopt(&letters("6 years"));
     c.go_to("2018-07-10");
     let other = scheme(&[class("other", "Documents/Other", "1 year", "modified", "destroy", "clerk")]);
-    assert!(!c.adopt(&other).cooling_off);
+    let backdated = c.adopt_on(&other, day("2018-06-01"), false).unwrap();
+    assert!(!backdated.cooling_off && backdated.in_force == day("2018-06-01"));
     c.go_to("2018-07-11");
     let again = c.adopt(&letters("2 years"));
     assert!(again.cooling_off, "{again:?}");

@@ -8,16 +8,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::facts::{Facts, gather};
-use super::law::{LoadedLaw, load};
+use super::law::{LoadedLaw, load, read_scheme};
 use super::note::{self, line};
 use crate::domain::id::Digest;
 use crate::domain::log::entry::Entry;
 use crate::domain::log::ruled::SchemeState;
 use crate::domain::log::rulings::SchemeAdopted;
+use crate::domain::log::state::State;
 use crate::domain::retention::adoption::{Adoption, compare};
 use crate::domain::retention::lint::{Finding, Severity, lint_law};
 use crate::domain::retention::rulings::Law;
 use crate::domain::retention::scheme::Scheme;
+use crate::domain::retention::trigger::day;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::repository::Repository;
 
@@ -115,7 +117,8 @@ pub fn adopt(
     let (digest, on, in_force) = (options.digest, options.on, report.in_force);
     let entry = Entry::SchemeAdopted(SchemeAdopted { note, digest, minute, on, in_force });
     let said = repo.append(|state| Ok((state.next == facts.upto).then(|| entry.clone())))?;
-    let again = || OpsError::InTheWay("somebody else wrote to the log just now; nothing was adopted. Run this again".into());
+    let again =
+        || OpsError::InTheWay("somebody else wrote to the log just now; nothing was adopted. Run this again".into());
     report.entry = Some(said.ok_or_else(again)?);
     Ok(report)
 }
@@ -149,13 +152,14 @@ fn examine(repo: &Repository, facts: &Facts, law: &LoadedLaw, options: &AdoptOpt
         };
         report.changes = against(law.law())?;
         report.cooling_off = report.changes.shortened;
-        for day in days_of_change(repo, options.today) {
-            let earlier = load(repo, &options.zone, day)?;
-            report.cooling_off |= earlier.law().scheme.is_some() && against(earlier.law())?.shortened;
+        for recent in recent(repo.state(), options) {
+            match read_scheme(repo, recent)? {
+                Ok(scheme) => report.cooling_off |= against(&with_scheme(law.law(), &scheme))?.shortened,
+                // One that nobody can read may have kept longer.
+                Err(_) => report.cooling_off = true,
+            }
         }
-        // A scheme that nobody can read may have kept longer.
-        let unreadable = |a: &super::law::Adopted| a.scheme.is_none();
-        report.cooling_off |= law.in_force.as_ref().is_some_and(unreadable);
+        report.cooling_off |= law.in_force.as_ref().is_some_and(|a| a.scheme.is_none());
     }
     if report.cooling_off {
         report.in_force = options.today.checked_add(COOLING_OFF.days()).unwrap_or(Date::MAX);
@@ -163,22 +167,18 @@ fn examine(repo: &Repository, facts: &Facts, law: &LoadedLaw, options: &AdoptOpt
     Ok(report)
 }
 
-/// The days of the last weeks on which another scheme counted than today: a class must not be taken out one day and
-/// put in again the next with less.
-fn days_of_change(repo: &Repository, today: Date) -> Vec<Date> {
+/// The schemes that counted in the last weeks and count no more: a class must not be taken out one day and put in
+/// again the next with less. A scheme counts from its entry on, whatever earlier day it gives.
+fn recent<'s>(state: &'s State, options: &AdoptOptions) -> Vec<&'s SchemeState> {
+    let today = options.today;
     let from = today.checked_sub(COOLING_OFF.days()).unwrap_or(Date::MIN);
-    let state = repo.state();
-    let mut known = vec![state.in_force(today).map(|s| s.at)];
-    let starts = state.schemes.iter().flat_map(|s| [s.in_force, s.time.to_zoned(TimeZone::UTC).date()]);
-    let mut days: Vec<Date> = starts.filter(|day| (from..today).contains(day)).chain([from]).collect();
-    days.sort();
-    let mut different = vec![];
-    for day in days {
-        let at = state.in_force(day).map(|s| s.at);
-        if !known.contains(&at) {
-            known.push(at);
-            different.push(day);
-        }
-    }
-    different
+    let start = |s: &SchemeState| s.in_force.max(day(s.time, &options.zone));
+    let counted = |on: Date| state.schemes.iter().rev().find(|s| start(s) <= on);
+    let mut days: Vec<Date> = state.schemes.iter().map(start).filter(|d| (from..today).contains(d)).collect();
+    days.push(from);
+    let now = state.in_force(today).map(|s| s.at);
+    let mut found: Vec<&SchemeState> = days.into_iter().filter_map(counted).filter(|s| Some(s.at) != now).collect();
+    found.sort_by_key(|s| s.at);
+    found.dedup_by_key(|s| s.at);
+    found
 }

@@ -69,7 +69,8 @@ pub fn approve(
     let by = line("--by", &options.by)?;
     let on = options.plan.on().ok_or_else(|| OpsError::Usage(format!("'{}' names no plan", options.plan)))?;
     if on > options.today {
-        let why = format!("plan {} is for a day to come: it shows what would be due then. Approve today's", options.plan);
+        let why =
+            format!("plan {} is for a day to come: it shows what would be due then. Approve today's", options.plan);
         return Err(OpsError::InTheWay(why));
     }
     repo.refresh()?;

@@ -109,11 +109,15 @@ pub fn load(repo: &Repository, zone: &TimeZone, on: Date) -> Result<LoadedLaw, O
     Ok(LoadedLaw { compiled, on, in_force, next, unreadable, upto: state.next, under_way })
 }
 
-/// A scheme that was adopted, as its note has it.
-fn adopted(repo: &Repository, state: &SchemeState, unreadable: &mut Vec<Unreadable>) -> Result<Adopted, RepoError> {
+/// A scheme as its note has it, or why it cannot be used.
+pub(super) fn read_scheme(repo: &Repository, state: &SchemeState) -> Result<Result<Scheme, String>, RepoError> {
     let read: Result<Scheme, String> = note::read(repo, note::SCHEME, &state.note)?;
-    let sound = read.and_then(|s| s.check().first().map_or(Ok(()), |e| Err(e.to_string())).map(|()| s));
-    let scheme = sound.map_err(|why| unreadable.push(Unreadable { entry: state.at, what: "a scheme", why })).ok();
+    Ok(read.and_then(|s| s.check().first().map_or(Ok(()), |e| Err(e.to_string())).map(|()| s)))
+}
+
+fn adopted(repo: &Repository, state: &SchemeState, unreadable: &mut Vec<Unreadable>) -> Result<Adopted, RepoError> {
+    let read = read_scheme(repo, state)?;
+    let scheme = read.map_err(|why| unreadable.push(Unreadable { entry: state.at, what: "a scheme", why })).ok();
     Ok(Adopted { state: state.clone(), scheme })
 }
 

@@ -91,7 +91,11 @@ pub fn put<T: Serialize>(repo: &Repository, kind: &str, body: &T) -> Result<Note
 ///
 /// # Errors
 /// Faults of the store; [`RepoError::CannotRead`] without the reading identity.
-pub fn read<T: DeserializeOwned>(repo: &Repository, kind: &str, name: &NoteName) -> Result<Result<T, String>, RepoError> {
+pub fn read<T: DeserializeOwned>(
+    repo: &Repository,
+    kind: &str,
+    name: &NoteName,
+) -> Result<Result<T, String>, RepoError> {
     let read: Result<Read<T>, String> = kept(repo.read_note(name))?;
     Ok(read.and_then(|r| if r.kind == kind { Ok(r.body) } else { Err(other(&r.kind, kind)) }))
 }

@@ -42,7 +42,8 @@ impl Row<'_> {
             class: self.decision.class.clone()?,
             size: self.record.size,
             due: self.decision.due?,
-            snapshots: self.record.snapshots.to_vec(),
+            // The facts have them, shared; with two hundred for each record a plan would be too long for its note.
+            snapshots: vec![],
         })
     }
 }
@@ -95,7 +96,7 @@ impl Counts {
 /// A plan with what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanReport {
-    /// The records that would go. May be empty: then there is nothing to approve.
+    /// The records that would go, without the snapshots that hold them. May be empty: then there is nothing to approve.
     pub plan: Plan,
     /// Its name.
     pub id: PlanId,

@@ -86,7 +86,9 @@ pub fn why(planner: &Planner<'_>, state: &State, what: &str) -> Result<Vec<Why>,
     }
     let shown = crate::domain::path::printable(what.as_bytes());
     match found.len() {
-        0 => Err(OpsError::NotFound(format!("no record is called '{shown}'; 'strongroom find' searches parts of names"))),
+        0 => {
+            Err(OpsError::NotFound(format!("no record is called '{shown}'; 'strongroom find' searches parts of names")))
+        }
         n if n > MOST => Err(OpsError::Usage(format!("{n} records are called '{shown}': write more of the path"))),
         _ => Ok(found.into_iter().map(|number| explain(planner, state, number)).collect()),
     }

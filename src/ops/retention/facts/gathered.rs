@@ -167,3 +167,7 @@ fn own_date(entry: &Entry) -> Option<Timestamp> {
     let nanoseconds = i32::try_from(entry.meta.mtime_ns).ok()?;
     Timestamp::new(entry.meta.mtime_s, nanoseconds).ok()
 }
+
+#[cfg(test)]
+#[path = "gathered_tests.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+use crate::domain::id::ChunkId;
+use crate::domain::listing::{Content, Kind, Meta, PageRef, Pieces};
+use crate::ops::retention::facts::pages::PageUse;
+use crate::ops::retention::facts::presence::Ranges;
+
+fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+/// Snapshots 10, 20, 30 … begun at as many thousand seconds.
+fn kept(count: u64) -> Vec<Kept> {
+    let one = |n: u64| Kept { id: SnapshotId(n * 10), began: time(n as i64 * 10_000), root: ChunkId::new([0; 32]) };
+    (1..=count).map(one).collect()
+}
+
+fn entry(mtime_s: i64, first: Option<i64>, gone: Option<(u64, bool)>) -> Entry {
+    let content =
+        Content { size: mtime_s.unsigned_abs(), pieces: Pieces::Inline(vec![]), digest: None, link_group: None };
+    let seen = |(id, unreadable)| Gone {
+        last_seen: SnapshotId(id),
+        last_seen_s: id as i64 * 1_000,
+        missed_s: id as i64 * 1_000 + 1,
+        unreadable,
+    };
+    Entry {
+        path: RecordPath::new("Documents/a").unwrap(),
+        kind: Kind::File(content),
+        meta: Meta { mtime_s, ..Meta::default() },
+        gone: gone.map(seen),
+        first,
+    }
+}
+
+fn facts(kept: &[Kept], pages: Vec<(As, Ranges, Entry)>) -> RecordFacts {
+    let began = kept.iter().map(|k| (k.id, k.began)).collect();
+    let mut gathered = Gathered::new(kept, &began);
+    for (n, (role, ranges, entry)) in pages.into_iter().enumerate() {
+        let page = PageRef { id: ChunkId::new([n as u8; 32]), first: entry.path.clone(), count: 1 };
+        gathered.add(&PageUse { page, uses: vec![(role, ranges)] }, vec![entry]);
+    }
+    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents")).collect();
+    assert_eq!(all.len(), 1);
+    all[0].clone()
+}
+
+#[test]
+fn the_order_of_pages_does_not_matter() {
+    let kept = kept(5);
+    let pages = [
+        (As::Live, vec![(0, 1)], entry(100, None, None)),
+        (As::Live, vec![(2, 2)], entry(300, Some(100), None)),
+        (As::Gone, vec![(3, 4)], entry(300, Some(100), Some((30, false)))),
+    ];
+    let forwards = facts(&kept, pages.to_vec());
+    let backwards = facts(&kept, pages.iter().rev().cloned().collect());
+    assert_eq!(forwards, backwards);
+    assert_eq!((forwards.created, forwards.modified, forwards.size), (Some(time(100)), time(300), 300));
+    assert_eq!((forwards.last_seen, forwards.first_seen), (Some(time(30_000)), time(10_000)));
+    assert_eq!(forwards.snapshots.len(), 5);
+}
+
+#[test]
+fn what_the_newest_could_not_read_may_be_there() {
+    let kept = kept(2);
+    let unreadable = facts(
+        &kept,
+        vec![
+            (As::Live, vec![(0, 0)], entry(100, None, None)),
+            (As::Gone, vec![(1, 1)], entry(100, None, Some((10, true)))),
+        ],
+    );
+    assert!(unreadable.unreadable && !unreadable.live && unreadable.may_be_live());
+    let before = facts(
+        &kept,
+        vec![
+            (As::Gone, vec![(0, 0)], entry(100, None, Some((5, true)))),
+            (As::Live, vec![(1, 1)], entry(100, None, None)),
+        ],
+    );
+    assert!(before.live && !before.unreadable, "it was read since");
+}
+
+#[test]
+fn an_inherited_listing_is_history() {
+    let kept = kept(2);
+    let was = |sight| facts(&kept, vec![(As::Was(sight), vec![(1, 1)], entry(100, None, None))]);
+    let known = was(Some((SnapshotId(7), time(7_000))));
+    assert!(!known.live);
+    assert_eq!((known.last_seen, known.observed, known.first_seen), (Some(time(7_000)), time(7_000), time(7_000)));
+    // Nobody knows when: no date of its own is believed, and everything like it is its moved self.
+    let unknown = was(None);
+    assert_eq!(
+        (unknown.last_seen, unknown.observed, unknown.first_seen),
+        (None, Timestamp::UNIX_EPOCH, Timestamp::MAX)
+    );
+}
+
+#[test]
+fn nobody_saw_a_record_after_the_snapshot_that_lists_it() {
+    let kept = kept(2);
+    let late = facts(&kept, vec![(As::Gone, vec![(0, 1)], entry(100, None, Some((99, false))))]);
+    assert_eq!(late.last_seen, Some(time(20_000)));
+}
