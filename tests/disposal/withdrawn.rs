@@ -115,7 +115,8 @@ fn cancelling_after_listings_were_written_is_refused() {
     // It dies right after the entry that writes the listings anew.
     let relisted = |town: &Town| {
         let repo = town.open();
-        repo.state().disposal(approval).unwrap().relisted_at.is_some() && repo.state().disposal(approval).unwrap().is_open()
+        repo.state().disposal(approval).unwrap().relisted_at.is_some()
+            && repo.state().disposal(approval).unwrap().is_open()
     };
     let mut call = 0;
     let town = loop {

@@ -192,6 +192,9 @@ pub struct ApplyArgs {
     /// Why it is urgent
     #[arg(long, value_name = "TEXT", requires = "urgent")]
     pub reason: Option<String>,
+    /// You have looked at the number of records: it is a large share
+    #[arg(long)]
+    pub large: bool,
     /// A person says yes: go on although an entry of the log is void, or ahead of the clock
     #[arg(long)]
     pub yes: bool,

@@ -44,8 +44,8 @@ pub fn run(shell: &Shell, command: RetentionCommand) -> Result<Done, Failure> {
         RetentionCommand::Date(args) => date::run(shell, &args),
         RetentionCommand::Approve(args) => dispose::approve(shell, &args),
         RetentionCommand::Cancel(args) => dispose::cancel(shell, &args),
-
-
+        RetentionCommand::Apply(args) => dispose::apply(shell, &args),
+        RetentionCommand::Certificate(args) => dispose::certificate(shell, &args),
         RetentionCommand::Disposals => dispose::disposals(shell),
     }
 }
@@ -96,7 +96,10 @@ pub fn ground(shell: &Shell, config: &Config, repo: &mut Repository, on: Date) -
     let (facts, law) = (gathered?, load(repo, &config.council.timezone, on)?);
     for note in &law.unreadable {
         let why = printable(note.why.as_bytes());
-        shell.out.warn(format!("{} of log entry {} cannot be read, so it keeps all it may touch: {why}", note.what, note.entry));
+        shell.out.warn(format!(
+            "{} of log entry {} cannot be read, so it keeps all it may touch: {why}",
+            note.what, note.entry
+        ));
     }
     Ok(Ground { facts, law })
 }
@@ -115,7 +118,8 @@ pub fn must_be_in_force(law: &LoadedLaw) -> Result<(), Failure> {
         }
         (None, Some(next)) => {
             let first = next.state.in_force;
-            let message = format!("no retention scheme is in force on that day: the adopted one counts from {}", Said(first));
+            let message =
+                format!("no retention scheme is in force on that day: the adopted one counts from {}", Said(first));
             Err(Failure::refused(message, format!("See what it will do then: strongroom retention plan --on {first}")))
         }
         (None, None) => Err(Failure::refused(

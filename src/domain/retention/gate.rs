@@ -9,8 +9,8 @@ mod disposal;
 use jiff::{SignedDuration, Timestamp};
 
 pub use disposal::{
-    DisposePermit, Weight, of_backups_at_work, permit_condemn_for_disposal, permit_delete_for_disposal,
-    permit_dispose, permit_sweep_for_disposal,
+    DisposePermit, Weight, of_backups_at_work, permit_condemn_for_disposal, permit_delete_for_disposal, permit_dispose,
+    permit_sweep_for_disposal,
 };
 
 use crate::domain::id::{IndexName, PackName, SnapshotId};

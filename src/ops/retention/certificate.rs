@@ -297,7 +297,10 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
         let n = facts.backups_at_work;
         line(format!("- {n} objects belonged to a backup that was at work; nobody looked into them"));
     }
-    line("\nThis is what the program observed. It cannot see older versions that a store keeps by itself, or copies".into());
+    line(
+        "\nThis is what the program observed. It cannot see older versions that a store keeps by itself, or copies"
+            .into(),
+    );
     line("made outside it. The records themselves stand in the signed JSON as digests.".into());
     out
 }

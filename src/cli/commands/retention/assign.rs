@@ -79,7 +79,8 @@ fn meant(shell: &Shell, config: &Config, typed: &OsStr, anyway: bool) -> Result<
             live if live.is_absolute() => record_path_of(live, &folders),
             _ => RecordPath::new(bytes.strip_suffix(b"/").unwrap_or(bytes)).ok(),
         };
-        let wrong = || Failure::usage(format!("'{}' is no folder's path", printable(bytes)), "Write it as ls shows it.");
+        let wrong =
+            || Failure::usage(format!("'{}' is no folder's path", printable(bytes)), "Write it as ls shows it.");
         return path.map(Meant::Folder).ok_or_else(wrong);
     }
     let mut repo = open_to_read(shell, config)?;
@@ -139,7 +140,9 @@ fn line(proposal: &Proposal) -> String {
             let also = if others.is_empty() { String::new() } else { format!("; also {}", list(&others)) };
             format!("{head}\n    {because}, {score} %{also}\n    strongroom retention assign {folder_typed} {class}")
         }
-        None => format!("{head}\n    {because}: {}\n    strongroom retention assign {folder_typed} CLASS", list(&others)),
+        None => {
+            format!("{head}\n    {because}: {}\n    strongroom retention assign {folder_typed} CLASS", list(&others))
+        }
     }
 }
 

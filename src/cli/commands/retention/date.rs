@@ -53,7 +53,8 @@ fn say(shell: &Shell, options: &RecordDate, report: &DateReport) {
     match report.counting {
         n if n == report.records => {}
         0 => out.note(format!("None of them is of a class that counts from {trigger}, so this changes nothing yet.")),
-        n => out.note(format!("{n} of them are of a class that counts from {trigger}; for the others it changes nothing.")),
+        n => out
+            .note(format!("{n} of them are of a class that counts from {trigger}; for the others it changes nothing.")),
     }
     if report.entry.is_some() {
         out.say("A day is never taken back: of several for one record, the latest counts.");

@@ -77,7 +77,10 @@ fn folder(shell: &Shell, planner: &Planner<'_>, path: &RecordPath) -> Done {
         };
         shell.out.row(line, object);
     }
-    shell.out.say(format!("{path} is a folder with {}. Name one of them to be told why.", counted(records, "record", "records")));
+    shell.out.say(format!(
+        "{path} is a folder with {}. Name one of them to be told why.",
+        counted(records, "record", "records")
+    ));
     Done::ok().with("records", records)
 }
 

@@ -57,7 +57,11 @@ pub fn create(path: &Path) -> Result<std::fs::File, Failure> {
 
 /// A file cannot be written.
 pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::said(Exit::Failed, format!("{} cannot be written: {error}", path.display()), "Check the folder and the disk.")
+    Failure::said(
+        Exit::Failed,
+        format!("{} cannot be written: {error}", path.display()),
+        "Check the folder and the disk.",
+    )
 }
 
 /// One line of a table. What a spreadsheet would take for a formula begins with an apostrophe.

@@ -128,7 +128,9 @@ fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, today: Date) {
         }
     }
     if let Some(incident) = report.incident {
-        out.warn(format!("Incident {incident} is open, so nothing can be approved: very many records changed at once."));
+        out.warn(format!(
+            "Incident {incident} is open, so nothing can be approved: very many records changed at once."
+        ));
     }
     if let Some(next) = ground.law.next.as_ref().filter(|n| n.state.in_force > on) {
         out.say(format!("Another scheme is adopted and counts from {}.", Said(next.state.in_force)));
@@ -144,7 +146,10 @@ fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, today: Date) {
     if report.needs_council {
         out.say("Some of them may go only by a decision of the council: name its minute.");
     }
-    out.say(format!("Read the list. To approve exactly this: strongroom retention approve {} --by NAME{minute}", report.id));
+    out.say(format!(
+        "Read the list. To approve exactly this: strongroom retention approve {} --by NAME{minute}",
+        report.id
+    ));
 }
 
 fn lines(c: &Counts) -> [(u64, &'static str); 7] {
