@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use object_store::memory::InMemory;
-use strongroom::domain::clock::{Clock, Entropy};
+use strongroom::domain::clock::Clock;
 use strongroom::domain::id::{ChunkId, Digest, IndexName, SessionId, SnapshotId};
 use strongroom::domain::listing::{Content, Entry, Gone, Kind, Meta, Page, PageRef, Piece, Pieces, Root};
 use strongroom::domain::log::bits::Bits;
