@@ -203,7 +203,11 @@ impl Town {
         self.apply_with(approval, |_| ())
     }
 
-    pub fn apply_with(&self, approval: u64, set: impl FnOnce(&mut ApplyOptions<'_>)) -> Result<ApplyReport, OpsError> {
+    pub fn apply_with<'a>(
+        &self,
+        approval: u64,
+        set: impl FnOnce(&mut ApplyOptions<'a>),
+    ) -> Result<ApplyReport, OpsError> {
         let mut repo = Repository::open_fresh(self.store(), self.dir(), self.env.clone())?;
         let mut options = ApplyOptions {
             approval,

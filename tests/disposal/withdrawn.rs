@@ -97,9 +97,9 @@ fn the_window_passes_and_then_there_is_no_way_back() {
     let error = town.apply_now(approval).unwrap_err();
     assert!(error.to_string().contains("that cannot be taken away"), "{error}");
     town.clock.advance_days(15);
+    town.backup();
     let error = town.apply(approval).unwrap_err();
     assert!(error.to_string().contains("no restore of the newest backup"), "{error}");
-    town.backup();
     town.test();
     let report = town.apply(approval).unwrap();
     assert_eq!(report.stage, Stage::Done);

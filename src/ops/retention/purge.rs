@@ -13,7 +13,7 @@ use super::relist::{abandon, tell};
 use crate::domain::id::PackName;
 use crate::domain::log::Role;
 use crate::domain::log::entry::Entry;
-use crate::domain::log::state::{Life, State};
+use crate::domain::log::state::State;
 use crate::domain::retention::gate::{
     Circumstances, Orphans, known_packs, later, of_backups_at_work, permit_condemn_for_disposal,
     permit_delete_for_disposal, permit_sweep_for_disposal,
