@@ -4,18 +4,20 @@
 //! directory, whose last eight bytes are the directory's length and a magic. `age -d | zstd -d` gives all
 //! chunks one after the other. Padding hides how much a run stored: full packs to 64 KiB, others by PADMÉ.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use minicbor::{CborLen, Decode, Encode};
 
 use super::chunk::ChunkKey;
 use super::compress::{CompressError, MAX_FRAME_RAW, SKIPPABLE_OVERHEAD, skippable, unframe};
-use super::seal::{Identity, Opened, Recipient, SealError, open, seal};
+use super::seal::{Identity, Opened, Recipient, SealError, open, seal_into};
 use crate::domain::id::{ChunkId, PackName};
 
 /// A pack is closed when its segments reach this many bytes.
 pub const PACK_TARGET: usize = 16 << 20;
 /// No pack of ours is larger than this.
 pub const PACK_MAX: usize = 96 << 20;
+/// What a pack may need beyond the target: its last segment, directory and padding.
+const PACK_SPARE: usize = 4 << 20;
 const FULL_PADDING: usize = 64 << 10;
 const MAGIC: &[u8; 4] = b"SRP1";
 
@@ -83,6 +85,13 @@ pub struct PackBuilder {
 }
 
 impl PackBuilder {
+    /// Fills a buffer that was used before.
+    pub fn filling(mut plain: Vec<u8>) -> Self {
+        plain.clear();
+        plain.reserve(PACK_TARGET + PACK_SPARE);
+        Self { plain, directory: Directory::default() }
+    }
+
     /// Adds a compressed segment.
     pub fn add(&mut self, frame: &[u8], raw: u32, chunks: Vec<SegmentChunk>) {
         let (offset, len) = (self.plain.len() as u64, frame.len() as u32);
@@ -130,12 +139,12 @@ pub fn padme(len: usize) -> usize {
     (len + mask) & !mask
 }
 
-/// Seals a finished pack; its name follows from the result.
+/// Seals a finished pack into `buffer`; its name follows from the result.
 ///
 /// # Errors
 /// [`PackError::Seal`].
-pub fn seal_pack(plain: &[u8], recipients: &[&Recipient]) -> Result<(PackName, Bytes), PackError> {
-    let stored = Bytes::from(seal(plain, recipients)?);
+pub fn seal_pack(buffer: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> Result<(PackName, Bytes), PackError> {
+    let stored = seal_into(buffer, plain, recipients)?.freeze();
     Ok((PackName::of(&stored), stored))
 }
 
@@ -241,7 +250,7 @@ mod tests {
     fn a_pack_opens_in_parts_and_knows_its_own_directory() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let (plain, directory) = pack(&key, &[b"agenda", b"minutes"]);
-        let (name, stored) = seal_pack(&plain, &[&id.recipient()]).unwrap();
+        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored.clone(), &[id]).unwrap();
         assert_eq!(reader.directory().unwrap(), directory);
         assert_eq!(reader.verify_all(&directory, &key).unwrap(), 13);
@@ -254,7 +263,7 @@ mod tests {
     fn a_chunk_under_a_wrong_id_is_found() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let (plain, directory) = pack(&ChunkKey::new([8; 32]), &[b"agenda"]);
-        let (name, stored) = seal_pack(&plain, &[&id.recipient()]).unwrap();
+        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored, &[id]).unwrap();
         assert!(matches!(reader.verify_all(&directory, &key), Err(PackError::Chunk(_))));
     }

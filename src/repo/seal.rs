@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
 use age::stream::StreamReader;
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::SecretString;
 
 /// Why sealing or opening failed.
@@ -93,11 +93,20 @@ pub fn identity_line(identity: &Identity) -> String {
 /// # Errors
 /// [`SealError::Seal`].
 pub fn seal(plain: &[u8], recipients: &[&Recipient]) -> Result<Vec<u8>, SealError> {
+    Ok(seal_into(BytesMut::new(), plain, recipients)?.into())
+}
+
+/// The same into a buffer that was used before, for objects so large that memory should be used again.
+///
+/// # Errors
+/// [`SealError::Seal`].
+pub fn seal_into(mut out: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> Result<BytesMut, SealError> {
     let all = recipients.iter().map(|r| &r.0 as &dyn age::Recipient);
     let encryptor = age::Encryptor::with_recipients(all).map_err(|e| SealError::Seal(e.to_string()))?;
-    let mut out = Vec::with_capacity(plain.len() + plain.len() / 4096 + 1024);
+    out.clear();
+    out.reserve(plain.len() + plain.len() / 2048 + 4096);
     let fail = |e: std::io::Error| SealError::Seal(e.to_string());
-    let mut writer = encryptor.wrap_output(&mut out).map_err(fail)?;
+    let mut writer = encryptor.wrap_output((&mut out).writer()).map_err(fail)?;
     writer.write_all(plain).map_err(fail)?;
     writer.finish().map_err(fail)?;
     Ok(out)

@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use bytes::BytesMut;
+
 use super::chunk::{ChunkKey, IndexedPack};
 use super::compress::frame;
 use super::error::RepoError;
@@ -76,8 +78,25 @@ enum Framed {
     Close,
 }
 
+/// Buffers that wait to be used again. Without this the allocator of a process with many threads keeps several
+/// times as much as is in use.
+struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T: Default> Pool<T> {
+    fn take(&self) -> T {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+    fn give(&self, buffer: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}
+
 /// What the stages share.
 struct Shared {
+    plain: Pool<Vec<u8>>,
+    sealed: Pool<BytesMut>,
+    /// One pack is sealed at a time: only then is it in memory twice.
+    sealing: Mutex<()>,
     failed: AtomicBool,
     error: Mutex<Option<RepoError>>,
     written: Mutex<Vec<WrittenPack>>,
@@ -117,6 +136,9 @@ impl PackWriter {
     /// Starts the threads.
     pub fn start(settings: WriterSettings) -> Self {
         let shared = Arc::new(Shared {
+            plain: Pool(Mutex::default()),
+            sealed: Pool(Mutex::default()),
+            sealing: Mutex::default(),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
             written: Mutex::new(vec![]),
@@ -266,24 +288,23 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
 fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender<PackBuilder>) {
     let mut early: BTreeMap<u64, Framed> = BTreeMap::new();
     let mut expected = 0;
-    let mut builders = [PackBuilder::default(), PackBuilder::default()];
+    let mut builders = [None, None];
     while let Ok((sequence, framed)) = queue.recv() {
         early.insert(sequence, framed);
         while let Some(framed) = early.remove(&expected) {
             expected += 1;
             match framed {
                 Framed::Segment { stream, frame, raw, chunks } => {
-                    let builder = &mut builders[stream as usize];
+                    let slot: &mut Option<PackBuilder> = &mut builders[stream as usize];
+                    let builder = slot.get_or_insert_with(|| PackBuilder::filling(shared.plain.take()));
                     builder.add(&frame, raw, chunks);
-                    if builder.is_full() && !send_pack(shared, packs, std::mem::take(builder)) {
+                    if slot.as_ref().is_some_and(PackBuilder::is_full) && !send_pack(shared, packs, slot.take()) {
                         return;
                     }
                 }
                 Framed::Close => {
-                    for builder in &mut builders {
-                        if !builder.is_empty() && !send_pack(shared, packs, std::mem::take(builder)) {
-                            return;
-                        }
+                    if !builders.iter_mut().all(|slot| send_pack(shared, packs, slot.take())) {
+                        return;
                     }
                 }
             }
@@ -292,7 +313,8 @@ fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender
     }
 }
 
-fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: PackBuilder) -> bool {
+fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: Option<PackBuilder>) -> bool {
+    let Some(pack) = pack else { return true };
     shared.count(1);
     packs.send(pack).is_ok()
 }
@@ -300,7 +322,7 @@ fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: PackBuilder
 fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &WriterSettings, session: &Identity) {
     while let Some(builder) = next(queue) {
         if !shared.failed.load(Ordering::SeqCst) {
-            match upload_one(builder, settings, session) {
+            match upload_one(builder, shared, settings, session) {
                 Ok(written) => {
                     shared.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
                 }
@@ -311,12 +333,20 @@ fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &Writ
     }
 }
 
-fn upload_one(builder: PackBuilder, settings: &WriterSettings, session: &Identity) -> Result<WrittenPack, RepoError> {
+fn upload_one(
+    builder: PackBuilder,
+    shared: &Shared,
+    settings: &WriterSettings,
+    session: &Identity,
+) -> Result<WrittenPack, RepoError> {
     let none = PackName::new([0; 32]);
     let bad = |error| RepoError::Pack { name: none, error };
+    let turn = shared.sealing.lock();
     let (plain, directory) = builder.finish().map_err(bad)?;
-    let (name, stored) = seal_pack(&plain, &[&settings.reading, &session.recipient()]).map_err(bad)?;
-    drop(plain);
+    let recipients = [&settings.reading, &session.recipient()];
+    let (name, stored) = seal_pack(shared.sealed.take(), &plain, &recipients).map_err(bad)?;
+    shared.plain.give(plain);
+    drop(turn);
     let mut reader = PackReader::open(&name, stored.clone(), std::slice::from_ref(session)).map_err(bad)?;
     reader.verify_all(&directory, &settings.chunk_key).map_err(|error| RepoError::Pack { name, error })?;
     drop(reader);
@@ -324,6 +354,9 @@ fn upload_one(builder: PackBuilder, settings: &WriterSettings, session: &Identit
         return Err(RepoError::Pack { name, error: PackError::Digest });
     }
     let pack = StoredPack { name, size: stored.len() as u64 };
+    if let Ok(buffer) = stored.try_into_mut() {
+        shared.sealed.give(buffer);
+    }
     let written = WrittenPack { pack, indexed: IndexedPack { name, segments: directory.segments } };
     (settings.acknowledged)(&written)?;
     Ok(written)

@@ -140,7 +140,8 @@ impl Office {
         let live: Vec<PageRef> = pages.finish(&mut store).unwrap();
         let root = hand.store(&encode(&Root { set: set.into(), live, ..Root::default() }).unwrap());
         let (plain, directory) = hand.builder.finish().unwrap();
-        let (name, stored) = seal_pack(&plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
+        let (name, stored) =
+            seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.store.create(&Key::Pack(name), &stored).unwrap();
         let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments }] };
         let framed = frame(&encode(&object).unwrap()).unwrap();

@@ -17,6 +17,7 @@ mod records;
 mod recover;
 mod restore;
 mod retention;
+mod retention_of_run;
 mod run;
 mod status;
 mod trial;

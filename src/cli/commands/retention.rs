@@ -122,11 +122,14 @@ pub fn must_be_in_force(law: &LoadedLaw) -> Result<(), Failure> {
                 format!("no retention scheme is in force on that day: the adopted one counts from {}", Said(first));
             Err(Failure::refused(message, format!("See what it will do then: strongroom retention plan --on {first}")))
         }
-        (None, None) => Err(Failure::refused(
-            "no retention scheme is in force: nothing has been adopted yet, and everything is kept",
-            "Once the council has decided: strongroom retention adopt --minute REF --on DATE",
-        )),
+        (None, None) => Err(nothing_adopted()),
     }
+}
+
+/// No scheme counts.
+pub fn nothing_adopted() -> Failure {
+    let hint = "Once the council has decided: strongroom retention adopt --minute REF --on DATE";
+    Failure::refused("no retention scheme is in force: nothing has been adopted yet, and everything is kept", hint)
 }
 
 /// What people typed as text; a path on this computer becomes the record's.

@@ -22,7 +22,7 @@ use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::status::Light;
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, notify, prune, status, trial, verify};
+use super::{backup, notify, prune, retention_of_run, status, trial, verify};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let config = trial::or_config(shell, &args.folder)?;
@@ -106,6 +106,11 @@ impl Work<'_> {
         all.push(Job { kind: JobKind::Thin, set: None, run: thin });
         let prune = Box::new(|| self.with(|repo| prune::prune_of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Prune, set: None, run: prune });
+        let retention = Box::new(|| {
+            let reappeared = self.reappeared();
+            self.with(|repo| retention_of_run::step(self.shell, self.config, repo, reappeared))
+        });
+        all.push(Job { kind: JobKind::Retention, set: None, run: retention });
         all
     }
 

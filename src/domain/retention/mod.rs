@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod assign;
 pub mod decide;
 pub mod gate;
+pub mod held;
 pub mod lineage;
 pub mod lint;
 pub mod matching;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::attach::{finish_folders, link, make_folders, make_nodes};
 use super::disk::{DiskSink, Fate};
-use super::engine::{Order, locked, run};
+use super::engine::{How, Order, locked, run};
 use super::item::{Doing, What};
 use super::place::unusable;
 use super::plan::RestorePlan;
@@ -121,7 +121,7 @@ fn write_files(
         let (now, later) = rest.split_at(count);
         let known = locked(report).problems.len();
         let sink = DiskSink::new(&plan.places, &plan.items, now, report);
-        let how = (Order::Any, plan.connections);
+        let how = How { order: Order::Any, connections: plan.connections, whole: None };
         let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
         let fates = now.iter().copied().zip(sink.fates());
         failed.extend(fates.filter(|(_, fate)| *fate != Fate::Done));

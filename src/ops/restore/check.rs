@@ -8,7 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cat::pour;
-use super::engine::{Order, Sink, locked, run};
+use super::engine::{How, Order, Sink, locked, run};
+use super::part::Whole;
 use super::window::Window;
 use crate::domain::id::Digest;
 use crate::domain::listing::{Content, Entry, Kind, Pieces};
@@ -34,29 +35,59 @@ pub struct CheckReport {
     /// The numbers of all packs that were read, fully or partly.
     pub packs: Vec<u32>,
     /// Files that did not come back as they were.
-    pub failed: Vec<Problem>,
+    pub failed: Vec<Lost>,
 }
+
+/// A file that did not come back as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Which, and why.
+    pub problem: Problem,
+    /// The numbers of the packs it needs, as far as they are known.
+    pub packs: Vec<u32>,
+}
+
+/// Hands out the next entry; it may read listings for it.
+pub type NextEntry<'n> = &'n mut dyn FnMut(&mut ChunkReader<'_>) -> Result<Option<Entry>, OpsError>;
 
 /// Brings the content of these entries back from the store and checks it. Nothing is written anywhere.
 ///
 /// # Errors
-/// `CannotRead` without the reading identity; faults of the store; `Interrupted`. Damage is in the report.
+/// As [`check_stream`].
 pub fn check_entries(
     repo: &mut Repository,
     entries: impl IntoIterator<Item = Entry>,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<CheckReport, OpsError> {
+    let mut entries = entries.into_iter();
+    check_stream(repo, &mut |_| Ok(entries.next()), None, monitor, stop)
+}
+
+/// The same for entries that come one by one. With `whole`, every pack that is opened is tested from end to end.
+///
+/// # Errors
+/// `CannotRead` without the reading identity; faults of the store; `Interrupted`; whatever `next` returns. Damage
+/// is in the report.
+pub fn check_stream(
+    repo: &mut Repository,
+    next: NextEntry<'_>,
+    whole: Option<&Whole>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<CheckReport, OpsError> {
     let mut chunks = repo.chunks()?;
     let mut report = CheckReport::default();
     let mut packs = BTreeSet::new();
-    let mut entries = entries.into_iter().peekable();
-    while entries.peek().is_some() {
+    let mut more = true;
+    while more {
         let (mut window, mut files) = (Window::default(), vec![]);
-        while !window.is_full()
-            && let Some(entry) = entries.next()
-        {
+        while !window.is_full() {
             stop.check()?;
+            let Some(entry) = next(&mut chunks)? else {
+                more = false;
+                break;
+            };
             if let Kind::File(content) = entry.kind {
                 window.add(&mut chunks, &content)?;
                 files.push(Mutex::new(Checked::new(entry.path, content)));
@@ -64,7 +95,8 @@ pub fn check_entries(
         }
         packs.extend(&window.packs);
         let sink = CheckSink { files, waiting: AtomicUsize::new(0) };
-        run(chunks.repository(), window, &sink, (Order::ByPack, CONNECTIONS), monitor, stop)?;
+        let how = How { order: Order::ByPack, connections: CONNECTIONS, whole };
+        run(chunks.repository(), window, &sink, how, monitor, stop)?;
         for file in sink.files {
             let file = file.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             file.settle(&mut chunks, &mut report, monitor, stop)?;
@@ -145,7 +177,12 @@ impl Checked {
             Some(why) => {
                 let problem = Problem::of(&self.path, ProblemKind::Damaged, why);
                 monitor.problem(&problem);
-                report.failed.push(problem);
+                let ids = read_pieces(chunks, &self.content).unwrap_or_default();
+                let mut packs: Vec<u32> =
+                    ids.iter().filter_map(|p| p.chunk()).filter_map(|id| chunks.pack_of(&id)).collect();
+                packs.sort_unstable();
+                packs.dedup();
+                report.failed.push(Lost { problem, packs });
             }
         }
         Ok(())

@@ -6,13 +6,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::part::{Part, Prepared, Tally, Whole};
 use super::window::{Need, Window};
 use crate::domain::id::PackName;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::cut::base64::write_back;
-use crate::repo::error::RepoError;
-use crate::repo::pack::{PackError, PackReader};
 use crate::repo::repository::{Repository, open_pack};
 use crate::repo::seal::Identity;
 use crate::repo::store::Store;
@@ -27,6 +26,9 @@ pub(super) trait Sink: Sync {
     fn complete(&self, file: u32) -> Result<(), OpsError>;
 }
 
+/// Bytes of a pack that a worker opens before it is its turn.
+const PREPARED: usize = 24 << 20;
+
 /// In which order pieces reach the sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -34,6 +36,16 @@ pub(super) enum Order {
     Any,
     /// Packs one after the other; only fetching runs ahead.
     ByPack,
+}
+
+/// How to bring packs.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub order: Order,
+    /// Packs fetched at the same time.
+    pub connections: usize,
+    /// Packs are opened from end to end, not only where something is needed.
+    pub whole: Option<&'a Whole>,
 }
 
 /// What every worker needs.
@@ -48,6 +60,7 @@ struct Job<'a> {
     fetched: AtomicUsize,
     turn: Turn,
     order: Order,
+    whole: Option<&'a Whole>,
     sink: &'a dyn Sink,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
@@ -95,7 +108,7 @@ pub(super) fn run(
     repo: &Repository,
     mut window: Window,
     sink: &dyn Sink,
-    (order, connections): (Order, usize),
+    how: How<'_>,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<u64, OpsError> {
@@ -118,12 +131,13 @@ pub(super) fn run(
         next: AtomicUsize::new(0),
         fetched: AtomicUsize::new(0),
         turn: Turn::default(),
-        order,
+        order: how.order,
+        whole: how.whole,
         sink,
         monitor,
         stop,
     };
-    let workers = connections.clamp(1, job.groups.len().max(1));
+    let workers = how.connections.clamp(1, job.groups.len().max(1));
     let results: Vec<Result<(), OpsError>> = std::thread::scope(|scope| {
         let spawned: Vec<_> = (0..workers).map(|_| scope.spawn(|| job.work())).collect();
         let died = || Err(OpsError::Target("a worker of the restore died".into()));
@@ -133,7 +147,7 @@ pub(super) fn run(
     Ok(job.fetched.into_inner() as u64)
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     fn work(&self) -> Result<(), OpsError> {
         let guard = FailOnDrop(&self.turn);
         loop {
@@ -143,17 +157,8 @@ impl Job<'_> {
                 break;
             }
             self.stop.check()?;
-            let opened = open_pack(self.store, &self.names[group[0].rank as usize], self.reading);
-            if self.order == Order::ByPack && !self.turn.wait(at) {
+            if !self.group(at, group)? {
                 break;
-            }
-            match opened {
-                Ok(pack) => {
-                    self.fetched.fetch_add(1, Ordering::Relaxed);
-                    self.pack(pack, group)?;
-                }
-                Err(e) if e.is_damage() => self.all_lost(group, &e.to_string())?,
-                Err(e) => return Err(e.into()),
             }
             self.turn.pass();
         }
@@ -161,25 +166,67 @@ impl Job<'_> {
         Ok(())
     }
 
-    fn pack(&self, mut pack: PackReader, group: &[Need]) -> Result<(), OpsError> {
+    /// One pack: fetched, as much of it opened as may wait, and then handed out. `false` when somebody failed.
+    fn group(&self, at: usize, group: &'a [Need]) -> Result<bool, OpsError> {
         let name = self.names[group[0].rank as usize];
-        let damaged = |error: PackError| RepoError::Pack { name, error }.to_string();
-        for needs in group.chunk_by(|a, b| a.segment.offset == b.segment.offset) {
+        let opened = open_pack(self.store, &name, self.reading);
+        let mut pack = match opened {
+            Ok(pack) => pack,
+            Err(e) if e.is_damage() => {
+                if !self.may_hand_out(at) {
+                    return Ok(false);
+                }
+                self.all_lost(group, &e.to_string())?;
+                self.note_whole(name, Err(e.to_string()));
+                return Ok(true);
+            }
+            Err(e) => return Err(e.into()),
+        };
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+        let whole = self.whole.filter(|w| w.is_new(&name));
+        let (mut parts, mut tally) = (Part::all(&mut pack, group, whole.is_some()), Tally::default());
+        let (mut ready, mut held) = (vec![], 0);
+        while self.order == Order::ByPack && held < PREPARED {
+            let Some(part) = parts.pop_front() else { break };
             self.stop.check()?;
-            let place = needs[0].segment;
-            let raw = match pack.segment(place.offset, place.len, place.raw) {
-                Ok(raw) => raw,
-                Err(e) => {
-                    self.all_lost(needs, &damaged(e))?;
-                    continue;
-                }
-            };
-            for same in needs.chunk_by(|a, b| (a.start, a.len, a.id) == (b.start, b.len, b.id)) {
-                let (from, to) = (same[0].start as usize, same[0].start as usize + same[0].len as usize);
-                match raw.get(from..to).filter(|bytes| self.key.id(bytes) == same[0].id) {
-                    Some(bytes) => same.iter().try_for_each(|need| self.deliver(need, bytes))?,
-                    None => self.all_lost(same, &damaged(PackError::Chunk(same[0].id)))?,
-                }
+            let prepared = part.open(&mut pack, &self.key, name, &mut tally);
+            held += prepared.raw.as_ref().map_or(0, Vec::len);
+            ready.push(prepared);
+        }
+        if !self.may_hand_out(at) {
+            return Ok(false);
+        }
+        ready.into_iter().try_for_each(|part| self.hand_out(part))?;
+        for part in parts {
+            self.stop.check()?;
+            self.hand_out(part.open(&mut pack, &self.key, name, &mut tally))?;
+        }
+        if whole.is_some() {
+            self.note_whole(name, tally.into_result());
+        }
+        Ok(true)
+    }
+
+    fn may_hand_out(&self, at: usize) -> bool {
+        self.order == Order::Any || self.turn.wait(at)
+    }
+
+    fn note_whole(&self, name: PackName, result: Result<u64, String>) {
+        if let Some(whole) = self.whole {
+            locked(&whole.results).entry(name).or_insert(result);
+        }
+    }
+
+    fn hand_out(&self, part: Prepared<'_>) -> Result<(), OpsError> {
+        let raw = match &part.raw {
+            Ok(raw) => raw,
+            Err(why) => return self.all_lost(part.needs, why),
+        };
+        for (need, why) in part.needs.iter().zip(&part.unsound) {
+            let (from, to) = (need.start as usize, need.start as usize + need.len as usize);
+            match (why, raw.get(from..to)) {
+                (None, Some(bytes)) => self.deliver(need, bytes)?,
+                (why, _) => self.all_lost(std::slice::from_ref(need), why.as_deref().unwrap_or("it is too short"))?,
             }
         }
         Ok(())

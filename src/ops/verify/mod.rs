@@ -7,6 +7,7 @@
 pub mod affected;
 pub mod check;
 mod choose;
+mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod live;

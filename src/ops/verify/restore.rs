@@ -11,9 +11,10 @@ use jiff::Timestamp;
 
 use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, choose, test_dates};
+use super::everything::{Sample, Walk};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
-use crate::domain::id::{ChunkId, SnapshotId};
-use crate::domain::listing::{Entry as Record, PageRef};
+use crate::domain::id::{ChunkId, PackName, SnapshotId};
+use crate::domain::listing::{Entry as Record, Root};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Tested};
 use crate::domain::log::state::State;
@@ -21,9 +22,9 @@ use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::check_entries;
+use crate::ops::restore::{Lost, Whole, check_entries, check_stream};
+use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
-use crate::repo::listing::{encode, read_page};
 use crate::repo::pack::Directory;
 use crate::repo::repository::Repository;
 
@@ -83,8 +84,9 @@ pub fn restore(
     let mut run = Run { options, monitor, stop, began, report, passed: Bits::default(), documents: BTreeMap::new() };
     if options.all {
         run.documents_of_all(repo)?;
-        let needed = repo.state().needed();
-        run.packs(repo, &needed)?;
+        // What no document needs: listings, and what was superseded.
+        let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        run.packs(repo, &rest)?;
     } else {
         let choice = choose(repo, options.bytes_per_run, options.documents_per_run)?;
         run.report.left = choice.left;
@@ -108,6 +110,12 @@ impl Run<'_> {
     fn is_over(&self, repo: &Repository) -> bool {
         let time = elapsed(self.began, repo.env.clock.now());
         self.options.max_duration.is_some_and(|max| !self.options.all && time >= max)
+    }
+
+    /// Whether the pack was tested in this run, with whatever result.
+    fn is_known(&self, state: &State, number: u32) -> bool {
+        let name = state.packs.get(number as usize).map(|p| Object::Pack(p.pack.name));
+        self.passed.contains(number) || self.report.failed.iter().any(|d| d.object.is_some() && d.object == name)
     }
 
     /// Opens packs from end to end, against what the index says is in them.
@@ -177,14 +185,11 @@ impl Run<'_> {
         *failed += report.failed.len() as u64;
         let key = repo.chunk_key();
         for candidate in documents {
-            let lost = report.failed.iter().find(|p| p.path.as_ref() == Some(&candidate.entry.path));
-            if let Some(problem) = lost {
+            let lost = report.failed.iter().find(|l| l.problem.path.as_ref() == Some(&candidate.entry.path));
+            if let Some(Lost { problem, .. }) = lost {
                 self.note_lost(repo.state(), candidate.entry.path.clone(), problem.detail.clone(), &candidate.packs);
-            } else if candidate.live
-                && let Some(problem) = live::compare(&self.options.folders, &candidate.entry, &key)
-            {
-                self.monitor.problem(&problem);
-                self.report.problems.push(problem);
+            } else if candidate.live {
+                self.compare_live(&candidate.entry, &key);
             }
         }
         Ok(())
@@ -204,7 +209,7 @@ impl Run<'_> {
         self.report.failed.push(Damage { object: None, what, snapshots, records: vec![path] });
     }
 
-    /// Every document of every snapshot, each content once.
+    /// Every document of every snapshot, each content once; every pack met on the way is opened from end to end.
     fn documents_of_all(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
         let state = repo.state();
         let of = |s: &crate::domain::log::state::SnapshotState| {
@@ -212,52 +217,61 @@ impl Run<'_> {
             (newest, s.id == newest, s.snapshot.root)
         };
         let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
-        let (mut pages_seen, mut contents_seen) = (HashSet::new(), HashSet::new());
+        let mut walk = Walk::new(Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run));
+        let (whole, mut lost) = (Whole::default(), vec![]);
         for (snapshot, is_newest, root) in snapshots {
             let roots = with_inherited(&mut repo.chunks()?, root)?;
             if roots.is_empty() {
                 let what = format!("the listing of snapshot {snapshot} cannot be read");
                 self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
             }
-            for root in &roots {
-                let pages = root.live.iter().map(|p| (p, is_newest)).chain(root.gone.iter().map(|p| (p, false)));
-                for (page, live) in pages.filter(|(p, _)| pages_seen.insert(p.id)) {
-                    let mut documents = vec![];
-                    for candidate in self.page(repo, snapshot, page, live)? {
-                        if contents_seen.insert(fingerprint(&candidate.entry)?) {
-                            documents.push(candidate);
-                        }
-                    }
-                    self.bring_back(repo, &documents)?;
-                }
+            let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
+            let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
+            walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
+            let report = check_stream(repo, &mut |chunks| walk.next(chunks), Some(&whole), self.monitor, self.stop)?;
+            let (done, failed) = self.documents.entry(snapshot).or_default();
+            done.documents += report.files;
+            done.bytes += report.bytes;
+            *failed += report.failed.len() as u64;
+            lost.extend(report.failed);
+        }
+        for (name, result) in whole.into_results() {
+            self.note_pack(repo.state(), name, result);
+        }
+        self.report.failed.sort_by_key(|d| d.object);
+        for (first, what, packs) in walk.unread {
+            self.note_lost(repo.state(), first, what, &packs);
+        }
+        for Lost { problem, packs } in lost {
+            if let Some(path) = problem.path {
+                self.note_lost(repo.state(), path, problem.detail, &packs);
             }
+        }
+        let key = repo.chunk_key();
+        for entry in walk.live.entries() {
+            self.compare_live(entry, &key);
         }
         Ok(())
     }
 
-    fn page(
-        &mut self,
-        repo: &mut Repository,
-        snapshot: SnapshotId,
-        page: &PageRef,
-        live: bool,
-    ) -> Result<Vec<Candidate>, OpsError> {
-        let mut chunks = repo.chunks()?;
-        let entries = match read_page(&mut chunks, page) {
-            Ok(entries) => entries,
-            Err(e) if e.is_damage() => {
-                let packs: Vec<u32> = chunks.pack_of(&page.id).into_iter().collect();
-                self.note_lost(repo.state(), page.first.clone(), e.to_string(), &packs);
-                return Ok(vec![]);
+    fn note_pack(&mut self, state: &State, name: PackName, result: Result<u64, String>) {
+        self.report.examined.objects += 1;
+        match (result, state.pack(&name)) {
+            (Ok(bytes), Some((number, _))) => {
+                self.report.examined.packs += 1;
+                self.report.examined.bytes += bytes;
+                self.passed.insert(number);
             }
-            Err(e) => return Err(e.into()),
-        };
-        let mut documents = vec![];
-        for entry in entries.into_iter().filter(Record::is_file) {
-            let packs = super::choose::packs_of(&mut chunks, &entry)?;
-            documents.push(Candidate { snapshot, entry, live, packs });
+            (Ok(_), None) => {}
+            (Err(what), _) => self.report.failed.push(damage(state, Object::Pack(name), what)),
         }
-        Ok(documents)
+    }
+
+    fn compare_live(&mut self, entry: &Record, key: &ChunkKey) {
+        if let Some(problem) = live::compare(&self.options.folders, entry, key) {
+            self.monitor.problem(&problem);
+            self.report.problems.push(problem);
+        }
     }
 
     /// Puts on record what passed: one entry for each set that was tested.
@@ -293,11 +307,4 @@ impl Run<'_> {
         self.report.entries.extend(n);
         Ok(())
     }
-}
-
-/// Which content an entry has, wherever it stands.
-fn fingerprint(entry: &Record) -> Result<[u8; 16], RepoError> {
-    let mut half = [0; 16];
-    half.copy_from_slice(&blake3::hash(&encode(&entry.kind)?).as_bytes()[..16]);
-    Ok(half)
 }

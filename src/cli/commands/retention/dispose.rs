@@ -26,30 +26,35 @@ use crate::service::plain::{counted, size};
 /// How anybody checks a certificate.
 const CHECK: &str = "openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in certificate.json -sigfile \
                      certificate.sig";
-const LOOK_AGAIN: &str = "Look at the list again: strongroom retention plan";
 
 pub fn approve(shell: &Shell, args: &ApproveArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = open_to_read(shell, &config)?;
+    if repo.state().schemes.is_empty() {
+        return Err(super::nothing_adopted());
+    }
     let options = ApproveOptions {
         plan: args.plan.clone(),
         by: args.by.clone(),
         minute: args.minute.clone(),
+        large: args.large,
         zone: config.council.timezone.clone(),
         today: today(shell, &config),
     };
     let progress = shell.progress();
     let approved = approve::approve(&mut repo, &options, &progress, &shell.stop);
     progress.finish();
-    let report = approved.map_err(|e| with_hint(e, LOOK_AGAIN))?;
+    let report = approved?;
     let entered = repo.state().disposal(report.approval).map(|d| actor(repo.state(), &d.actor)).unwrap_or_default();
     let (plan, number) = (&report.plan, report.approval);
     let records = counted(report.records, "record", "records");
-    shell.out.say(format!(
-        "Approved: {records}, {}. Disposal {number}, entered by {entered} for {}.",
-        size(report.bytes),
-        shown(args.by.trim())
-    ));
+    let minute = match args.minute.trim() {
+        "" => String::new(),
+        minute => format!(", minute {}", shown(minute)),
+    };
+    let by = shown(args.by.trim());
+    shell.out.say(format!("Approved: {records}, {}. Disposal {number}.", size(report.bytes)));
+    shell.out.say(format!("Entered by {entered} for {by}{minute}."));
     shell.out.say("Nothing has gone yet. The next run, or this, takes them out of listing and restore:");
     shell.out.say(format!("    strongroom retention apply {plan}"));
     shell.out.say(format!(
@@ -135,7 +140,7 @@ fn say_applied(shell: &Shell, config: &Config, report: &ApplyReport) {
         Stage::Done => {
             let (packs, bytes) = (counted(purged.deleted, "pack", "packs"), size(purged.deleted_bytes));
             let snapshots = counted(report.relisted, "snapshot", "snapshots");
-            out.say(format!("Done: {records} of plan {plan} are destroyed."));
+            out.say(format!("Done. Destroyed in every backup: {records} of plan {plan}."));
             out.say(format!("In this run: {snapshots} listed anew, {packs} deleted ({bytes})."));
             out.say(format!("What to keep as evidence: strongroom retention certificate {plan} --to DIR"));
         }

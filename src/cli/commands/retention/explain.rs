@@ -15,6 +15,7 @@ use crate::cli::output::{Done, about, in_a_word};
 use crate::cli::shell::Shell;
 use crate::cli::when;
 use crate::domain::path::{RecordPath, printable};
+use crate::domain::retention::reason::Reason;
 use crate::domain::retention::words::Said;
 use crate::ops::query::{Resolved, View, Which};
 use crate::ops::retention::plan::Planner;
@@ -118,7 +119,9 @@ fn in_words(why: &Why, zone: &jiff::tz::TimeZone) -> String {
     others(&mut add, "became", &why.moved_to);
     others(&mut add, "was", &why.moved_from);
     add("kept in", snapshots(why, zone));
-    for reason in &d.reasons {
+    // What the lines above say is not said twice.
+    let said = |r: &&Reason| matches!(r, Reason::Classed { .. } | Reason::Counts { .. });
+    for reason in d.reasons.iter().filter(|r| !said(r)) {
         add("because", reason.to_string());
     }
     add("decision", format!("{}; {}", in_a_word(&d.disposition), next(&why.next)));

@@ -1,0 +1,145 @@
+//! A segment of a pack on its way: opened, and every chunk in it that is asked for digested.
+//!
+//! This needs no turn and is done by several workers at once. Where a pack is tested from end to end, every
+//! segment that its own directory names is opened and every chunk in it digested, asked for or not; and what
+//! is asked for must lie where the index says.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use super::engine::locked;
+use super::window::Need;
+use crate::domain::id::{ChunkId, PackName};
+use crate::repo::chunk::ChunkKey;
+use crate::repo::error::RepoError;
+use crate::repo::pack::{PackError, PackReader, Segment, check_chunks};
+
+/// What became of packs that were tested from end to end: their bytes, or what is wrong.
+#[derive(Default)]
+pub struct Whole {
+    pub(super) results: Mutex<HashMap<PackName, Result<u64, String>>>,
+}
+
+impl Whole {
+    /// What became of each pack, by name.
+    pub fn into_results(self) -> HashMap<PackName, Result<u64, String>> {
+        self.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether the pack was not tested yet: in a later window it need not be again.
+    pub(super) fn is_new(&self, name: &PackName) -> bool {
+        !locked(&self.results).contains_key(name)
+    }
+}
+
+/// How far the test of one pack has come.
+#[derive(Default)]
+pub(super) struct Tally {
+    bytes: u64,
+    wrong: Option<String>,
+}
+
+impl Tally {
+    fn note(&mut self, why: &str) {
+        self.wrong.get_or_insert_with(|| why.into());
+    }
+
+    pub fn into_result(self) -> Result<u64, String> {
+        self.wrong.map_or(Ok(self.bytes), Err)
+    }
+}
+
+/// A segment to be opened.
+pub(super) struct Part<'a> {
+    offset: u64,
+    len: u32,
+    raw: u32,
+    needs: &'a [Need],
+    /// What the pack's own directory says of it, where all of it is tested.
+    listed: Option<Result<Segment, String>>,
+}
+
+/// A segment that was opened, or why it could not be.
+pub(super) struct Prepared<'a> {
+    pub needs: &'a [Need],
+    pub raw: Result<Vec<u8>, String>,
+    /// For each need, why it cannot be given.
+    pub unsound: Vec<Option<String>>,
+}
+
+impl<'a> Part<'a> {
+    /// The segments of a pack that are needed, or all of them; `group` is sorted by segment.
+    pub fn all(pack: &mut PackReader, group: &'a [Need], whole: bool) -> VecDeque<Self> {
+        let needed = group.chunk_by(|a, b| a.segment.offset == b.segment.offset).map(|needs| {
+            let place = needs[0].segment;
+            Self { offset: place.offset, len: place.len, raw: place.raw, needs, listed: None }
+        });
+        if !whole {
+            return needed.collect();
+        }
+        let mut needed: HashMap<u64, Self> = needed.map(|p| (p.offset, p)).collect();
+        let directory = match pack.directory() {
+            Ok(directory) => directory,
+            Err(e) => {
+                let why = e.to_string();
+                let mut all: Vec<Self> = needed.into_values().collect();
+                all.sort_by_key(|p| p.offset);
+                all.iter_mut().for_each(|p| p.listed = Some(Err(why.clone())));
+                return all.into();
+            }
+        };
+        let mut all = vec![];
+        for segment in directory.segments {
+            let known = needed.remove(&segment.offset);
+            let (offset, len, raw) = (segment.offset, segment.len, segment.raw);
+            let listed = match &known {
+                Some(p) if (p.len, p.raw) != (len, raw) => Err("its directory and the index differ".into()),
+                _ => Ok(segment),
+            };
+            let needs = known.as_ref().map_or(&[][..], |p| p.needs);
+            let (len, raw) = known.map_or((len, raw), |p| (p.len, p.raw));
+            all.push(Self { offset, len, raw, needs, listed: Some(listed) });
+        }
+        for (_, mut part) in needed {
+            part.listed = Some(Err("its directory does not name what the index does".into()));
+            all.push(part);
+        }
+        all.sort_by_key(|p| p.offset);
+        all.into()
+    }
+
+    /// Opens it and digests what is asked for.
+    pub fn open(self, pack: &mut PackReader, key: &ChunkKey, name: PackName, tally: &mut Tally) -> Prepared<'a> {
+        let words = |error: PackError| RepoError::Pack { name, error }.to_string();
+        let raw = pack.segment(self.offset, self.len, self.raw).map_err(words);
+        let mut digested: HashMap<u32, (u32, ChunkId)> = HashMap::new();
+        match (&self.listed, &raw) {
+            (None, _) => {}
+            (_, Err(why)) | (Some(Err(why)), _) => tally.note(why),
+            (Some(Ok(segment)), Ok(raw)) => match check_chunks(segment, raw, key) {
+                Ok(()) => {
+                    tally.bytes += raw.len() as u64;
+                    let mut start = 0;
+                    for chunk in &segment.chunks {
+                        digested.insert(start, (chunk.len, chunk.id));
+                        start += chunk.len;
+                    }
+                }
+                Err(e) => tally.note(&words(e)),
+            },
+        }
+        let mut unsound: Vec<Option<String>> = Vec::with_capacity(self.needs.len());
+        for same in self.needs.chunk_by(|a, b| (a.start, a.len, a.id) == (b.start, b.len, b.id)) {
+            let need = &same[0];
+            let (from, to) = (need.start as usize, need.start as usize + need.len as usize);
+            let known = digested.get(&need.start) == Some(&(need.len, need.id));
+            let sound = known || raw.as_ref().is_ok_and(|r| r.get(from..to).is_some_and(|b| key.id(b) == need.id));
+            let why = (!sound).then(|| words(PackError::Chunk(need.id)));
+            if let (Some(why), Some(_)) = (&why, &self.listed) {
+                tally.note(why);
+            }
+            unsound.extend(same.iter().map(|_| why.clone()));
+        }
+        Prepared { needs: self.needs, raw, unsound }
+    }
+}
