@@ -36,13 +36,12 @@ fn a_hold_after_the_approval_stops_it() {
     let placed = |_: &mut strongroom::repo::repository::Repository| {
         asked.set(asked.get() + 1);
         match asked.get() {
-            2 => {
+            1 => {
                 let mut other = town.open();
                 let note = other.put_note(&"a hold").unwrap();
                 other.append(|_| Ok(Some(Entry::HoldPlaced { note, review: date(2027, 1, 1) }))).unwrap();
                 Ok(())
             }
-            1 => Ok(()),
             _ => Err(OpsError::InTheWay("held since a moment ago".into())),
         }
     };

@@ -97,7 +97,8 @@ pub fn apply(
         return report(repo, options.approval, 0, Purged::default());
     }
     let note = approval_note(repo, options.approval)?;
-    let run = Run { options, note: &note, store_now: store_now(repo)?, monitor, stop };
+    let clocks = store_now(repo)?.map(|store| (store, repo.env.clock.now()));
+    let run = Run { options, note: &note, clocks, monitor, stop };
     abandon_own(repo)?;
     run.go(repo)
 }
@@ -105,7 +106,8 @@ pub fn apply(
 struct Run<'a> {
     options: &'a ApplyOptions<'a>,
     note: &'a ApprovalNote,
-    store_now: Option<Timestamp>,
+    /// What the store's clock and this machine's showed when the run began.
+    clocks: Option<(Timestamp, Timestamp)>,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
 }
@@ -154,18 +156,17 @@ impl Run<'_> {
     }
 
     fn circumstances(&self, repo: &Repository) -> Circumstances {
-        Circumstances { store_now: self.store_now, ..circumstances(repo, GRACE, self.options.person) }
+        let store_now = self.store_now(repo);
+        Circumstances { store_now, ..circumstances(repo, GRACE, self.options.person) }
+    }
+
+    /// The store's clock goes on as this machine's does: a long run is no contradiction between them.
+    fn store_now(&self, repo: &Repository) -> Option<Timestamp> {
+        self.clocks.map(|(store, machine)| later(store, repo.env.clock.now().duration_since(machine)))
     }
 
     fn gate(&self, repo: &Repository) -> Result<(), OpsError> {
-        let mut sets: Vec<(String, u64)> = vec![];
-        for record in &self.note.plan.records {
-            match sets.last_mut().filter(|(set, _)| *set == record.set) {
-                Some((_, count)) => *count += 1,
-                None => sets.push((record.set.clone(), 1)),
-            }
-        }
-        let weight = Weight { sets, large: self.options.large };
+        let weight = Weight::of(&self.note.plan, self.options.large || self.note.large);
         permit_dispose(repo.state(), &self.circumstances(repo), &weight)?;
         Ok(())
     }
@@ -189,7 +190,7 @@ impl Run<'_> {
             since = since.max(repo.store.get_dated(&Key::Log(withdrawn.at))?.1);
         }
         let now = repo.env.clock.now();
-        Ok(later(since, self.options.window) <= self.store_now.map_or(now, |store| store.min(now)))
+        Ok(later(since, self.options.window) <= self.store_now(repo).map_or(now, |store| store.min(now)))
     }
 }
 

@@ -31,9 +31,7 @@ pub(super) fn withdraw(
     urgent: Option<&str>,
     permit: &dyn Fn(&mut Repository) -> Result<(), OpsError>,
 ) -> Result<u64, OpsError> {
-    permit(repo)?;
-    let register = repo.put_note(&of_plan(&repo.register_key(), plan))?;
-    let note = urgent.map(|reason| note::put(repo, "urgent", &UrgentNote { reason })).transpose()?;
+    let mut notes = None;
     for _ in 0..ROUNDS {
         repo.refresh()?;
         let upto = repo.state().next;
@@ -41,6 +39,14 @@ pub(super) fn withdraw(
         if repo.state().next != upto {
             continue;
         }
+        let (register, note) = match notes {
+            Some(notes) => notes,
+            None => {
+                let register = repo.put_note(&of_plan(&repo.register_key(), plan))?;
+                let why = urgent.map(|reason| note::put(repo, "urgent", &UrgentNote { reason })).transpose()?;
+                *notes.insert((register, why))
+            }
+        };
         let (seen, snapshots) = (Rulings::of(repo.state()), repo.state().snapshots.len());
         let said = DisposalWithdrawn { approval, urgent: urgent.is_some(), register, note };
         let n = repo.append_as(Some(Role::Pruner), |state| {
