@@ -5,6 +5,7 @@
 mod looking;
 mod place;
 mod quick_start;
+mod retention_run;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;
