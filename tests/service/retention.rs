@@ -157,7 +157,7 @@ fn the_status_comes_from_the_journal() {
     assert_eq!(status_of(&office), None, "no run has looked");
     night(&office, &look(12));
     let input = status_of(&office).unwrap();
-    let words = "Retention: scheme adopted 17 March 2026 (minute 7c\\x1b[2J); 12 records due and waiting for your decision; \
+    let words = "Retention: scheme adopted 17 March 2026 (minute 7c\\u{1b}[2J); 12 records due and waiting for your decision; \
                  3 on hold; 92 % of records classed, 85 % datable.";
     assert_eq!(said(&input, "2026-12-20T02:00:00Z"), [(Light::Green, words.to_owned())]);
     let late = said(&input, "2026-12-23T02:00:00Z");
