@@ -35,13 +35,10 @@ impl Transcript<'_> {
         for (what, word) in &self.hide {
             text = text.replace(what, word);
         }
-        let word = |w: &str| match w {
-            _ if w.len() == 5 && w.as_bytes()[2] == b':' && w.bytes().all(|b| b == b':' || b.is_ascii_digit()) => {
-                "HH:MM".into()
-            }
-            _ if w.trim_end_matches('.').len() == 64 && w.bytes().all(|b| b.is_ascii_hexdigit() || b == b'.') => {
-                "KEY.".into()
-            }
+        let is_time = |w: &str| w.len() == 5 && w.as_bytes()[2] == b':';
+        let word = |w: &str| match w.trim_end_matches([')', ',']) {
+            time if is_time(time) => w.replace(time, "HH:MM"),
+            key if key.len() == 65 && key[..64].bytes().all(|b| b.is_ascii_hexdigit()) => "KEY.".into(),
             _ => w.to_owned(),
         };
         let line = |l: &str| match l.split_once("In this run: ") {

@@ -234,7 +234,7 @@ fn stage(config: &Config, stage: &Stage) -> String {
             when::shown(*deleted_from, zone)
         ),
         Stage::Relisted => "being deleted; cannot be called off any more".into(),
-        Stage::Done => "done; strongroom retention certificate writes down what went".into(),
+        Stage::Done => "done; its certificate: strongroom retention certificate PLAN --to DIR".into(),
         Stage::Cancelled(entry) => format!("called off in entry {entry}"),
     }
 }
