@@ -112,7 +112,7 @@ impl LastListing {
         let mut generations: Vec<Generation> = self.dir.load_json(&self.index()).unwrap_or_default();
         generations.retain(|g| Some(g.root) == before && g.root != root);
         generations.push(Generation { root, live, gone, inherits });
-        self.dir.save_json(&self.index(), &generations)?;
+        self.dir.save_json_copy(&self.index(), &generations)?;
         self.remove_others(&generations);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -55,13 +55,30 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LocalError> {
     Ok(Some(bytes))
 }
 
-/// Replaces a file: the old content or the new is there after a crash, never a mixture. Mode 0600.
+/// Replaces a file: the old content or the new is there after a crash, never a mixture. Mode 0600. What is there
+/// already is not written again.
 ///
 /// # Errors
 /// [`LocalError`]; after a failed fsync the new content is discarded, never trusted.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    put(path, bytes, true)
+}
+
+/// Replaces a copy of something: not forced to the disk, because whoever reads it tells by its digest whether it is
+/// whole, and does without it otherwise.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn replace_copy(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    put(path, bytes, false)
+}
+
+fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
     let fail = |e: std::io::Error| LocalError::new(path, &e);
     let parent = path.parent().unwrap_or(Path::new("."));
+    if is_there(path, bytes) {
+        return Ok(());
+    }
     make_dir(parent)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = parent.join(format!(".{name}.new"));
@@ -75,14 +92,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).custom_flags(flags).open(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        if force { file.sync_all() } else { Ok(()) }
     })();
     if let Err(e) = written {
         let _ = std::fs::remove_file(&temporary);
         return Err(fail(e));
     }
     std::fs::rename(&temporary, path).map_err(fail)?;
-    sync_dir(parent)
+    if force { sync_dir(parent) } else { Ok(()) }
+}
+
+/// Whether exactly these bytes are in this user's own file already.
+fn is_there(path: &Path, bytes: &[u8]) -> bool {
+    let own = |m: std::fs::Metadata| m.is_file() && m.len() == bytes.len() as u64 && m.mode() & 0o777 == 0o600;
+    std::fs::symlink_metadata(path).is_ok_and(own) && std::fs::read(path).is_ok_and(|old| old == bytes)
 }
 
 /// Appends to a file and forces it to the disk. Mode 0600.

@@ -172,6 +172,15 @@ impl StateDir {
         Ok(local::replace(&self.file(name), &bytes)?)
     }
 
+    /// The same for what this machine can do without: not forced to the disk.
+    ///
+    /// # Errors
+    /// [`RepoError::Local`].
+    pub fn save_json_copy<T: Serialize>(&self, name: &str, value: &T) -> Result<(), RepoError> {
+        let bytes = serde_json::to_vec_pretty(value).map_err(|e| RepoError::Machine(e.to_string()))?;
+        Ok(local::replace_copy(&self.file(name), &bytes)?)
+    }
+
     /// A small JSON file of this machine's own; `None` when it is absent or damaged.
     pub fn load_json<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Option<T> {
         serde_json::from_slice(&local::read(&self.file(name)).ok()??).ok()
@@ -207,7 +216,8 @@ impl StateDir {
             slots.iter().map(|s| CachedSlot { n: s.n, link: s.link, body: s.body.clone() }).collect();
         let text = serde_json::to_vec(&(repository, cached)).map_err(|e| RepoError::Machine(e.to_string()))?;
         let digest = Digest::of(&text);
-        local::replace(&self.file("cache/log"), &[digest.as_bytes(), &text[..]].concat())?;
+        // A copy that cannot be written is no failure; what is remembered is.
+        let _ = local::replace_copy(&self.file("cache/log"), &[digest.as_bytes(), &text[..]].concat());
         self.save_json("memory.json", &Memory { repository, n: last.n, link: last.link })
     }
 
@@ -245,6 +255,6 @@ impl StateDir {
 
     /// Keeps an index object's stored bytes. A cache that cannot be written is no failure.
     pub fn save_index(&self, name: &IndexName, stored: &[u8]) {
-        let _ = local::replace(&self.file(&format!("cache/index/{name}")), stored);
+        let _ = local::replace_copy(&self.file(&format!("cache/index/{name}")), stored);
     }
 }

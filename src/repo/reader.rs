@@ -13,7 +13,7 @@ use super::repository::{Repository, open_pack};
 use crate::domain::id::ChunkId;
 
 /// How many opened packs are kept: 16 MiB each.
-const OPEN_PACKS: usize = 3;
+const OPEN_PACKS: usize = 4;
 /// How many bytes of decompressed segments are kept.
 const SEGMENT_BUDGET: usize = 24 << 20;
 
@@ -80,6 +80,11 @@ impl ChunkReader<'_> {
         self.index.pack_of(id)
     }
 
+    /// Where a chunk lies, for reading many in the order in which they were stored.
+    pub fn place(&self, id: &ChunkId) -> Option<(u32, u64, u32)> {
+        self.index.find(id).map(|(segment, place)| (segment.pack, segment.offset, place.start))
+    }
+
     /// The repository read from.
     pub fn repository(&self) -> &Repository {
         self.repo
@@ -112,7 +117,11 @@ impl ChunkReader<'_> {
 
     fn pack(&mut self, number: u32) -> Result<&mut PackReader, RepoError> {
         if let Some(at) = self.packs.iter().position(|(n, _)| *n == number) {
-            return Ok(&mut self.packs[at].1);
+            // The pack used last stays longest.
+            let used = self.packs.remove(at);
+            self.packs.extend(used);
+            let last = self.packs.len() - 1;
+            return Ok(&mut self.packs[last].1);
         }
         let name = self.repo.pack_name(number)?;
         let opened = open_pack(&self.repo.store, &name, &self.repo.ring.reading)?;

@@ -93,6 +93,7 @@ impl<T: Default> Pool<T> {
 
 /// What the stages share.
 struct Shared {
+    raw: Pool<Vec<u8>>,
     plain: Pool<Vec<u8>>,
     sealed: Pool<BytesMut>,
     /// One pack is sealed at a time: only then is it in memory twice.
@@ -128,14 +129,16 @@ pub struct PackWriter {
     session: Identity,
 }
 
-fn empty(stream: Stream) -> RawSegment {
-    RawSegment { stream, raw: Vec::with_capacity(SEGMENT_RAW), chunks: vec![] }
+fn empty(stream: Stream, mut raw: Vec<u8>) -> RawSegment {
+    raw.clear();
+    RawSegment { stream, raw, chunks: vec![] }
 }
 
 impl PackWriter {
     /// Starts the threads.
     pub fn start(settings: WriterSettings) -> Self {
         let shared = Arc::new(Shared {
+            raw: Pool(Mutex::default()),
             plain: Pool(Mutex::default()),
             sealed: Pool(Mutex::default()),
             sealing: Mutex::default(),
@@ -166,7 +169,7 @@ impl PackWriter {
             let (shared, queue, settings) = (Arc::clone(&shared), Arc::clone(&pack_queue), Arc::clone(&settings));
             threads.push(std::thread::spawn(move || upload(&shared, &queue, &settings.0, &settings.1)));
         }
-        let open = [empty(Stream::Content), empty(Stream::Listing)];
+        let open = [empty(Stream::Content, vec![]), empty(Stream::Listing, vec![])];
         Self { shared, tasks: Some(tasks), threads, open, sequence: 0, session }
     }
 
@@ -186,10 +189,11 @@ impl PackWriter {
     }
 
     fn send_segment(&mut self, stream: Stream) -> Result<(), RepoError> {
-        let segment = std::mem::replace(&mut self.open[stream as usize], empty(stream));
-        if segment.chunks.is_empty() {
+        if self.open[stream as usize].chunks.is_empty() {
             return Ok(());
         }
+        let fresh = empty(stream, self.shared.raw.take());
+        let segment = std::mem::replace(&mut self.open[stream as usize], fresh);
         let sequence = self.sequence;
         self.send(Task::Segment(sequence, segment))
     }
@@ -270,6 +274,7 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
             Task::Segment(sequence, s) => match frame(&s.raw) {
                 Ok(frame) => {
                     let (stream, raw, chunks) = (s.stream, s.raw.len() as u32, s.chunks);
+                    shared.raw.give(s.raw);
                     (sequence, Framed::Segment { stream, frame, raw, chunks })
                 }
                 Err(e) => {

@@ -9,7 +9,7 @@ use super::depot::{Depot, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
-use super::window::{Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
+use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
 use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
 use crate::domain::listing::{Kind, Pieces};
@@ -22,7 +22,7 @@ use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::retention::register::Register;
-use crate::repo::cut::{CutBuffer, Gear, GearKey};
+use crate::repo::cut::{Gear, GearKey};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{FoundListing, Known, LastListing, Reader};
 use crate::repo::layout::Key;
@@ -218,7 +218,7 @@ fn walk(
         reread: options.reread,
         began_s: moment.began_s,
     };
-    let (mut links, mut buffer) = (Links::default(), CutBuffer::new());
+    let (mut links, mut buffers) = (Links::default(), Buffers::default());
     monitor.stage("reading", Some(before.records).filter(|n| *n > 0));
     loop {
         stop.check()?;
@@ -227,7 +227,7 @@ fn walk(
             return Ok(());
         }
         monitor.advance(window.len() as u64);
-        reading.settle(window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
+        reading.settle(window, depot, &mut links, &mut buffers, &mut |depot, outcome| {
             take(outcome, moment, depot, listing, tally, monitor)?;
             take_up(tally, depot.writer.take_written());
             if tally.waiting.len() < PACKS_PER_STORED {

@@ -1,7 +1,7 @@
 //! Reading one file: its bytes cut into chunks, its digest, and whether it held still meanwhile.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read as _, Seek, SeekFrom};
 use std::os::fd::AsFd;
 
 use crate::domain::id::Digest;
@@ -26,9 +26,9 @@ pub const SMALL: u64 = 1 << 20;
 const TRIES: u32 = 3;
 
 /// A small file in memory.
-pub struct Small {
-    /// Its content.
-    pub bytes: Vec<u8>,
+pub struct Small<'w> {
+    /// Its content, in the buffer of its window.
+    pub bytes: &'w [u8],
     /// Everything else.
     pub meta: Meta,
     /// Where it holds data; the rest are holes.
@@ -65,22 +65,48 @@ fn changed(found: &Found) -> Problem {
     Problem::of(&found.path, ProblemKind::Changed, "it kept changing while it was read")
 }
 
-/// Reads a small file whole.
-pub fn read_small(opener: &Opener, found: &Found, names: &Names) -> Result<Small, Problem> {
+/// One attempt at reading a small file.
+enum Read {
+    Held(usize, Meta, Vec<(u64, u64)>, Option<Problem>, Stat),
+    Changed,
+    Grown,
+}
+
+/// Reads a small file whole into `room`, which has one byte more than the file had when it was found. Nothing when
+/// it has grown beyond that: then it is read as large files are.
+pub fn read_small<'w>(
+    opener: &Opener,
+    found: &Found,
+    names: &Names,
+    room: &'w mut [u8],
+) -> Result<Option<Small<'w>>, Problem> {
     for _ in 0..TRIES {
         let attempt = (|| {
             let mut file = opener.open_file(&found.path)?;
             let stat = of_file(&file)?;
-            let mut bytes = Vec::with_capacity(stat.size.min(SMALL) as usize + 1);
-            (&mut file).take(SMALL + 1).read_to_end(&mut bytes)?;
+            if stat.size >= room.len() as u64 {
+                return Ok(Read::Grown);
+            }
+            let mut len = 0;
+            while len < room.len() {
+                match file.read(&mut room[len..]) {
+                    Ok(0) => break,
+                    Ok(more) => len += more,
+                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
             let ranges = ranges_of(&file, &stat);
-            let held = same(&stat, &of_file(&file)?) && bytes.len() as u64 == stat.size;
+            let held = same(&stat, &of_file(&file)?) && len as u64 == stat.size;
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);
-            Ok(held.then_some(Small { bytes, meta, ranges, problem, stat }))
+            Ok(if held { Read::Held(len, meta, ranges, problem, stat) } else { Read::Changed })
         })();
         match attempt {
-            Ok(Some(small)) => return Ok(small),
-            Ok(None) => {}
+            Ok(Read::Held(len, meta, ranges, problem, stat)) => {
+                return Ok(Some(Small { bytes: &room[..len], meta, ranges, problem, stat }));
+            }
+            Ok(Read::Grown) => return Ok(None),
+            Ok(Read::Changed) => {}
             Err(e) => return Err(source_problem(found, &e)),
         }
     }
@@ -88,7 +114,7 @@ pub fn read_small(opener: &Opener, found: &Found, names: &Names) -> Result<Small
 }
 
 /// Cuts and stores a file that is in memory.
-pub fn store_small(small: &Small, gear: &Gear, depot: &mut Depot) -> Result<Stored, RepoError> {
+pub fn store_small(small: &Small<'_>, gear: &Gear, depot: &mut Depot) -> Result<Stored, RepoError> {
     let head = &small.bytes[..small.bytes.len().min(HEAD_LEN)];
     let kind = CutterKind::choose(head, small.bytes.len() as u64);
     let (mut pieces, mut at) = (vec![], 0);
@@ -107,7 +133,7 @@ pub fn store_small(small: &Small, gear: &Gear, depot: &mut Depot) -> Result<Stor
         }
     }
     let single = matches!(pieces[..], [] | [Piece::Raw(..)]);
-    let digest = (!single).then(|| Digest::of(&small.bytes));
+    let digest = (!single).then(|| Digest::of(small.bytes));
     finish(small.bytes.len() as u64, pieces, digest, depot)
 }
 

@@ -2,8 +2,7 @@
 //! they lie on the disk, then everything is stored in the order of paths.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
 use super::depot::Depot;
@@ -57,8 +56,19 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Links(HashMap<(u64, u64), (u64, Known, Stat)>);
 
-/// Stored bytes of one window's small files, by position.
-type Smalls = Vec<Option<Result<Small, Problem>>>;
+/// One window's small files, by position.
+type Smalls<'w> = Vec<Option<Result<Small<'w>, Problem>>>;
+
+/// Memory that every window uses again.
+#[derive(Default)]
+pub struct Buffers {
+    cut: CutBuffer,
+    smalls: Vec<u8>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Reading<'_> {
     /// Whether the file is as it was, as far as the kernel can tell.
@@ -98,10 +108,11 @@ impl Reading<'_> {
         items: Vec<Item>,
         depot: &mut Depot,
         links: &mut Links,
-        buffer: &mut CutBuffer,
+        buffers: &mut Buffers,
         each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
     ) -> Result<(), RepoError> {
-        let mut smalls = self.read_ahead(&items, links);
+        let Buffers { cut: buffer, smalls: room } = buffers;
+        let mut smalls = self.read_ahead(&items, links, room);
         for (i, item) in items.into_iter().enumerate() {
             match item {
                 Item::Problem(problem) => each(depot, Outcome::Failed(problem, None))?,
@@ -115,28 +126,46 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn read_ahead(&self, items: &[Item], links: &Links) -> Smalls {
-        let mut order: Vec<usize> = (0..items.len()).filter(|i| self.is_to_read(&items[*i]).is_some()).collect();
-        let found =
-            |i: usize| if let Item::There { found, source, .. } = &items[i] { Some((found, *source)) } else { None };
-        order.retain(|i| found(*i).is_some_and(|(f, _)| f.stat.nlink < 2 || !links.0.contains_key(&f.stat.inode())));
-        order.sort_by_key(|i| found(*i).map(|(f, _)| f.stat.ino));
-        let results: Mutex<Smalls> = Mutex::new((0..items.len()).map(|_| None).collect());
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Some((found, source)) = found(*i) {
-                    let small = read_small(&self.openers[source], found, self.names);
-                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[*i] = Some(small);
-                }
+    fn read_ahead<'w>(&self, items: &[Item], links: &Links, room: &'w mut Vec<u8>) -> Smalls<'w> {
+        let found = |i: usize| match &items[i] {
+            Item::There { found, source, .. } => Some((found, *source)),
+            _ => None,
+        };
+        let mut order: Vec<(usize, &Found, usize)> = (0..items.len())
+            .filter(|i| self.is_to_read(&items[*i]).is_some())
+            .filter_map(|i| found(i).map(|(f, source)| (i, f, source)))
+            .filter(|(_, f, _)| f.stat.nlink < 2 || !links.0.contains_key(&f.stat.inode()))
+            .collect();
+        order.sort_by_key(|(_, f, _)| f.stat.ino);
+        let sizes = order.iter().map(|(_, f, _)| f.stat.size as usize + 1);
+        let all: usize = sizes.clone().sum();
+        if room.len() < all {
+            room.resize(all, 0);
+        }
+        let mut rest = &mut room[..all];
+        let mut work: Vec<_> = vec![];
+        for ((i, found, source), size) in order.iter().zip(sizes) {
+            let (part, after) = rest.split_at_mut(size);
+            work.push((*i, *found, *source, part));
+            rest = after;
+        }
+        let readers = if work.len() < 4 { 1 } else { READERS };
+        let (work, results) = (Mutex::new(work.into_iter()), Mutex::new((0..items.len()).map(|_| None).collect()));
+        let read = || {
+            loop {
+                let next = locked(&work).next();
+                let Some((i, found, source, part)) = next else { return };
+                let small = read_small(&self.openers[source], found, self.names, part).transpose();
+                let results: &mut Smalls<'w> = &mut locked(&results);
+                results[i] = small;
             }
         };
-        if order.len() < 4 {
-            work();
+        if readers == 1 {
+            read();
         } else {
-            std::thread::scope(|scope| (0..READERS.min(order.len())).for_each(|_| drop(scope.spawn(work))));
+            std::thread::scope(|scope| (0..readers).for_each(|_| drop(scope.spawn(read))));
         }
-        results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one path and the four things every path is settled with")]
@@ -145,7 +174,7 @@ impl Reading<'_> {
         found: Found,
         last: Option<Known>,
         source: usize,
-        small: Option<Result<Small, Problem>>,
+        small: Option<Result<Small<'_>, Problem>>,
         depot: &mut Depot,
         links: &mut Links,
         buffer: &mut CutBuffer,

@@ -1,8 +1,9 @@
 //! One record's bytes, in order, to wherever they are wanted.
 
+use std::collections::HashMap;
 use std::io::Write;
 
-use crate::domain::id::Digest;
+use crate::domain::id::{ChunkId, Digest};
 use crate::domain::listing::{Kind, Piece};
 use crate::domain::path::RecordPath;
 use crate::ops::query::{View, Which};
@@ -14,6 +15,8 @@ use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 static ZEROS: [u8; 65_536] = [0; 65_536];
+/// Bytes of a file that are read before they are handed out.
+const AHEAD: u64 = 64 << 20;
 
 /// Writes a regular file's bytes to `out`; newest version, live before gone. Says how many there were.
 ///
@@ -63,31 +66,77 @@ pub(super) fn pour(
         hasher.update(bytes);
         out(bytes)
     };
-    for piece in pieces {
-        stop.check()?;
-        match piece {
-            Piece::Raw(id, len) => {
-                let bytes = chunks.read(id)?;
-                if bytes.len() != *len as usize {
-                    return Err(RepoError::Listing("a piece has another length than its chunk".into()).into());
-                }
-                both(&bytes)?;
-            }
-            Piece::Decoded(id, _, len, form) => {
-                let back = write_back(&chunks.read(id)?, *form, *len as usize);
-                let what = "a stretch of base64 cannot be written back as it was";
-                both(&back.ok_or_else(|| RepoError::Listing(what.into()))?)?;
-            }
-            Piece::Hole(len) => {
-                let mut rest = *len;
-                while rest > 0 {
-                    stop.check()?;
-                    let now = rest.min(ZEROS.len() as u64);
-                    both(&ZEROS[..now as usize])?;
-                    rest -= now;
-                }
-            }
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(ahead(rest));
+        rest = later;
+        let mut read = read_ahead(chunks, now, stop)?;
+        for piece in now {
+            stop.check()?;
+            emit(piece, &mut read, &mut both)?;
         }
     }
     Ok(Digest::new(*hasher.finalize().as_bytes()))
+}
+
+/// How many of the pieces fit into what is read ahead; at least one.
+fn ahead(pieces: &[Piece]) -> usize {
+    let mut bytes = 0;
+    let fits = pieces.iter().take_while(|p| {
+        bytes += if p.chunk().is_some() { p.len() } else { 0 };
+        bytes <= AHEAD
+    });
+    fits.count().max(1)
+}
+
+/// The chunks of some pieces, read in the order in which they were stored, so that no pack is fetched for each of a
+/// file's scattered edits; each with how often it is still wanted.
+fn read_ahead(
+    chunks: &mut ChunkReader<'_>,
+    pieces: &[Piece],
+    stop: &Stop,
+) -> Result<HashMap<ChunkId, (Vec<u8>, u32)>, OpsError> {
+    let mut ids: Vec<ChunkId> = pieces.iter().filter_map(Piece::chunk).collect();
+    ids.sort_by_cached_key(|id| chunks.place(id));
+    let mut read: HashMap<ChunkId, (Vec<u8>, u32)> = HashMap::new();
+    for id in ids {
+        stop.check()?;
+        match read.get_mut(&id) {
+            Some((_, wanted)) => *wanted += 1,
+            None => drop(read.insert(id, (chunks.read(&id)?, 1))),
+        }
+    }
+    Ok(read)
+}
+
+fn emit(
+    piece: &Piece,
+    read: &mut HashMap<ChunkId, (Vec<u8>, u32)>,
+    out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>,
+) -> Result<(), OpsError> {
+    let bad = |what: &str| OpsError::from(RepoError::Listing(what.into()));
+    if let Piece::Hole(len) = piece {
+        let mut rest = *len;
+        while rest > 0 {
+            let now = rest.min(ZEROS.len() as u64);
+            out(&ZEROS[..now as usize])?;
+            rest -= now;
+        }
+        return Ok(());
+    }
+    let id = piece.chunk().ok_or(RepoError::ChunkUnknown)?;
+    let (bytes, wanted) = read.get_mut(&id).ok_or(RepoError::ChunkUnknown)?;
+    match piece {
+        Piece::Decoded(_, _, len, form) => {
+            let back = write_back(bytes, *form, *len as usize);
+            out(&back.ok_or_else(|| bad("a stretch of base64 cannot be written back as it was"))?)?;
+        }
+        piece if bytes.len() as u64 == piece.len() => out(bytes)?,
+        _ => return Err(bad("a piece has another length than its chunk")),
+    }
+    *wanted -= 1;
+    if *wanted == 0 {
+        read.remove(&id);
+    }
+    Ok(())
 }

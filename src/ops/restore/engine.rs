@@ -27,7 +27,7 @@ pub(super) trait Sink: Sync {
 }
 
 /// Bytes of a pack that a worker opens before it is its turn.
-const PREPARED: usize = 24 << 20;
+const PREPARED: usize = 8 << 20;
 
 /// In which order pieces reach the sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

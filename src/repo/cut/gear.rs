@@ -40,7 +40,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// For content that is written once or rewritten as a whole.
-    pub const NORMAL: Self = Self::new(64 << 10, 256 << 10, 1 << 20);
+    pub const NORMAL: Self = Self::new(32 << 10, 128 << 10, 512 << 10);
     /// For content edited in scattered places: mail archives, databases, images of disks.
     pub const SMALL: Self = Self::new(16 << 10, 64 << 10, 256 << 10);
 
@@ -137,7 +137,10 @@ mod tests {
         let data = noise(1, 3 << 20);
         assert_eq!(
             lengths(&gear, &data, false),
-            [274028, 315693, 288104, 290687, 426654, 333799, 90132, 312087, 136884, 291863, 317154, 68643]
+            [
+                144073, 205033, 134691, 151868, 156256, 85904, 185726, 161334, 138213, 153465, 138817, 137055, 144833,
+                81829, 151037, 151994, 164619, 144539, 164186, 240623, 100181, 9452
+            ]
         );
         assert_eq!(
             lengths(&gear, &data[..1 << 20], true),

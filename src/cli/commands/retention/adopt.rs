@@ -8,6 +8,7 @@ use crate::cli::args::AdoptArgs;
 use crate::cli::failure::Failure;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::cli::telling::tell_of_retention;
 use crate::cli::wiring;
 use crate::domain::retention::adoption::{Adoption, ClassChange, Moved, Shift};
 use crate::domain::retention::lint::Severity;
@@ -15,6 +16,7 @@ use crate::domain::retention::words::Said;
 use crate::ops::retention::adopt::{AdoptOptions, AdoptReport, COOLING_OFF, adopt};
 use crate::ops::retention::note::line;
 use crate::service::plain::counted;
+use crate::service::retention::News;
 
 pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -46,6 +48,11 @@ pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
         shell.out.warn("Since you were shown what changes, other things have changed too: strongroom retention plan");
     }
     shell.out.say(format!("Adopted. It is in force from {}.", Said(done.in_force)));
+    if let (true, Some(entry)) = (done.cooling_off, done.entry) {
+        let records = Some(done.changes.earlier());
+        let news = News::AdoptedShortening { entry, in_force: done.in_force, records };
+        tell_of_retention(shell, &config, &[news]);
+    }
     Ok(Done::ok()
         .with("entry", done.entry)
         .with("in_force", done.in_force.to_string())

@@ -11,6 +11,7 @@ use crate::cli::commands::key::shown;
 use crate::cli::failure::Failure;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::cli::telling::tell_of_retention;
 use crate::cli::when;
 use crate::config::Config;
 use crate::domain::id::ActorId;
@@ -22,6 +23,7 @@ use crate::ops::retention::approve::{self, ApproveOptions, Disposal, Stage};
 use crate::ops::retention::certificate as evidence;
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
+use crate::service::retention::{DisposalSeen, News};
 
 /// How anybody checks a certificate.
 const CHECK: &str = "openssl pkeyutl -verify -pubin -inkey public-key.pem -rawin -in certificate.json -sigfile \
@@ -62,6 +64,8 @@ pub fn approve(shell: &Shell, args: &ApproveArgs) -> Result<Done, Failure> {
         approve::WINDOW.as_hours() / 24
     ));
     shell.out.say(format!("    strongroom retention cancel {plan} --by NAME --reason TEXT"));
+    let disposal = DisposalSeen { approval: number, records: report.records };
+    tell_of_retention(shell, &config, &[News::DisposalApproved { disposal, by_scheme: false, urgent: false }]);
     Ok(Done::ok()
         .with("approval", number)
         .with("plan", plan.to_string())
@@ -82,6 +86,8 @@ pub fn cancel(shell: &Shell, args: &CancelArgs) -> Result<Done, Failure> {
     let cancelled = approve::cancel(&mut repo, &args.plan, &args.by, &args.reason);
     let approval = cancelled.map_err(|e| with_hint(e, hint))?;
     shell.out.say(format!("Disposal {approval} is called off. Its records are listed and restored again, and stay."));
+    let records = repo.state().disposal(approval).map_or(0, |d| d.records);
+    tell_of_retention(shell, &config, &[News::DisposalCancelled { disposal: DisposalSeen { approval, records } }]);
     Ok(Done::ok().with("approval", approval))
 }
 
@@ -112,6 +118,11 @@ pub fn apply(shell: &Shell, args: &ApplyArgs) -> Result<Done, Failure> {
     progress.finish();
     let report = applied.map_err(|e| with_hint(e, "How far it has gone: strongroom retention disposals"))?;
     say_applied(shell, &config, &report);
+    // Told once: who runs it again is told nothing new.
+    if report.stage == Stage::Done {
+        let disposal = DisposalSeen { approval, records: report.records };
+        tell_of_retention(shell, &config, &[News::DisposalDone { disposal }]);
+    }
     let purged = &report.purged;
     Ok(Done::with_exit(report.exit())
         .with("approval", approval)
@@ -223,7 +234,7 @@ fn stage(config: &Config, stage: &Stage) -> String {
             when::shown(*deleted_from, zone)
         ),
         Stage::Relisted => "being deleted; cannot be called off any more".into(),
-        Stage::Done => "done; strongroom retention certificate writes down what went".into(),
+        Stage::Done => "done; its certificate: strongroom retention certificate PLAN --to DIR".into(),
         Stage::Cancelled(entry) => format!("called off in entry {entry}"),
     }
 }

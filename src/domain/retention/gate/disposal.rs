@@ -57,7 +57,7 @@ pub fn permit_dispose(state: &State, c: &Circumstances, weight: &Weight) -> Resu
         return Err(Refusal::AnyIncident(open.at));
     }
     let now = sensible(state, c)?;
-    for (set, records) in &weight.sets {
+    for (set, _) in &weight.sets {
         let Some(newest) = state.newest(set) else { continue };
         let of_set = state.live_snapshots().rev().filter(|s| s.snapshot.set == *set);
         let verified = of_set.filter(|s| !s.suspect).find(|s| s.tested.is_some());
