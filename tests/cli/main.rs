@@ -5,12 +5,9 @@
 mod looking;
 mod place;
 mod quick_start;
-<<<<<<< HEAD
 mod retention;
 mod retention_life;
-=======
 mod retention_run;
->>>>>>> wt-rrun
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;
