@@ -179,7 +179,8 @@ impl Hand<'_> {
             return;
         }
         let (plain, directory) = std::mem::take(&mut self.builder).finish().unwrap();
-        let (name, stored) = seal_pack(&plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
+        let (name, stored) =
+            seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.repo.store.create(&Key::Pack(name), &stored).unwrap();
         self.packs.push(StoredPack { name, size: stored.len() as u64 });
         self.indexed.push(IndexedPack { name, segments: directory.segments });

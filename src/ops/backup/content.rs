@@ -65,9 +65,12 @@ fn changed(found: &Found) -> Problem {
     Problem::of(&found.path, ProblemKind::Changed, "it kept changing while it was read")
 }
 
+/// A small file's length and everything about it but its content.
+type Held = (usize, Meta, Vec<(u64, u64)>, Option<Problem>, Stat);
+
 /// One attempt at reading a small file.
 enum Read {
-    Held(usize, Meta, Vec<(u64, u64)>, Option<Problem>, Stat),
+    Held(Box<Held>),
     Changed,
     Grown,
 }
@@ -99,10 +102,11 @@ pub fn read_small<'w>(
             let ranges = ranges_of(&file, &stat);
             let held = same(&stat, &of_file(&file)?) && len as u64 == stat.size;
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);
-            Ok(if held { Read::Held(len, meta, ranges, problem, stat) } else { Read::Changed })
+            Ok(if held { Read::Held(Box::new((len, meta, ranges, problem, stat))) } else { Read::Changed })
         })();
         match attempt {
-            Ok(Read::Held(len, meta, ranges, problem, stat)) => {
+            Ok(Read::Held(held)) => {
+                let (len, meta, ranges, problem, stat) = *held;
                 return Ok(Some(Small { bytes: &room[..len], meta, ranges, problem, stat }));
             }
             Ok(Read::Grown) => return Ok(None),

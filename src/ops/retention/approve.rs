@@ -313,7 +313,7 @@ pub fn disposal_meant(state: &State, which: &str) -> Result<u64, OpsError> {
     let meant = |d: &&DisposalState| Some(d.at) == number || d.plan.eq_ignore_ascii_case(which);
     let all = || state.disposals.iter().filter(meant);
     // A plan may be approved, cancelled and approved again: the newest open one is meant, else the newest.
-    let found = all().rfind(|d| d.is_open()).or_else(|| all().last());
+    let found = all().rfind(|d| d.is_open()).or_else(|| all().next_back());
     found.map(|d| d.at).ok_or_else(|| {
         let shown = crate::domain::path::printable(which.as_bytes());
         OpsError::NotFound(format!("no approved plan is called '{shown}'; 'strongroom retention disposals' lists them"))

@@ -103,7 +103,7 @@ fn gather_set(
 ) -> Result<Vec<RecordPath>, OpsError> {
     let mut pages = Pages::of(chunks, kept, stop)?;
     let folders = std::mem::take(&mut pages.folders);
-    let pages = pages.as_stored(chunks);
+    let pages = pages.in_stored_order(chunks);
     monitor.stage("reading listings", Some(pages.len() as u64));
     let mut gathered = Gathered::new(kept, began);
     for page in &pages {

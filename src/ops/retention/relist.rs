@@ -118,6 +118,9 @@ pub(super) fn writer(repo: &Repository) -> Result<PackWriter, RepoError> {
     }))
 }
 
+/// What of the disposal stands in one page: paths, and when those that are gone were last seen.
+type Seen = Vec<(RecordPath, Option<SnapshotId>)>;
+
 /// A snapshot that has a record of it.
 struct Dirty {
     id: SnapshotId,
@@ -131,7 +134,7 @@ fn with_records(repo: &mut Repository, leaving: &Leaving<'_>, stop: &Stop) -> Re
     let all: Vec<Dirty> =
         of_sets.map(|s| Dirty { id: s.id, set: s.snapshot.set.clone(), root: s.snapshot.root }).collect();
     let mut chunks = repo.chunks()?;
-    let mut found: HashMap<(String, ChunkId), Vec<(RecordPath, Option<SnapshotId>)>> = HashMap::new();
+    let mut found: HashMap<(String, ChunkId), Seen> = HashMap::new();
     let mut dirty = vec![];
     for snapshot in all {
         stop.check()?;

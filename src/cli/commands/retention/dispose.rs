@@ -84,11 +84,12 @@ pub fn cancel(shell: &Shell, args: &CancelArgs) -> Result<Done, Failure> {
     let mut repo = shell.open(&config)?;
     let hint = "How far each disposal has gone: strongroom retention disposals";
     let cancelled = approve::cancel(&mut repo, &args.plan, &args.by, &args.reason);
-    let approval = cancelled.map_err(|e| with_hint(e, hint))?;
+    let entry = cancelled.map_err(|e| with_hint(e, hint))?;
+    let disposal = repo.state().disposals.iter().find(|d| d.cancelled == Some(entry));
+    let (approval, records) = disposal.map_or((entry, 0), |d| (d.at, d.records));
     shell.out.say(format!("Disposal {approval} is called off. Its records are listed and restored again, and stay."));
-    let records = repo.state().disposal(approval).map_or(0, |d| d.records);
     tell_of_retention(shell, &config, &[News::DisposalCancelled { disposal: DisposalSeen { approval, records } }]);
-    Ok(Done::ok().with("approval", approval))
+    Ok(Done::ok().with("approval", approval).with("entry", entry).with("records", records))
 }
 
 pub fn apply(shell: &Shell, args: &ApplyArgs) -> Result<Done, Failure> {

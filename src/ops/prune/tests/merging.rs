@@ -62,14 +62,14 @@ fn every_crash_point_of_merging_leads_to_the_same_end() {
     let objects = reference.objects().len();
     let untouched = start.names();
     let (mut points, mut died, mut changed) = (0, 0, 0);
-    for call in 0..calls.len() {
+    for (call, name) in calls.iter().enumerate() {
         for fault in [Fault::StopBefore, Fault::StopAfter, Fault::FailBefore, Fault::FailAfter] {
             let c = start.fork();
             c.faults.restart(Plan::at(call, fault));
             died += usize::from(c.try_prune(&PruneOptions::default()).is_err());
             points += c.faults.injected().len();
             c.faults.restart(Plan::none());
-            let what = format!("{fault:?} at call {call}, {}", calls[call]);
+            let what = format!("{fault:?} at call {call}, {name}");
             if c.names() == untouched {
                 continue; // it is where it began
             }

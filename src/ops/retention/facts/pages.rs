@@ -114,7 +114,7 @@ impl Pages {
     }
 
     /// The pages in the order in which they are stored, so that each pack is fetched once.
-    pub fn as_stored(self, chunks: &ChunkReader<'_>) -> Vec<PageUse> {
+    pub fn in_stored_order(self, chunks: &ChunkReader<'_>) -> Vec<PageUse> {
         let index = chunks.repository().loaded_index();
         let place = |id: &ChunkId| {
             let found = index.and_then(|index| index.find(id));

@@ -2,13 +2,10 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
-mod disposal {
-    pub mod town;
-
-    mod certificate;
-    mod crash;
-    mod guards;
-    mod meanwhile;
-    mod proof;
-    mod withdrawn;
-}
+mod certificate;
+mod crash;
+mod guards;
+mod meanwhile;
+mod proof;
+mod town;
+mod withdrawn;
