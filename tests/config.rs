@@ -130,6 +130,7 @@ fn every_setting_in_the_example_works() {
         assert!(
             c.council.deputy.is_some_and(|d| d.after_days == 7) && c.mail.unwrap().login.is_some() && c.sets.len() == 2
         );
+        assert_eq!(c.scheme.as_deref(), Some(Path::new("/etc/strongroom/scheme.toml")));
         assert!(c.elsewhere.contains_key("website"));
         kinds.push(match c.repository.store {
             Store::S3(s) if s.keys.is_some() && s.session_token.is_some() && s.endpoint.is_some() && s.path_style => {
@@ -162,7 +163,7 @@ fn the_example_names_every_key() {
         ("[repository]", 13),
         ("[state]", 1),
         ("[[set]]", 5),
-        ("[retention]", 6),
+        ("[retention]", 7),
         ("[verify]", 2),
         ("[notify]", 2),
         ("[notify.mail]", 7),
@@ -236,7 +237,8 @@ fn no_file_in_config_is_untested() {
         .collect();
     names.sort();
     let units = ["strongroom-failed.service", "strongroom.cron", "strongroom.service", "strongroom.timer"];
-    let known = ["council.example.toml", "council.minimal.toml"].into_iter().chain(units);
+    // The schemes in `retention` have tests of their own: retention_scheme.rs.
+    let known = ["council.example.toml", "council.minimal.toml", "retention"].into_iter().chain(units);
     assert_eq!(names, known.collect::<Vec<_>>());
 }
 

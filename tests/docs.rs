@@ -247,7 +247,10 @@ fn the_clerks_page_has_no_word_that_a_clerk_should_not_read() {
     let (_, rest) = letters.split_once("const BANNED").unwrap();
     let banned: Vec<&str> = rest.split_once("];").unwrap().0.split('"').skip(1).step_by(2).collect();
     assert!(banned.len() > 40 && banned.contains(&"snapshot"));
-    let page = read("docs/clerk.md").to_lowercase();
+    // What is typed word for word is no word to be understood.
+    let typed = |(at, part): (usize, &str)| !(at % 2 == 1 && part.starts_with("strongroom "));
+    let whole = read("docs/clerk.md").to_lowercase();
+    let page: String = whole.split('`').enumerate().filter(|p| typed(*p)).map(|(_, part)| part).collect();
     let said: Vec<&str> = page.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|w| !w.is_empty()).collect();
     let text = format!(" {} ", said.join(" "));
     let found: Vec<&&str> = banned.iter().filter(|w| text.contains(&format!(" {w} "))).collect();

@@ -9,7 +9,10 @@ use super::output::in_a_word;
 use super::shell::Shell;
 use crate::config::{Config, ConfigError, Environment, Tls};
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
+use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
+use crate::service::retention::News;
+use crate::service::retention_notices::Post;
 use crate::service::runner::{Job, RunSummary, Runner};
 use crate::service::words::SetName;
 
@@ -72,6 +75,31 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
     Ok(runner.run_all(jobs))
 }
 
+/// Tells clerk and deputy what a command did about the council's records, and says what became of the messages. What
+/// the command did stands, whatever becomes of them.
+pub fn tell_of_retention(shell: &Shell, config: &Config, news: &[News]) {
+    let (people, journal, outbox) = (people(config), shell.journal(config), shell.outbox(config));
+    let mailer = post(shell, config);
+    let post = Post {
+        journal: &journal,
+        outbox: &outbox,
+        mailer: mailer.as_deref(),
+        clock: &*shell.env.clock,
+        people: &people,
+        deputy: config.council.deputy.is_some(),
+        run: hex::encode(&shell.env.entropy.bytes32()[..8]),
+    };
+    if mailer.is_none() {
+        shell.out.note("Nobody was told by e-mail: the configuration has no [notify.mail].");
+        return;
+    }
+    let posted = post.tell(news);
+    for words in posted.trouble.iter().chain(&posted.flush.trouble) {
+        shell.out.warn(words);
+    }
+    report_flush(shell, &posted.flush);
+}
+
 /// A password that cannot be fetched keeps no backup from being made and silences nobody: the messages wait, and
 /// the run says that they do not leave.
 fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
@@ -86,13 +114,17 @@ pub fn report(shell: &Shell, summary: &RunSummary) {
     for words in &summary.trouble {
         shell.out.warn(words);
     }
-    for (told, error) in &summary.flush.failed {
+    report_flush(shell, &summary.flush);
+}
+
+fn report_flush(shell: &Shell, flush: &FlushReport) {
+    for (told, error) in &flush.failed {
         shell.out.warn(format!("The message for the {} did not leave yet: {error}", in_a_word(&told.to)));
     }
-    for told in &summary.flush.expired {
+    for told in &flush.expired {
         shell.out.warn(format!("A message for the {} was given up: nobody read it.", in_a_word(&told.to)));
     }
-    for told in &summary.flush.sent {
+    for told in &flush.sent {
         shell.out.note(format!("The {} was told by e-mail.", in_a_word(&told.to)));
     }
 }

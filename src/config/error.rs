@@ -174,8 +174,10 @@ pub(super) const SOURCES: [&str; 4] = ["_file", "_env", "_credential", "_command
 pub(super) fn secret_key(key: &str) -> bool {
     const PARTS: [&str; 11] =
         ["service_account", "pas", "pw", "word", "wd", "secr", "token", "key", "cred", "auth", "sas"];
+    /// A scheme's key: the law that a class rests on.
+    const NO_SECRET: &str = "authority";
     let key = key.to_lowercase().replace('-', "_");
-    PARTS.iter().any(|p| key.contains(p)) && !SOURCES.iter().any(|s| key.ends_with(s))
+    key != NO_SECRET && PARTS.iter().any(|p| key.contains(p)) && !SOURCES.iter().any(|s| key.ends_with(s))
 }
 
 /// Whether a key on this line, read without regard for syntax, may be followed by a secret.

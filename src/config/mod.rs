@@ -11,6 +11,7 @@ mod model;
 mod policy;
 mod raw;
 mod repository;
+pub mod scheme;
 mod secret;
 mod sets;
 mod typed;
@@ -78,16 +79,19 @@ pub fn find(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, Config
 /// # Errors
 /// It cannot be read, or something in it is wrong.
 pub fn load(path: &Path, env: &dyn Environment) -> Result<Config, ConfigError> {
-    let file = path.display().to_string();
-    let unreadable = |why: String| ConfigError::Unreadable { file: file.clone(), why };
+    let (file, text) = (path.display().to_string(), text_of(path, env)?);
+    // Systemd may list several, separated by colons; the first is ours.
+    let given = env.var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    meaning(&text, &file, given.filter(|d| d.is_absolute()))
+}
+
+fn text_of(path: &Path, env: &dyn Environment) -> Result<String, ConfigError> {
+    let unreadable = |why: String| ConfigError::Unreadable { file: path.display().to_string(), why };
     let bytes = env.read(path).map_err(|e| unreadable(e.to_string()))?;
     if bytes.len() > LONGEST {
         return Err(unreadable(format!("it is longer than {LONGEST} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not text in UTF-8".to_owned()))?;
-    // Systemd may list several, separated by colons; the first is ours.
-    let given = env.var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
-    meaning(&text, &file, given.filter(|d| d.is_absolute()))
+    String::from_utf8(bytes).map_err(|_| unreadable("it is not text in UTF-8".to_owned()))
 }
 
 /// Checks a text; `file_name` stands in the errors.
@@ -126,6 +130,7 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
         elsewhere: council::elsewhere(t, &raw.elsewhere, &sets)?,
         sets,
         retention: policy::retention(t, &raw.retention)?,
+        scheme: raw.retention.scheme.as_ref().map(|p| check::absolute(t, p, "the scheme's path")).transpose()?,
         verify: policy::verify(t, &raw.verify)?,
         mail: policy::mail(t, &raw.notify.mail, &council)?,
         limits: policy::limits(t, &raw.limits)?,

@@ -34,6 +34,8 @@ pub struct Config {
     pub elsewhere: BTreeMap<String, Elsewhere>,
     /// What thinning keeps.
     pub retention: Retention,
+    /// `[retention] scheme`: the council's retention scheme, absolute.
+    pub scheme: Option<PathBuf>,
     /// How much each run tests.
     pub verify: Verify,
     /// How notices leave; without it nobody is told.
@@ -325,6 +327,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
         }],
         elsewhere: BTreeMap::new(),
         retention: Retention::default(),
+        scheme: None,
         verify: Verify::default(),
         mail: None,
         limits: Limits::default(),

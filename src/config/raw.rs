@@ -153,6 +153,7 @@ pub struct RawElsewhere {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawRetention {
+    pub scheme: Opt<String>,
     pub keep_last: Opt<i64>,
     pub keep_daily: Opt<i64>,
     pub keep_weekly: Opt<i64>,

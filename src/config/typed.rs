@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, SOURCES, Show, Text, looks_secret, secret_key};
@@ -32,6 +33,11 @@ const SLIP: usize = 2;
 
 /// Reads the file's tables.
 pub(super) fn read(t: Text<'_>) -> Result<RawConfig, ConfigError> {
+    read_as(t)
+}
+
+/// The same for tables of another kind.
+pub(super) fn read_as<T: DeserializeOwned>(t: Text<'_>) -> Result<T, ConfigError> {
     let tables = DeTable::parse(t.text).map_err(|e| syntax_error(t, &e))?;
     no_secret_inline(t, tables.get_ref())?;
     toml::from_str(t.text).map_err(|e| type_error(t, &e))
@@ -106,8 +112,11 @@ fn type_error(t: Text<'_>, e: &toml::de::Error) -> ConfigError {
     let header = t.line_text(span.start).0.trim_start().starts_with('[');
     let simple = header || !["string", "sequence", "map"].iter().any(|kind| found.starts_with(kind));
     let message = format!("this is {}; expected {}", plain_found(found), plain_wanted(wanted));
-    let help =
-        if t.line_text(span.start).0.trim() == "[set]" { "Write it as [[set]]: there may be several." } else { "" };
+    let help = match t.line_text(span.start).0.trim() {
+        "[set]" => "Write it as [[set]]: there may be several.",
+        "[class]" => "Write it as [[class]]: there may be several.",
+        _ => "",
+    };
     // Text in the wrong place may be anything, an address with a password in it for one.
     t.fault_showing(if simple { Show::Line } else { Show::Lead }, span, message, help)
 }

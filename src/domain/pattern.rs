@@ -2,7 +2,10 @@
 //!
 //! `*` stands for anything within one name, `**` also for `/`, `?` for one character. Text without them fits
 //! anywhere in the name; with a `/` in it, the whole path is looked at. Bytes that are not UTF-8 are fitted by
-//! `?` and `*` only.
+//! `?` and `*` only. How a letter is composed makes no difference: some computers store `é` as one character,
+//! others as `e` and an accent, and nobody can see which.
+
+use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::path::RecordPath;
 
@@ -14,15 +17,29 @@ pub struct Pattern {
     by_path: bool,
 }
 
-fn folded(bytes: &[u8]) -> Vec<char> {
-    String::from_utf8_lossy(bytes).chars().flat_map(char::to_lowercase).collect()
+/// A name as it is compared: lower case, letters and their accents composed (NFC); what is no UTF-8 becomes U+FFFD.
+pub fn folded(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.to_ascii_lowercase(),
+        Ok(text) => folded_text(text),
+        Err(_) => folded_text(&String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// Composed first, so that equal letters have equal lower cases; and afterwards, since a lower case may be composable.
+fn folded_text(text: &str) -> String {
+    text.nfc().flat_map(char::to_lowercase).nfc().collect()
+}
+
+fn letters(bytes: &[u8]) -> Vec<char> {
+    folded(bytes).chars().collect()
 }
 
 impl Pattern {
     /// Takes what was typed. A `/` at its end, as shells write behind folders, is ignored.
     pub fn new(typed: &str) -> Self {
         let typed = typed.trim_end_matches('/');
-        Self { text: folded(typed.as_bytes()), wild: typed.contains(['*', '?']), by_path: typed.contains('/') }
+        Self { text: letters(typed.as_bytes()), wild: typed.contains(['*', '?']), by_path: typed.contains('/') }
     }
 
     /// Whether it holds `*` or `?`.
@@ -47,13 +64,13 @@ impl Pattern {
 
     /// Whether it is exactly the record's name, or the last components of its path, but for case.
     pub fn is_name_of(&self, path: &RecordPath) -> bool {
-        let whole = folded(path.as_bytes());
+        let whole = letters(path.as_bytes());
         let Some(at) = whole.len().checked_sub(self.text.len()) else { return false };
         !self.text.is_empty() && whole[at..] == self.text && (at == 0 || whole[at - 1] == '/')
     }
 
     fn fits(&self, bytes: &[u8]) -> bool {
-        let name = folded(bytes);
+        let name = letters(bytes);
         if self.wild {
             return glob(&self.text, &name);
         }
@@ -128,6 +145,31 @@ mod tests {
         assert!(Pattern::new("**/a*.txt").matches(&deep));
         assert!(!Pattern::new("*/a*.txt").matches(&deep));
         assert!(Pattern::new("x/**").matches(&deep) && !Pattern::new("y/**").matches(&deep));
+    }
+
+    /// `é` as one character, and as `e` with an accent; the second is what a Mac stores.
+    #[test]
+    fn composed_and_decomposed_letters_are_the_same() {
+        let (one, two) = (
+            "Documents/Caf\u{e9}/\u{c9}t\u{e9} M\u{f4}n.docx",
+            "Documents/Cafe\u{301}/E\u{301}te\u{301} Mo\u{302}n.docx",
+        );
+        for stored in [one, two] {
+            let stored = path(stored);
+            for typed in
+                ["\u{e9}t\u{e9}", "e\u{301}te\u{301}", "?t?*", "**/CAF\u{c9}/*m\u{f4}n*", "**/CAFE\u{301}/*mo\u{302}n*"]
+            {
+                assert!(Pattern::new(typed).matches(&stored), "{typed} on {stored}");
+            }
+            for folder in ["caf\u{e9}", "cafe\u{301}", "documents/caf?", "Documents/Cafe\u{301}/"] {
+                assert!(Pattern::new(folder).matches_within(&stored), "{folder} on {stored}");
+            }
+            assert!(Pattern::new(one).is_name_of(&stored) && Pattern::new(two).is_name_of(&stored));
+            assert!(!Pattern::new("caf\u{e8}").matches_within(&stored));
+        }
+        // Accents in two orders, and a letter that has two characters of its own (the angstrom sign).
+        assert!(Pattern::new("a\u{323}\u{302}").matches(&path("A\u{302}\u{323}.txt")));
+        assert!(Pattern::new("\u{e5}").matches(&path("\u{212b}.txt")));
     }
 
     #[test]

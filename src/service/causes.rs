@@ -155,7 +155,9 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         Trouble::Failed(_) | Trouble::ExaminedNothing => {
             let got_through = match step.job {
                 JobKind::Verify => step.outcome == Outcome::Damage,
-                JobKind::Backup | JobKind::Thin | JobKind::Prune => step.outcome == Outcome::Incomplete,
+                JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention => {
+                    step.outcome == Outcome::Incomplete
+                }
                 JobKind::Configuration | JobKind::Notices => false,
             };
             same && (done || got_through)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::service::journal::{Event, JournalEntry, Step, Told};
+use crate::service::retention::RetentionState;
 use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName};
 
 /// A step and when it ended.
@@ -62,6 +63,8 @@ pub struct JournalState {
     pub last_end: Option<Timestamp>,
     /// Runs that began and are not known to have ended: killed, or still at work.
     pub unfinished: BTreeMap<String, Timestamp>,
+    /// The council's scheme and records, as runs saw them.
+    pub retention: RetentionState,
 }
 
 /// Folds the entries, in the order in which they were written.
@@ -106,6 +109,11 @@ impl JournalState {
             }
             Event::SheetProved => self.sheet_proved = Some(at),
             Event::ReadingProved => self.reading_proved = Some(at),
+            Event::RetentionLooked(look) => self.retention.looked(at, look),
+            Event::RetentionTold { about, reference, to } => {
+                self.references.insert(reference.clone());
+                self.retention.was_told(at, about, reference, *to);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::SnapshotId;
 use crate::service::durable::{self, Opened};
+use crate::service::retention::{About, Look};
 use crate::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
 
 /// Longer lines are taken as damage.
@@ -107,6 +108,17 @@ pub enum Event {
     SheetProved,
     /// A keyholder opened a pack of the current epoch.
     ReadingProved,
+    /// What a run saw of the council's scheme and records.
+    RetentionLooked(Box<Look>),
+    /// Somebody was told about them.
+    RetentionTold {
+        /// About what.
+        about: About,
+        /// What people quote.
+        reference: Reference,
+        /// Who.
+        to: Role,
+    },
 }
 
 /// Which notice, and to whom.

@@ -17,6 +17,8 @@ use crate::service::journal::{Event, Journal, JournalEntry, Step, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
 use crate::service::plain::People;
+use crate::service::retention::{self, Look};
+use crate::service::retention_notices::{outgoing, told_of};
 use crate::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, SetName, Trouble, Why};
 use crate::service::{technical, texts};
 
@@ -39,6 +41,8 @@ pub struct JobOutcome {
     pub waits: bool,
     /// See [`Step::said`].
     pub said: Option<String>,
+    /// What it saw of the council's scheme and records.
+    pub look: Option<Box<Look>>,
 }
 
 impl JobOutcome {
@@ -60,7 +64,17 @@ impl JobOutcome {
 
     /// Any other end.
     pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
-        Self { outcome, troubles, counts, snapshot: None, exit, examined_all: false, waits: false, said: None }
+        Self {
+            outcome,
+            troubles,
+            counts,
+            snapshot: None,
+            exit,
+            examined_all: false,
+            waits: false,
+            said: None,
+            look: None,
+        }
     }
 
     /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that
@@ -154,7 +168,7 @@ impl Runner<'_> {
     pub fn run_all(&self, jobs: Vec<Job<'_>>) -> RunSummary {
         let mut name = [0; 8];
         self.entropy.fill(&mut name);
-        let mut run = Running { on: self, name: hex::encode(name), steps: Vec::new(), trouble: Vec::new() };
+        let mut run = Running { on: self, name: hex::encode(name), steps: Vec::new(), look: None, trouble: Vec::new() };
         run.note(Event::RunStarted);
         let outcomes: Vec<Ended> = jobs.into_iter().map(|job| run.one(job)).collect();
         run.look_after_messages();
@@ -177,6 +191,7 @@ struct Running<'a> {
     on: &'a Runner<'a>,
     name: String,
     steps: Vec<Finished>,
+    look: Option<Box<Look>>,
     trouble: Vec<String>,
 }
 
@@ -219,6 +234,10 @@ impl Running<'_> {
         };
         self.steps.push(Finished { at, step: step.clone() });
         self.note(Event::StepFinished(step));
+        if let Some(look) = &outcome.look {
+            self.note(Event::RetentionLooked(look.clone()));
+            self.look = Some(look.clone());
+        }
         Ended { kind: job.kind, set: job.set, outcome }
     }
 
@@ -261,6 +280,9 @@ impl Running<'_> {
             let event = Event::StepFinished(finished.step.clone());
             state.take(&JournalEntry { at: finished.at.min(now), run: self.name.clone(), event });
         }
+        if let Some(look) = &self.look {
+            state.retention.looked(now, look);
+        }
         state
     }
 
@@ -282,6 +304,7 @@ impl Running<'_> {
         // Without a mailer nothing is stored: the causes stay untold, and are told when there is one.
         if let Some(mailer) = self.on.mailer {
             told.extend(decision.notices.iter().filter_map(|notice| self.post(notice, mailer, now)));
+            told.extend(self.tell_of_retention(&state, mailer, now));
         }
         decision.closed.into_iter().for_each(|event| self.note(event));
         told
@@ -306,21 +329,44 @@ impl Running<'_> {
             return None;
         }
         let message = compose(notice, self.on.people, now);
-        let told = message.told();
-        match self.on.outbox.put(&message) {
-            Ok(()) => self.note(Event::NoticeQueued(told.clone())),
-            Err(error) => {
-                self.complain(error.to_string());
-                match mailer.send(&message) {
-                    Ok(_) => {
-                        self.note(Event::NoticeQueued(told.clone()));
-                        self.note(Event::NoticeSent(told.clone()));
-                    }
-                    Err(error) => self.complain(error.to_string()),
-                }
+        self.hand_over(&message, mailer);
+        Some(message.told())
+    }
+
+    fn tell_of_retention(&mut self, state: &JournalState, mailer: &dyn Mailer, now: Timestamp) -> Vec<Told> {
+        let Some(look) = self.look.take() else { return vec![] };
+        let (known, people) = (&state.retention, self.on.people);
+        let news = retention::news(known, &look, now);
+        let deputy = self.on.deputy_after.is_some();
+        let mut told = vec![];
+        for notice in retention::notices(known, &state.references, &news, deputy, now, &people.zone) {
+            let message = outgoing(&notice, people);
+            if self.hand_over(&message, mailer) {
+                self.note(told_of(&notice));
             }
+            told.push(message.told());
         }
-        Some(told)
+        told
+    }
+
+    /// Whether it is stored or sent.
+    fn hand_over(&mut self, message: &Outgoing, mailer: &dyn Mailer) -> bool {
+        let (events, trouble) = store_or_send(self.on.outbox, mailer, message);
+        trouble.into_iter().for_each(|words| self.complain(words));
+        let done = !events.is_empty();
+        events.into_iter().for_each(|event| self.note(event));
+        done
+    }
+}
+
+/// Stores a message; where that is not possible, sends it at once. Returns what to journal (nothing: neither was
+/// possible), and what went wrong.
+pub(super) fn store_or_send(outbox: &Outbox, mailer: &dyn Mailer, message: &Outgoing) -> (Vec<Event>, Vec<String>) {
+    let queued = || Event::NoticeQueued(message.told());
+    let Err(error) = outbox.put(message) else { return (vec![queued()], vec![]) };
+    match mailer.send(message) {
+        Ok(_) => (vec![queued(), Event::NoticeSent(message.told())], vec![error.to_string()]),
+        Err(unsent) => (vec![], vec![error.to_string(), unsent.to_string()]),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
+use crate::service::retention_status::{self, RetentionInput};
 use crate::service::words::{Reference, SetName, Trouble};
 
 /// A set must have a good backup at least this recent, unless told otherwise.
@@ -93,6 +94,8 @@ pub struct StatusInput<'a> {
     pub messages_lost: u64,
     /// Lines of the journal that cannot be read.
     pub journal_damaged: u64,
+    /// The council's scheme and records, where they were looked at.
+    pub retention: Option<RetentionInput>,
     /// Now.
     pub now: Timestamp,
 }
@@ -133,6 +136,8 @@ pub struct Status {
     pub title: String,
     /// Why, line by line.
     pub lines: Vec<Line>,
+    /// The council's scheme and records, in numbers.
+    pub retention: Option<RetentionInput>,
 }
 
 impl Status {
@@ -176,6 +181,8 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     messages(input, &mut lines);
     if !input.trial {
         set_up(input, &mut lines);
+        let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
+        lines.extend(retention);
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
     let red = lines.iter().any(|l| l.light == Light::Red);
@@ -189,7 +196,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let worst = lines.iter().map(|l| l.light).max().unwrap_or(Light::Red);
     let light = if input.trial { worst.max(Light::Trial) } else { worst };
     let title = format!("Strongroom for {}, {}", input.people.council, input.people.moment(input.now));
-    let mut status = Status { light, stale, exit: 0, title, lines };
+    let mut status = Status { light, stale, exit: 0, title, lines, retention: input.retention.clone() };
     status.exit = status.exit() as u8;
     status
 }

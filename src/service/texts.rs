@@ -41,7 +41,8 @@ pub fn for_clerk(notice: &Notice, people: &People) -> Letter {
     match notice.kind {
         NoticeKind::Failure | NoticeKind::Reminder => open(notice, people),
         NoticeKind::WorkingAgain | NoticeKind::Resolved | NoticeKind::NotConfigured => closed(notice, people),
-        NoticeKind::Test => test_message(people, notice.at),
+        // Neither is made from a cause; what is, has its own words.
+        NoticeKind::Test | NoticeKind::Retention => test_message(people, notice.at),
     }
 }
 
@@ -138,6 +139,7 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
         (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
+        (JobKind::Retention, _) => String::from("The council's rules on how long records are kept were applied again"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -170,6 +172,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
+        (trouble, JobKind::Retention) => keeping(trouble, &when),
         (_, JobKind::Configuration) => (
             "the settings cannot be used",
             format!("On {when} Strongroom could not use its settings."),
@@ -305,6 +308,17 @@ fn clean_up(trouble: Trouble, when: &str) -> Words {
     }
 }
 
+fn keeping(trouble: Trouble, when: &str) -> Words {
+    let why = if let Trouble::Failed(why) = trouble { reason(why) } else { "It was not completed." };
+    let urgency = if trouble == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days };
+    (
+        "the rules on keeping records were not applied",
+        format!("The council's rules on keeping records were not applied on {when}. {why}"),
+        String::from("Nothing is destroyed too early, but what is due stays longer. Backups go on."),
+        if trouble == Trouble::Damage { Urgency::Today } else { urgency },
+    )
+}
+
 fn reason(why: Why) -> &'static str {
     match why {
         Why::StoreUnreachable => "The place where backups are kept could not be reached.",
@@ -335,6 +349,6 @@ fn of_sets(sets: &[SetName]) -> String {
     list(&names)
 }
 
-fn paragraphs(lines: &[String]) -> String {
+pub(super) fn paragraphs(lines: &[String]) -> String {
     lines.join("\n\n") + "\n"
 }

@@ -81,6 +81,8 @@ pub enum JobKind {
     Prune,
     /// Storing and sending notices.
     Notices,
+    /// Keeping and destroying by the council's scheme.
+    Retention,
 }
 
 /// How a job ended.
@@ -248,11 +250,16 @@ impl Reference {
     /// The reference of a trouble first seen at `first`: its local date and three letters or digits that depend on
     /// the cause and the moment. Vowels and look-alikes are left out; one in `taken` is never given again.
     pub fn derive(cause: &Cause, first: Timestamp, zone: &TimeZone, taken: &BTreeSet<Reference>) -> Self {
+        Self::of(&cause.to_string(), first, zone, taken)
+    }
+
+    /// As [`Reference::derive`], for anything that has a stable key.
+    pub fn of(key: &str, first: Timestamp, zone: &TimeZone, taken: &BTreeSet<Reference>) -> Self {
         const LETTERS: &[u8; 28] = b"23456789BCDFGHJKLMNPQRSTVWXZ";
         let day = first.to_zoned(zone.clone()).strftime("%Y-%m%d").to_string();
         let mut round = 0u32;
         loop {
-            let digest = blake3::hash(format!("strongroom-reference {cause} {} {round}", first.as_second()).as_bytes());
+            let digest = blake3::hash(format!("strongroom-reference {key} {} {round}", first.as_second()).as_bytes());
             let tail: String =
                 digest.as_bytes()[..3].iter().map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()])).collect();
             let reference = Self(format!("SR-{day}-{tail}"));
@@ -309,6 +316,8 @@ pub enum NoticeKind {
     NotConfigured,
     /// A message that a person asked for, to see that messages arrive.
     Test,
+    /// Something about the council's scheme on keeping records: nothing has gone wrong.
+    Retention,
 }
 
 /// What a job counted.

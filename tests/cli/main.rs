@@ -5,6 +5,10 @@
 mod looking;
 mod place;
 mod quick_start;
+mod retention;
+mod retention_fortnight;
+mod retention_life;
+mod retention_run;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;

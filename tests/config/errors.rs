@@ -252,6 +252,7 @@ fn values_that_mean_nothing() {
     let top = |lines: &str| error(&minimal("[council]\n", &format!("{lines}\n[council]\n")));
     for (lines, expected) in [
         ("[retention]\nprune_grace_days = 0", "strongroom prune --grace 0 --yes"),
+        ("[retention]\nscheme = \"scheme.toml\"", "the scheme's path must be an absolute path"),
         ("[retention]\nkeep_last = -1", "this must be from 0 to 10000"),
         ("[retention]\nkeep_weekly = 0\nkeep_monthly = 0\nkeep_yearly = 0", "nothing would be kept"),
         ("[verify]\nbytes_per_run = \"0 B\"", "this must be at least 1 MiB"),

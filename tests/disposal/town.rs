@@ -185,7 +185,7 @@ impl Town {
     pub fn approve(&self, plan: &DisposalPlan) -> (u64, NoteName) {
         let mut repo = self.open();
         let (by, minute) = ("A. Clerk".to_owned(), "7c".to_owned());
-        let written = ApprovalNote { kind: APPROVAL.into(), by, minute, plan: plan.clone() };
+        let written = ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan: plan.clone() };
         let note = repo.put_note(&written).unwrap();
         let (records, bytes) = (plan.records.len() as u64, plan.bytes());
         let plan = plan.id(&repo.state().repository).to_string();

@@ -182,6 +182,7 @@ impl Council {
             plan: plan.clone(),
             by: "A. Clerk".into(),
             minute: "12/2026".into(),
+            large: false,
             zone: zone(),
             today: self.today(),
         };

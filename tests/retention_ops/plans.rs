@@ -181,6 +181,7 @@ fn the_council_must_have_decided() {
         plan: plan.id.clone(),
         by: "Clerk".into(),
         minute: String::new(),
+        large: false,
         zone: zone(),
         today: c.today(),
     };

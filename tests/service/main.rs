@@ -7,6 +7,7 @@ mod causes;
 mod mail;
 mod notices;
 mod outbox;
+mod retention;
 mod runner;
 mod smtp;
 mod status;

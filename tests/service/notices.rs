@@ -7,6 +7,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
+use strongroom::service::retention::{DisposalSeen, News, RetentionNotice, Stopped};
+use strongroom::service::retention_notices::letter;
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk, test_message};
 use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Reference, Role, SetName, Trouble, Why, word};
@@ -29,8 +31,15 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 6] =
-    [JobKind::Configuration, JobKind::Backup, JobKind::Verify, JobKind::Thin, JobKind::Prune, JobKind::Notices];
+const JOBS: [JobKind; 7] = [
+    JobKind::Configuration,
+    JobKind::Backup,
+    JobKind::Verify,
+    JobKind::Thin,
+    JobKind::Prune,
+    JobKind::Notices,
+    JobKind::Retention,
+];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
     NoticeKind::Reminder,
@@ -96,8 +105,43 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut first = notice(Trouble::Failed(Why::StoreUnreachable), JobKind::Backup, NoticeKind::Failure, Role::Clerk);
     first.last_good = None;
     all.insert(String::from("clerk failure backup-failed-first-ever"), for_clerk(&first, people));
+    all.extend(about_retention(people));
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
+}
+
+/// Every letter about the council's rules on keeping records.
+fn about_retention(people: &People) -> BTreeMap<String, Letter> {
+    let disposal = DisposalSeen { approval: 41, records: 1_234 };
+    let since = at("2026-11-01T02:30:00Z");
+    let day = |text: &str| text.parse().unwrap();
+    let all = [
+        News::Proposals { records: 1, needs_council: false, since },
+        News::Proposals { records: 1_234, needs_council: true, since },
+        News::HoldReviews { holds: 1, oldest: day("2026-11-20") },
+        News::HoldReviews { holds: 12, oldest: day("2026-03-03") },
+        News::AdoptedShortening { entry: 41, in_force: day("2026-12-20"), records: Some(142) },
+        News::AdoptedShortening { entry: 41, in_force: day("2026-12-20"), records: None },
+        News::SchemeInForce { entry: 41 },
+        News::DisposalApproved { disposal, by_scheme: false, urgent: false },
+        News::DisposalApproved { disposal, by_scheme: true, urgent: false },
+        News::DisposalApproved { disposal, by_scheme: false, urgent: true },
+        News::DisposalCancelled { disposal },
+        News::DisposalStopped { disposal, why: Stopped::Changed },
+        News::DisposalStopped { disposal, why: Stopped::TooMany },
+        News::DisposalStopped { disposal, why: Stopped::SafetyCheck },
+        News::DisposalDone { disposal },
+        News::Reappeared { records: 3 },
+    ];
+    let named = all.into_iter().enumerate().flat_map(|(n, news)| {
+        news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))
+    });
+    let letter = |(name, to, news)| {
+        let reference = Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap();
+        let notice = RetentionNotice { id: String::from("x"), reference, to, news, at: at("2026-11-22T02:30:00Z") };
+        (name, letter(&notice, people))
+    };
+    named.map(letter).collect()
 }
 
 /// The letters whose exact words are approved: every failure that can really happen, and of the other kinds each
@@ -112,6 +156,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-failed-other",
         "configuration-failed-other",
         "notices-damage",
+        "retention-failed-other",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -124,12 +169,15 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-failed-interrupted",
         "prune-incomplete",
         "prune-damage",
+        "retention-failed-store-unreachable",
+        "retention-incomplete",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {
         return false;
     }
     match kind {
+        "retention" => true,
         "failure" => failing || others.contains(&cause),
         "reminder" => ["backup-failed-store-unreachable", "history-changed"].contains(&cause),
         "resolved" => cause == "mass-change",

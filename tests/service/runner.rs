@@ -16,20 +16,20 @@ use strongroom::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, Set
 use crate::smtp::{Manner, Server};
 use crate::support::{Counting, HandClock, Mailbox, at, people, set};
 
-struct Office {
-    dir: tempfile::TempDir,
-    journal: Journal,
-    outbox: Outbox,
-    mailbox: Mailbox,
-    clock: HandClock,
-    entropy: Counting,
-    people: People,
-    sets: Vec<SetName>,
-    deputy_after: Option<SignedDuration>,
-    stop: AtomicBool,
+pub struct Office {
+    pub dir: tempfile::TempDir,
+    pub journal: Journal,
+    pub outbox: Outbox,
+    pub mailbox: Mailbox,
+    pub clock: HandClock,
+    pub entropy: Counting,
+    pub people: People,
+    pub sets: Vec<SetName>,
+    pub deputy_after: Option<SignedDuration>,
+    pub stop: AtomicBool,
 }
 
-fn office() -> Office {
+pub fn office() -> Office {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     Office {
@@ -47,7 +47,7 @@ fn office() -> Office {
 }
 
 impl Office {
-    fn run(&self, jobs: Vec<Job<'_>>) -> RunSummary {
+    pub fn run(&self, jobs: Vec<Job<'_>>) -> RunSummary {
         self.run_with(Some(&self.mailbox), jobs)
     }
     fn run_with(&self, mailer: Option<&dyn Mailer>, jobs: Vec<Job<'_>>) -> RunSummary {
@@ -55,7 +55,7 @@ impl Office {
         Runner { journal, outbox, mailer, clock, entropy, people, sets, deputy_after: *deputy_after, stop }
             .run_all(jobs)
     }
-    fn state(&self) -> JournalState {
+    pub fn state(&self) -> JournalState {
         fold(&self.journal.read().unwrap().entries)
     }
     /// The next day's mail: kind, role and reference.
@@ -74,7 +74,7 @@ fn both(kind: NoticeKind) -> Vec<(NoticeKind, Role)> {
     vec![(kind, Role::Clerk), (kind, Role::Provider)]
 }
 
-fn job(kind: JobKind, set: Option<SetName>, outcome: JobOutcome) -> Job<'static> {
+pub fn job(kind: JobKind, set: Option<SetName>, outcome: JobOutcome) -> Job<'static> {
     Job { kind, set, run: Box::new(move || outcome.clone()) }
 }
 

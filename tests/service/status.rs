@@ -35,6 +35,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         mail_failing_since: None,
         messages_lost: 0,
         journal_damaged: 0,
+        retention: None,
         now: now(),
     }
 }

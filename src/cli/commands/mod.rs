@@ -5,6 +5,7 @@ mod ask;
 mod backup;
 mod config;
 mod doctor;
+mod hold;
 mod incident;
 mod init;
 mod key;
@@ -15,6 +16,8 @@ mod prune;
 mod records;
 mod recover;
 mod restore;
+mod retention;
+mod retention_of_run;
 mod run;
 mod status;
 mod trial;
@@ -37,6 +40,8 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Find(args) => look::find(shell, &args),
         Command::History(args) => look::history(shell, &args),
         Command::Diff(args) => look::diff(shell, &args),
+        Command::Retention(command) => retention::run(shell, command),
+        Command::Hold(command) => hold::run(shell, command),
         Command::Key(command) => key::run(shell, command),
         Command::Actor(command) => actor::run(shell, command),
         Command::Log(args) => log::run(shell, &args),

@@ -38,9 +38,12 @@ pub fn run(shell: &Shell, args: &PruneArgs) -> Result<Done, Failure> {
     let report = prune(&mut repo, &options, &progress, &shell.stop)?;
     progress.finish();
     say_pruned(shell, &config, &report, args.dry_run);
-    Ok(Done::with_exit(report.exit())
+    let held = !args.dry_run && only_held(&thinned, &report);
+    let exit = if held { report.exit().worse(Exit::Refused) } else { report.exit() };
+    Ok(Done::with_exit(exit)
         .with("snapshots", thinned.snapshots.len())
         .with("thinned", thinned.thinned().count())
+        .with("held", thinned.held().count())
         .with("condemned", report.condemned.packs)
         .with("swept", report.swept.packs)
         .with("bytes", report.swept.bytes)
@@ -79,15 +82,13 @@ fn configured(config: &Config) -> KeepRule {
 
 fn say_thinned(shell: &Shell, config: &Config, report: &ThinReport, rule: &KeepRule, dry: bool) {
     for s in report.snapshots.iter().filter(|_| dry || shell.out.is_json()) {
-        let (word, why) = match &s.fate {
-            Fate::Keep(reasons) => ("keep", reasons.join(", ")),
-            Fate::Thin => ("thin", String::new()),
-        };
+        let (word, why) = (if s.fate == Fate::Thin { "thin" } else { "keep" }, s.fate.why());
+        let holds: &[u64] = if let Fate::Held(holds) = &s.fate { holds } else { &[] };
         let line = || {
             let taken = when::shown(s.time, &config.council.timezone);
             format!("{word:<6}{:>8}  {:<16}{taken}  {why}", s.id.0, shown(&s.set))
         };
-        let object = || json!({"message_type": "fate", "snapshot": s.id, "set": s.set, "time": s.time, "fate": word, "why": why});
+        let object = || json!({"message_type": "fate", "snapshot": s.id, "set": s.set, "time": s.time, "fate": word, "why": why, "holds": holds});
         shell.out.row(line, object);
     }
     let kept = report.snapshots.len() - report.thinned().count();
@@ -97,6 +98,22 @@ fn say_thinned(shell: &Shell, config: &Config, report: &ThinReport, rule: &KeepR
         counted(report.thinned().count() as u64, "snapshot", "snapshots"),
         rule.describe()
     ));
+    let held = report.held().count() as u64;
+    if held > 0 {
+        let stay = if held == 1 { "stays" } else { "stay" };
+        shell.out.note(format!(
+            "{} that the rule would let go {stay}: a hold touches records in {}. See: strongroom hold list",
+            counted(held, "snapshot", "snapshots"),
+            if held == 1 { "its set" } else { "their sets" },
+        ));
+    }
+}
+
+/// A hold stood in the way of all there was to do.
+fn only_held(thinned: &ThinReport, pruned: &PruneReport) -> bool {
+    let amounts = [&pruned.condemned, &pruned.swept];
+    let reclaimed = pruned.deleted + amounts.iter().map(|a| a.packs + a.indexes).sum::<u64>() > 0;
+    thinned.held().next().is_some() && thinned.thinned().next().is_none() && !reclaimed
 }
 
 fn say_pruned(shell: &Shell, config: &Config, report: &PruneReport, dry: bool) {

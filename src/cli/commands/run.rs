@@ -22,7 +22,7 @@ use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::status::Light;
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, notify, prune, status, trial, verify};
+use super::{backup, notify, prune, retention_of_run, status, trial, verify};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let config = trial::or_config(shell, &args.folder)?;
@@ -70,6 +70,7 @@ struct Counted {
     bytes_stored: u64,
     incident: Option<u64>,
     snapshots: Vec<u64>,
+    reappeared: u64,
     tested: u64,
     tested_bytes: u64,
 }
@@ -106,6 +107,11 @@ impl Work<'_> {
         all.push(Job { kind: JobKind::Thin, set: None, run: thin });
         let prune = Box::new(|| self.with(|repo| prune::prune_of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Prune, set: None, run: prune });
+        let retention = Box::new(|| {
+            let reappeared = self.reappeared();
+            self.with(|repo| retention_of_run::step(self.shell, self.config, repo, reappeared))
+        });
+        all.push(Job { kind: JobKind::Retention, set: None, run: retention });
         all
     }
 
@@ -116,6 +122,13 @@ impl Work<'_> {
         counted.bytes_stored += report.bytes_stored;
         counted.incident = report.incident.or(counted.incident);
         counted.snapshots.extend(report.snapshot.map(|s| s.0));
+        counted.reappeared += report.reappeared;
+    }
+
+    /// Disposed records that are there again; unknown unless every set was backed up.
+    fn reappeared(&self) -> Option<u64> {
+        let counted = self.counted.borrow();
+        (counted.snapshots.len() == self.config.sets.len()).then_some(counted.reappeared)
     }
 
     /// Does a step with the open repository; says what it met and makes an outcome of it.

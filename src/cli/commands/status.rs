@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::retention_of_run;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -96,6 +97,7 @@ pub fn work_out(
         mail_failing_since: journal.silent_since(),
         messages_lost: journal.expired,
         journal_damaged: journalled.damaged,
+        retention: retention_of_run::for_status(&journal.retention, log, shell.env.clock.now(), config),
         now: shell.env.clock.now(),
     }))
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use disposal::{
     DisposePermit, Weight, of_backups_at_work, permit_condemn_for_disposal, permit_delete_for_disposal, permit_dispose,
-    permit_sweep_for_disposal,
+    permit_sweep_for_disposal, permit_weight,
 };
 
 use crate::domain::id::{IndexName, PackName, SnapshotId};

@@ -82,3 +82,16 @@ fn many_stars_take_little_time() {
     assert!(!fits(&format!("{}b/x", "*a".repeat(60)), name.as_bytes()));
     assert!(!fits(&format!("{}b", "**a".repeat(60)), name.as_bytes()));
 }
+
+/// A scheme typed on one computer, names stored by another: `é` as one character, or as `e` and an accent.
+#[test]
+fn composed_and_decomposed_letters_are_the_same() {
+    for typed in ["Documents/Caf\u{e9}/**", "documents/cafe\u{301}", "Documents/Caf?/*\u{e9}t\u{e9}*"] {
+        let pattern = ClassPattern::new(typed).unwrap();
+        for stored in ["Documents/Caf\u{e9}/\u{c9}t\u{e9}.pdf", "Documents/Cafe\u{301}/E\u{301}te\u{301}.pdf"] {
+            assert!(pattern.matches(&RecordPath::new(stored).unwrap()), "{typed} on {stored}");
+        }
+    }
+    let (one, two) = (ClassPattern::new("A/\u{e9}*").unwrap(), ClassPattern::new("A/e\u{301}*").unwrap());
+    assert_eq!(one.specificity(), two.specificity(), "an equal claim is an equal claim");
+}

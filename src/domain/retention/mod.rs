@@ -1,8 +1,10 @@
 //! The law of keeping and destroying. Deciding is pure; only `gate.rs` makes permits.
 
 pub mod adoption;
+pub mod assign;
 pub mod decide;
 pub mod gate;
+pub mod held;
 pub mod lineage;
 pub mod lint;
 pub mod matching;

@@ -110,8 +110,19 @@ impl HoldFinder {
         let Some(text) = &hold.readable else {
             return hold.sets.is_empty() || hold.sets.iter().any(|s| **s == *record.set);
         };
-        let named = self.patterns.is_empty() || self.patterns.iter().any(|p| p.fits(&record.path, folded));
-        named && in_range(text, record, zone)
+        self.fits(record, folded) && in_range(text, record, zone)
+    }
+
+    /// Whether it touches the record, were every version of it in the hold's span of time.
+    pub(super) fn names(&self, hold: &Hold, record: &RecordFacts, folded: &str) -> bool {
+        match hold.readable {
+            Some(_) => self.fits(record, folded),
+            None => hold.sets.is_empty() || hold.sets.iter().any(|s| **s == *record.set),
+        }
+    }
+
+    fn fits(&self, record: &RecordFacts, folded: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|p| p.fits(&record.path, folded))
     }
 }
 

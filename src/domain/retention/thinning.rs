@@ -3,7 +3,8 @@
 //!
 //! Thinning never loses a record: each snapshot's listing carries the last version of every record that is
 //! no longer live, so what an old snapshot alone can give back is a version that was superseded. A snapshot
-//! that the newest one does not descend from was carried on by nobody, and is kept.
+//! that the newest one does not descend from was carried on by nobody, and is kept. While a hold touches any
+//! record of a set, none of its snapshots goes: a superseded version may be what the hold is about.
 
 use std::collections::HashSet;
 
@@ -97,8 +98,32 @@ pub fn candidates(state: &State, set: &str) -> Vec<Candidate> {
 pub enum Fate {
     /// Kept, for all these reasons.
     Keep(Vec<&'static str>),
+    /// The rule would let it go; these open holds, by their entries, do not.
+    Held(Vec<u64>),
     /// May be given up.
     Thin,
+}
+
+impl Fate {
+    /// Why it stays, in a few words; nothing where it goes.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Keep(reasons) => reasons.join(", "),
+            Self::Held(holds) => {
+                let numbers: Vec<String> = holds.iter().map(u64::to_string).collect();
+                format!("hold {}", numbers.join(", "))
+            }
+            Self::Thin => String::new(),
+        }
+    }
+
+    /// What becomes of a snapshot of a set in which these holds touch a record.
+    pub fn under(self, holds: &[u64]) -> Self {
+        match self {
+            Self::Thin if !holds.is_empty() => Self::Held(holds.to_vec()),
+            other => other,
+        }
+    }
 }
 
 /// Decides for the snapshots of one set, in any order; answers in the order given.

@@ -132,3 +132,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_hold_keeps_what_the_rule_would_let_go_and_says_so() {
+    assert_eq!(Fate::Thin.under(&[41, 52]), Fate::Held(vec![41, 52]));
+    assert_eq!(Fate::Held(vec![41, 52]).why(), "hold 41, 52");
+    assert_eq!(Fate::Thin.under(&[]), Fate::Thin);
+    assert_eq!(Fate::Keep(vec!["newest"]).under(&[41]).why(), "newest");
+}

@@ -166,14 +166,7 @@ impl Run<'_> {
     }
 
     fn gate(&self, repo: &Repository) -> Result<(), OpsError> {
-        let mut sets: Vec<(String, u64)> = vec![];
-        for record in &self.note.plan.records {
-            match sets.last_mut().filter(|(set, _)| *set == record.set) {
-                Some((_, count)) => *count += 1,
-                None => sets.push((record.set.clone(), 1)),
-            }
-        }
-        let weight = Weight { sets, large: self.options.large };
+        let weight = Weight::of(&self.note.plan, self.options.large || self.note.large);
         permit_dispose(repo.state(), &self.circumstances(repo), &weight)?;
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::domain::log::rulings::DisposalApproved;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Disposition;
-use crate::domain::retention::gate::{Refusal, later};
+use crate::domain::retention::gate::{Refusal, Weight, later, permit_weight};
 use crate::domain::retention::plan::{Plan, PlanId};
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::repository::Repository;
@@ -36,6 +36,8 @@ pub struct ApproveOptions {
     pub by: String,
     /// The minute; may be left empty where no class needs the council.
     pub minute: String,
+    /// A person has looked at the number of records.
+    pub large: bool,
     /// The council's own time.
     pub zone: TimeZone,
     /// The day there.
@@ -59,7 +61,7 @@ pub struct ApproveReport {
 ///
 /// # Errors
 /// [`OpsError::InTheWay`] when the plan is of a day to come, or what would go is not what was shown;
-/// [`OpsError::Refused`] during an incident; whatever gathering facts and appending can meet.
+/// [`OpsError::Refused`] during an incident, or when it is a large share and nobody looked; whatever gathering facts and appending can meet.
 pub fn approve(
     repo: &mut Repository,
     options: &ApproveOptions,
@@ -94,7 +96,9 @@ pub fn approve(
     // Today the law may say more than on the day of the plan.
     let law = if on == options.today { law } else { load(repo, &options.zone, options.today)? };
     recheck_with(&facts, &law, &plan, options.today).permit(&options.plan)?;
-    say(repo, &facts, plan, options.plan.clone(), by, minute)
+    permit_weight(repo.state(), &Weight::of(&plan, options.large))?;
+    let note = ApprovalNote { kind: APPROVAL.into(), by, minute, large: options.large, plan };
+    say(repo, &facts, &note, options.plan.clone())
 }
 
 /// Approves what the scheme lets go without a person, in the scheme's own name; nothing when there is nothing.
@@ -118,7 +122,8 @@ pub fn approve_by_scheme(
     }
     sensible(&facts, &report, &report.without_person)?;
     let (plan, id) = (report.without_person, report.without_person_id);
-    say(repo, &facts, plan, id, "the scheme".into(), adopted.state.minute).map(Some)
+    let (by, minute) = ("the scheme".to_owned(), adopted.state.minute);
+    say(repo, &facts, &ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan }, id).map(Some)
 }
 
 fn changed(plan: &PlanId) -> OpsError {
@@ -144,16 +149,9 @@ fn sensible(facts: &Facts, report: &PlanReport, plan: &Plan) -> Result<(), OpsEr
 }
 
 /// Writes the approval down, unless the log has learnt something since the facts were gathered.
-fn say(
-    repo: &mut Repository,
-    facts: &Facts,
-    plan: Plan,
-    id: PlanId,
-    by: String,
-    minute: String,
-) -> Result<ApproveReport, OpsError> {
-    let (records, bytes) = (plan.records.len() as u64, plan.bytes());
-    let note = repo.put_note(&ApprovalNote { kind: APPROVAL.into(), by, minute, plan })?;
+fn say(repo: &mut Repository, facts: &Facts, said: &ApprovalNote, id: PlanId) -> Result<ApproveReport, OpsError> {
+    let (records, bytes) = (said.plan.records.len() as u64, said.plan.bytes());
+    let note = repo.put_note(said)?;
     let entry = Entry::DisposalApproved(DisposalApproved { plan: id.to_string(), note, records, bytes });
     let said = repo.append(|state| Ok((state.next == facts.upto).then(|| entry.clone())))?;
     let approval = said.ok_or_else(|| {

@@ -61,6 +61,9 @@ pub struct ApprovalNote {
     pub by: String,
     /// The minute; empty where none is needed.
     pub minute: String,
+    /// A person has looked at the number of records: it is a large share.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub large: bool,
     /// The records by name.
     pub plan: Plan,
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::domain::id::{IndexName, PackName};
 use crate::domain::log::entry::Reason;
 use crate::domain::log::state::{Life, State};
+use crate::domain::retention::plan::Plan;
 
 /// The newest backup that was restored as a test may be this much older than now, or it is the newest of all.
 pub const VERIFIED_WITHIN: SignedDuration = SignedDuration::from_hours(8 * 24);
@@ -28,6 +29,20 @@ pub struct Weight {
     pub large: bool,
 }
 
+impl Weight {
+    /// What a plan weighs.
+    pub fn of(plan: &Plan, large: bool) -> Self {
+        let mut sets: Vec<(String, u64)> = vec![];
+        for record in &plan.records {
+            match sets.last_mut().filter(|(set, _)| *set == record.set) {
+                Some((_, count)) => *count += 1,
+                None => sets.push((record.set.clone(), 1)),
+            }
+        }
+        Self { sets, large }
+    }
+}
+
 /// May withdraw records, or write listings without them.
 #[derive(Debug)]
 pub struct DisposePermit(());
@@ -42,7 +57,7 @@ pub fn permit_dispose(state: &State, c: &Circumstances, weight: &Weight) -> Resu
         return Err(Refusal::AnyIncident(open.at));
     }
     let now = sensible(state, c)?;
-    for (set, records) in &weight.sets {
+    for (set, _) in &weight.sets {
         let Some(newest) = state.newest(set) else { continue };
         let of_set = state.live_snapshots().rev().filter(|s| s.snapshot.set == *set);
         let verified = of_set.filter(|s| !s.suspect).find(|s| s.tested.is_some());
@@ -50,14 +65,25 @@ pub fn permit_dispose(state: &State, c: &Circumstances, weight: &Weight) -> Resu
         if !good {
             return Err(Refusal::Unverified { set: set.clone() });
         }
+    }
+    permit_weight(state, weight)?;
+    Ok(DisposePermit(()))
+}
+
+/// Permits so many records at once.
+///
+/// # Errors
+/// [`Refusal::LargePlan`] where they are many of all that were deleted, and no person has looked at the number.
+pub fn permit_weight(state: &State, weight: &Weight) -> Result<(), Refusal> {
+    for (set, records) in &weight.sets {
         // What an inherited listing holds is not counted: then the share comes out larger, and a person is asked.
-        let gone = newest.snapshot.gone.max(1);
+        let gone = state.newest(set).map_or(1, |newest| newest.snapshot.gone.max(1));
         let percent = u64::try_from(u128::from(*records) * 100 / u128::from(gone)).unwrap_or(100);
         if *records > PLAN_FLOOR && percent > PLAN_SHARE_PERCENT && !weight.large {
             return Err(Refusal::LargePlan { set: set.clone(), records: *records, percent: percent.min(100) });
         }
     }
-    Ok(DisposePermit(()))
+    Ok(())
 }
 
 /// Permits condemning for disposal what no snapshot needs at this entry; packs of a backup at work are left alone.

@@ -2,6 +2,7 @@
 
 mod crash;
 mod grudging;
+mod holds;
 mod merging;
 mod notes;
 

@@ -1,0 +1,277 @@
+//! What the clerk and the deputy read about the council's rules on keeping records: fixed templates over numbers,
+//! dates and the configured names. The same rules as for all notices; the approved texts are in `tests/notices/`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::domain::clock::Clock;
+use crate::service::history::fold;
+use crate::service::journal::{Event, Journal, JournalEntry, Told};
+use crate::service::mail::Mailer;
+use crate::service::outbox::{FlushReport, Outbox, Outgoing};
+use crate::service::plain::{People, counted};
+use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
+use crate::service::runner::store_or_send;
+use crate::service::texts::{Letter, paragraphs};
+use crate::service::words::NoticeKind;
+
+/// The parts in which they differ.
+struct Part {
+    title: String,
+    happened: String,
+    meaning: String,
+    act: Act,
+}
+
+/// Who does what.
+#[derive(Clone, Copy)]
+enum Act {
+    /// The clerk decides.
+    Decide,
+    /// Somebody may have done what they should not.
+    IfUnexpected,
+    /// Nothing.
+    Questions,
+}
+
+/// Puts a notice into words.
+pub fn letter(notice: &RetentionNotice, people: &People) -> Letter {
+    let part = part(&notice.news, people, notice.at);
+    let (who, phone) = (&people.provider, &people.phone);
+    let act = match part.act {
+        Act::Decide => format!(
+            "Who acts: you decide. The list is on the office computer; for help ring {who}, telephone {phone}, and quote \
+             the reference."
+        ),
+        Act::IfUnexpected => {
+            format!("If you did not expect this, ring {who}, telephone {phone}, today and quote the reference.")
+        }
+        Act::Questions => format!("You need do nothing. Questions: {who}, telephone {phone}."),
+    };
+    let mut lines = vec![
+        format!("Reference: {}", notice.reference),
+        format!("What happened: {}", part.happened),
+        format!("What it means: {}", part.meaning),
+        act,
+    ];
+    lines.extend(people.coverage());
+    let again = if notice.news.is_weekly() { "You will be told weekly while this is so. " } else { "" };
+    lines.push(format!("{again}There is nothing to click in this message."));
+    let (council, day) = (&people.council, people.day(notice.at));
+    Letter {
+        subject: format!("{council}: {} on {day} – reference {}", part.title, notice.reference),
+        body: paragraphs(&lines),
+    }
+}
+
+type Words = (String, String, String, Act);
+
+fn part(news: &News, people: &People, at: Timestamp) -> Part {
+    let today = people.day(at);
+    let (title, happened, meaning, act) = match news {
+        News::Proposals { records, needs_council, since } => proposals(*records, *needs_council, &people.day(*since)),
+        News::HoldReviews { holds, oldest } => reviews(*holds, *oldest),
+        News::AdoptedShortening { in_force, records, .. } => adopted(*in_force, *records),
+        News::SchemeInForce { .. } => (
+            "new rules on keeping records now count".to_owned(),
+            format!("The changed rules on how long records are kept count from now on ({today})."),
+            "Records that are due by them are destroyed only when that is approved, by you or as the rules say.".to_owned(),
+            Act::IfUnexpected,
+        ),
+        News::DisposalApproved { disposal, by_scheme, urgent } => approved(*disposal, *by_scheme, *urgent, &today),
+        News::DisposalCancelled { disposal } => (
+            "a destruction was called off".to_owned(),
+            format!(
+                "The destruction of {} (number {}) was called off on {today}.",
+                of(disposal.records),
+                disposal.approval
+            ),
+            "They are kept, and can be brought back as before.".to_owned(),
+            Act::IfUnexpected,
+        ),
+        News::DisposalStopped { disposal, why } => stopped(*disposal, *why, &today),
+        News::DisposalDone { disposal } => (
+            format!("{} destroyed as approved", of(disposal.records)),
+            format!(
+                "{} left every backup for good on {today}, as approved (number {}).",
+                of(disposal.records),
+                disposal.approval
+            ),
+            "A signed certificate says what was destroyed and by which decision. Ask for it by that number.".to_owned(),
+            Act::Questions,
+        ),
+        News::Reappeared { records } => (
+            "destroyed records are there again".to_owned(),
+            format!("Records that had been destroyed were found in the council's folders again: {} ({today}).", of(*records)),
+            "Somebody may have put back a copy from elsewhere. Strongroom keeps them and backs them up. Should they be \
+             there?"
+                .to_owned(),
+            Act::Decide,
+        ),
+    };
+    Part { title, happened, meaning, act }
+}
+
+fn of(n: u64) -> String {
+    counted(n, "record", "records")
+}
+
+fn day(date: Date) -> String {
+    date.strftime("%-d %B %Y").to_string()
+}
+
+fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
+    let council = if needs_council { " Some need a decision of the council, with its minute." } else { "" };
+    (
+        format!("{} due, waiting for your decision", of(n)),
+        format!("By the council's rules on how long records are kept, {} should now be destroyed.", of(n)),
+        format!(
+            "What is due was deleted from the council's folders and lies in the backups only. Nothing of it is destroyed \
+             until that is approved.{council} The first has waited since {since}."
+        ),
+        Act::Decide,
+    )
+}
+
+fn reviews(holds: u64, oldest: Date) -> Words {
+    (
+        "a hold should be looked at again".to_owned(),
+        format!(
+            "The day to look again has come for {} on records; the first was {}.",
+            counted(holds, "hold", "holds"),
+            day(oldest)
+        ),
+        "A hold never ends by itself. Until somebody releases it, what it touches is kept, and so are older backups."
+            .to_owned(),
+        Act::Decide,
+    )
+}
+
+fn adopted(in_force: Date, sooner: Option<u64>) -> Words {
+    let how_many = sooner.map(|n| format!(" ({} so far)", of(n))).unwrap_or_default();
+    (
+        "new rules on keeping records".to_owned(),
+        format!("The council's rules on how long records are kept were changed. Some records may go sooner{how_many}."),
+        format!("The new rules count from {}. Until then the old ones hold, so that people can object.", day(in_force)),
+        Act::IfUnexpected,
+    )
+}
+
+fn approved(disposal: DisposalSeen, by_scheme: bool, urgent: bool, today: &str) -> Words {
+    let n = of(disposal.records);
+    let by = if by_scheme { " by the council's rules themselves, which ask nobody about these" } else { "" };
+    let then = if urgent {
+        "They are then destroyed for good at once."
+    } else {
+        "For 14 days more it can be called off; then they are destroyed for good."
+    };
+    (
+        format!("{n} approved for destruction"),
+        format!("The destruction of {n} was approved{by} ({today}, number {}).", disposal.approval),
+        format!("The records will be withdrawn, so that nobody can bring them back from the backups. {then}"),
+        Act::IfUnexpected,
+    )
+}
+
+fn stopped(disposal: DisposalSeen, why: Stopped, today: &str) -> Words {
+    let meaning = match why {
+        Stopped::Changed => {
+            "It did not go on: some of them must be kept now, by a hold or because something changed. Call it off, or \
+             look at the list again."
+        }
+        Stopped::TooMany => {
+            "It did not go on: it is a large share of all records that were deleted, and nobody has said that this is \
+             meant. Look at the list, then say so or call it off."
+        }
+        Stopped::SafetyCheck => {
+            "It did not go on: a safety check was not passed, such as a test of the newest backup. It is tried again \
+             every night."
+        }
+    };
+    (
+        "an approved destruction was stopped".to_owned(),
+        format!("The destruction of {} (number {}) was stopped on {today}.", of(disposal.records), disposal.approval),
+        meaning.to_owned(),
+        Act::Decide,
+    )
+}
+
+/// The message as it is stored and sent.
+pub fn outgoing(notice: &RetentionNotice, people: &People) -> Outgoing {
+    let letter = letter(notice, people);
+    Outgoing {
+        id: notice.id.clone(),
+        reference: Some(notice.reference.clone()),
+        to: notice.to,
+        notice: NoticeKind::Retention,
+        subject: letter.subject,
+        body: letter.body,
+        created: notice.at,
+    }
+}
+
+/// What telling needs outside of a run.
+pub struct Post<'a> {
+    /// Where it is written down.
+    pub journal: &'a Journal,
+    /// Where notices wait.
+    pub outbox: &'a Outbox,
+    /// Who takes them; without one nobody is told.
+    pub mailer: Option<&'a dyn Mailer>,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The fields of every message.
+    pub people: &'a People,
+    /// Whether there is a deputy.
+    pub deputy: bool,
+    /// The name under which the journal has it.
+    pub run: String,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub struct Posted {
+    /// The notices that were due.
+    pub notices: Vec<Told>,
+    /// What became of those that were waiting.
+    pub flush: FlushReport,
+    /// What went wrong with the journal or the outbox.
+    pub trouble: Vec<String>,
+}
+
+impl Post<'_> {
+    /// Tells what was not told yet, at once; what cannot be sent waits in the outbox.
+    pub fn tell(&self, news: &[News]) -> Posted {
+        let mut posted = Posted::default();
+        let Some(mailer) = self.mailer else { return posted };
+        let now = self.clock.now();
+        let state = match self.journal.read() {
+            Ok(all) => fold(&all.entries),
+            Err(error) => {
+                posted.trouble.push(error.to_string());
+                Default::default()
+            }
+        };
+        let zone = &self.people.zone;
+        for notice in notices(&state.retention, &state.references, news, self.deputy, now, zone) {
+            let message = outgoing(&notice, self.people);
+            let (mut events, trouble) = store_or_send(self.outbox, mailer, &message);
+            posted.trouble.extend(trouble);
+            if !events.is_empty() {
+                events.push(told_of(&notice));
+            }
+            for event in events {
+                let entry = JournalEntry { at: now, run: self.run.clone(), event };
+                posted.trouble.extend(self.journal.append(&entry).err().map(|e| e.to_string()));
+            }
+            posted.notices.push(message.told());
+        }
+        posted.flush = self.outbox.flush(mailer, now, self.journal, &self.run);
+        posted
+    }
+}
+
+/// For the journal: this role knows.
+pub fn told_of(notice: &RetentionNotice) -> Event {
+    Event::RetentionTold { about: notice.about(), reference: notice.reference.clone(), to: notice.to }
+}
