@@ -7,6 +7,7 @@ mod place;
 mod quick_start;
 mod retention;
 mod retention_life;
+mod retention_more;
 mod retention_run;
 mod setting_up;
 #[path = "../service/smtp.rs"]
