@@ -76,6 +76,8 @@ pub struct DisposalSeen {
 pub enum Stopped {
     /// Some of its records must stay now.
     Changed,
+    /// So many at once need a person's word.
+    TooMany,
     /// A safety check refused; it is tried again.
     SafetyCheck,
 }

@@ -179,6 +179,10 @@ fn stopped(disposal: DisposalSeen, why: Stopped, today: &str) -> Words {
             "It did not go on: some of them must be kept now, by a hold or because something changed. Call it off, or \
              look at the list again."
         }
+        Stopped::TooMany => {
+            "It did not go on: it is a large share of all records that were deleted, and nobody has said that this is \
+             meant. Look at the list, then say so or call it off."
+        }
         Stopped::SafetyCheck => {
             "It did not go on: a safety check was not passed, such as a test of the newest backup. It is tried again \
              every night."

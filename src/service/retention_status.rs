@@ -62,9 +62,9 @@ impl RetentionInput {
     }
 }
 
-/// A safety check is passed some other night; what changed waits for a person.
+/// A safety check is passed some other night; all else waits for a person.
 fn stopped(all: impl Iterator<Item = (u64, Stopped)>) -> Vec<u64> {
-    all.filter(|(_, why)| *why == Stopped::Changed).map(|(approval, _)| approval).collect()
+    all.filter(|(_, why)| *why != Stopped::SafetyCheck).map(|(approval, _)| approval).collect()
 }
 
 /// The lines of the status.
@@ -81,8 +81,8 @@ pub fn lines(input: &RetentionInput, people: &People, now: Timestamp) -> Vec<Lin
     }
     for approval in &input.stopped {
         let text = format!(
-            "Approved disposal {approval} was stopped: some of its records must stay now. See: strongroom retention \
-             disposals"
+            "Approved disposal {approval} was stopped and waits for a person: its records changed, or are too many at \
+             once. See: strongroom retention disposals"
         );
         lines.push(Line { light: Light::Amber, text });
     }

@@ -19,6 +19,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["src/service/mail.rs", "src/repo/store/", "src/cli/wiring*"]),
     ("tokio", &["src/repo/store/", "src/service/mail.rs", "src/cli/"]),
     ("toml", &["src/config/"]),
+    ("unicode-normalization", &["src/domain/pattern.rs"]),
     ("xattr", &["src/ops/fs/"]),
     ("zstd", &["src/repo/compress.rs"]),
 ];

@@ -6,6 +6,7 @@ mod looking;
 mod place;
 mod quick_start;
 mod retention;
+mod retention_fortnight;
 mod retention_life;
 mod retention_more;
 mod retention_run;

@@ -128,6 +128,7 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
         News::DisposalApproved { disposal, by_scheme: false, urgent: true },
         News::DisposalCancelled { disposal },
         News::DisposalStopped { disposal, why: Stopped::Changed },
+        News::DisposalStopped { disposal, why: Stopped::TooMany },
         News::DisposalStopped { disposal, why: Stopped::SafetyCheck },
         News::DisposalDone { disposal },
         News::Reappeared { records: 3 },

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
+use crate::cli::jobs;
 use crate::cli::shell::Shell;
 use crate::cli::when;
 use crate::config::Config;
@@ -15,6 +16,7 @@ use crate::domain::log::entry::Role;
 use crate::domain::log::ruled::SchemeState;
 use crate::domain::log::state::State;
 use crate::domain::problem::Exit;
+use crate::domain::retention::gate::Refusal;
 use crate::domain::retention::plan::PlanId;
 use crate::ops::retention::apply::{ApplyOptions, ApplyReport, apply};
 use crate::ops::retention::approve::{Stage, WINDOW, approve_by_scheme, disposals, recheck};
@@ -52,9 +54,14 @@ pub fn step(
         return Ok(ended(look, JobOutcome::done(Counts::default())));
     }
     let mut step = Step { shell, config, today, look, incomplete: false };
-    step.decide(repo)?;
-    step.carry_out(repo)?;
-    Ok(step.end(repo))
+    Ok(match step.all(repo) {
+        Ok(()) => step.end(repo),
+        // What was seen until then is told all the same.
+        Err(failure) => {
+            shell.out.error(&advice(&failure));
+            ended(step.look, jobs::failed(&failure))
+        }
+    })
 }
 
 struct Step<'a> {
@@ -67,6 +74,15 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    fn all(&mut self, repo: &mut Repository) -> Result<(), Failure> {
+        self.decide(repo)?;
+        self.carry_out(repo)?;
+        if !self.look.approved.is_empty() || !self.look.done.is_empty() {
+            self.look.numbers = Some(numbers(&self.plan(repo)?));
+        }
+        Ok(())
+    }
+
     /// Counts, and approves what the scheme lets go without a person.
     fn decide(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
         let report = self.plan(repo)?;
@@ -170,6 +186,7 @@ impl Step<'_> {
     /// A guard that says no is told in words of its own, and ends nothing else; anything else is a failure.
     fn not_applied(&mut self, disposal: DisposalSeen, error: OpsError) -> Result<(), OpsError> {
         let why = match &error {
+            OpsError::Refused(Refusal::LargePlan { .. }) => Stopped::TooMany,
             OpsError::Refused(_) => Stopped::SafetyCheck,
             OpsError::InTheWay(_) => Stopped::Changed,
             _ => return Err(error),
