@@ -18,6 +18,7 @@ const DOORS: &[&str] = &[
     "rustls",
     "tokio",
     "toml",
+    "unicode-normalization",
     "xattr",
     "zstd",
 ];

@@ -22,13 +22,13 @@ use strongroom::repo::machine::StateDir;
 use strongroom::repo::repository::{Env, Repository};
 use strongroom::repo::store::{StoreOptions, open};
 
-use crate::retention_run::{Council, SCHEME, about};
+use crate::retention_run::{Council, SCHEME, about, now};
 
 /// This computer, some days ago.
 struct Earlier(SignedDuration);
 impl Clock for Earlier {
     fn now(&self) -> Timestamp {
-        Timestamp::now() - self.0
+        now() - self.0
     }
 }
 
