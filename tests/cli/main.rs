@@ -8,6 +8,7 @@ mod quick_start;
 mod retention;
 mod retention_fortnight;
 mod retention_life;
+mod retention_more;
 mod retention_run;
 mod setting_up;
 #[path = "../service/smtp.rs"]

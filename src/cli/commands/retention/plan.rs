@@ -86,14 +86,24 @@ fn show(shell: &Shell, row: &Row<'_>) {
     }
 }
 
+/// A table that is being written; one that is not finished goes away again.
 struct Table<'a> {
     path: &'a Path,
     file: BufWriter<std::fs::File>,
+    finished: bool,
+}
+
+impl Drop for Table<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = std::fs::remove_file(self.path);
+        }
+    }
 }
 
 impl<'a> Table<'a> {
     fn new(path: &'a Path) -> Result<Self, Failure> {
-        let mut table = Self { path, file: BufWriter::new(create(path)?) };
+        let mut table = Self { path, file: BufWriter::new(create(path)?), finished: false };
         table.line(&COLUMNS)?;
         Ok(table)
     }
@@ -113,6 +123,7 @@ impl<'a> Table<'a> {
 
     fn finish(mut self) -> Result<(), Failure> {
         let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        self.finished = flushed.is_ok();
         flushed.map_err(|e| unwritable(self.path, &e))
     }
 }
