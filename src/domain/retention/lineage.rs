@@ -13,6 +13,8 @@ pub struct Lineage {
     order: Vec<u32>,
     /// Where each record stands in `order`.
     place: Vec<Option<u32>>,
+    /// For each place: where the run of its content begins.
+    start: Vec<u32>,
     /// For each place: where the run of its content ends.
     end: Vec<u32>,
     /// For each place: the earliest last sight of the gone ones from here to the end of the run.
@@ -24,10 +26,17 @@ impl Lineage {
     pub fn new(records: &[RecordFacts]) -> Self {
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let mut order: Vec<u32> = (0..count).filter(|i| !records[*i as usize].content.is_nothing()).collect();
-        order.sort_unstable_by_key(|i| {
-            let r = &records[*i as usize];
-            (*r.content.as_bytes(), r.first_seen, *i)
+        // By the first bytes, which nearly always decide: records are large and far apart in memory.
+        let mut keyed: Vec<(u64, u32)> = order.iter().map(|i| (first_bytes(&records[*i as usize]), *i)).collect();
+        keyed.sort_unstable_by(|(a, i), (b, j)| {
+            let whole = |i: u32| {
+                let r = &records[i as usize];
+                (r.content.as_bytes(), r.first_seen, i)
+            };
+            a.cmp(b).then_with(|| whole(*i).cmp(&whole(*j)))
         });
+        order.clear();
+        order.extend(keyed.iter().map(|(_, i)| *i));
         let mut place = vec![None; records.len()];
         let mut end = vec![0; order.len()];
         let mut earliest = vec![Timestamp::MAX; order.len()];
@@ -41,7 +50,12 @@ impl Lineage {
             };
             place[order[at] as usize] = u32::try_from(at).ok();
         }
-        Self { order, place, end, earliest }
+        let mut start: Vec<u32> = vec![0; order.len()];
+        for at in 1..order.len() {
+            let same = end[at] == end[at - 1];
+            start[at] = if same { start[at - 1] } else { u32::try_from(at).unwrap_or(u32::MAX) };
+        }
+        Self { order, place, start, end, earliest }
     }
 
     /// The records (by their number) that record `of` became, and what those became; none while it is live.
@@ -55,9 +69,7 @@ impl Lineage {
         let Some(place) = self.place.get(of).copied().flatten().filter(|_| !records[of].may_be_live()) else {
             return (0, 0);
         };
-        let end = self.end[place as usize] as usize;
-        let start = self.order[..end]
-            .partition_point(|i| records[*i as usize].content.as_bytes() < records[of].content.as_bytes());
+        let (start, end) = (self.start[place as usize] as usize, self.end[place as usize] as usize);
         let mut since = gone_since(&records[of]);
         loop {
             let later = self.order[start..end].partition_point(|i| records[*i as usize].first_seen <= since);
@@ -88,6 +100,12 @@ impl Lineage {
     pub(super) fn places(&self) -> usize {
         self.order.len()
     }
+}
+
+fn first_bytes(record: &RecordFacts) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&record.content.as_bytes()[..8]);
+    u64::from_be_bytes(first)
 }
 
 /// A gone record whose last sight is not known has been gone for ever: then everything like it is its moved self.
