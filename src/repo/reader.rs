@@ -39,12 +39,22 @@ impl Repository {
             return Err(RepoError::CannotRead);
         }
         self.index()?;
-        let repo = &*self;
-        let index = repo.loaded_index().ok_or_else(|| RepoError::Index("it vanished".into()))?;
+        self.another_reader()
+    }
+
+    /// One more reader, for another thread: the index is loaded already.
+    ///
+    /// # Errors
+    /// [`RepoError::CannotRead`]; [`RepoError::Index`] when it is not.
+    pub fn another_reader(&self) -> Result<ChunkReader<'_>, RepoError> {
+        if !self.can_read() {
+            return Err(RepoError::CannotRead);
+        }
+        let index = self.loaded_index().ok_or_else(|| RepoError::Index("it is not loaded".into()))?;
         Ok(ChunkReader {
-            repo,
+            repo: self,
             index,
-            key: repo.chunk_key(),
+            key: self.chunk_key(),
             packs: VecDeque::new(),
             segments: HashMap::new(),
             order: VecDeque::new(),

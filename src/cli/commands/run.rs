@@ -19,7 +19,7 @@ use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
-use crate::service::status::Light;
+use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{backup, notify, prune, retention_of_run, status, trial, verify};
@@ -154,7 +154,13 @@ impl Work<'_> {
     fn finish(&self, summary: &RunSummary) -> Result<Done, Failure> {
         let opened = self.opened.borrow();
         let repo = opened.as_ref().and_then(|o| o.as_ref().ok());
-        let status = status::work_out(self.shell, self.config, repo, None)?;
+        let mut status = status::work_out(self.shell, self.config, repo, None)?;
+        if !summary.trouble.is_empty() {
+            // What the journal could not take, the status cannot know from it.
+            let text = "This run did not end well, and that could not be written down: see the lines above.".into();
+            status.lines.insert(0, Line { light: Light::Red, text });
+            status.light = Light::Red;
+        }
         for ended in &summary.outcomes {
             self.shell.out.object(as_object(ended));
         }

@@ -10,6 +10,7 @@ mod presence;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use jiff::Timestamp;
 
@@ -24,7 +25,10 @@ use crate::repo::listing::{encode, read_page};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 use gathered::Gathered;
-use pages::{Kept, Pages};
+use pages::{Kept, PageUse, Pages};
+
+/// Pages decoded before they are asked for.
+const PAGES_AHEAD: usize = 4;
 
 /// A set, and its newest snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,18 +110,40 @@ fn gather_set(
     let pages = pages.in_stored_order(chunks);
     monitor.stage("reading listings", Some(pages.len() as u64));
     let mut gathered = Gathered::new(kept, began);
-    for page in &pages {
-        stop.check()?;
-        let entries = read_page(chunks, &page.page)?;
+    read_pages(chunks.repository(), &pages, stop, &mut |page, entries| {
         gathered.add(page, entries);
         monitor.advance(1);
-    }
+    })?;
     facts.pages += pages.len() as u64;
     drop(pages);
     let from = facts.records.len();
     facts.records.extend(gathered.facts(set));
     facts.records[from..].sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(folders)
+}
+
+/// Hands out all pages in order; they are fetched and decoded by a thread of their own, some pages ahead.
+fn read_pages(
+    repo: &Repository,
+    pages: &[PageUse],
+    stop: &Stop,
+    each: &mut dyn FnMut(&PageUse, Vec<Entry>),
+) -> Result<(), OpsError> {
+    std::thread::scope(|scope| {
+        let (out, decoded) = sync_channel(PAGES_AHEAD);
+        let reader = scope.spawn(move || -> Result<(), OpsError> {
+            let mut chunks = repo.another_reader()?;
+            for page in pages {
+                stop.check()?;
+                if out.send(read_page(&mut chunks, &page.page)?).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        pages.iter().zip(decoded.iter()).for_each(|(page, entries)| each(page, entries));
+        reader.join().unwrap_or_else(|_| Err(RepoError::Listing("the reader of listings died".into()).into()))
+    })
 }
 
 /// A folder that a newer set holds now is that set's: what the older one says of it is history.
