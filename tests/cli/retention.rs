@@ -308,7 +308,9 @@ fn a_plan_is_approved_only_as_it_was_shown() {
     place.run(["find", "inv1"]).ends(0).says("Nothing in the backup has such a name");
     place.run(["retention", "certificate", &fewer, "--to", &place.text("cert")]).ends(1).says("is not done yet");
     place.run(["retention", "apply", &fewer, "--urgent"]).ends(2);
-    let late = place.run(["retention", "apply", &fewer, "--urgent", "--reason", "now"]).ends(6);
+    let alone = place.run(["retention", "apply", &fewer, "--urgent", "--reason", "now"]).ends(6);
+    alone.says("nothing was destroyed: there is no terminal to ask at");
+    let late = place.run(["retention", "apply", &fewer, "--urgent", "--reason", "now", "--yes"]).ends(6);
     late.says("was withdrawn with time to change one's mind, and that cannot be taken away");
     place.run(["retention", "disposals"]).ends(0).says("not listed or restored since");
     let cancel = |plan: &str| place.run(["retention", "cancel", plan, "--by", "The Clerk", "--reason", "asked for"]);

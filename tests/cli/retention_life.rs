@@ -86,7 +86,7 @@ fn from_the_scheme_to_the_certificate() {
     let (plan, day) = (plan_of(&place), today(&place));
     t.run(&["retention", "approve", &plan, "--by", "The Clerk", "--minute", "8a"]).ends(0);
     t.run(&["retention", "disposals"]).ends(0);
-    t.run(&["retention", "apply", &plan, "--urgent", "--reason", "the subject asked"]).ends(0).says("Done.");
+    t.run(&["retention", "apply", &plan, "--urgent", "--reason", "the subject asked", "--yes"]).ends(0).says("Done.");
     let cert = place.text("cert");
     t.run(&["retention", "certificate", &plan, "--to", &cert]).ends(0);
     t.run(&["retention", "disposals"]).ends(0);

@@ -158,7 +158,12 @@ fn may(world: &World, r: &RawRecord) -> May {
         "calendar-year-end" => (d.on.0, 12, 31),
         _ => d.on,
     });
-    let Some(day) = recorded.chain(computed(r, name)).max() else { return May::Unknown };
+    let mut days: Vec<Day> = recorded.collect();
+    // A younger record than the day that people wrote down counts from its own.
+    let own_counts = ["superseded", "employment-end", "term-end"].contains(&name) && !days.is_empty();
+    days.extend(r.created.filter(|_| own_counts).and_then(|c| believed(r, c)));
+    days.extend(computed(r, name));
+    let Some(day) = days.into_iter().max() else { return May::Unknown };
     match class.minimum {
         Some(_) if class.action == Action::Keep => May::Never,
         Some(minimum) => May::From(next_day(last_day(day, minimum))),

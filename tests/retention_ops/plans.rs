@@ -108,6 +108,11 @@ fn an_approval_is_asked_again_and_can_be_cancelled() {
     assert_eq!((asked.records, asked.changed.len(), asked.missing), (2, 1, 0));
     let refused = asked.permit(&plan.id).unwrap_err().to_string();
     assert!(refused.contains("late request") && refused.contains("Letters/a.txt"), "{refused}");
+    // Released again, the hold still asks for a new approval: somebody wanted the record meanwhile.
+    strongroom::ops::retention::hold::release(&mut c.open(), "late request", "Clerk", "answered").unwrap();
+    let refused = ask().permit(&plan.id).unwrap_err().to_string();
+    assert!(refused.contains("must be approved anew") && refused.contains("Letters/a.txt"), "{refused}");
+    c.hold("letters", "another request");
     cancel(&mut c.open(), &plan.id.to_string(), "Clerk", "a request came in").unwrap();
     let repo = c.open();
     assert!(matches!(disposals(repo.state())[0].stage, Stage::Cancelled(_)));

@@ -1,5 +1,7 @@
 //! `hold …`: what must be kept whatever the scheme says, until a person releases it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::key::shown;
@@ -11,6 +13,7 @@ use crate::cli::shell::Shell;
 use crate::cli::when;
 use crate::config::Config;
 use crate::domain::path::printable;
+use crate::domain::pattern::Pattern;
 use crate::domain::retention::words::Said;
 use crate::ops::retention::hold::{self, Listed, PlaceHold, Touched};
 use crate::service::plain::{counted, list as listed};
@@ -51,6 +54,18 @@ fn place(shell: &Shell, config: &Config, args: &PlaceArgs) -> Result<Done, Failu
     let ground = ground(shell, config, &mut repo, today)?;
     let touched = hold::preview(&options, &ground.facts, &config.council.timezone)?;
     shell.out.say(format!("It touches {}.", touches(&touched)));
+    if touched.records == 0 {
+        shell.out.warn("Nothing in the backup is called that. Check how it is spelt: strongroom find NAME");
+    }
+    let finders: Vec<Pattern> = options.patterns.iter().map(|p| Pattern::new(p)).collect();
+    let of_it = ground.facts.records.iter().filter(|r| finders.iter().any(|p| p.matches_within(&r.path)));
+    let under_way: BTreeSet<u64> = of_it.filter_map(|r| ground.law.under_way(r)).collect();
+    for disposal in under_way {
+        shell.out.note(format!(
+            "Disposal {disposal} is under way. If records of it must be found or read now, call it off: \
+             strongroom retention cancel {disposal}"
+        ));
+    }
     Ok(done.with("records", touched.records).with("live", touched.live))
 }
 
@@ -68,6 +83,12 @@ fn release(shell: &Shell, config: &Config, args: &ReleaseArgs) -> Result<Done, F
     let mut repo = shell.open(config)?;
     let number = hold::release(&mut repo, &args.hold, &args.by, &args.note)?;
     shell.out.say(format!("Hold {number} is released. What it kept is decided anew: strongroom retention review"));
+    if repo.state().disposals.iter().any(|d| d.is_open() && d.at < number) {
+        shell.out.note(
+            "A disposal that was approved before the hold does not go on for what the hold kept: call it off and \
+             approve it anew (strongroom retention disposals)",
+        );
+    }
     Ok(Done::ok().with("hold", number))
 }
 

@@ -165,7 +165,14 @@ pub fn date_of(trigger: &Trigger, record: &RecordFacts, dates: &[&EventDate], zo
         };
         Dated { date, source: DateSource::Recorded(d.at) }
     });
-    let computed = computed(trigger, record, zone);
+    // A day that was recorded for many says nothing of a record that is younger: that one counts from its own first day.
+    let younger = || record.created.and_then(|own| plausible_day(own, record, zone));
+    let computed = match trigger {
+        Trigger::Superseded | Trigger::Event(_) if recorded.is_some() => {
+            younger().map(|date| Dated { date, source: DateSource::FirstVersion })
+        }
+        _ => computed(trigger, record, zone),
+    };
     match (recorded, computed) {
         (Some(recorded), Some(computed)) if computed.date > recorded.date => Some(computed),
         (recorded, computed) => recorded.or(computed),
@@ -179,7 +186,8 @@ fn computed(trigger: &Trigger, record: &RecordFacts, zone: &TimeZone) -> Option<
         Trigger::Created => version(record.created?, DateSource::FirstVersion),
         Trigger::Modified => last(),
         Trigger::LastSeen if record.may_be_live() => None,
-        Trigger::LastSeen => Some(Dated { date: day(record.last_seen?, zone), source: DateSource::LastSnapshot }),
+        Trigger::LastSeen => Some(Dated { date: day(record.last_seen?, zone), source: DateSource::LastSnapshot })
+            .filter(|dated| dated.date >= date(1980, 1, 2)),
         Trigger::FinancialYearEnd => path_dates::financial_year(&record.path)
             .or_else(|| last().map(|d| Dated { date: financial_year_end(d.date), ..d })),
         Trigger::CalendarYearEnd => path_dates::calendar_year(&record.path)

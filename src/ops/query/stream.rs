@@ -121,16 +121,23 @@ pub fn layers(chunks: &mut ChunkReader<'_>, root: &Root) -> Result<Vec<Layer>, R
     Ok(all)
 }
 
-/// When the records of an inherited live listing were last seen, and when no more.
+/// When the records of an inherited live listing were last seen, and when no more. Nobody has looked for them since, so
+/// they may still exist.
 fn reason(state: &State, root: &ChunkId, set: &str) -> Gone {
     let found = state.snapshots.iter().rposition(|s| s.snapshot.root == *root);
     let Some(at) = found else {
-        return Gone { last_seen: SnapshotId(0), last_seen_s: 0, missed_s: 0, unreadable: false, left_out: None };
+        return Gone { last_seen: SnapshotId(0), last_seen_s: 0, missed_s: 0, unreadable: false, left_out: Some(true) };
     };
     let seen = &state.snapshots[at];
     let next = state.snapshots[at + 1..].iter().find(|s| s.snapshot.set == set).unwrap_or(seen);
     let seconds = |s: &crate::domain::log::state::SnapshotState| s.snapshot.began.as_second();
-    Gone { last_seen: seen.id, last_seen_s: seconds(seen), missed_s: seconds(next), unreadable: false, left_out: None }
+    Gone {
+        last_seen: seen.id,
+        last_seen_s: seconds(seen),
+        missed_s: seconds(next),
+        unreadable: false,
+        left_out: Some(true),
+    }
 }
 
 /// A folder of one set that a newer set holds now: what the older one calls live counts as gone.

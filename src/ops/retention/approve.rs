@@ -195,7 +195,8 @@ impl Recheck {
         let named = self.changed.iter().take(MOST_NAMED).map(|c| format!("\n  {}: {}", c.path, c.why));
         let (some, all) = (self.changed.len(), self.records);
         Err(OpsError::InTheWay(format!(
-            "{some} of the {all} records of plan {plan} must stay now. Look again: strongroom retention plan{}",
+            "{some} of the {all} records of plan {plan} must stay now. Call it off (strongroom retention cancel {plan}), \
+             then look again (strongroom retention plan){}",
             named.collect::<String>()
         )))
     }
@@ -217,7 +218,9 @@ pub fn recheck(
     let note = approval_note(repo, approval)?;
     let facts = gather(repo, monitor, stop)?;
     let law = load(repo, zone, today)?;
-    Ok(recheck_with(&facts, &law, &note.plan, today))
+    let mut done = recheck_with(&facts, &law, &note.plan, today);
+    done.changed.extend(super::hold::held_since(repo, approval, &facts, &note.plan, zone)?);
+    Ok(done)
 }
 
 /// The note of an approval.

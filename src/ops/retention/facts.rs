@@ -12,11 +12,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::id::SnapshotId;
+use crate::domain::id::{KeyholderId, SnapshotId};
 use crate::domain::listing::{Entry, Kind, Pieces};
 use crate::domain::log::entry::IncidentKind;
+use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::record::{ContentId, RecordFacts};
 use crate::ops::{Monitor, OpsError, Stop};
@@ -39,6 +40,8 @@ pub struct SetFacts {
     pub newest: SnapshotId,
     /// When that was begun.
     pub began: Timestamp,
+    /// The machine that made it.
+    pub machine: KeyholderId,
     /// The folders it holds.
     pub folders: Vec<RecordPath>,
 }
@@ -79,21 +82,34 @@ pub fn gather(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Resu
     let mass = |i: &&crate::domain::log::state::IncidentState| i.incident.what == IncidentKind::MassChange;
     let incident = state.open_incidents().find(mass).map(|i| i.at);
     let mut facts = Facts { incident, upto: state.next, ..Facts::default() };
-    let began: HashMap<SnapshotId, Timestamp> = state.snapshots.iter().map(|s| (s.id, s.snapshot.began)).collect();
+    let began = rising_times(state);
     let kept = |set: &str| -> Vec<Kept> {
         let of_set = state.live_snapshots().filter(|s| s.snapshot.set == set);
-        of_set.map(|s| Kept { id: s.id, began: s.snapshot.began, root: s.snapshot.root }).collect()
+        of_set.map(|s| Kept { id: s.id, began: began[&s.id], root: s.snapshot.root }).collect()
     };
     let sets: Vec<(Arc<str>, Vec<Kept>)> = state.sets().into_iter().map(|s| (s.as_str().into(), kept(&s))).collect();
+    let machines: HashMap<SnapshotId, KeyholderId> = state.snapshots.iter().map(|s| (s.id, s.machine)).collect();
     let mut chunks = repo.chunks()?;
     for (set, kept) in &sets {
         let Some(newest) = kept.last() else { continue };
         let folders = gather_set(&mut chunks, set, kept, &began, &mut facts, (monitor, stop))?;
-        facts.sets.push(SetFacts { set: Arc::clone(set), newest: newest.id, began: newest.began, folders });
+        let (newest, began, machine) = (newest.id, newest.began, machines[&newest.id]);
+        facts.sets.push(SetFacts { set: Arc::clone(set), newest, began, machine, folders });
         facts.snapshots += kept.len() as u64;
     }
     supersede(&mut facts);
     Ok(facts)
+}
+
+/// When each snapshot was begun, but never before what stands in front of it in the log: a backup made while a clock
+/// was dead must not look years old.
+fn rising_times(state: &State) -> HashMap<SnapshotId, Timestamp> {
+    let mut newest = state.created_at;
+    let mut rising = |began: Timestamp| {
+        newest = began.max(newest.checked_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX));
+        newest
+    };
+    state.snapshots.iter().map(|s| (s.id, rising(s.snapshot.began))).collect()
 }
 
 /// Adds one set's records; its newest folders are returned.
@@ -146,14 +162,15 @@ fn read_pages(
     })
 }
 
-/// A folder that a newer set holds now is that set's: what the older one says of it is history.
+/// A folder that a newer set of the same machine holds now is that set's: what the older one says of it is history. Two
+/// machines may each have a folder of one name: neither says anything of the other's.
 fn supersede(facts: &mut Facts) {
     let mut order: Vec<&SetFacts> = facts.sets.iter().collect();
     order.sort_by_key(|s| std::cmp::Reverse((s.began, s.newest)));
     let mut older: Vec<(Arc<str>, Timestamp, RecordPath, Arc<str>)> = vec![];
     for (place, set) in order.iter().enumerate() {
         for folder in &set.folders {
-            if let Some(by) = order[..place].iter().find(|newer| newer.folders.contains(folder)) {
+            if let Some(by) = order[..place].iter().find(|n| n.machine == set.machine && n.folders.contains(folder)) {
                 older.push((Arc::clone(&set.set), set.began, folder.clone(), Arc::clone(&by.set)));
             }
         }

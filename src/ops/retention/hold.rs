@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::approve::Changed;
 use super::facts::Facts;
 use super::note::{self, WhyNote, line};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::state::State;
 use crate::domain::path::{RecordPath, printable};
+use crate::domain::retention::plan::Plan;
 use crate::domain::retention::rulings::{Hold, HoldText};
 use crate::ops::OpsError;
 use crate::repo::repository::Repository;
@@ -194,4 +196,31 @@ pub fn list(
         });
     }
     Ok(all)
+}
+
+/// Records of an approval that a hold touched after it was given, though it was released since: somebody wanted them
+/// then, so somebody must approve anew.
+///
+/// # Errors
+/// Faults of the store.
+pub(super) fn held_since(
+    repo: &Repository,
+    approval: u64,
+    facts: &Facts,
+    plan: &Plan,
+    zone: &TimeZone,
+) -> Result<Vec<Changed>, OpsError> {
+    let mut found = vec![];
+    for past in repo.state().holds.iter().filter(|h| h.at > approval && h.released.is_some()) {
+        let readable = note::read(repo, note::HOLD, &past.note)?.ok();
+        let hold = Hold { at: past.at, readable, sets: vec![], review: past.review, placed: past.time };
+        for planned in &plan.records {
+            let record = facts.find(&planned.set, &planned.path).map(|at| &facts.records[at]);
+            if record.is_some_and(|r| hold.touches(r, zone)) {
+                let why = format!("hold {} touched it after it was approved, so it must be approved anew", hold.at);
+                found.push(Changed { set: planned.set.clone(), path: planned.path.clone(), why });
+            }
+        }
+    }
+    Ok(found)
 }

@@ -39,7 +39,8 @@ pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
         let hint = "Put it right in the file, then: strongroom retention lint";
         return Err(Failure::refused("the scheme cannot be adopted as it is; the errors are named above", hint));
     }
-    if !args.yes && !agreed(shell)? {
+    let hint = "Read what would change, above. Then say so: add --yes";
+    if !args.yes && !agreed(shell, "Adopt it like this? Type yes: ", ("nothing was adopted", hint))? {
         return Err(Failure::refused("nothing was adopted", ""));
     }
     options.dry_run = false;
@@ -75,12 +76,11 @@ fn go(
 }
 
 /// Whether a person at the terminal says yes.
-fn agreed(shell: &Shell) -> Result<bool, Failure> {
+pub(super) fn agreed(shell: &Shell, question: &str, (without, hint): (&str, &str)) -> Result<bool, Failure> {
     if !wiring::can_ask() {
-        let hint = "Read what would change, above. Then say so: add --yes";
-        return Err(Failure::refused("nothing was adopted: there is no terminal to ask at", hint));
+        return Err(Failure::refused(format!("{without}: there is no terminal to ask at"), hint));
     }
-    eprint_question("Adopt it like this? Type yes: ");
+    eprint_question(question);
     let mut line = String::new();
     shell.typed(&mut std::io::stdin().lock(), &mut line)?;
     Ok(line.trim().eq_ignore_ascii_case("yes"))

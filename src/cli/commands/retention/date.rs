@@ -10,6 +10,7 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::domain::path::printable;
 use crate::domain::retention::words::Said;
+use crate::ops::OpsError;
 use crate::ops::retention::date::{DateReport, RecordDate, list, record};
 use crate::service::plain::counted;
 
@@ -17,13 +18,17 @@ pub fn run(shell: &Shell, args: &DateArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = open_to_read(shell, &config)?;
     let ground = ground(shell, &config, &mut repo, today(shell, &config))?;
-    let (Some(what), Some(trigger), Some(on), Some(by)) = (&args.what, &args.trigger, args.on, &args.by) else {
+    let (Some(what), Some(trigger), Some(on), Some(by)) = (&args.what, &args.trigger, &args.on, &args.by) else {
         return Ok(recorded(shell, &ground));
     };
+    if *on > today(shell, &config) && !args.anyway {
+        let why = format!("{} lies ahead, and a day is never taken back. Say --anyway if it is meant", Said(*on));
+        return Err(with_hint(OpsError::InTheWay(why), "Give the day on which it happened: --on YYYY-MM-DD"));
+    }
     let options = RecordDate {
         pattern: pattern(&config, what)?,
         trigger: trigger.clone(),
-        on,
+        on: *on,
         by: by.clone(),
         anyway: args.anyway,
         dry_run: args.dry_run,

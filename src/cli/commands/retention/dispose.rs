@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
+use super::adopt::agreed;
 use super::files::{create, unwritable};
 use super::{can_read, open_to_read, today, with_hint};
 use crate::cli::args::{ApplyArgs, ApproveArgs, CancelArgs, CertificateArgs};
@@ -99,6 +100,15 @@ pub fn apply(shell: &Shell, args: &ApplyArgs) -> Result<Done, Failure> {
     let mut repo = shell.open_fresh(&config)?;
     can_read(&repo)?;
     let approval = approve::disposal_meant(repo.state(), &args.plan)?;
+    if args.urgent && !args.yes {
+        let records = repo.state().disposal(approval).map_or(0, |d| d.records);
+        let records = counted(records, "record", "records");
+        let question = format!("Destroy {records} of plan {} now, with no way back? Type yes: ", shown(&args.plan));
+        let without = ("nothing was destroyed", "There is no way back from it. Then say so: add --yes");
+        if !agreed(shell, &question, without)? {
+            return Err(Failure::refused("nothing was destroyed", ""));
+        }
+    }
     let (zone, today, progress) = (&config.council.timezone, today(shell, &config), shell.progress());
     let recheck = |repo: &mut Repository| -> Result<(), OpsError> {
         let plan = repo.state().disposal(approval).map(|d| d.plan.clone()).unwrap_or_default();

@@ -86,7 +86,12 @@ impl<'k> Gathered<'k> {
                 As::Gone => [self.said(entry.gone.as_ref(), *to); 2].into(),
                 As::Was(sight) => (*sight, *sight),
             };
-            let unreadable = entry.gone.as_ref().is_some_and(Gone::may_still_exist) && *role == As::Gone;
+            // What is known through an older root only, nobody has looked for since.
+            let unreadable = match role {
+                As::Gone => entry.gone.as_ref().is_some_and(Gone::may_still_exist),
+                As::Was(_) => true,
+                As::Live => false,
+            };
             let newest_gone = (!live && *to == newest).then_some((last, unreadable));
             let live = live.then_some((*from, *to));
             let new = || Path {

@@ -87,7 +87,7 @@ fn an_inherited_listing_is_history() {
     let kept = kept(2);
     let was = |sight| facts(&kept, vec![(As::Was(sight), vec![(1, 1)], entry(100, None, None))]);
     let known = was(Some((SnapshotId(7), time(7_000))));
-    assert!(!known.live);
+    assert!(!known.live && known.may_be_live(), "nobody has looked for it since");
     assert_eq!((known.last_seen, known.observed, known.first_seen), (Some(time(7_000)), time(7_000), time(7_000)));
     // Nobody knows when: no date of its own is believed, and everything like it is its moved self.
     let unknown = was(None);
