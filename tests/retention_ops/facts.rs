@@ -161,3 +161,17 @@ fn a_damaged_listing_stops_everything() {
     let failed = strongroom::ops::retention::facts::gather(&mut c.open(), &Silent, &Stop::default());
     assert!(failed.is_err(), "a record is never decided on half its facts");
 }
+
+#[test]
+fn a_backup_made_while_the_clock_was_dead_makes_nothing_look_old() {
+    let c = Council::new("2026-06-01");
+    c.write("Letters/a.txt", "a letter", "2026-05-01");
+    c.write("kept.txt", "kept", "2026-05-01");
+    c.backup("2026-06-02");
+    c.write("kept.txt", "kept and changed", "2026-06-02");
+    c.backup("2015-01-01");
+    c.remove("Letters/a.txt");
+    c.backup("2026-06-04");
+    let gone = record(&c, "Documents/Letters/a.txt");
+    assert_eq!(days(&gone)[4], "2026-06-02", "{:?}", days(&gone));
+}
