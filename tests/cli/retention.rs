@@ -29,6 +29,9 @@ pub fn council(text: &str, more: &str) -> Place {
         place.write(&format!("{INVOICES}/inv{n}.txt"), format!("invoice {n} MARKER{n}\n").as_bytes());
     }
     place.write("Documents/HR/Smith.txt", b"a leaver\n");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_262_304_000);
+    let smith = std::fs::File::options().write(true).open(place.path("Documents/HR/Smith.txt")).unwrap();
+    smith.set_modified(long_ago).unwrap();
     place.write("scheme.toml", text.as_bytes());
     place.configure("council.toml", &format!("{more}\n[retention]\nscheme = \"{}\"", place.text("scheme.toml")));
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
@@ -302,6 +305,12 @@ fn a_plan_is_approved_only_as_it_was_shown() {
         .ends(2)
         .says("--review 2020-01-01 is past");
     place.run(["hold", "place", "--reason", "r", "--by", "x", "--review", "2099-01-01"]).ends(2);
+    // Somebody wanted the record meanwhile: a new approval is needed.
+    let anew = place.run(["retention", "apply", &fewer]).ends(6).says("must be approved anew");
+    anew.says(&format!("Call it off (strongroom retention cancel {fewer})"));
+    place.run(["retention", "cancel", &fewer, "--by", "The Clerk", "--reason", "a claim came in"]).ends(0);
+    let fewer = plan_of(&place);
+    approve(&place, &fewer).ends(0);
     // Withdrawn, it can be called off for two weeks.
     let apply = place.run(["retention", "apply", &fewer]).ends(0).says("can no longer be listed or restored");
     apply.says(&format!("    strongroom retention cancel {fewer} --by NAME --reason TEXT"));
