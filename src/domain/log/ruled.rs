@@ -200,6 +200,17 @@ pub(super) fn remember_undone(state: &mut State, body: &Body) {
             let undone = state.undone.iter_mut().filter(|d| d.at == withdrawn.approval);
             let _ = withdraw(undone, body, withdrawn);
         }
+        Entry::DisposalDone { approval, certificate } => {
+            // Its names may be deleted already; the disposal itself is not over by the word of one cut off.
+            let over = |d: &&DisposalState| d.at == *approval && d.is_open() && d.relisted_at.is_some();
+            if !state.undone.iter().any(|d| over(&d)) {
+                let counting = state.disposals.iter().find(over).cloned();
+                state.undone.extend(counting);
+            }
+            for d in state.undone.iter_mut().filter(|d| over(&&**d)) {
+                d.done = Some((body.n, *certificate));
+            }
+        }
         _ => {}
     }
 }

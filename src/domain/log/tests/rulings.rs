@@ -249,6 +249,44 @@ fn a_withdrawal_by_one_cut_off_later_leaves_the_approval() {
     assert!(!state.needed_notes().contains(&note(1)), "its names may be deleted already");
 }
 
+#[test]
+fn listings_whose_old_packs_are_swept_stay_when_the_pruner_is_cut_off_later() {
+    for swept_too in [true, false] {
+        let (mut w, a, b) = world();
+        let go = w.say(APPROVER, approved(1));
+        let from = w.say(PRUNER, withdrawn(go, 2));
+        let new = w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+        w.say(PRUNER, condemned(&[1, 2], &[], Reason::Disposal));
+        if swept_too {
+            w.say(PRUNER, swept(&[1, 2], &[]));
+            w.say(PRUNER, done(go, 3));
+        }
+        w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+        w.say(PRUNER, swept(&[1, 2], &[]));
+        assert_eq!(w.void(), Some(VoidWhy::Revoked), "that came after the cut");
+        let state = w.state();
+        let (root, needs) = if swept_too { (40, &[2][..]) } else { (9, &[0, 1][..]) };
+        assert_eq!(state.snapshots[0].snapshot.root, ChunkId::new([root; 32]), "{swept_too}");
+        assert_eq!(state.needed(), bits(needs));
+        assert!(state.disposal(go).unwrap().is_open(), "nobody trustworthy has finished it");
+        let told: Vec<u64> = state.open_incidents().map(|i| i.at).collect();
+        assert_eq!(told, if swept_too { vec![new] } else { vec![] }, "a person is asked to look");
+        assert_eq!(state.needed_notes().contains(&note(1)), !swept_too, "its names may be deleted already");
+    }
+}
+
+#[test]
+fn a_listing_written_after_the_cut_was_known_is_void_whatever_is_swept() {
+    let (mut w, a, _) = world();
+    w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Pruner])));
+    let go = w.say(APPROVER, approved(1));
+    let from = w.say(APPROVER, withdrawn(go, 2));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    w.say(PRUNER, relisted(go, &[(a, 40, &[2])]));
+    w.say(8, swept(&[1], &[]));
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
+}
+
 fn is_live(life: Life) -> bool {
     matches!(life, Life::Live)
 }
