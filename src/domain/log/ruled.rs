@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::entry::{Body, Entry};
+use super::entry::{Body, Entry, Role};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use super::state::{Life, State, VoidWhy};
 use crate::domain::id::{ActorId, Digest, NoteName, SnapshotId};
@@ -69,7 +69,7 @@ pub struct Withdrawn {
     pub at: u64,
     /// When (the author's clock).
     pub time: Timestamp,
-    /// There is no time to change one's mind.
+    /// There is no time to change one's mind: an approver said so.
     pub urgent: bool,
     /// The register's note.
     pub register: NoteName,
@@ -191,6 +191,7 @@ pub(super) fn remember_undone(state: &mut State, body: &Body) {
     if state.actor_at(&body.actor, body.n).is_none() {
         return; // the cut was known: nobody could act on it in good faith
     }
+    let urgent = may_hurry(state, body);
     match &body.entry {
         Entry::DisposalApproved(approved) => state.undone.push(disposal(body, approved)),
         Entry::DisposalWithdrawn(withdrawn) => {
@@ -198,7 +199,7 @@ pub(super) fn remember_undone(state: &mut State, body: &Body) {
             state.undone.extend(counting);
             // It goes to the copy, or to an approval that is undone itself; else there was nothing to withdraw.
             let undone = state.undone.iter_mut().filter(|d| d.at == withdrawn.approval);
-            let _ = withdraw(undone, body, withdrawn);
+            let _ = withdraw(undone, body, withdrawn, urgent);
         }
         Entry::DisposalDone { approval, certificate } => {
             // Its names may be deleted already; the disposal itself is not over by the word of one cut off.
@@ -247,7 +248,10 @@ pub(super) fn rule(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
             }
             found.then_some(()).ok_or(VoidWhy::Impossible)
         }
-        Entry::DisposalWithdrawn(withdrawn) => withdraw(living(state, withdrawn.approval), body, withdrawn),
+        Entry::DisposalWithdrawn(withdrawn) => {
+            let urgent = may_hurry(state, body);
+            withdraw(living(state, withdrawn.approval), body, withdrawn, urgent)
+        }
         Entry::Relisted { approval, roots } => relist(state, body, *approval, roots),
         Entry::DisposalDone { approval, certificate } => {
             let found = going(state, *approval)?;
@@ -299,14 +303,21 @@ fn living(state: &mut State, approval: u64) -> impl Iterator<Item = &mut Disposa
     state.disposals.iter_mut().chain(undone).filter(move |d| d.at == approval)
 }
 
+/// Only one who approves can take away the time to change one's mind; a machine's key alone cannot.
+fn may_hurry(state: &State, body: &Body) -> bool {
+    state.actors.get(&body.actor).is_some_and(|(a, ..)| a.roles.contains(&Role::Approver))
+}
+
 fn withdraw<'a>(
     mut disposals: impl Iterator<Item = &'a mut DisposalState>,
     body: &Body,
     said: &DisposalWithdrawn,
+    may_hurry: bool,
 ) -> Result<(), VoidWhy> {
     let waiting = |d: &&mut DisposalState| d.is_open() && d.withdrawn.is_none();
     let found = disposals.find(waiting).ok_or(VoidWhy::Impossible)?;
-    let DisposalWithdrawn { urgent, register, note, .. } = *said;
+    let DisposalWithdrawn { register, note, .. } = *said;
+    let urgent = said.urgent && may_hurry;
     found.withdrawn = Some(Withdrawn { at: body.n, time: body.time, urgent, register, note, actor: body.actor });
     Ok(())
 }

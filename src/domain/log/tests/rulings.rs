@@ -133,6 +133,18 @@ fn a_disposal_goes_one_way() {
 }
 
 #[test]
+fn only_an_approver_takes_the_time_to_change_ones_mind_away() {
+    for (by, urgent) in [(PRUNER, false), (APPROVER, true)] {
+        let (mut w, ..) = world();
+        let go = w.say(APPROVER, approved(1));
+        let said = DisposalWithdrawn { approval: go, urgent: true, register: note(2), note: Some(note(3)) };
+        w.say(by, Entry::DisposalWithdrawn(said));
+        assert_eq!(w.void(), None);
+        assert_eq!(w.state().disposal(go).unwrap().withdrawn.as_ref().unwrap().urgent, urgent);
+    }
+}
+
+#[test]
 fn a_cancelled_disposal_stays_cancelled() {
     let (mut w, ..) = world();
     let go = w.say(APPROVER, approved(1));
