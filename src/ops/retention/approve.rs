@@ -11,6 +11,7 @@ use super::facts::{Facts, gather};
 use super::law::{LoadedLaw, load};
 use super::note::{self, APPROVAL, ApprovalNote, WhyNote, line};
 use super::plan::{PlanReport, Planner};
+use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Entry;
 use crate::domain::log::ruled::DisposalState;
 use crate::domain::log::rulings::DisposalApproved;
@@ -223,12 +224,29 @@ pub fn recheck(
 /// The note of an approval.
 ///
 /// # Errors
-/// [`OpsError::NotFound`], [`OpsError::InTheWay`]; faults of the store.
+/// [`OpsError::NotFound`]; [`OpsError::InTheWay`] when it cannot be read or is not what the entry names; faults of
+/// the store.
 pub fn approval_note(repo: &Repository, approval: u64) -> Result<ApprovalNote, OpsError> {
     let disposal = repo.state().disposal(approval);
     let disposal = disposal.ok_or_else(|| OpsError::NotFound(format!("there is no disposal {approval}")))?;
     let unreadable = |why: String| OpsError::InTheWay(format!("the list of disposal {approval} cannot be read: {why}"));
-    note::read_approval(repo, &disposal.note)?.map_err(unreadable)
+    let note = note::read_approval(repo, &disposal.note)?.map_err(unreadable)?;
+    as_entered(&repo.state().repository, disposal, &note.plan)?;
+    Ok(note)
+}
+
+/// The list is the one that the entry names: a note that says more, or anything twice, was approved by nobody.
+fn as_entered(repository: &RepositoryId, entered: &DisposalState, plan: &Plan) -> Result<(), OpsError> {
+    let sorted = plan.records.windows(2).all(|w| (&w[0].set, &w[0].path) < (&w[1].set, &w[1].path));
+    let counts = (plan.records.len() as u64, plan.bytes()) == (entered.records, entered.bytes);
+    if sorted && counts && plan.id(repository).to_string() == entered.plan {
+        return Ok(());
+    }
+    Err(OpsError::InTheWay(format!(
+        "the list of disposal {0} is not the one that its entry names, {1}: find out who entered it. Nothing of it is \
+         carried out; call it off: strongroom retention cancel {0}",
+        entered.at, entered.plan
+    )))
 }
 
 /// As [`recheck`], with facts and law at hand.
