@@ -90,7 +90,7 @@ pub struct DisposalState {
     pub actor: ActorId,
     /// The plan's id.
     pub plan: String,
-    /// Who, by which minute, and the records by name; not needed any more once it is done.
+    /// Who, by which minute, and the records by name; not needed any more once it is done or cancelled.
     pub note: NoteName,
     /// How many records.
     pub records: u64,
@@ -151,15 +151,15 @@ impl State {
     }
 
     /// Every note that must be in the store, what it is, and the entry that names it. The names of a disposal that
-    /// is done are not among them.
+    /// is done or cancelled are not among them.
     pub fn notes(&self) -> Vec<(NoteName, &'static str, u64)> {
         let schemes = self.schemes.iter().map(|s| (s.note, "which retention scheme was adopted", s.at));
         let dates = self.dates.iter().map(|d| (d.note, "which date was recorded for which records", d.at));
         let holds = self.holds.iter().map(|h| (h.note, "what a hold touches", h.at));
         let ended = self.holds.iter().filter_map(|h| Some((h.release_note?, "why a hold was released", h.released?)));
         let disposals = || self.disposals.iter().chain(&self.undone);
-        let done: BTreeSet<u64> = disposals().filter(|d| d.done.is_some()).map(|d| d.at).collect();
-        let waiting = disposals().filter(|d| !done.contains(&d.at));
+        let over: BTreeSet<u64> = disposals().filter(|d| !d.is_open()).map(|d| d.at).collect();
+        let waiting = disposals().filter(|d| !over.contains(&d.at));
         let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
         let all = schemes.chain(dates).chain(holds).chain(ended).chain(approvals);
         all.chain(disposals().flat_map(DisposalState::notes)).collect()
@@ -170,11 +170,11 @@ impl State {
         self.notes().into_iter().map(|(name, ..)| name).collect()
     }
 
-    /// Notes with the names of disposals that are done, which no entry needs for anything else: to be deleted.
+    /// Notes with the names of disposals that are done or cancelled, which no entry needs for anything else: to be deleted.
     pub fn spent_notes(&self) -> BTreeSet<NoteName> {
         let needed = self.needed_notes();
         let all = self.disposals.iter().chain(&self.undone);
-        all.filter(|d| d.done.is_some()).map(|d| d.note).filter(|note| !needed.contains(note)).collect()
+        all.filter(|d| !d.is_open()).map(|d| d.note).filter(|note| !needed.contains(note)).collect()
     }
 }
 

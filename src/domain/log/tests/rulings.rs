@@ -151,6 +151,8 @@ fn a_cancelled_disposal_stays_cancelled() {
     w.say(PRUNER, withdrawn(go, 2));
     w.say(APPROVER, cancelled(go, 3));
     assert!(!w.state().disposal(go).unwrap().is_withdrawn(), "its records are there again");
+    assert_eq!(w.state().needed_notes(), [2, 3].map(note).into());
+    assert_eq!(w.state().spent_notes(), [1].map(note).into(), "their names are needed no more");
     for late in [withdrawn(go, 4), relisted(go, &[]), done(go, 5)] {
         w.say(PRUNER, late);
         assert_eq!(w.void(), IMPOSSIBLE);
