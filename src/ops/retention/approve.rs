@@ -20,6 +20,7 @@ use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Disposition;
 use crate::domain::retention::gate::{Refusal, Weight, later, permit_weight};
 use crate::domain::retention::plan::{Plan, PlanId};
+use crate::domain::retention::scheme::Approver;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::repository::Repository;
 
@@ -27,6 +28,8 @@ use crate::repo::repository::Repository;
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// So many changed records are named; more are counted.
 const MOST_NAMED: usize = 20;
+/// Who approves what the scheme lets go without a person.
+const BY_SCHEME: &str = "the scheme";
 
 /// Who approves what.
 #[derive(Debug, Clone)]
@@ -70,6 +73,9 @@ pub fn approve(
     stop: &Stop,
 ) -> Result<ApproveReport, OpsError> {
     let by = line("--by", &options.by)?;
+    if by == BY_SCHEME {
+        return Err(OpsError::Usage(format!("--by names a person, not '{BY_SCHEME}'")));
+    }
     let on = options.plan.on().ok_or_else(|| OpsError::Usage(format!("'{}' names no plan", options.plan)))?;
     if on > options.today {
         let why =
@@ -96,9 +102,9 @@ pub fn approve(
     };
     // Today the law may say more than on the day of the plan.
     let law = if on == options.today { law } else { load(repo, &options.zone, options.today)? };
-    recheck_with(&facts, &law, &plan, options.today).permit(&options.plan)?;
-    permit_weight(repo.state(), &Weight::of(&plan, options.large))?;
     let note = ApprovalNote { kind: APPROVAL.into(), by, minute, large: options.large, plan };
+    recheck_with(&facts, &law, &note, options.today).permit(&options.plan)?;
+    permit_weight(repo.state(), &Weight::of(&note.plan, options.large))?;
     say(repo, &facts, &note, options.plan.clone())
 }
 
@@ -123,7 +129,7 @@ pub fn approve_by_scheme(
     }
     sensible(&facts, &report, &report.without_person)?;
     let (plan, id) = (report.without_person, report.without_person_id);
-    let (by, minute) = ("the scheme".to_owned(), adopted.state.minute);
+    let (by, minute) = (BY_SCHEME.to_owned(), adopted.state.minute);
     say(repo, &facts, &ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan }, id).map(Some)
 }
 
@@ -218,7 +224,7 @@ pub fn recheck(
     let note = approval_note(repo, approval)?;
     let facts = gather(repo, monitor, stop)?;
     let law = load(repo, zone, today)?;
-    Ok(recheck_with(&facts, &law, &note.plan, today))
+    Ok(recheck_with(&facts, &law, &note, today))
 }
 
 /// The note of an approval.
@@ -250,8 +256,8 @@ fn as_entered(repository: &RepositoryId, entered: &DisposalState, plan: &Plan) -
 }
 
 /// As [`recheck`], with facts and law at hand.
-pub fn recheck_with(facts: &Facts, law: &LoadedLaw, plan: &Plan, today: Date) -> Recheck {
-    let planner = Planner::new(facts, law, today);
+pub fn recheck_with(facts: &Facts, law: &LoadedLaw, approved: &ApprovalNote, today: Date) -> Recheck {
+    let (planner, plan) = (Planner::new(facts, law, today), &approved.plan);
     let mut done = Recheck { records: plan.records.len() as u64, ..Recheck::default() };
     for planned in &plan.records {
         let Some(number) = facts.find(&planned.set, &planned.path) else {
@@ -266,12 +272,26 @@ pub fn recheck_with(facts: &Facts, law: &LoadedLaw, plan: &Plan, today: Date) ->
             all.join("; ")
         } else if row.decision.class.as_ref() != Some(&planned.class) {
             "it has another class now".to_owned()
+        } else if let Some(why) = uncovered(row.decision.approver, approved) {
+            why.to_owned()
         } else {
             continue;
         };
         done.changed.push(Changed { set: planned.set.clone(), path: planned.path.clone(), why });
     }
     done
+}
+
+/// Why this approval does not do for a record that, as the law is now, this approver must let go.
+fn uncovered(needed: Option<Approver>, approved: &ApprovalNote) -> Option<&'static str> {
+    let by_scheme = approved.by == BY_SCHEME;
+    match needed {
+        Some(Approver::Council) if by_scheme || approved.minute.trim().is_empty() => {
+            Some("it may go only by a decision of the council now: approve it with its minute, --minute REF")
+        }
+        Some(Approver::Clerk) if by_scheme => Some("a person must approve it now"),
+        _ => None,
+    }
 }
 
 /// How far a disposal has gone.
