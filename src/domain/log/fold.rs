@@ -224,7 +224,7 @@ fn test(state: &mut State, body: &Body, tested: &Tested) {
         // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.
         for number in tested.packs.iter() {
             if let Some(pack) = state.packs.get_mut(number as usize) {
-                pack.tested = true;
+                (pack.tested, pack.doubted) = (true, false);
             }
         }
         if tested.documents > 0

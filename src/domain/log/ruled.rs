@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::entry::{Body, Entry, Role};
+use super::lives::doubt;
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use super::state::{Life, State, VoidWhy};
 use crate::domain::id::{ActorId, Digest, NoteName, SnapshotId};
@@ -185,7 +186,7 @@ pub(super) fn outlives_its_author(state: &State, body: &Body) -> bool {
         && state.actor_at(&body.actor, body.n).is_some()
 }
 
-/// Keeps the approval or withdrawal of an author who was cut off since. It counts for nothing that is still to come;
+/// Keeps the approval, withdrawal or sweep of an author who was cut off since. It counts for nothing that is still to come;
 /// but listings that were rewritten in good faith, before the cut was known, stay: the old ones may be deleted.
 pub(super) fn remember_undone(state: &mut State, body: &Body) {
     if state.actor_at(&body.actor, body.n).is_none() {
@@ -201,6 +202,7 @@ pub(super) fn remember_undone(state: &mut State, body: &Body) {
             let undone = state.undone.iter_mut().filter(|d| d.at == withdrawn.approval);
             let _ = withdraw(undone, body, withdrawn, urgent);
         }
+        Entry::Swept { packs, indexes } => doubt(state, packs, indexes),
         Entry::DisposalDone { approval, certificate } => {
             // Its names may be deleted already; the disposal itself is not over by the word of one cut off.
             let over = |d: &&DisposalState| d.at == *approval && d.is_open() && d.relisted_at.is_some();
