@@ -131,7 +131,7 @@ def valid_entries(log, root, options):
         if data["v"] > 1:
             raise OSError("this repository is of a later version (%s) than this script" % data["v"])
         if data["kind"] == "actor-revoked":  # from a number on that may lie before this entry
-            revoked.setdefault(data["data"]["actor"], []).append(data["data"]["from"])
+            revoked.setdefault(data["data"]["actor"], []).append((data["data"]["from"], data["n"]))
     for number, entry in enumerate(log):
         if not entry:
             problem("the log is damaged", "entry %d is missing" % number)
@@ -143,7 +143,7 @@ def valid_entries(log, root, options):
                 "it belongs elsewhere" if (data.get("v"), data.get("n"), data.get("repository")) !=
                 (1, number, options.id if number else None) or (kind == "created") != (number == 0) else
                 "its author is not on the roster, or revoked" if actor not in roster or
-                number >= min(revoked.get(actor, [number + 1])) else
+                number >= min(revoked.get(actor, [(number + 1, 0)]))[0] else
                 "its author may not say that" if kind not in roster[actor] else "")
         if void:
             print("entry %d of the log is void: %s" % (number, void), file=sys.stderr)
@@ -151,6 +151,9 @@ def valid_entries(log, root, options):
             problem("the log is damaged", "before entry %d stands not what its author saw there" % number)
         link = link if void else data["prev"]
         link = link and b3sum(given=bytes.fromhex(link + digest))[0]
+        cuts = revoked.get(actor, []) if void.endswith("revoked") and kind in roster.get(actor, []) else []
+        if kind == "relisted" and cuts and number < min(by for _, by in cuts):
+            valid.append({**data, "kind": "relisted once"})  # its author was cut off later; old listings may be gone
         if not void:
             valid.append(data)
             said = data["data"] if kind in ("created", "actor-added") else {"actors": []}
@@ -171,8 +174,8 @@ def listings_of(valid):
             steps[approval] = "withdrawn"
         elif kind == "disposal-cancelled" and step in ("approved", "withdrawn"):
             steps[approval] = "cancelled"
-        elif kind == "relisted":
-            counts = step in ("withdrawn", "relisted")  # one that does not is of use only where all others are gone
+        elif kind in ("relisted", "relisted once"):
+            counts = kind == "relisted" and step in ("withdrawn", "relisted")  # one that does not is of use only where all others are gone
             steps.update({approval: "relisted"} if counts else {})
             for new in (new for new in data["roots"] if new["snapshot"] in roots):
                 found = roots[new["snapshot"]]
@@ -221,6 +224,10 @@ class Chunks:
         with temporary_files([data for _, data in found], self.options.to) as folder:
             right = b3sum("--keyed", files=[str(n) for n in range(len(found))], given=self.key, cwd=folder)
         return {one[0]: one[1] for one, digest in zip(found, right) if one[0].hex() == digest or not checking}
+
+    def has(self, chunk):
+        paths = (os.path.join(self.options.repository, "packs", p[:2], p + ".age") for p in self.packs.get(chunk, []))
+        return any(map(os.path.exists, paths))
 
     def get(self, chunk):
         for pack in self.packs.get(chunk, []):
@@ -365,7 +372,7 @@ def main():
                 os.makedirs(options.to, exist_ok=True)
                 to = place(os.path.realpath(os.fsencode(options.to)), data["set"].encode() + b"/record")[:-7]
                 roots = [bytes.fromhex(root) for root in listings[n]]
-                root = next((root for root in roots if root in chunks.packs), roots[0])
+                root = next((root for root in roots if chunks.has(root)), roots[0])
                 restore(chunks, records_of(chunks, root, options.gone)[options.gone], to)
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ impl Repository {
             let own = self.own_actors();
             let state = &self.state;
             let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
+                Some(Life::Live) if state.packs[number as usize].doubted => 1,
                 Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
                 Some(Life::Condemned { .. }) => 1,
                 _ => 0,
@@ -91,13 +92,14 @@ impl Repository {
         Ok(self.readable_objects()?.into_iter().map(|(_, object)| object).collect())
     }
 
-    /// What a revoked actor stored may be junk: it is used if it is there, and missed by nobody if it is not.
+    /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
+    /// nobody if it is not.
     fn readable_objects(&self) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
         let mut all = vec![];
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {
                 Ok(object) => all.push((index, object)),
-                Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => {}
+                Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.doubted => {}
                 Err(e) => return Err(e),
             }
         }

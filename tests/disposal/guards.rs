@@ -3,6 +3,7 @@
 use jiff::civil::date;
 use strongroom::domain::log::Entry;
 use strongroom::domain::log::entry::{Incident, IncidentKind};
+use strongroom::domain::log::rulings::DisposalApproved;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::OpsError;
 use strongroom::ops::retention::approve::Stage;
@@ -51,6 +52,35 @@ fn a_hold_after_the_approval_stops_it() {
     });
     refused(&town, result, "held since a moment ago");
     assert_eq!(town.everything(), before);
+}
+
+#[test]
+fn a_list_that_is_not_the_approved_one_stops_it() {
+    let (town, _) = town_with_secret();
+    let plan = town.plan(&[SECRET]);
+    let (honest, note) = town.approve(&plan);
+    let name = town.open().state().disposal(honest).unwrap().plan.clone();
+    let enter = |plan: &str, note, records, bytes| {
+        let entry = Entry::DisposalApproved(DisposalApproved { plan: plan.into(), note, records, bytes });
+        town.open().append(|_| Ok(Some(entry.clone()))).unwrap().unwrap()
+    };
+    let mut twice = plan.clone();
+    twice.records.push(twice.records[0].clone());
+    let (doubled, doubled_note) = town.approve(&twice);
+    let (bytes, forged) = (plan.bytes(), "2026-11-22-00000000");
+    let (all, more) = (plan.records.len() as u64, twice.bytes());
+    let others = [
+        doubled,
+        enter(&name, doubled_note, all, bytes),
+        enter(&name, doubled_note, all + 1, more),
+        enter(forged, note, all, bytes),
+        enter(&name, note, all + 1, bytes),
+        enter(&name, note, all, bytes + 1),
+    ];
+    for other in others {
+        refused(&town, town.apply_now(other), "is not the one that its entry names");
+    }
+    town.apply_now(honest).unwrap();
 }
 
 #[test]

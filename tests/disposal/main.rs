@@ -4,6 +4,7 @@
 
 mod certificate;
 mod crash;
+mod cut_off;
 mod guards;
 mod meanwhile;
 mod proof;

@@ -2,7 +2,10 @@
 
 use strongroom::domain::problem::Exit;
 use strongroom::domain::retention::decide::Disposition;
-use strongroom::ops::retention::approve::{Stage, approve_by_scheme, cancel, disposals, recheck};
+use strongroom::domain::retention::scheme::Approver;
+use strongroom::ops::retention::approve::{
+    ApproveOptions, Stage, approve, approve_by_scheme, cancel, disposals, recheck,
+};
 use strongroom::ops::retention::plan::Planner;
 use strongroom::ops::retention::review::review;
 use strongroom::ops::retention::why::{Next, why};
@@ -118,6 +121,45 @@ fn an_approval_is_asked_again_and_can_be_cancelled() {
     assert!(matches!(disposals(repo.state())[0].stage, Stage::Cancelled(_)));
     assert_eq!(names(&c.plan()), ["Documents/Finance/2012-13/i.pdf"], "it is offered again, the held one not");
     assert!(cancel(&mut c.open(), &plan.id.to_string(), "Clerk", "again").is_err());
+}
+
+#[test]
+fn an_approval_does_not_do_once_the_council_must_say_so() {
+    let careful = || {
+        let mut scheme = usual();
+        scheme.classes.iter_mut().for_each(|c| c.approver = Approver::Council);
+        scheme
+    };
+    // One by the scheme itself.
+    let c = Council::new("2018-06-01");
+    c.write("Drafts/d.txt", "a draft", "2018-05-01");
+    c.write("x.txt", "x", "2018-05-01");
+    c.backup("2018-06-02");
+    c.adopt(&usual());
+    c.remove("Drafts/d.txt");
+    c.backup("2018-06-03");
+    c.go_to("2018-09-01");
+    let by_scheme = approve_by_scheme(&mut c.open(), &zone(), c.today(), &Silent, &Stop::default()).unwrap().unwrap();
+    let ask = |approval| recheck(&mut c.open(), approval, &zone(), c.today(), &Silent, &Stop::default()).unwrap();
+    assert!(ask(by_scheme.approval).permit(&by_scheme.plan).is_ok());
+    assert!(!c.adopt(&careful()).cooling_off, "more care counts at once");
+    let refused = ask(by_scheme.approval).permit(&by_scheme.plan).unwrap_err().to_string();
+    assert!(refused.contains("decision of the council"), "{refused}");
+    // The plan of the day before, without a minute.
+    let c = years();
+    c.go_to("2020-06-01");
+    let plan = c.plan();
+    c.go_to("2020-06-02");
+    c.adopt(&careful());
+    let with = |minute: &str| {
+        let (by, minute) = ("A. Clerk".into(), minute.into());
+        let options =
+            ApproveOptions { plan: plan.id.clone(), by, minute, large: false, zone: zone(), today: c.today() };
+        approve(&mut c.open(), &options, &Silent, &Stop::default())
+    };
+    let refused = with("").unwrap_err();
+    assert!(refused.exit() == Exit::Refused && refused.to_string().contains("--minute"), "{refused}");
+    assert_eq!(with("12/2020").unwrap().records, 2);
 }
 
 #[test]

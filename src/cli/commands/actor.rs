@@ -1,5 +1,7 @@
 //! `actor …`: who can add to the backups.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::key::{open_with_key, shown};
@@ -32,8 +34,15 @@ pub fn run(shell: &Shell, command: ActorCommand) -> Result<Done, Failure> {
         ActorCommand::Revoke { actor, from, key } => {
             let (mut repo, _) = open_with_key(shell, &config, &key)?;
             let meant = meant(repo.state(), &actor)?;
+            let open: BTreeSet<u64> = repo.state().open_incidents().map(|i| i.at).collect();
             let revoked = roster::revoke(&mut repo, &meant, from)?;
             shell.out.say(format!("'{}' is cut off.\n\n{REVOKED}", shown(&actor)));
+            for n in repo.state().open_incidents().map(|i| i.at).filter(|n| !open.contains(n)) {
+                shell.out.say(format!(
+                    "\nEntry {n}, by that actor, left records out of listings whose old form is deleted: it stands. \
+                     Was it a disposal you know of? If so: strongroom incident resolve {n} --by NAME --note TEXT"
+                ));
+            }
             Ok(Done::ok().with("revoked", revoked))
         }
     }

@@ -4,15 +4,16 @@
 //! number and place in the chain and has no effect. `needs` bitmaps count packs by order of storing, so a
 //! `stored` entry gives its packs their numbers even when its actor is revoked afterwards.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::entry::{Body, Entry, IncidentKind, Role, Tested};
+use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
+use super::hindsight::Hindsight;
 use super::lives::{commit, condemn, rewrite, store, sweep};
 use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, Slot, SnapshotState, State, VoidWhy};
-use crate::domain::id::{ActorId, Link, RepositoryId, SnapshotId};
+use crate::domain::id::{Link, RepositoryId, SnapshotId};
 
 pub use super::lives::index_is_superfluous;
 
@@ -40,7 +41,7 @@ pub enum FoldError {
 /// [`FoldError`] when entry 0 is no beginning, or an entry needs a newer program.
 pub fn fold(repository: RepositoryId, slots: &[Slot]) -> Result<State, FoldError> {
     let mut state = begin(repository, slots.first().ok_or(FoldError::NoBeginning)?)?;
-    let revoked = revocations(&state, slots);
+    let hindsight = Hindsight::of(&state, slots);
     for slot in &slots[1..] {
         if let Some(body) = &slot.body
             && body.v > super::entry::FORMAT_VERSION
@@ -49,7 +50,7 @@ pub fn fold(repository: RepositoryId, slots: &[Slot]) -> Result<State, FoldError
             return Err(FoldError::Newer { n: body.n, version: body.v });
         }
         let prev = state.link;
-        if let Err(why) = judge(&state, slot, prev).and_then(|body| apply(&mut state, body, &revoked)) {
+        if let Err(why) = judge(&state, slot, prev).and_then(|body| apply(&mut state, body, &hindsight)) {
             state.voids.push((slot.n, why));
         }
         state.next = slot.n + 1;
@@ -100,30 +101,8 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
     })
 }
 
-/// Revocations reach back: what the actor said from entry `from` on is void, whenever that was decided.
-fn revocations(state: &State, slots: &[Slot]) -> HashMap<ActorId, u64> {
-    let root = state.created.root;
-    let mut known: HashSet<ActorId> = state.actors.keys().copied().collect();
-    let mut revoked: HashMap<ActorId, u64> = HashMap::new();
-    for (before, slot) in slots.iter().zip(&slots[1..]) {
-        let Ok(body) = placed(state, slot, before.link) else { continue };
-        match &body.entry {
-            _ if body.actor != root => {}
-            Entry::ActorAdded(actor) => {
-                known.insert(actor.key);
-            }
-            Entry::ActorRevoked { actor, from } if *actor != root && known.contains(actor) => {
-                let first = revoked.entry(*actor).or_insert(*from);
-                *first = (*first).min(*from);
-            }
-            _ => {}
-        }
-    }
-    revoked
-}
-
 /// The slot's body, if it is an entry of this repository that was made for this very place.
-fn placed<'a>(state: &State, slot: &'a Slot, prev: Link) -> Result<&'a Body, VoidWhy> {
+pub(super) fn placed<'a>(state: &State, slot: &'a Slot, prev: Link) -> Result<&'a Body, VoidWhy> {
     let body = slot.body.as_ref().ok_or(VoidWhy::Unreadable)?;
     if body.n != slot.n || body.repository != Some(state.repository) || body.prev != prev {
         return Err(VoidWhy::Misplaced);
@@ -149,12 +128,12 @@ fn judge<'a>(state: &State, slot: &'a Slot, prev: Link) -> Result<&'a Body, Void
     Ok(body)
 }
 
-fn apply(state: &mut State, body: &Body, revoked: &HashMap<ActorId, u64>) -> Result<(), VoidWhy> {
-    let void = revoked.get(&body.actor).is_some_and(|from| body.n >= *from);
+fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<(), VoidWhy> {
+    let void = hindsight.is_cut(body);
     if let Entry::Stored(stored) = &body.entry {
         store(state, body, stored, void);
     }
-    if void && !outlives_its_author(state, body) {
+    if void && !outlives_its_author(state, body) && !hindsight.acted_upon(state, body) {
         remember_undone(state, body);
         return Err(VoidWhy::Revoked);
     }
@@ -185,6 +164,11 @@ fn apply(state: &mut State, body: &Body, revoked: &HashMap<ActorId, u64>) -> Res
         Entry::HoldPlaced { .. } | Entry::HoldReleased { .. } => rule(state, body)?,
         Entry::DisposalApproved(_) | Entry::DisposalCancelled { .. } => rule(state, body)?,
         Entry::DisposalWithdrawn(_) | Entry::Relisted { .. } | Entry::DisposalDone { .. } => rule(state, body)?,
+    }
+    if void && matches!(&body.entry, Entry::Relisted { roots, .. } if !roots.is_empty()) {
+        // Its author was cut off, and voiding it may bring nothing back: nothing is deleted until a person has looked.
+        let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![] };
+        state.incidents.push(IncidentState { at: body.n, time: body.time, incident, resolved: false });
     }
     state.newest_time = state.newest_time.max(body.time);
     Ok(())
@@ -240,7 +224,7 @@ fn test(state: &mut State, body: &Body, tested: &Tested) {
         // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.
         for number in tested.packs.iter() {
             if let Some(pack) = state.packs.get_mut(number as usize) {
-                pack.tested = true;
+                (pack.tested, pack.doubted) = (true, false);
             }
         }
         if tested.documents > 0

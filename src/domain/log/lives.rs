@@ -23,6 +23,7 @@ pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool)
                 tested: false,
                 stored: body.time,
                 void,
+                doubted: false,
             });
             (state.packs.len() - 1) as u32
         });
@@ -54,7 +55,7 @@ fn describe(state: &mut State, body: &Body, stored: &Stored, covers: Bits, void:
                 _ => dead.then_some(body.n),
             };
             let life = swept.map_or(Life::Live, |at| Life::Swept { at });
-            state.indexes.push(IndexState { index, covers, life, actor, void });
+            state.indexes.push(IndexState { index, covers, life, actor, void, doubted: false });
         }
     }
 }
@@ -191,4 +192,14 @@ pub(super) fn sweep(state: &mut State, at: u64, packs: &[PackName], indexes: &[I
             all.for_each(|i| i.life = Life::Swept { at });
         }
     }
+}
+
+/// What a pruner swept before it was cut off lives again, but may be deleted: nobody relies on it until it is tested.
+pub(super) fn doubt(state: &mut State, packs: &[PackName], indexes: &[IndexName]) {
+    for name in packs {
+        if let Some(number) = state.pack_numbers.get(name) {
+            state.packs[*number as usize].doubted = true;
+        }
+    }
+    state.indexes.iter_mut().filter(|i| indexes.contains(&i.index.name)).for_each(|i| i.doubted = true);
 }

@@ -7,6 +7,7 @@
 pub mod bits;
 pub mod entry;
 pub mod fold;
+mod hindsight;
 mod lives;
 pub mod ruled;
 pub mod rulings;

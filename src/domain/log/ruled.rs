@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::entry::{Body, Entry};
+use super::entry::{Body, Entry, Role};
+use super::lives::doubt;
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use super::state::{Life, State, VoidWhy};
 use crate::domain::id::{ActorId, Digest, NoteName, SnapshotId};
@@ -69,7 +70,7 @@ pub struct Withdrawn {
     pub at: u64,
     /// When (the author's clock).
     pub time: Timestamp,
-    /// There is no time to change one's mind.
+    /// There is no time to change one's mind: an approver said so.
     pub urgent: bool,
     /// The register's note.
     pub register: NoteName,
@@ -90,7 +91,7 @@ pub struct DisposalState {
     pub actor: ActorId,
     /// The plan's id.
     pub plan: String,
-    /// Who, by which minute, and the records by name; not needed any more once it is done.
+    /// Who, by which minute, and the records by name; not needed any more once it is done or cancelled.
     pub note: NoteName,
     /// How many records.
     pub records: u64,
@@ -151,15 +152,15 @@ impl State {
     }
 
     /// Every note that must be in the store, what it is, and the entry that names it. The names of a disposal that
-    /// is done are not among them.
+    /// is done or cancelled are not among them.
     pub fn notes(&self) -> Vec<(NoteName, &'static str, u64)> {
         let schemes = self.schemes.iter().map(|s| (s.note, "which retention scheme was adopted", s.at));
         let dates = self.dates.iter().map(|d| (d.note, "which date was recorded for which records", d.at));
         let holds = self.holds.iter().map(|h| (h.note, "what a hold touches", h.at));
         let ended = self.holds.iter().filter_map(|h| Some((h.release_note?, "why a hold was released", h.released?)));
         let disposals = || self.disposals.iter().chain(&self.undone);
-        let done: BTreeSet<u64> = disposals().filter(|d| d.done.is_some()).map(|d| d.at).collect();
-        let waiting = disposals().filter(|d| !done.contains(&d.at));
+        let over: BTreeSet<u64> = disposals().filter(|d| !d.is_open()).map(|d| d.at).collect();
+        let waiting = disposals().filter(|d| !over.contains(&d.at));
         let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
         let all = schemes.chain(dates).chain(holds).chain(ended).chain(approvals);
         all.chain(disposals().flat_map(DisposalState::notes)).collect()
@@ -170,11 +171,11 @@ impl State {
         self.notes().into_iter().map(|(name, ..)| name).collect()
     }
 
-    /// Notes with the names of disposals that are done, which no entry needs for anything else: to be deleted.
+    /// Notes with the names of disposals that are done or cancelled, which no entry needs for anything else: to be deleted.
     pub fn spent_notes(&self) -> BTreeSet<NoteName> {
         let needed = self.needed_notes();
         let all = self.disposals.iter().chain(&self.undone);
-        all.filter(|d| d.done.is_some()).map(|d| d.note).filter(|note| !needed.contains(note)).collect()
+        all.filter(|d| !d.is_open()).map(|d| d.note).filter(|note| !needed.contains(note)).collect()
     }
 }
 
@@ -185,12 +186,13 @@ pub(super) fn outlives_its_author(state: &State, body: &Body) -> bool {
         && state.actor_at(&body.actor, body.n).is_some()
 }
 
-/// Keeps the approval or withdrawal of an author who was cut off since. It counts for nothing that is still to come;
+/// Keeps the approval, withdrawal or sweep of an author who was cut off since. It counts for nothing that is still to come;
 /// but listings that were rewritten in good faith, before the cut was known, stay: the old ones may be deleted.
 pub(super) fn remember_undone(state: &mut State, body: &Body) {
     if state.actor_at(&body.actor, body.n).is_none() {
         return; // the cut was known: nobody could act on it in good faith
     }
+    let urgent = may_hurry(state, body);
     match &body.entry {
         Entry::DisposalApproved(approved) => state.undone.push(disposal(body, approved)),
         Entry::DisposalWithdrawn(withdrawn) => {
@@ -198,7 +200,19 @@ pub(super) fn remember_undone(state: &mut State, body: &Body) {
             state.undone.extend(counting);
             // It goes to the copy, or to an approval that is undone itself; else there was nothing to withdraw.
             let undone = state.undone.iter_mut().filter(|d| d.at == withdrawn.approval);
-            let _ = withdraw(undone, body, withdrawn);
+            let _ = withdraw(undone, body, withdrawn, urgent);
+        }
+        Entry::Swept { packs, indexes } => doubt(state, packs, indexes),
+        Entry::DisposalDone { approval, certificate } => {
+            // Its names may be deleted already; the disposal itself is not over by the word of one cut off.
+            let over = |d: &&DisposalState| d.at == *approval && d.is_open() && d.relisted_at.is_some();
+            if !state.undone.iter().any(|d| over(&d)) {
+                let counting = state.disposals.iter().find(over).cloned();
+                state.undone.extend(counting);
+            }
+            for d in state.undone.iter_mut().filter(|d| over(&&**d)) {
+                d.done = Some((body.n, *certificate));
+            }
         }
         _ => {}
     }
@@ -236,7 +250,10 @@ pub(super) fn rule(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
             }
             found.then_some(()).ok_or(VoidWhy::Impossible)
         }
-        Entry::DisposalWithdrawn(withdrawn) => withdraw(living(state, withdrawn.approval), body, withdrawn),
+        Entry::DisposalWithdrawn(withdrawn) => {
+            let urgent = may_hurry(state, body);
+            withdraw(living(state, withdrawn.approval), body, withdrawn, urgent)
+        }
         Entry::Relisted { approval, roots } => relist(state, body, *approval, roots),
         Entry::DisposalDone { approval, certificate } => {
             let found = going(state, *approval)?;
@@ -288,14 +305,21 @@ fn living(state: &mut State, approval: u64) -> impl Iterator<Item = &mut Disposa
     state.disposals.iter_mut().chain(undone).filter(move |d| d.at == approval)
 }
 
+/// Only one who approves can take away the time to change one's mind; a machine's key alone cannot.
+fn may_hurry(state: &State, body: &Body) -> bool {
+    state.actors.get(&body.actor).is_some_and(|(a, ..)| a.roles.contains(&Role::Approver))
+}
+
 fn withdraw<'a>(
     mut disposals: impl Iterator<Item = &'a mut DisposalState>,
     body: &Body,
     said: &DisposalWithdrawn,
+    may_hurry: bool,
 ) -> Result<(), VoidWhy> {
     let waiting = |d: &&mut DisposalState| d.is_open() && d.withdrawn.is_none();
     let found = disposals.find(waiting).ok_or(VoidWhy::Impossible)?;
-    let DisposalWithdrawn { urgent, register, note, .. } = *said;
+    let DisposalWithdrawn { register, note, .. } = *said;
+    let urgent = said.urgent && may_hurry;
     found.withdrawn = Some(Withdrawn { at: body.n, time: body.time, urgent, register, note, actor: body.actor });
     Ok(())
 }

@@ -66,6 +66,8 @@ pub struct PackState {
     pub stored: Timestamp,
     /// The entry that stored it counts no longer: its actor was revoked.
     pub void: bool,
+    /// A pruner that was cut off later swept it: it may be deleted already.
+    pub doubted: bool,
 }
 
 /// One index object the log knows.
@@ -81,6 +83,8 @@ pub struct IndexState {
     pub actor: ActorId,
     /// The entry that stored it counts no longer: its actor was revoked.
     pub void: bool,
+    /// A pruner that was cut off later swept it: it may be deleted already.
+    pub doubted: bool,
 }
 
 /// One snapshot the log knows.
@@ -264,7 +268,7 @@ impl State {
     pub fn may_rely(&self, number: u32, machine_actors: &[ActorId]) -> bool {
         self.packs
             .get(number as usize)
-            .is_some_and(|p| !p.void && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor)))
+            .is_some_and(|p| !p.void && !p.doubted && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor)))
     }
 
     /// Incidents of this kind that nobody resolved.

@@ -113,7 +113,10 @@ impl ClassChange {
     fn shortens(&self) -> bool {
         match self {
             Self::Shorter(..) => true,
+            // Another event may come sooner for records that are not there yet.
+            Self::Trigger(..) => true,
             Self::Action(old, new) => new < old,
+            Self::Approver(old, new) => new < old,
             _ => false,
         }
     }

@@ -42,6 +42,16 @@ fn a_class_shortens_before_it_has_records() {
 }
 
 #[test]
+fn a_less_careful_approver_or_another_trigger_shortens() {
+    let council = with("1 year", |c| c.approver = Approver::Council);
+    let none = with("1 year", |c| c.approver = Approver::None);
+    assert!(compare(Some(&council), &none, &[], TODAY).unwrap().shortened);
+    assert!(!compare(Some(&none), &council, &[], TODAY).unwrap().shortened);
+    let leaving = with("1 year", |c| c.trigger = "employment-end".parse().unwrap());
+    assert!(compare(Some(&with("1 year", |_| ())), &leaving, &[], TODAY).unwrap().shortened);
+}
+
+#[test]
 fn a_first_scheme_shortens_nothing_and_an_unassigned_class_keeps() {
     let new = with("1 year", |_| ());
     let a = compare(None, &new, &records(), TODAY).unwrap();

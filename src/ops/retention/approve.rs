@@ -11,6 +11,7 @@ use super::facts::{Facts, gather};
 use super::law::{LoadedLaw, load};
 use super::note::{self, APPROVAL, ApprovalNote, WhyNote, line};
 use super::plan::{PlanReport, Planner};
+use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Entry;
 use crate::domain::log::ruled::DisposalState;
 use crate::domain::log::rulings::DisposalApproved;
@@ -19,6 +20,7 @@ use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Disposition;
 use crate::domain::retention::gate::{Refusal, Weight, later, permit_weight};
 use crate::domain::retention::plan::{Plan, PlanId};
+use crate::domain::retention::scheme::Approver;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::repository::Repository;
 
@@ -26,6 +28,8 @@ use crate::repo::repository::Repository;
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// So many changed records are named; more are counted.
 const MOST_NAMED: usize = 20;
+/// Who approves what the scheme lets go without a person.
+const BY_SCHEME: &str = "the scheme";
 
 /// Who approves what.
 #[derive(Debug, Clone)]
@@ -69,6 +73,9 @@ pub fn approve(
     stop: &Stop,
 ) -> Result<ApproveReport, OpsError> {
     let by = line("--by", &options.by)?;
+    if by == BY_SCHEME {
+        return Err(OpsError::Usage(format!("--by names a person, not '{BY_SCHEME}'")));
+    }
     let on = options.plan.on().ok_or_else(|| OpsError::Usage(format!("'{}' names no plan", options.plan)))?;
     if on > options.today {
         let why =
@@ -95,9 +102,9 @@ pub fn approve(
     };
     // Today the law may say more than on the day of the plan.
     let law = if on == options.today { law } else { load(repo, &options.zone, options.today)? };
-    recheck_with(&facts, &law, &plan, options.today).permit(&options.plan)?;
-    permit_weight(repo.state(), &Weight::of(&plan, options.large))?;
     let note = ApprovalNote { kind: APPROVAL.into(), by, minute, large: options.large, plan };
+    recheck_with(&facts, &law, &note, options.today).permit(&options.plan)?;
+    permit_weight(repo.state(), &Weight::of(&note.plan, options.large))?;
     say(repo, &facts, &note, options.plan.clone())
 }
 
@@ -122,7 +129,7 @@ pub fn approve_by_scheme(
     }
     sensible(&facts, &report, &report.without_person)?;
     let (plan, id) = (report.without_person, report.without_person_id);
-    let (by, minute) = ("the scheme".to_owned(), adopted.state.minute);
+    let (by, minute) = (BY_SCHEME.to_owned(), adopted.state.minute);
     say(repo, &facts, &ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan }, id).map(Some)
 }
 
@@ -218,7 +225,7 @@ pub fn recheck(
     let note = approval_note(repo, approval)?;
     let facts = gather(repo, monitor, stop)?;
     let law = load(repo, zone, today)?;
-    let mut done = recheck_with(&facts, &law, &note.plan, today);
+    let mut done = recheck_with(&facts, &law, &note, today);
     done.changed.extend(super::hold::held_since(repo, approval, &facts, &note.plan, zone)?);
     Ok(done)
 }
@@ -226,17 +233,34 @@ pub fn recheck(
 /// The note of an approval.
 ///
 /// # Errors
-/// [`OpsError::NotFound`], [`OpsError::InTheWay`]; faults of the store.
+/// [`OpsError::NotFound`]; [`OpsError::InTheWay`] when it cannot be read or is not what the entry names; faults of
+/// the store.
 pub fn approval_note(repo: &Repository, approval: u64) -> Result<ApprovalNote, OpsError> {
     let disposal = repo.state().disposal(approval);
     let disposal = disposal.ok_or_else(|| OpsError::NotFound(format!("there is no disposal {approval}")))?;
     let unreadable = |why: String| OpsError::InTheWay(format!("the list of disposal {approval} cannot be read: {why}"));
-    note::read_approval(repo, &disposal.note)?.map_err(unreadable)
+    let note = note::read_approval(repo, &disposal.note)?.map_err(unreadable)?;
+    as_entered(&repo.state().repository, disposal, &note.plan)?;
+    Ok(note)
+}
+
+/// The list is the one that the entry names: a note that says more, or anything twice, was approved by nobody.
+fn as_entered(repository: &RepositoryId, entered: &DisposalState, plan: &Plan) -> Result<(), OpsError> {
+    let sorted = plan.records.windows(2).all(|w| (&w[0].set, &w[0].path) < (&w[1].set, &w[1].path));
+    let counts = (plan.records.len() as u64, plan.bytes()) == (entered.records, entered.bytes);
+    if sorted && counts && plan.id(repository).to_string() == entered.plan {
+        return Ok(());
+    }
+    Err(OpsError::InTheWay(format!(
+        "the list of disposal {0} is not the one that its entry names, {1}: find out who entered it. Nothing of it is \
+         carried out; call it off: strongroom retention cancel {0}",
+        entered.at, entered.plan
+    )))
 }
 
 /// As [`recheck`], with facts and law at hand.
-pub fn recheck_with(facts: &Facts, law: &LoadedLaw, plan: &Plan, today: Date) -> Recheck {
-    let planner = Planner::new(facts, law, today);
+pub fn recheck_with(facts: &Facts, law: &LoadedLaw, approved: &ApprovalNote, today: Date) -> Recheck {
+    let (planner, plan) = (Planner::new(facts, law, today), &approved.plan);
     let mut done = Recheck { records: plan.records.len() as u64, ..Recheck::default() };
     for planned in &plan.records {
         let Some(number) = facts.find(&planned.set, &planned.path) else {
@@ -251,12 +275,26 @@ pub fn recheck_with(facts: &Facts, law: &LoadedLaw, plan: &Plan, today: Date) ->
             all.join("; ")
         } else if row.decision.class.as_ref() != Some(&planned.class) {
             "it has another class now".to_owned()
+        } else if let Some(why) = uncovered(row.decision.approver, approved) {
+            why.to_owned()
         } else {
             continue;
         };
         done.changed.push(Changed { set: planned.set.clone(), path: planned.path.clone(), why });
     }
     done
+}
+
+/// Why this approval does not do for a record that, as the law is now, this approver must let go.
+fn uncovered(needed: Option<Approver>, approved: &ApprovalNote) -> Option<&'static str> {
+    let by_scheme = approved.by == BY_SCHEME;
+    match needed {
+        Some(Approver::Council) if by_scheme || approved.minute.trim().is_empty() => {
+            Some("it may go only by a decision of the council now: approve it with its minute, --minute REF")
+        }
+        Some(Approver::Clerk) if by_scheme => Some("a person must approve it now"),
+        _ => None,
+    }
 }
 
 /// How far a disposal has gone.

@@ -153,7 +153,9 @@ fn dates(repo: &Repository, state: &State, law: &mut Law, unreadable: &mut Vec<U
 
 fn under_way(repo: &Repository, state: &State, unreadable: &mut Vec<Unreadable>) -> Result<UnderWay, RepoError> {
     let mut all = UnderWay::new();
-    let open: Vec<&DisposalState> = state.disposals.iter().filter(|d| d.is_open()).collect();
+    let spent = state.spent_notes(); // one whose end is void since its author was cut off
+    let open = state.disposals.iter().filter(|d| d.is_open() && !spent.contains(&d.note));
+    let open: Vec<&DisposalState> = open.collect();
     for disposal in open {
         match note::read_approval(repo, &disposal.note)? {
             Ok(approval) => {

@@ -23,7 +23,7 @@ struct UrgentNote<'a> {
     reason: &'a str,
 }
 
-/// Withdraws the plan's records. `permit` is asked before the entry.
+/// Withdraws the plan's records. `permit` is asked before the entry. An urgent one only an approver can say.
 pub(super) fn withdraw(
     repo: &mut Repository,
     approval: u64,
@@ -49,7 +49,8 @@ pub(super) fn withdraw(
         };
         let (seen, snapshots) = (Rulings::of(repo.state()), repo.state().snapshots.len());
         let said = DisposalWithdrawn { approval, urgent: urgent.is_some(), register, note };
-        let n = repo.append_as(Some(Role::Pruner), |state| {
+        let role = if urgent.is_some() { Role::Approver } else { Role::Pruner };
+        let n = repo.append_as(Some(role), |state| {
             let waiting = state.disposal(approval).is_some_and(|d| d.is_open() && d.withdrawn.is_none());
             let same = Rulings::of(state) == seen && state.snapshots.len() == snapshots;
             Ok((waiting && same).then(|| Entry::DisposalWithdrawn(said.clone())))

@@ -133,12 +133,26 @@ fn a_disposal_goes_one_way() {
 }
 
 #[test]
+fn only_an_approver_takes_the_time_to_change_ones_mind_away() {
+    for (by, urgent) in [(PRUNER, false), (APPROVER, true)] {
+        let (mut w, ..) = world();
+        let go = w.say(APPROVER, approved(1));
+        let said = DisposalWithdrawn { approval: go, urgent: true, register: note(2), note: Some(note(3)) };
+        w.say(by, Entry::DisposalWithdrawn(said));
+        assert_eq!(w.void(), None);
+        assert_eq!(w.state().disposal(go).unwrap().withdrawn.as_ref().unwrap().urgent, urgent);
+    }
+}
+
+#[test]
 fn a_cancelled_disposal_stays_cancelled() {
     let (mut w, ..) = world();
     let go = w.say(APPROVER, approved(1));
     w.say(PRUNER, withdrawn(go, 2));
     w.say(APPROVER, cancelled(go, 3));
     assert!(!w.state().disposal(go).unwrap().is_withdrawn(), "its records are there again");
+    assert_eq!(w.state().needed_notes(), [2, 3].map(note).into());
+    assert_eq!(w.state().spent_notes(), [1].map(note).into(), "their names are needed no more");
     for late in [withdrawn(go, 4), relisted(go, &[]), done(go, 5)] {
         w.say(PRUNER, late);
         assert_eq!(w.void(), IMPOSSIBLE);
@@ -247,6 +261,44 @@ fn a_withdrawal_by_one_cut_off_later_leaves_the_approval() {
     assert_eq!(state.needed(), bits(&[2]));
     assert!(state.disposal(go).unwrap().withdrawn.is_none());
     assert!(!state.needed_notes().contains(&note(1)), "its names may be deleted already");
+}
+
+#[test]
+fn listings_whose_old_packs_are_swept_stay_when_the_pruner_is_cut_off_later() {
+    for swept_too in [true, false] {
+        let (mut w, a, b) = world();
+        let go = w.say(APPROVER, approved(1));
+        let from = w.say(PRUNER, withdrawn(go, 2));
+        let new = w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+        w.say(PRUNER, condemned(&[1, 2], &[], Reason::Disposal));
+        if swept_too {
+            w.say(PRUNER, swept(&[1, 2], &[]));
+            w.say(PRUNER, done(go, 3));
+        }
+        w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+        w.say(PRUNER, swept(&[1, 2], &[]));
+        assert_eq!(w.void(), Some(VoidWhy::Revoked), "that came after the cut");
+        let state = w.state();
+        let (root, needs) = if swept_too { (40, &[2][..]) } else { (9, &[0, 1][..]) };
+        assert_eq!(state.snapshots[0].snapshot.root, ChunkId::new([root; 32]), "{swept_too}");
+        assert_eq!(state.needed(), bits(needs));
+        assert!(state.disposal(go).unwrap().is_open(), "nobody trustworthy has finished it");
+        let told: Vec<u64> = state.open_incidents().map(|i| i.at).collect();
+        assert_eq!(told, if swept_too { vec![new] } else { vec![] }, "a person is asked to look");
+        assert_eq!(state.needed_notes().contains(&note(1)), !swept_too, "its names may be deleted already");
+    }
+}
+
+#[test]
+fn a_listing_written_after_the_cut_was_known_is_void_whatever_is_swept() {
+    let (mut w, a, _) = world();
+    w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Pruner])));
+    let go = w.say(APPROVER, approved(1));
+    let from = w.say(APPROVER, withdrawn(go, 2));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    w.say(PRUNER, relisted(go, &[(a, 40, &[2])]));
+    w.say(8, swept(&[1], &[]));
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
 }
 
 fn is_live(life: Life) -> bool {
