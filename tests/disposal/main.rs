@@ -7,5 +7,6 @@ mod crash;
 mod guards;
 mod meanwhile;
 mod proof;
+mod read_back;
 mod town;
 mod withdrawn;
