@@ -5,6 +5,7 @@
 mod certificate;
 mod crash;
 mod guards;
+mod left_over;
 mod meanwhile;
 mod proof;
 mod read_back;

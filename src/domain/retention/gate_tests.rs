@@ -112,6 +112,21 @@ fn much_that_somebody_else_swept_needs_a_person_to_delete() {
 }
 
 #[test]
+fn a_disposal_deletes_what_was_swept_before_it_and_measures_that() {
+    let mut w = condemned_world();
+    w.say(PRUNER, condemned(&[9], &[], Reason::Orphan));
+    let n = w.say(PRUNER, swept(&[2, 9], &[]));
+    let sizes = |name: &PackName| Some(if *name == pack(1) { 100 << 20 } else { 20 << 20 });
+    let permit =
+        |since, person| permit_delete_for_disposal(&w.state(), &Circumstances { person, ..at(&w, 0) }, since, sizes);
+    let mut both = vec![pack(2), pack(9)];
+    both.sort();
+    assert_eq!(permit(n - 1, false).unwrap().parts().0, both, "swept since");
+    assert_eq!(permit(n, false).err(), Some(Refusal::TooMuch { percent: 28 }), "swept before");
+    assert_eq!(permit(n, true).unwrap().parts().0, both);
+}
+
+#[test]
 fn a_time_at_the_end_of_time_is_no_crash() {
     let mut w = World::new();
     let Entry::Stored(mut s) = stored(&[1], 1) else { unreachable!() };

@@ -14,9 +14,8 @@ use crate::ops::{OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::layout::{Key, PACKS};
 use crate::repo::listing::{chunks_of, read_page, read_root};
-use crate::repo::pack::PackError;
 use crate::repo::reader::ChunkReader;
-use crate::repo::repository::{Repository, open_pack};
+use crate::repo::repository::Repository;
 use crate::repo::writer::WrittenPack;
 
 /// A snapshot's listing, as it was and as it is to be.
@@ -70,7 +69,6 @@ pub(super) fn say(
         }
     }
     check_there(repo, &roots)?;
-    read_back(repo, written, stop)?;
     let n = repo.append_as(Some(Role::Pruner), |state| {
         let going = state.disposal(approval).is_some_and(|d| d.is_open() && d.withdrawn.is_some());
         let same = |c: &Change| state.snapshot(c.snapshot).is_some_and(|s| s.snapshot.root == c.before);
@@ -100,23 +98,6 @@ fn check_there(repo: &Repository, roots: &[Relisting]) -> Result<(), RepoError> 
         if !listed.contains(&(pack.name, pack.size)) {
             return Err(RepoError::PackMissing(pack.name));
         }
-    }
-    Ok(())
-}
-
-/// Every new pack is got from the store again and opened entirely. The entry that makes what it was copied from
-/// unneeded comes after that, so a run that goes on from such an entry need not ask again.
-fn read_back(repo: &Repository, written: &[WrittenPack], stop: &Stop) -> Result<(), OpsError> {
-    for new in written {
-        stop.check()?;
-        let name = new.pack.name;
-        let damaged = |error| RepoError::Pack { name, error };
-        let mut pack = open_pack(&repo.store, &name, &repo.ring.reading)?;
-        let directory = pack.directory().map_err(damaged)?;
-        if directory.segments != new.indexed.segments {
-            return Err(damaged(PackError::Directory).into());
-        }
-        pack.verify_all(&directory, &repo.chunk_key()).map_err(damaged)?;
     }
     Ok(())
 }

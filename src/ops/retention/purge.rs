@@ -2,9 +2,10 @@
 //!
 //! What packs hold besides is copied to new packs; every snapshot is then said to need exactly what its listing names.
 //! The old packs are condemned for disposal, which no backup can undo, swept and deleted in the same run: the time to
-//! change one's mind lies before it. A backup that commits meanwhile keeps what it needs, and is looked at again.
+//! change one's mind lies before it. What was swept earlier and is still listed goes too: it may hold the same content.
+//! A backup that commits meanwhile keeps what it needs, and is looked at again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -94,7 +95,7 @@ impl Purge<'_> {
         self.monitor.stage("rewriting packs", Some(old.len() as u64));
         let written = copy(repo, &needed, &old, self.monitor, self.stop)?;
         let written: Vec<WrittenPack> = written.into_iter().flat_map(|(_, packs)| packs).collect();
-        let session = tell(repo, &written)?;
+        let session = tell(repo, &written, self.stop)?;
         let numbers: HashSet<u32> = old.iter().map(|o| o.number).collect();
         let needing = repo.state().live_snapshots().filter(|s| s.snapshot.needs.iter().any(|n| numbers.contains(&n)));
         let keep = |s: &crate::domain::log::state::SnapshotState| Change {
@@ -137,9 +138,11 @@ impl Purge<'_> {
 
     fn delete(&self, repo: &mut Repository, purged: &mut Purged) -> Result<(), OpsError> {
         let since = repo.state().disposal(self.approval).map_or(u64::MAX, |d| d.at);
-        let permit = permit_delete_for_disposal(repo.state(), &(self.circumstances)(repo), since)?;
-        let dead: HashSet<Key> = permit.parts().0.iter().map(|n| Key::Pack(*n)).collect();
         let listed = repo.store.list(PACKS)?.0;
+        let sizes: HashMap<Key, u64> = listed.iter().map(|l| (l.key.clone(), l.size)).collect();
+        let size = |name: &PackName| sizes.get(&Key::Pack(*name)).copied();
+        let permit = permit_delete_for_disposal(repo.state(), &(self.circumstances)(repo), since, size)?;
+        let dead: HashSet<Key> = permit.parts().0.iter().map(|n| Key::Pack(*n)).collect();
         let mut there: Vec<_> = listed.iter().filter(|l| dead.contains(&l.key)).collect();
         there.sort_by_key(|l| l.key.to_string());
         self.monitor.stage("deleting", Some(there.len() as u64));

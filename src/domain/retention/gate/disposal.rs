@@ -5,8 +5,8 @@
 use jiff::SignedDuration;
 
 use super::{
-    Circumstances, CondemnPermit, DeletePermit, Orphans, Refusal, SweepPermit, known_packs, later, permit_condemn,
-    sensible,
+    Circumstances, CondemnPermit, DeletePermit, Orphans, Refusal, SweepPermit, check_share, known_packs, later,
+    permit_condemn, sensible,
 };
 use crate::domain::id::{IndexName, PackName};
 use crate::domain::log::entry::Reason;
@@ -128,15 +128,24 @@ pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances) -> Result<Swe
     Ok(SweepPermit { packs, indexes: vec![] })
 }
 
-/// Permits deleting what was swept since entry `since`.
+/// Permits deleting all that any entry swept: a disposal is not done while the store shows any of it. What was swept
+/// after entry `since` was measured then; what was swept before is measured now, by the sizes that are `listed`.
 ///
 /// # Errors
 /// [`Refusal`] when it is not sensible now.
-pub fn permit_delete_for_disposal(state: &State, c: &Circumstances, since: u64) -> Result<DeletePermit, Refusal> {
+pub fn permit_delete_for_disposal(
+    state: &State,
+    c: &Circumstances,
+    since: u64,
+    listed: impl Fn(&PackName) -> Option<u64>,
+) -> Result<DeletePermit, Refusal> {
     sensible(state, c)?;
-    let dead = |life: &Life| matches!(life, Life::Swept { at } if *at > since);
-    let mut packs: Vec<PackName> = state.packs.iter().filter(|p| dead(&p.life)).map(|p| p.pack.name).collect();
-    packs.extend(state.orphans.iter().filter(|(_, life)| dead(life)).map(|(name, _)| *name));
+    let lives = || state.packs.iter().map(|p| (&p.pack.name, &p.life)).chain(&state.orphans);
+    let all = lives().filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add);
+    let before = lives().filter(|(_, life)| matches!(life, Life::Swept { at } if *at <= since));
+    check_share(before.filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add), all, c)?;
+    let dead = lives().filter(|(_, life)| matches!(life, Life::Swept { .. }));
+    let mut packs: Vec<PackName> = dead.map(|(name, _)| *name).collect();
     packs.sort();
     Ok(DeletePermit { packs, indexes: Vec::<IndexName>::new() })
 }
