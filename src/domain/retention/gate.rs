@@ -5,12 +5,15 @@
 //! at once. A person may insist on the sensible, never on the safe.
 
 mod disposal;
+mod given_up;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use given_up::{GivenUp, given_up};
+
 pub use disposal::{
-    DisposePermit, Weight, of_backups_at_work, permit_condemn_for_disposal, permit_delete_for_disposal, permit_dispose,
-    permit_sweep_for_disposal, permit_weight,
+    AGE_GIVEN_UP, DisposePermit, Weight, check_none_fresh, of_backups_at_work, permit_condemn_for_disposal,
+    permit_delete_for_disposal, permit_dispose, permit_sweep_for_disposal, permit_weight,
 };
 
 use crate::domain::id::{IndexName, PackName, SnapshotId};

@@ -112,6 +112,21 @@ fn much_that_somebody_else_swept_needs_a_person_to_delete() {
 }
 
 #[test]
+fn a_disposal_deletes_what_was_swept_before_it_and_measures_that() {
+    let mut w = condemned_world();
+    w.say(PRUNER, condemned(&[9], &[], Reason::Orphan));
+    let n = w.say(PRUNER, swept(&[2, 9], &[]));
+    let sizes = |name: &PackName| Some(if *name == pack(1) { 100 << 20 } else { 20 << 20 });
+    let permit =
+        |since, person| permit_delete_for_disposal(&w.state(), &Circumstances { person, ..at(&w, 0) }, since, sizes);
+    let mut both = vec![pack(2), pack(9)];
+    both.sort();
+    assert_eq!(permit(n - 1, false).unwrap().parts().0, both, "swept since");
+    assert_eq!(permit(n, false).err(), Some(Refusal::TooMuch { percent: 28 }), "swept before");
+    assert_eq!(permit(n, true).unwrap().parts().0, both);
+}
+
+#[test]
 fn a_time_at_the_end_of_time_is_no_crash() {
     let mut w = World::new();
     let Entry::Stored(mut s) = stored(&[1], 1) else { unreachable!() };
@@ -175,4 +190,28 @@ fn of_two_merged_indexes_one_is_condemned() {
     w.say(PRUNER, stored(&[1], 3));
     let permits = permit_condemn(&w.state(), &at(&w, 0), &Orphans::default()).unwrap();
     assert_eq!(permits[0].parts().1, [index(1), index(2)]);
+}
+
+#[test]
+fn a_disposal_hastens_nothing_that_thinning_or_rewriting_gave_up() {
+    let mut w = World::new();
+    for (name, size) in [(1, 100 << 20), (2, 20 << 20)] {
+        let Entry::Stored(mut s) = stored(&[name], name) else { unreachable!() };
+        s.packs[0].size = size;
+        w.say(WRITER, Entry::Stored(s));
+    }
+    w.say(WRITER, snapshot("a", &[0], None));
+    let n = w.say(PRUNER, condemned(&[2], &[], Reason::Disposal));
+    let state = w.state();
+    let lost = |at| std::collections::HashMap::from([(1, GivenUp { at, time: state.newest_time })]);
+    let none = std::collections::HashMap::new();
+    let sweep = |days, person, lost| permit_sweep_for_disposal(&state, &Circumstances { person, ..at(&w, days) }, lost);
+    assert_eq!(sweep(0, false, &none).unwrap().parts().0, [pack(2)], "its own doing waits for nothing");
+    assert!(sweep(13, false, &lost(n)).unwrap().is_empty());
+    assert_eq!(sweep(15, false, &lost(n)).err(), Some(Refusal::TooMuch { percent: 16 }));
+    assert_eq!(sweep(0, true, &lost(n)).unwrap().parts().0, [pack(2)]);
+    let done = |days, lost, purged| check_none_fresh(&state, &at(&w, days), &lost, purged);
+    assert!(matches!(done(13, lost(n), n + 1), Err(Refusal::Disposal(_))));
+    assert_eq!(done(13, lost(n), n), Ok(()), "given up when it was purged already");
+    assert_eq!(done(15, lost(n), n + 1), Ok(()));
 }

@@ -284,7 +284,8 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
         None => line("- Stored objects deleted before the day of the listing below".into()),
     }
     line(format!(
-        "- A listing of the store made on {} shows none of the {} objects ({} bytes) that were given up",
+        "- A listing of the store made on {} shows none of the {} objects ({} bytes) that were given up, nor any given up \
+         before",
         day(facts.no_longer_listed_on),
         facts.objects,
         facts.object_bytes

@@ -21,8 +21,9 @@ use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::chunk::{ChunkKey, IndexObject};
 use crate::repo::error::RepoError;
 use crate::repo::listing::{PageWriter, encode, read_page, read_root};
+use crate::repo::pack::PackError;
 use crate::repo::reader::ChunkReader;
-use crate::repo::repository::Repository;
+use crate::repo::repository::{Repository, open_pack};
 use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 
 /// How often listings are looked at again, since a backup or a ruling came between.
@@ -78,7 +79,7 @@ pub(super) fn relist(
         let seen = Rulings::of(repo.state());
         monitor.stage("writing listings without the records", Some(dirty.len() as u64));
         let (changes, written) = write(repo, leaving, &dirty, monitor, stop)?;
-        let session = tell(repo, &written)?;
+        let session = tell(repo, &written, stop)?;
         let said = say(repo, leaving.approval, &changes, &written, Some(seen), stop)?;
         abandon(repo, session)?;
         changed += said.map_or(0, |_| changes.len() as u64);
@@ -86,16 +87,34 @@ pub(super) fn relist(
     Err(RepoError::Contention.into())
 }
 
-/// Tells the log of packs; nothing when there are none.
-pub(super) fn tell(repo: &mut Repository, written: &[WrittenPack]) -> Result<Option<SessionId>, OpsError> {
+/// Reads packs back and tells the log of them; nothing when there are none.
+pub(super) fn tell(repo: &mut Repository, written: &[WrittenPack], stop: &Stop) -> Result<Option<SessionId>, OpsError> {
     if written.is_empty() {
         return Ok(None);
     }
-    let index = put_index(repo, &IndexObject { packs: written.iter().map(|w| w.indexed.clone()).collect() })?;
     let (session, began) = (SessionId::new(repo.env.entropy.bytes32()), repo.env.clock.now());
+    read_back(repo, written, stop)?;
+    let index = put_index(repo, &IndexObject { packs: written.iter().map(|w| w.indexed.clone()).collect() })?;
     let stored = Entry::Stored(Stored { session, began, packs: written.iter().map(|w| w.pack).collect(), index });
     repo.append_as(Some(Role::Pruner), |_| Ok(Some(stored.clone())))?;
     Ok(Some(session))
+}
+
+/// Every new pack is got from the store again and opened entirely, before log or index name it: what it was copied
+/// from becomes unneeded by a later entry, so a run that goes on from there need not ask again.
+fn read_back(repo: &Repository, written: &[WrittenPack], stop: &Stop) -> Result<(), OpsError> {
+    for new in written {
+        stop.check()?;
+        let name = new.pack.name;
+        let damaged = |error| RepoError::Pack { name, error };
+        let mut pack = open_pack(&repo.store, &name, &repo.ring.reading)?;
+        let directory = pack.directory().map_err(damaged)?;
+        if directory.segments != new.indexed.segments {
+            return Err(damaged(PackError::Directory).into());
+        }
+        pack.verify_all(&directory, &repo.chunk_key()).map_err(damaged)?;
+    }
+    Ok(())
 }
 
 /// The session has done its work.

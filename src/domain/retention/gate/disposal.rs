@@ -2,11 +2,13 @@
 //!
 //! The wait lies before the listings are written anew, so what is condemned for disposal waits no second time.
 
+use std::collections::HashMap;
+
 use jiff::SignedDuration;
 
 use super::{
-    Circumstances, CondemnPermit, DeletePermit, Orphans, Refusal, SweepPermit, known_packs, later, permit_condemn,
-    sensible,
+    Circumstances, CondemnPermit, DeletePermit, GivenUp, Orphans, Refusal, SweepPermit, check_share, known_packs,
+    later, permit_condemn, sensible,
 };
 use crate::domain::id::{IndexName, PackName};
 use crate::domain::log::entry::Reason;
@@ -19,6 +21,12 @@ pub const VERIFIED_WITHIN: SignedDuration = SignedDuration::from_hours(8 * 24);
 pub const PLAN_SHARE_PERCENT: u64 = 10;
 /// A plan of at most so many records never does.
 pub const PLAN_FLOOR: u64 = 100;
+
+/// Packs given up by thinning or rewriting go with a disposal that nobody watches after this time only.
+pub const AGE_GIVEN_UP: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Packs given up by thinning or rewriting, by number.
+type Lost = HashMap<u32, GivenUp>;
 
 /// A plan, as far as the gate weighs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +102,7 @@ pub fn permit_condemn_for_disposal(
     state: &State,
     c: &Circumstances,
     orphans: &Orphans,
+    lost: &Lost,
 ) -> Result<CondemnPermit, Refusal> {
     let mut packs: Vec<PackName> = vec![];
     for permit in permit_condemn(state, c, orphans)? {
@@ -106,6 +115,7 @@ pub fn permit_condemn_for_disposal(
     packs.extend(state.orphans.iter().filter(|(_, life)| waiting(life)).map(|(name, _)| *name));
     packs.sort();
     packs.dedup();
+    leave_fresh(state, c, lost, &mut packs)?;
     Ok(CondemnPermit { packs, indexes: vec![], reason: Reason::Disposal })
 }
 
@@ -113,7 +123,7 @@ pub fn permit_condemn_for_disposal(
 ///
 /// # Errors
 /// [`Refusal`] when it is not sensible now.
-pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances) -> Result<SweepPermit, Refusal> {
+pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances, lost: &Lost) -> Result<SweepPermit, Refusal> {
     sensible(state, c)?;
     let known = known_packs(state).count();
     if c.listed * 2 < known {
@@ -125,18 +135,58 @@ pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances) -> Result<Swe
     let mut packs: Vec<PackName> = chosen.map(|(_, p)| p.pack.name).collect();
     packs.extend(state.orphans.iter().filter(|(_, life)| ripe(life)).map(|(name, _)| *name));
     packs.sort();
+    leave_fresh(state, c, lost, &mut packs)?;
     Ok(SweepPermit { packs, indexes: vec![] })
 }
 
-/// Permits deleting what was swept since entry `since`.
+/// A pruner's key may say that backups are given up or that content lies elsewhere: no disposal may hasten what comes
+/// of it, unless a person is here. What was given up lately stays; of the rest, not much at once.
+fn leave_fresh(state: &State, c: &Circumstances, lost: &Lost, packs: &mut Vec<PackName>) -> Result<(), Refusal> {
+    let given_up = |name: &PackName| state.pack(name).and_then(|(n, p)| Some((lost.get(&n)?, p.pack.size)));
+    packs.retain(|name| given_up(name).is_none_or(|(g, _)| !is_fresh(g, c)));
+    let bytes = packs.iter().filter_map(given_up).map(|(_, size)| size).fold(0, u64::saturating_add);
+    check_share(bytes, state.stored_bytes(), c)
+}
+
+fn is_fresh(given_up: &GivenUp, c: &Circumstances) -> bool {
+    !c.person && later(given_up.time, AGE_GIVEN_UP) > c.store_now.map_or(c.now, |s| s.min(c.now))
+}
+
+/// Refuses to call a disposal done while a pack is left that was given up lately, before entry `purged`: it may hold
+/// what is disposed of. What was given up later was needed, and so was rewritten without it, when packs were looked at.
+///
+/// # Errors
+/// [`Refusal::Disposal`], which says from when on it goes.
+pub fn check_none_fresh(state: &State, c: &Circumstances, lost: &Lost, purged: u64) -> Result<(), Refusal> {
+    let there = |n: u32| state.packs.get(n as usize).is_some_and(|p| !matches!(p.life, Life::Swept { .. }));
+    let fresh = lost.iter().filter(|(n, g)| there(**n) && g.at < purged && is_fresh(g, c));
+    let times: Vec<_> = fresh.map(|(_, g)| later(g.time, AGE_GIVEN_UP)).collect();
+    let Some(last) = times.iter().max() else { return Ok(()) };
+    Err(Refusal::Disposal(format!(
+        "{} packs were given up by thinning or rewriting less than 14 days ago and may hold what is disposed of; the \
+         disposal ends after {last}, or when a person confirms it: add --yes",
+        times.len()
+    )))
+}
+
+/// Permits deleting all that any entry swept: a disposal is not done while the store shows any of it. What was swept
+/// after entry `since` was measured then; what was swept before is measured now, by the sizes that are `listed`.
 ///
 /// # Errors
 /// [`Refusal`] when it is not sensible now.
-pub fn permit_delete_for_disposal(state: &State, c: &Circumstances, since: u64) -> Result<DeletePermit, Refusal> {
+pub fn permit_delete_for_disposal(
+    state: &State,
+    c: &Circumstances,
+    since: u64,
+    listed: impl Fn(&PackName) -> Option<u64>,
+) -> Result<DeletePermit, Refusal> {
     sensible(state, c)?;
-    let dead = |life: &Life| matches!(life, Life::Swept { at } if *at > since);
-    let mut packs: Vec<PackName> = state.packs.iter().filter(|p| dead(&p.life)).map(|p| p.pack.name).collect();
-    packs.extend(state.orphans.iter().filter(|(_, life)| dead(life)).map(|(name, _)| *name));
+    let lives = || state.packs.iter().map(|p| (&p.pack.name, &p.life)).chain(&state.orphans);
+    let all = lives().filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add);
+    let before = lives().filter(|(_, life)| matches!(life, Life::Swept { at } if *at <= since));
+    check_share(before.filter_map(|(name, _)| listed(name)).fold(0, u64::saturating_add), all, c)?;
+    let dead = lives().filter(|(_, life)| matches!(life, Life::Swept { .. }));
+    let mut packs: Vec<PackName> = dead.map(|(name, _)| *name).collect();
     packs.sort();
     Ok(DeletePermit { packs, indexes: Vec::<IndexName>::new() })
 }
