@@ -266,9 +266,9 @@ impl State {
 
     /// Whether a writer may rely on this pack for deduplication: alive, and its own or tested by a reader.
     pub fn may_rely(&self, number: u32, machine_actors: &[ActorId]) -> bool {
-        self.packs
-            .get(number as usize)
-            .is_some_and(|p| !p.void && !p.doubted && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor)))
+        self.packs.get(number as usize).is_some_and(|p| {
+            !p.void && !p.doubted && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor))
+        })
     }
 
     /// Incidents of this kind that nobody resolved.
