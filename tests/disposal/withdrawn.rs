@@ -96,8 +96,11 @@ fn the_window_passes_and_then_there_is_no_way_back() {
     town.apply(approval).unwrap();
     let error = town.apply_now(approval).unwrap_err();
     assert!(error.to_string().contains("that cannot be taken away"), "{error}");
-    town.clock.advance_days(15);
-    town.backup();
+    for night in 0..8 {
+        town.clock.advance_days(2);
+        town.write("minutes.txt", format!("night {night}"));
+        town.backup();
+    }
     let error = town.apply(approval).unwrap_err();
     assert!(error.to_string().contains("no restore of the newest backup"), "{error}");
     town.test();
@@ -106,6 +109,24 @@ fn the_window_passes_and_then_there_is_no_way_back() {
     let error = cancel(&mut town.open(), &approval.to_string(), "A. Clerk", "too late").unwrap_err();
     assert!(matches!(error, OpsError::InTheWay(_)), "{error}");
     town.assert_nowhere(&markers, "after the window");
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_does_not_end_the_window() {
+    let (town, markers) = town_with_secret();
+    let (approval, _) = town.approve(&town.plan(&[SECRET]));
+    town.apply(approval).unwrap();
+    town.clock.advance_days(20);
+    let error = town.apply(approval).unwrap_err();
+    assert!(error.to_string().contains("no entry of the log is from the last 8 days"), "{error}");
+    town.write("minutes.txt", "after the jump");
+    town.backup();
+    town.test();
+    let error = town.apply(approval).unwrap_err();
+    assert!(error.to_string().contains("the log shows only 1 of the days"), "{error}");
+    assert!(town.is_anywhere(&markers[0]));
+    let report = town.apply_with(approval, |o| o.person = true).unwrap();
+    assert_eq!(report.stage, Stage::Done, "a person has looked at the date");
 }
 
 #[test]

@@ -35,7 +35,8 @@ impl<'a> Hindsight<'a> {
                 }
                 _ if body.actor != root => {}
                 Entry::ActorAdded(actor) => {
-                    if known.insert(actor.key) && is_pruner(&actor.roles) {
+                    let new = known.insert(actor.key);
+                    if new && is_pruner(&actor.roles) {
                         pruners.insert(actor.key);
                     }
                 }

@@ -205,7 +205,9 @@ fn a_disposal_hastens_nothing_that_thinning_or_rewriting_gave_up() {
     let state = w.state();
     let lost = |at| std::collections::HashMap::from([(1, GivenUp { at, time: state.newest_time })]);
     let none = std::collections::HashMap::new();
-    let sweep = |days, person, lost| permit_sweep_for_disposal(&state, &Circumstances { person, ..at(&w, days) }, lost);
+    let sweep = |days, person, lost: &std::collections::HashMap<u32, GivenUp>| {
+        permit_sweep_for_disposal(&state, &Circumstances { person, ..at(&w, days) }, lost)
+    };
     assert_eq!(sweep(0, false, &none).unwrap().parts().0, [pack(2)], "its own doing waits for nothing");
     assert!(sweep(13, false, &lost(n)).unwrap().is_empty());
     assert_eq!(sweep(15, false, &lost(n)).err(), Some(Refusal::TooMuch { percent: 16 }));

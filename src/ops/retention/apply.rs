@@ -4,6 +4,7 @@
 //! anywhere and run again. Nothing is destroyed without being decided once more on the day. The repository must be one
 //! that `Repository::open_fresh` opened: no local file decides a deletion.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use jiff::tz::TimeZone;
@@ -27,6 +28,11 @@ use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::repository::Repository;
+
+/// On so many days the log must have entries before it shows by itself that the window is over.
+const DAYS_SHOWN: usize = 7;
+/// A clock that is further ahead of the log than this may have jumped.
+const SILENCE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// How to carry a disposal out.
 pub struct ApplyOptions<'a> {
@@ -98,7 +104,8 @@ pub fn apply(
     }
     let note = approval_note(repo, options.approval)?;
     let clocks = store_now(repo)?.map(|store| (store, repo.env.clock.now()));
-    let run = Run { options, note: &note, clocks, monitor, stop };
+    let newest = repo.state().newest_time;
+    let run = Run { options, note: &note, clocks, newest, monitor, stop };
     abandon_own(repo)?;
     run.go(repo)
 }
@@ -108,6 +115,8 @@ struct Run<'a> {
     note: &'a ApprovalNote,
     /// What the store's clock and this machine's showed when the run began.
     clocks: Option<(Timestamp, Timestamp)>,
+    /// The newest time in the log when the run began.
+    newest: Timestamp,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
 }
@@ -190,7 +199,31 @@ impl Run<'_> {
             since = since.max(repo.store.get_dated(&Key::Log(withdrawn.at))?.1);
         }
         let now = repo.env.clock.now();
-        Ok(later(since, self.options.window) <= self.store_now(repo).map_or(now, |store| store.min(now)))
+        let over = later(since, self.options.window) <= self.store_now(repo).map_or(now, |store| store.min(now));
+        if over && self.clocks.is_none() && !self.options.person {
+            self.time_has_passed(repo, withdrawn, now)?;
+        }
+        Ok(over)
+    }
+
+    /// Where the store has no clock of its own, a clock that jumps ahead must not end the time to change one's mind:
+    /// the log itself must show that days have passed.
+    fn time_has_passed(&self, repo: &Repository, withdrawn: &Withdrawn, now: Timestamp) -> Result<(), Refusal> {
+        let confirm = "the store has no clock to compare; a person may confirm the date: add --yes";
+        if later(self.newest, SILENCE) < now {
+            return Err(Refusal::Clock(format!("no entry of the log is from the last 8 days, and {confirm}")));
+        }
+        let void = |n: u64| repo.state().voids.iter().any(|(v, _)| *v == n);
+        let after = repo.slots().iter().filter(|s| s.n > withdrawn.at && !void(s.n));
+        let times =
+            after.filter_map(|s| s.body.as_ref()).map(|b| b.time).filter(|t| (withdrawn.time..=now).contains(t));
+        let days = times.map(|t| t.to_zoned(TimeZone::UTC).date()).collect::<BTreeSet<_>>().len();
+        if days < DAYS_SHOWN {
+            let why =
+                format!("the log shows only {days} of the days since the withdrawal, not {DAYS_SHOWN}, and {confirm}");
+            return Err(Refusal::Clock(why));
+        }
+        Ok(())
     }
 }
 
