@@ -25,10 +25,10 @@ use strongroom::repo::store::{StoreOptions, open};
 use crate::retention_run::{Council, SCHEME, about, now};
 
 /// This computer, some days ago.
-struct Earlier(SignedDuration);
+struct Earlier(Mutex<SignedDuration>);
 impl Clock for Earlier {
     fn now(&self) -> Timestamp {
-        now() - self.0
+        now() - *self.0.lock().unwrap()
     }
 }
 
@@ -49,7 +49,7 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
     };
     let store = || open(&options, runtime.handle()).unwrap();
     let dir = || StateDir::new(c.place.path("home/state"));
-    let clock = Arc::new(Earlier(SignedDuration::from_hours(24 * days_ago)));
+    let clock = Arc::new(Earlier(Mutex::new(SignedDuration::from_hours(24 * days_ago))));
     let chance = blake3::Hasher::new().update(c.place.text("x").as_bytes()).finalize_xof();
     let env = Env { clock: clock.clone(), entropy: Arc::new(Chance(Mutex::new(chance))) };
     let zone = jiff::tz::TimeZone::get("Europe/London").unwrap();
@@ -93,6 +93,11 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
         ApplyOptions { approval, urgent: None, person: false, large: false, zone, window: WINDOW, recheck: &recheck };
     let report = apply(&mut repo, &applying, &silent, &stop).unwrap();
     assert!(matches!(report.stage, Stage::Withdrawn { .. }));
+    // A folder as a store has no clock of its own: the log must show that the days have passed.
+    for day in (1..days_ago).rev() {
+        *clock.0.lock().unwrap() = SignedDuration::from_hours(24 * day);
+        backup(&mut repo, &BackupOptions::new("documents", vec![source.clone()]), &silent, &stop).unwrap();
+    }
     approval
 }
 
