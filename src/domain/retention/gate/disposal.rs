@@ -140,12 +140,20 @@ pub fn permit_sweep_for_disposal(state: &State, c: &Circumstances, lost: &Lost) 
 }
 
 /// A pruner's key may say that backups are given up or that content lies elsewhere: no disposal may hasten what comes
-/// of it, unless a person is here. What was given up lately stays; of the rest, not much at once.
+/// of it, unless a person is here. Where much was given up lately it stays; of the rest, not much at once.
 fn leave_fresh(state: &State, c: &Circumstances, lost: &Lost, packs: &mut Vec<PackName>) -> Result<(), Refusal> {
     let given_up = |name: &PackName| state.pack(name).and_then(|(n, p)| Some((lost.get(&n)?, p.pack.size)));
-    packs.retain(|name| given_up(name).is_none_or(|(g, _)| !is_fresh(g, c)));
+    let fresh = packs.iter().filter_map(given_up).filter(|(g, _)| is_fresh(g, c)).map(|(_, size)| size);
+    if is_much(fresh.fold(0, u64::saturating_add), state) {
+        packs.retain(|name| given_up(name).is_none_or(|(g, _)| !is_fresh(g, c)));
+    }
     let bytes = packs.iter().filter_map(given_up).map(|(_, size)| size).fold(0, u64::saturating_add);
     check_share(bytes, state.stored_bytes(), c)
+}
+
+/// More than a night's thinning gives up. Small repositories are no exception here.
+fn is_much(bytes: u64, state: &State) -> bool {
+    u128::from(bytes) * 100 > u128::from(state.stored_bytes().max(1)) * u128::from(super::SWEEP_SHARE_PERCENT)
 }
 
 fn is_fresh(given_up: &GivenUp, c: &Circumstances) -> bool {
@@ -159,8 +167,12 @@ fn is_fresh(given_up: &GivenUp, c: &Circumstances) -> bool {
 /// [`Refusal::Disposal`], which says from when on it goes.
 pub fn check_none_fresh(state: &State, c: &Circumstances, lost: &Lost, purged: u64) -> Result<(), Refusal> {
     let there = |n: u32| state.packs.get(n as usize).is_some_and(|p| !matches!(p.life, Life::Swept { .. }));
-    let fresh = lost.iter().filter(|(n, g)| there(**n) && g.at < purged && is_fresh(g, c));
-    let times: Vec<_> = fresh.map(|(_, g)| later(g.time, AGE_GIVEN_UP)).collect();
+    let fresh = || lost.iter().filter(|(n, g)| there(**n) && g.at < purged && is_fresh(g, c));
+    let size = |n: u32| state.packs.get(n as usize).map_or(0, |p| p.pack.size);
+    if !is_much(fresh().map(|(n, _)| size(*n)).fold(0, u64::saturating_add), state) {
+        return Ok(());
+    }
+    let times: Vec<_> = fresh().map(|(_, g)| later(g.time, AGE_GIVEN_UP)).collect();
     let Some(last) = times.iter().max() else { return Ok(()) };
     Err(Refusal::Disposal(format!(
         "{} packs were given up by thinning or rewriting less than 14 days ago and may hold what is disposed of; the \
