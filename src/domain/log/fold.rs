@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
 use super::hindsight::Hindsight;
-use super::lives::{commit, condemn, rewrite, store, sweep};
+use super::lives::{commit, condemn, keep_both, rewrite, store, sweep};
 use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, Slot, SnapshotState, State, VoidWhy};
 use crate::domain::id::{Link, RepositoryId, SnapshotId};
@@ -135,6 +135,9 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
     }
     if void && !outlives_its_author(state, body) && !hindsight.acted_upon(state, body) {
         remember_undone(state, body);
+        if let Entry::Rewritten { from, to } = &body.entry {
+            keep_both(state, from, to);
+        }
         return Err(VoidWhy::Revoked);
     }
     match &body.entry {

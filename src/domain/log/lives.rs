@@ -114,6 +114,17 @@ pub(super) fn rewrite(state: &mut State, from: &Bits, to: &Bits) -> Result<(), V
     Ok(())
 }
 
+/// What a pruner rewrote before it was cut off: the old packs may be gone by now, and the new ones may be no good. What
+/// needs the old ones needs both, so that nobody deletes either.
+pub(super) fn keep_both(state: &mut State, from: &Bits, to: &Bits) {
+    let there: Bits = to.iter().filter(|t| (*t as usize) < state.packs.len()).collect();
+    for s in &mut state.snapshots {
+        if from.iter().any(|f| s.snapshot.needs.contains(f)) {
+            s.snapshot.needs.union(&there);
+        }
+    }
+}
+
 pub(super) fn condemn(state: &mut State, body: &Body, packs: &[PackName], indexes: &[IndexName], reason: Reason) {
     let life = Life::Condemned { at: body.n, time: body.time, reason };
     let needed = state.needed();

@@ -202,6 +202,18 @@ fn rewriting_moves_needs_to_living_packs_only() {
 }
 
 #[test]
+fn what_a_pruner_rewrote_before_it_was_cut_off_is_needed_beside_the_old() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let a = w.say(WRITER, snapshot("a", &[0, 1], None));
+    let from = w.say(PRUNER, stored(&[3], 2));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[2, 9]) });
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    assert_eq!(w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs, bits(&[0, 1, 2]));
+    assert!(w.state().needed().contains(2) && w.state().needed().contains(0), "neither may be deleted");
+}
+
+#[test]
 fn sessions_open_with_new_packs_and_close_with_a_snapshot() {
     let mut w = World::new();
     w.say(WRITER, stored(&[1], 1));
