@@ -195,6 +195,18 @@ pub(in crate::ops) fn choose(
     Ok(old)
 }
 
+/// A writer for what is copied or written anew, not read from sources.
+pub(crate) fn writer(repo: &Repository) -> Result<PackWriter, RepoError> {
+    Ok(PackWriter::start(WriterSettings {
+        store: repo.store.clone(),
+        reading: repo.reading_recipient()?,
+        chunk_key: repo.chunk_key(),
+        compressors: 2,
+        uploaders: 2,
+        acknowledged: Box::new(|_| Ok(())),
+    }))
+}
+
 /// For each group of packs that the same sets need: the old packs, and the new ones that take their place.
 pub(in crate::ops) fn copy(
     repo: &mut Repository,
@@ -203,19 +215,11 @@ pub(in crate::ops) fn copy(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<Vec<(Bits, Vec<WrittenPack>)>, RepoError> {
-    let settings = WriterSettings {
-        store: repo.store.clone(),
-        reading: repo.reading_recipient()?,
-        chunk_key: repo.chunk_key(),
-        compressors: 2,
-        uploaders: 2,
-        acknowledged: Box::new(|_| Ok(())),
-    };
     let mut by_set: BTreeMap<&[String], Vec<&Old>> = BTreeMap::new();
     for pack in old {
         by_set.entry(&pack.sets).or_default().push(pack);
     }
-    let mut writer = PackWriter::start(settings);
+    let mut writer = writer(repo)?;
     let mut written = vec![];
     let mut chunks = repo.chunks()?;
     for packs in by_set.values() {

@@ -103,6 +103,23 @@ impl Layer {
 pub fn layers(chunks: &mut ChunkReader<'_>, root: &Root) -> Result<Vec<Layer>, RepoError> {
     let layer = |pages: &[PageRef], live, gone| Layer { pages: pages.to_vec(), live, gone };
     let mut all = vec![layer(&root.live, true, None), layer(&root.gone, false, None)];
+    each_inherited(chunks, root, |state, id, inherited| {
+        let gone = reason(state, &id, &inherited.set);
+        all.push(layer(&inherited.live, false, Some(gone)));
+        all.push(layer(&inherited.gone, false, None));
+    })?;
+    Ok(all)
+}
+
+/// Hands out every root that this one inherits, directly or through others, each once, the nearest first.
+///
+/// # Errors
+/// Whatever reading a root can meet; [`RepoError::Listing`] when there are too many.
+pub fn each_inherited(
+    chunks: &mut ChunkReader<'_>,
+    root: &Root,
+    mut each: impl FnMut(&State, ChunkId, Root),
+) -> Result<(), RepoError> {
     let mut todo: VecDeque<ChunkId> = root.inherits.iter().copied().collect();
     let mut seen = HashSet::new();
     while let Some(id) = todo.pop_front() {
@@ -113,12 +130,10 @@ pub fn layers(chunks: &mut ChunkReader<'_>, root: &Root) -> Result<Vec<Layer>, R
             return Err(RepoError::Listing(format!("a root inherits more than {MAX_ROOTS} others")));
         }
         let inherited = read_root(chunks, &id)?;
-        let gone = reason(chunks.repository().state(), &id, &inherited.set);
-        all.push(layer(&inherited.live, false, Some(gone)));
-        all.push(layer(&inherited.gone, false, None));
         todo.extend(&inherited.inherits);
+        each(chunks.repository().state(), id, inherited);
     }
-    Ok(all)
+    Ok(())
 }
 
 /// When the records of an inherited live listing were last seen, and when no more. Nobody has looked for them since, so

@@ -16,6 +16,7 @@ use crate::domain::log::entry::{Entry, Stored};
 use crate::domain::path::RecordPath;
 use crate::domain::retention::plan::Plan;
 use crate::ops::backup::put_index;
+use crate::ops::prune::repack::writer;
 use crate::ops::query::stream::{Hidden, Layer, Merged, layers};
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::chunk::{ChunkKey, IndexObject};
@@ -24,7 +25,7 @@ use crate::repo::listing::{PageWriter, encode, read_page, read_root};
 use crate::repo::pack::PackError;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::{Repository, open_pack};
-use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
+use crate::repo::writer::{PackWriter, Stream, WrittenPack};
 
 /// How often listings are looked at again, since a backup or a ruling came between.
 const ROUNDS: u32 = 20;
@@ -123,18 +124,6 @@ pub(super) fn abandon(repo: &mut Repository, session: Option<SessionId>) -> Resu
         repo.append_as(Some(Role::Pruner), |_| Ok(Some(Entry::Abandoned { session })))?;
     }
     Ok(())
-}
-
-/// A writer of packs like a backup's.
-pub(super) fn writer(repo: &Repository) -> Result<PackWriter, RepoError> {
-    Ok(PackWriter::start(WriterSettings {
-        store: repo.store.clone(),
-        reading: repo.reading_recipient()?,
-        chunk_key: repo.chunk_key(),
-        compressors: 2,
-        uploaders: 2,
-        acknowledged: Box::new(|_| Ok(())),
-    }))
 }
 
 /// What of the disposal stands in one page: paths, and when those that are gone were last seen.

@@ -2,7 +2,7 @@
 //!
 //! Roots are read one after the other; of a page that two hundred snapshots share one line is kept.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
@@ -12,12 +12,10 @@ use crate::domain::listing::{PageRef, Root};
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::ops::Stop;
+use crate::ops::query::stream::each_inherited;
 use crate::repo::error::RepoError;
 use crate::repo::listing::read_root;
 use crate::repo::reader::ChunkReader;
-
-/// No chain of inherited roots is longer.
-const MAX_ROOTS: usize = 1000;
 
 /// A snapshot that was not given up.
 #[derive(Debug, Clone)]
@@ -95,33 +93,16 @@ impl Pages {
     }
 
     fn inherited(&mut self, chunks: &mut ChunkReader<'_>, root: &Root, place: u32) -> Result<(), RepoError> {
-        let mut todo: VecDeque<ChunkId> = root.inherits.iter().copied().collect();
-        let mut seen = HashSet::new();
-        while let Some(id) = todo.pop_front() {
-            if !seen.insert(id) {
-                continue;
-            }
-            if seen.len() > MAX_ROOTS {
-                return Err(RepoError::Listing(format!("a root inherits more than {MAX_ROOTS} others")));
-            }
-            let inherited = read_root(chunks, &id)?;
-            let sight = sight_of(chunks.repository().state(), &id);
-            self.add(inherited.live, As::Was(sight), place);
+        each_inherited(chunks, root, |state, id, inherited| {
+            self.add(inherited.live, As::Was(sight_of(state, &id)), place);
             self.add(inherited.gone, As::Gone, place);
-            todo.extend(inherited.inherits);
-        }
-        Ok(())
+        })
     }
 
     /// The pages in the order in which they are stored, so that each pack is fetched once.
     pub fn in_stored_order(self, chunks: &ChunkReader<'_>) -> Vec<PageUse> {
-        let index = chunks.repository().loaded_index();
-        let place = |id: &ChunkId| {
-            let found = index.and_then(|index| index.find(id));
-            found.map(|(segment, chunk)| (segment.pack, segment.offset, chunk.start))
-        };
         let mut all = self.all;
-        all.sort_by_cached_key(|p| place(&p.page.id));
+        all.sort_by_cached_key(|p| chunks.place(&p.page.id));
         all
     }
 }
