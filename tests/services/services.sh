@@ -75,7 +75,7 @@ start() {
     rm -rf "$dir/run" "$dir/mail" "$dir/bad" "$dir/env"
     mkdir -p "$dir/run" "$dir/bad"
     bash "$here/certificates.sh" "$dir/tls"
-    start_one s3 "$dir/venv/bin/moto_server" -H 127.0.0.1 -p PORT
+    start_one s3 "$python" "$here/s3.py" PORT
     start_one bad node "$dir/npm/node_modules/s3rver/bin/s3rver.js" -d "$dir/bad" -a 127.0.0.1 -p PORT \
         --silent --configure-bucket one
     start_one smtp "$python" "$here/mail_sink.py" PORT "$dir/mail" "$dir/tls/server.pem" "$dir/tls/server.key"
