@@ -15,6 +15,7 @@ mod telling;
 mod trial;
 mod when;
 mod wiring;
+mod wiring_limits;
 mod wiring_owner;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ use crate::ops::Stop;
 /// The whole program: from the words typed to the exit code.
 pub fn main() -> ExitCode {
     let exit = match Args::try_parse() {
+        Ok(args) if matches!(args.command, args::Command::Examine) => commands::examine(),
         Ok(args) => run(args),
         Err(error) => unreadable(&error),
     };

@@ -12,6 +12,7 @@ pub mod recover;
 pub mod restore;
 pub mod retention;
 pub mod roster;
+pub mod sound;
 pub mod verify;
 
 pub use error::OpsError;

@@ -162,7 +162,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             };
             same && (done || got_through)
         }
-        Trouble::Refused | Trouble::Incomplete => same && done,
+        Trouble::Refused | Trouble::Incomplete | Trouble::Spoiled | Trouble::NotItsName => same && done,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
 use crate::service::retention_status::{self, RetentionInput};
-use crate::service::words::{Reference, SetName, Trouble};
+use crate::service::words::{Opened, Reference, SetName, Trouble};
 
 /// A set must have a good backup at least this recent, unless told otherwise.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -68,6 +68,8 @@ pub struct StatusInput<'a> {
     pub sets: Vec<SetInput>,
     /// The last test restore that passed.
     pub last_test: Option<Good>,
+    /// Whether the documents of the last test restore on this computer still open, and when it was.
+    pub opening: Option<(Timestamp, Opened)>,
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
@@ -177,6 +179,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let mut lines = Vec::new();
     let stale = sets(input, &mut lines);
     tested(input, &mut lines);
+    opening(input, &mut lines);
     open(input, &mut lines);
     messages(input, &mut lines);
     if !input.trial {
@@ -264,6 +267,29 @@ fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     }
 }
 
+/// Whether documents still open, by numbers. What is wrong stands among the open problems.
+fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some((at, o)) = input.opening else { return };
+    let when = input.people.moment(at);
+    let bad = o.damaged + o.not_its_name;
+    let examined = o.sound + bad + o.never_sound;
+    if o.skipped {
+        let text = format!("Whether documents still open was not looked at, or not for all: {when}.");
+        return lines.push(Line { light: Light::Amber, text });
+    }
+    let text = match examined {
+        0 => format!("No document of a kind that can be checked was in the last sample: {when}."),
+        _ => format!(
+            "Of {} opened, {} structurally sound, {bad} not any more, {} never since backed up: {when}.",
+            counted(examined, "document", "documents"),
+            counted(o.sound, "is", "are"),
+            counted(o.never_sound, "was", "were"),
+        ),
+    };
+    let light = if bad > 0 { Light::Red } else { Light::Green };
+    lines.push(Line { light, text });
+}
+
 fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     if let Some(why) = &input.unopened {
         lines.push(Line { light: Light::Red, text: format!("The backups cannot be opened: {why}") });
@@ -272,7 +298,9 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         let (light, what) = match open.trouble {
             Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
             Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
+            Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
             Trouble::Damage => (Light::Red, "damage was found"),
+            Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
             Trouble::Failed(_) => (Light::Red, "something failed"),
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),

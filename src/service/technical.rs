@@ -61,6 +61,14 @@ fn advice(trouble: Trouble) -> &'static str {
              pruning are stopped until the incident is resolved."
         }
         Trouble::Damage => "run a full verification, keep the store as it is, and look into what happened to it.",
+        Trouble::Spoiled => {
+            "run strongroom verify restore: it names each document, its last sound version and the command that brings \
+             it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."
+        }
+        Trouble::NotItsName => {
+            "treat it as a possible attack: disconnect machines, then run strongroom verify restore, which names each \
+             document and its last sound version. Do not prune."
+        }
         Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
         Trouble::Refused => "read why the guard refused before overriding it.",
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
-use crate::service::words::{JobKind, NoticeKind, Role, SetName, Trouble, Why};
+use crate::service::words::{JobKind, NoticeKind, Opened, Role, SetName, Trouble, Why};
 
 /// A message ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +135,9 @@ fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
+        (_, Trouble::Spoiled | Trouble::NotItsName) => {
+            String::from("The documents that could not be opened any more were put right, moved or deleted")
+        }
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
         (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
@@ -169,6 +172,30 @@ fn part(notice: &Notice, people: &People) -> Part {
             ),
             Urgency::Now,
         ),
+        (Trouble::NotItsName, _) => (
+            "warning, documents have turned into something else",
+            format!(
+                "A test on {when} found {} whose content is no longer what their names say.",
+                counted(opened(notice).not_its_name, "document", "documents")
+            ),
+            String::from(
+                "This may be an attack that makes files unreadable. Earlier versions that were sound are kept in the \
+                 backups. Do not open these documents and do not delete anything; your provider can say which they are.",
+            ),
+            Urgency::Now,
+        ),
+        (Trouble::Spoiled, _) => (
+            "documents can no longer be opened",
+            format!(
+                "A test on {when} found {} that could be opened before and cannot be opened now.",
+                counted(opened(notice).damaged, "document", "documents")
+            ),
+            String::from(
+                "The backups are faithful: the damage happened on your office computer, before the backup. Earlier \
+                 versions that were sound are kept. Your provider can say which documents they are and bring them back.",
+            ),
+            Urgency::Today,
+        ),
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
@@ -189,6 +216,10 @@ fn part(notice: &Notice, people: &People) -> Part {
         ),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
+}
+
+fn opened(notice: &Notice) -> Opened {
+    notice.counts.opening.unwrap_or_default()
 }
 
 type Words = (&'static str, String, String, Urgency);

@@ -155,8 +155,12 @@ pub enum Trouble {
     HistoryChanged,
     /// Too many records changed, went or turned to noise (incident).
     MassChange,
+    /// Documents turned into something else on the live side, as after an attack.
+    NotItsName,
     /// Stored data is damaged or missing.
     Damage,
+    /// Documents on the live side opened once and do not open any more; the backups are faithful.
+    Spoiled,
     /// The job failed.
     Failed(Why),
     /// The job examined nothing, and so proved nothing.
@@ -332,6 +336,26 @@ pub struct Counts {
     /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
     #[serde(default)]
     pub changed: u64,
+    /// Whether documents that came back still open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opened>,
+}
+
+/// Whether documents that came back still open, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Structurally sound.
+    pub sound: u64,
+    /// Live, damaged, and sound before.
+    pub damaged: u64,
+    /// Live, no longer what their names say, and sound before.
+    pub not_its_name: u64,
+    /// Never sound since they are backed up.
+    pub never_sound: u64,
+    /// Encrypted, too large, of other kinds.
+    pub not_checkable: u64,
+    /// Nothing, or not all, could be examined.
+    pub skipped: bool,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod looking;
+mod opening;
 mod place;
 mod quick_start;
 mod retention;

@@ -11,7 +11,9 @@ use strongroom::service::retention::{DisposalSeen, News, RetentionNotice, Stoppe
 use strongroom::service::retention_notices::letter;
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk, test_message};
-use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Reference, Role, SetName, Trouble, Why, word};
+use strongroom::service::words::{
+    Cause, Counts, JobKind, NoticeKind, Opened, Reference, Role, SetName, Trouble, Why, word,
+};
 
 use crate::support::{at, people};
 
@@ -53,6 +55,8 @@ fn troubles() -> Vec<Trouble> {
     all.extend([
         Trouble::HistoryChanged,
         Trouble::MassChange,
+        Trouble::NotItsName,
+        Trouble::Spoiled,
         Trouble::Damage,
         Trouble::ExaminedNothing,
         Trouble::Refused,
@@ -79,7 +83,13 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
         sets,
         since: at("2026-11-20T02:30:00Z"),
         at: at("2026-11-22T02:30:00Z"),
-        counts: Counts { files: 12_345, bytes: 5_600_000_000, problems: 3, changed: 2_468 },
+        counts: Counts {
+            files: 12_345,
+            bytes: 5_600_000_000,
+            problems: 3,
+            changed: 2_468,
+            opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
+        },
         exit: 1,
         last_good: Some(at("2026-11-15T02:30:00Z")),
     }
@@ -152,6 +162,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "backup-failed-store-unreachable",
         "backup-incomplete",
         "verify-damage",
+        "verify-not-its-name",
+        "verify-spoiled",
         "verify-examined-nothing",
         "prune-failed-other",
         "configuration-failed-other",

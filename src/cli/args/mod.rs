@@ -7,6 +7,7 @@ mod reading;
 mod retention;
 mod trust;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -106,6 +107,9 @@ pub enum Command {
     /// Prove that what is stored is there and right
     #[command(subcommand)]
     Verify(VerifyCommand),
+    /// Examine documents for a test restore, which starts this itself
+    #[command(hide = true)]
+    Examine,
     /// How long records are kept, by the council's own scheme, and how they go
     #[command(subcommand)]
     Retention(RetentionCommand),
@@ -195,8 +199,18 @@ pub enum VerifyCommand {
     Check(VerifyArgs),
     /// Stored bytes are read and digested again; needs no reading key
     Scrub(VerifyArgs),
-    /// Records are brought back from the store and compared
+    /// Records are brought back from the store, compared, and opened
     Restore(VerifyArgs),
+    /// You have looked: a document that a test restore calls spoiled is as it should be
+    Accept(AcceptArgs),
+}
+
+/// `verify accept`
+#[derive(Debug, clap::Args)]
+pub struct AcceptArgs {
+    /// The record, as the test restore names it
+    #[arg(value_name = "PATH")]
+    pub path: OsString,
 }
 
 /// How much to verify.
@@ -253,6 +267,8 @@ impl Command {
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Verify(VerifyCommand::Accept(_)) => "verify accept",
+            Self::Examine => "examine",
             Self::Retention(c) => c.name(),
             Self::Hold(c) => c.name(),
             Self::Key(c) => c.name(),

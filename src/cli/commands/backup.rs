@@ -111,6 +111,7 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         bytes: report.bytes,
         problems: report.problems.len() as u64,
         changed: report.files_read + report.files_gone,
+        opening: None,
     };
     let mut troubles = vec![];
     if report.incident.is_some() {

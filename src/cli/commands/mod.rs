@@ -5,6 +5,7 @@ mod ask;
 mod backup;
 mod config;
 mod doctor;
+mod examine;
 mod hold;
 mod incident;
 mod init;
@@ -12,6 +13,7 @@ mod key;
 mod log;
 mod look;
 mod notify;
+mod opening;
 mod prune;
 mod records;
 mod recover;
@@ -22,6 +24,8 @@ mod run;
 mod status;
 mod trial;
 mod verify;
+
+pub use examine::run as examine;
 
 use super::args::Command;
 use super::failure::Failure;
@@ -53,6 +57,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Recover(args) => recover::run(shell, &args),
         Command::Run(args) => run::run(shell, &args),
         Command::Prune(args) => prune::run(shell, &args),
+        Command::Examine => Ok(Done::with_exit(examine())),
         Command::Verify(command) => verify::run(shell, &command),
     }
 }

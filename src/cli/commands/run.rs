@@ -15,6 +15,7 @@ use crate::cli::telling;
 use crate::config::Config;
 use crate::domain::problem::Exit;
 use crate::ops::backup::BackupReport;
+use crate::ops::verify::clear_scratch;
 use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
@@ -22,12 +23,13 @@ use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, notify, prune, retention_of_run, status, trial, verify};
+use super::{backup, notify, opening, prune, retention_of_run, status, trial, verify};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let config = trial::or_config(shell, &args.folder)?;
     telling::set_names(&config)?;
     let _lock = lock(shell, &config)?;
+    clear_scratch(&opening::scratch(&config));
     if config.trial {
         trial::ensure_repository(shell, &config)?;
     }

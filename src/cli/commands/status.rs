@@ -17,7 +17,7 @@ use crate::ops::proof::{epoch_entry, is_epoch_proved};
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
 use crate::service::status::{Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
-use crate::service::words::{JobKind, SetName, Trouble, Why};
+use crate::service::words::{JobKind, Opened, SetName, Trouble, Why};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -84,6 +84,7 @@ pub fn work_out(
         people: &people,
         sets,
         last_test,
+        opening: opening(&journal),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
@@ -134,6 +135,12 @@ fn set(name: &SetName, journal: &JournalState, state: Option<&State>) -> SetInpu
     });
     let last = if state.is_some() { logged } else { journalled };
     SetInput { name: name.clone(), last, max_age: MAX_AGE }
+}
+
+/// The last test restore that this computer made.
+fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
+    let last = journal.last_finished.get(&(JobKind::Verify, None))?;
+    Some((last.at, last.step.counts.opening?))
 }
 
 fn tested_in(state: &State) -> Option<Good> {

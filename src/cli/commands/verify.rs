@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::opening;
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -42,6 +43,7 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
             let options = test_options(&config, args);
             (verify::restore(&mut repo, &options, &progress, &shell.stop)?, "came back as it was")
         }
+        VerifyCommand::Accept(args) => return opening::accept(shell, args),
     };
     progress.finish();
     if matches!(command, VerifyCommand::Restore(_)) && report.failed.is_empty() {
@@ -98,6 +100,7 @@ fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
         documents_per_run: documents,
         max_duration: args.max_duration.map(|d| d.0),
         folders: sources(config),
+        sound: Some(opening::options(config)),
     }
 }
 
@@ -135,6 +138,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
             "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
         );
     }
+    opening::say(shell, config, report);
     if report.left > 0 {
         let oldest =
             report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
@@ -179,7 +183,7 @@ fn as_object(damage: &Damage) -> Value {
 
 fn summary(report: &VerifyReport) -> Done {
     let e = &report.examined;
-    Done::with_exit(report.exit())
+    let done = Done::with_exit(report.exit())
         .with("files", e.documents)
         .with("bytes", e.bytes)
         .with("packs", e.packs)
@@ -187,6 +191,8 @@ fn summary(report: &VerifyReport) -> Done {
         .with("damaged", report.failed.len())
         .with("problems", report.problems.len())
         .with("left", report.left)
+        .with("spoiled", report.spoiled.len());
+    opening::summary(done, report)
 }
 
 /// The verification of a `run`: its outcome, the documents that came back, and their bytes.
@@ -229,11 +235,15 @@ fn outcome(report: &VerifyReport) -> JobOutcome {
         // What was examined, in its own unit: a run that examined none of them has failed.
         files: [e.documents, e.packs, e.objects].into_iter().find(|n| *n > 0).unwrap_or(0),
         bytes: e.bytes,
-        problems: (report.failed.len() + report.problems.len()) as u64,
+        problems: (report.failed.len() + report.problems.len() + report.spoiled.len()) as u64,
         changed: 0,
+        opening: opening::counts(report),
     };
     let (outcome, troubles) = match report.exit() {
-        Exit::Damage => (Outcome::Damage, vec![Trouble::Damage]),
+        Exit::Damage => {
+            let stored = (!report.failed.is_empty()).then_some(Trouble::Damage);
+            (Outcome::Damage, opening::troubles(report).into_iter().chain(stored).collect())
+        }
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
         _ => (Outcome::Done, vec![]),
     };

@@ -29,6 +29,21 @@ pub fn apply(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RestoreReport, OpsError> {
+    let mut report = bring(plan, repo, monitor, stop)?;
+    note(repo, &mut report);
+    Ok(report)
+}
+
+/// As [`apply`], without a note in the log: nobody asked for these records.
+///
+/// # Errors
+/// As [`apply`].
+pub fn bring(
+    plan: RestorePlan,
+    repo: &mut Repository,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<RestoreReport, OpsError> {
     let mut plan = plan;
     plan.check_way()?;
     plan.places.make(plan.items.iter().filter(|i| i.doing == Doing::New).map(|i| &i.path))?;
@@ -48,7 +63,6 @@ pub fn apply(
     let mut report = report.into_inner().unwrap_or_default();
     report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
-    note(repo, &mut report);
     Ok(report)
 }
 

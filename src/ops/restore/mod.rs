@@ -20,12 +20,12 @@ pub mod report;
 pub mod select;
 mod window;
 
-pub use apply::apply;
+pub use apply::{apply, bring};
 pub use cat::cat;
 pub use check::{CheckReport, Lost, check_entries, check_stream};
 pub use item::Doing;
 pub use options::{Destination, Overwrite, RestoreOptions};
 pub use part::Whole;
-pub use plan::{RestorePlan, plan};
+pub use plan::{RestorePlan, plan, plan_numbered};
 pub use report::RestoreReport;
 pub use select::Selected;

@@ -1,5 +1,7 @@
 //! What a restore would do, before anything is touched.
 
+use std::path::Path;
+
 use super::item::{Doing, Item, What};
 use super::look::{Sight, look};
 use super::options::{Destination, Overwrite, RestoreOptions};
@@ -7,10 +9,11 @@ use super::place::Places;
 use super::report::MAX_LISTED;
 use super::select::select;
 use crate::domain::id::SnapshotId;
-use crate::domain::listing::{Piece, Pieces};
+use crate::domain::listing::{Entry, Piece, Pieces};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::Problem;
 use crate::ops::fs::existing::free_space;
+use crate::ops::fs::place::Owner;
 use crate::ops::query::View;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::listing::read_pieces;
@@ -19,6 +22,8 @@ use crate::repo::repository::Repository;
 
 /// How many of the things in the way are named.
 const NAMED: usize = 5;
+/// Packs fetched at the same time for numbered files.
+const CONNECTIONS: usize = 3;
 
 /// A restore, decided. Consumed by [`super::apply`].
 pub struct RestorePlan {
@@ -93,6 +98,43 @@ pub fn plan(
     };
     monitor.stage("looking at the target", Some(plan.items.len() as u64));
     plan.look(&mut view.chunks, &key, monitor, stop)?;
+    plan.check_space()?;
+    Ok(plan)
+}
+
+/// Decides to bring these files back below a folder, each under its place in the list: several may be versions of one
+/// record. Whose they were is left out.
+///
+/// # Errors
+/// [`OpsError::Target`] when the folder cannot be used or has no room; faults of the store.
+pub fn plan_numbered(repo: &mut Repository, entries: &[&Entry], dir: &Path) -> Result<RestorePlan, OpsError> {
+    let mut nonce = [0; 8];
+    repo.env.entropy.fill(&mut nonce);
+    let places = Places::look(&Destination::Folder(dir.into()), Owner::OfFolder, u64::from_le_bytes(nonce))?;
+    let mut chunks = repo.chunks()?;
+    let (mut items, mut bytes) = (vec![], 0);
+    for (number, entry) in entries.iter().enumerate() {
+        let path = RecordPath::new(number.to_string()).map_err(|e| OpsError::Usage(e.to_string()))?;
+        if let Some(item) = Item::new(&Entry { path, ..(*entry).clone() })? {
+            bytes += data(&mut chunks, &item)?;
+            items.push(item);
+        }
+    }
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    let plan = RestorePlan {
+        items,
+        places,
+        overwrite: Overwrite::Never,
+        connections: CONNECTIONS,
+        in_place: false,
+        snapshots: vec![],
+        held_back: vec![],
+        passed_over: vec![],
+        in_the_way: vec![],
+        in_the_way_count: 0,
+        problems: vec![],
+        bytes,
+    };
     plan.check_space()?;
     Ok(plan)
 }

@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 mod live;
 #[cfg(test)]
 mod notes_tests;
+pub mod opening;
 pub mod restore;
 pub mod scrub;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
+pub use opening::{Opening, SoundOptions, Spoiled, accept, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
 
@@ -126,6 +128,10 @@ pub struct VerifyReport {
     pub failed: Vec<Damage>,
     /// What differs on this computer although size and time say that it does not.
     pub problems: Vec<Problem>,
+    /// Whether what came back still opens; `None` where nobody was asked to look.
+    pub opening: Option<Opening>,
+    /// Live documents that no longer open.
+    pub spoiled: Vec<Spoiled>,
     /// Objects that the budget left for another time.
     pub left: u64,
     /// Names in the store that are none of ours.
@@ -143,7 +149,7 @@ pub struct VerifyReport {
 impl VerifyReport {
     /// The exit code that says this.
     pub fn exit(&self) -> Exit {
-        match (self.failed.is_empty(), self.problems.is_empty()) {
+        match (self.failed.is_empty() && self.spoiled.is_empty(), self.problems.is_empty()) {
             (false, _) => Exit::Damage,
             (true, false) => Exit::Incomplete,
             (true, true) => Exit::Done,

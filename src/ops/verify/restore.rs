@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, choose, test_dates};
 use super::everything::{Sample, Walk};
+use super::opening::{Document, Opener, SCRATCH_BYTES, SoundOptions, fits};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
@@ -19,10 +20,11 @@ use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Tested};
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
+use crate::domain::problem::ProblemKind;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{Lost, Whole, check_entries, check_stream};
+use crate::ops::restore::{CheckReport, Lost, Whole, check_entries, check_stream};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
@@ -44,11 +46,20 @@ pub struct TestOptions {
     pub max_duration: Option<Duration>,
     /// Folders as they are backed up here, to compare live files with; may be empty.
     pub folders: Vec<Source>,
+    /// How to see whether what comes back still opens; without it nobody looks.
+    pub sound: Option<SoundOptions>,
 }
 
 impl Default for TestOptions {
     fn default() -> Self {
-        Self { all: false, bytes_per_run: 1 << 30, documents_per_run: 200, max_duration: None, folders: vec![] }
+        Self {
+            all: false,
+            bytes_per_run: 1 << 30,
+            documents_per_run: 200,
+            max_duration: None,
+            folders: vec![],
+            sound: None,
+        }
     }
 }
 
@@ -61,6 +72,7 @@ struct Run<'a> {
     report: VerifyReport,
     passed: Bits,
     documents: BTreeMap<SnapshotId, (Examined, u64)>,
+    opener: Option<Opener>,
 }
 
 /// Restores a part, or everything, to nowhere.
@@ -81,7 +93,9 @@ pub fn restore(
     wanted(repo.state())?;
     let began = repo.env.clock.now();
     let report = VerifyReport::default();
-    let mut run = Run { options, monitor, stop, began, report, passed: Bits::default(), documents: BTreeMap::new() };
+    let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
+    let (passed, documents) = (Bits::default(), BTreeMap::new());
+    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener };
     if options.all {
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
@@ -98,6 +112,10 @@ pub fn restore(
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
     }
     run.record(repo)?;
+    if let Some(opener) = run.opener.take() {
+        let (opening, spoiled) = opener.finish(repo)?;
+        (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
+    }
     let mut report = run.report;
     let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
     report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
@@ -165,7 +183,13 @@ impl Run<'_> {
             let mut paths = HashSet::new();
             let mut new =
                 |c: &Candidate| c.snapshot == first.snapshot && paths.insert(c.entry.path.as_bytes().to_vec());
-            let batch = rest.iter().take(BATCH).take_while(|c| new(c)).count();
+            let mut room = SCRATCH_BYTES;
+            let mut lands = |c: &Candidate| {
+                let left = room.checked_sub(if fits(&c.entry) { c.entry.size() } else { 0 });
+                room = left.unwrap_or(0);
+                left.is_some()
+            };
+            let batch = rest.iter().take(BATCH).take_while(|c| new(c) && lands(c)).count();
             if !self.documents.is_empty() && self.is_over(repo) {
                 self.report.left += rest.len() as u64;
                 return Ok(());
@@ -178,7 +202,8 @@ impl Run<'_> {
 
     fn bring_back_some(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
         let Some(first) = documents.first() else { return Ok(()) };
-        let report = check_entries(repo, documents.iter().map(|c| c.entry.clone()), self.monitor, self.stop)?;
+        let all: Vec<Document<'_>> = documents.iter().map(|c| Document { entry: &c.entry, live: c.live }).collect();
+        let report = self.come_back(repo, &all)?;
         let (done, failed) = self.documents.entry(first.snapshot).or_default();
         done.documents += report.files;
         done.bytes += report.bytes;
@@ -193,6 +218,46 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// To the scratch folder, where they are examined, or to nowhere.
+    fn come_back(&mut self, repo: &mut Repository, documents: &[Document<'_>]) -> Result<CheckReport, OpsError> {
+        let (monitor, stop) = (self.monitor, self.stop);
+        let nowhere = |repo: &mut Repository, some: &[&Document<'_>]| {
+            check_entries(repo, some.iter().map(|d| d.entry.clone()), monitor, stop)
+        };
+        let (small, mut rest): (Vec<&Document<'_>>, Vec<_>) = documents.iter().partition(|d| fits(d.entry));
+        let Some(opener) = &mut self.opener else { return nowhere(repo, &documents.iter().collect::<Vec<_>>()) };
+        let entries: Vec<&Record> = small.iter().map(|d| d.entry).collect();
+        let landed = opener.scratch().map(|scratch| scratch.bring(repo, &entries, monitor, stop));
+        let mut landed = match landed {
+            Some(Err(OpsError::Target(why))) => {
+                opener.skip(why);
+                return nowhere(repo, &documents.iter().collect::<Vec<_>>());
+            }
+            None => return nowhere(repo, &documents.iter().collect::<Vec<_>>()),
+            Some(landed) => landed?,
+        };
+        opener.too_large(rest.len() as u64);
+        let (mut files, mut bytes, mut lost) = (0, 0, vec![]);
+        for (at, problem) in std::mem::take(&mut landed.lost) {
+            match problem.kind {
+                ProblemKind::Damaged => lost.push(Lost { problem, packs: vec![] }),
+                // The disk did not take it, which says nothing about the backup.
+                _ => rest.push(small[at]),
+            }
+        }
+        for (document, _) in small.iter().zip(&landed.files).filter(|(_, file)| file.is_some()) {
+            files += 1;
+            bytes += document.entry.size();
+        }
+        self.report.problems.append(&mut landed.problems);
+        opener.look(repo, &small, &landed, monitor, stop)?;
+        drop(landed);
+        let mut report = nowhere(repo, &rest)?;
+        (report.files, report.bytes) = (report.files + files, report.bytes + bytes);
+        report.failed.append(&mut lost);
+        Ok(report)
     }
 
     /// A lost document belongs to its pack's damage, if that was found, or stands for itself.
@@ -248,8 +313,27 @@ impl Run<'_> {
             }
         }
         let key = repo.chunk_key();
-        for entry in walk.live.entries() {
+        let sample: Vec<Record> = walk.live.entries().cloned().collect();
+        for entry in &sample {
             self.compare_live(entry, &key);
+        }
+        self.look_at(repo, &sample)
+    }
+
+    /// Documents that came back to nowhere already and were found right come back once more, to be opened.
+    fn look_at(&mut self, repo: &mut Repository, sample: &[Record]) -> Result<(), OpsError> {
+        let mut rest = sample;
+        while self.opener.is_some() && !rest.is_empty() {
+            let mut room = SCRATCH_BYTES;
+            let mut lands = |e: &Record| {
+                let left = room.checked_sub(if fits(e) { e.size() } else { 0 });
+                room = left.unwrap_or(0);
+                left.is_some()
+            };
+            let batch = rest.iter().take(BATCH).take_while(|e| lands(e)).count();
+            let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
+            self.come_back(repo, &all)?;
+            rest = &rest[batch..];
         }
         Ok(())
     }

@@ -1,0 +1,191 @@
+//! What is remembered on this computer: verdicts by content, so that nothing is examined every night anew, and the
+//! documents that are spoiled, so that they stay told of until they are put right. Losing it costs work, no truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Spoiled;
+use super::earlier::Before;
+use crate::domain::id::{ChunkId, SnapshotId};
+use crate::domain::listing::{Entry, Kind};
+use crate::domain::path::RecordPath;
+use crate::ops::OpsError;
+use crate::ops::sound::{Verdict, ending};
+use crate::repo::error::RepoError;
+use crate::repo::listing::{encode, find_entry, read_root};
+use crate::repo::machine::StateDir;
+use crate::repo::repository::Repository;
+
+/// Its file.
+const FILE: &str = "soundness.json";
+/// Verdicts of another examiner are not believed: raise it when kinds are examined differently.
+const EXAMINER: u32 = 1;
+/// Verdicts kept, the newest.
+const MOST_KNOWN: usize = 20_000;
+/// Spoiled documents kept.
+const MOST_STANDING: usize = 2_000;
+
+/// What is known of one content.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Known {
+    verdict: Verdict,
+    on: Timestamp,
+    #[serde(default)]
+    before: Option<Before>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Standing {
+    /// The record's path in hexadecimal: it may hold any byte.
+    path: String,
+    key: String,
+    why: String,
+    not_its_name: bool,
+    sound_in: u64,
+    sound_at: Timestamp,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    examiner: u32,
+    known: BTreeMap<String, Known>,
+    standing: Vec<Standing>,
+    /// A person said that these are as they should be.
+    #[serde(default)]
+    accepted: BTreeSet<String>,
+    /// When documents were last examined.
+    pub last: Option<Timestamp>,
+}
+
+/// Which content, under which kind of name.
+pub(super) fn key_of(entry: &Entry) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(ending(entry.path.as_bytes()).as_bytes()).update(&[0]).update(&entry.size().to_le_bytes());
+    if let Kind::File(content) = &entry.kind {
+        match &content.digest {
+            Some(digest) => drop(hasher.update(digest.as_bytes())),
+            None => drop(hasher.update(&encode(&content.pieces).unwrap_or_default())),
+        }
+    }
+    hex::encode(&hasher.finalize().as_bytes()[..16])
+}
+
+impl Memory {
+    pub fn load(repo: &Repository) -> Self {
+        let loaded: Option<Self> = repo.dir().and_then(|dir| dir.load_json(FILE));
+        let mut memory = loaded.unwrap_or_default();
+        if memory.examiner != EXAMINER {
+            memory.known.clear();
+            memory.examiner = EXAMINER;
+        }
+        memory
+    }
+
+    pub fn save(&mut self, repo: &Repository) -> Result<(), RepoError> {
+        if self.known.len() > MOST_KNOWN {
+            let mut times: Vec<Timestamp> = self.known.values().map(|k| k.on).collect();
+            times.sort_unstable();
+            let oldest = times[times.len() - MOST_KNOWN];
+            self.known.retain(|_, k| k.on >= oldest);
+        }
+        match repo.dir() {
+            Some(dir) => dir.save_json(FILE, self),
+            None => Ok(()),
+        }
+    }
+
+    pub fn verdict(&self, key: &str) -> Option<Verdict> {
+        if self.accepted.contains(key) {
+            return Some(Verdict::Sound);
+        }
+        self.known.get(key).map(|k| k.verdict.clone())
+    }
+
+    pub fn before(&self, key: &str) -> Option<Before> {
+        self.known.get(key).and_then(|k| k.before.clone())
+    }
+
+    /// What may be otherwise next time is not remembered.
+    pub fn learn(&mut self, key: &str, verdict: &Verdict, on: Timestamp) {
+        if !verdict.is_passing() && !self.accepted.contains(key) {
+            let known = Known { verdict: verdict.clone(), on, before: None };
+            self.known.entry(key.into()).or_insert(known).on = on;
+        }
+    }
+
+    pub fn learn_before(&mut self, key: &str, before: &Before) {
+        if let Some(known) = self.known.get_mut(key) {
+            known.before = Some(before.clone());
+        }
+    }
+
+    /// A document is spoiled until it is put right.
+    pub fn stand(&mut self, entry: &Entry, key: &str, verdict: &Verdict, snapshot: u64, at: Timestamp) {
+        let path = hex::encode(entry.path.as_bytes());
+        self.standing.retain(|s| s.path != path);
+        let (Verdict::Damaged(why) | Verdict::NotItsName(why)) = verdict else { return };
+        if self.standing.len() < MOST_STANDING {
+            let not_its_name = matches!(verdict, Verdict::NotItsName(_));
+            let (key, why) = (key.to_owned(), why.clone());
+            self.standing.push(Standing { path, key, why, not_its_name, sound_in: snapshot, sound_at: at });
+        }
+    }
+
+    /// Those that are still live with the same content. What cannot be looked up stands.
+    pub fn standing(&mut self, repo: &mut Repository) -> Result<Vec<Spoiled>, OpsError> {
+        let (mut kept, mut spoiled) = (vec![], vec![]);
+        for standing in std::mem::take(&mut self.standing) {
+            let bytes = hex::decode(&standing.path).unwrap_or_default();
+            let Ok(path) = RecordPath::new(bytes) else { continue };
+            let still = match live(repo, &path) {
+                Ok(entry) => entry.is_some_and(|e| key_of(&e) == standing.key),
+                Err(e) if e.is_damage() => true,
+                Err(e) => return Err(e.into()),
+            };
+            if !still || self.accepted.contains(&standing.key) {
+                continue;
+            }
+            spoiled.push(Spoiled {
+                path,
+                why: standing.why.clone(),
+                not_its_name: standing.not_its_name,
+                sound_in: SnapshotId(standing.sound_in),
+                sound_at: standing.sound_at,
+            });
+            kept.push(standing);
+        }
+        self.standing = kept;
+        Ok(spoiled)
+    }
+}
+
+/// The record as the newest snapshots have it.
+fn live(repo: &mut Repository, path: &RecordPath) -> Result<Option<Entry>, RepoError> {
+    let state = repo.state();
+    let roots: Vec<ChunkId> = state.sets().iter().filter_map(|s| state.newest(s)).map(|s| s.snapshot.root).collect();
+    let mut chunks = repo.chunks()?;
+    for root in roots {
+        let root = read_root(&mut chunks, &root)?;
+        if let Some(entry) = find_entry(&mut chunks, &root.live, path)? {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// A person has looked: this spoiled document is as it should be. Whether there is one of that name.
+///
+/// # Errors
+/// The state folder cannot be written.
+pub fn accept(dir: &StateDir, path: &RecordPath) -> Result<bool, RepoError> {
+    let Some(mut memory) = dir.load_json::<Memory>(FILE) else { return Ok(false) };
+    let path = hex::encode(path.as_bytes());
+    let Some(at) = memory.standing.iter().position(|s| s.path == path) else { return Ok(false) };
+    let standing = memory.standing.remove(at);
+    memory.accepted.insert(standing.key);
+    dir.save_json(FILE, &memory)?;
+    Ok(true)
+}

@@ -1,0 +1,206 @@
+//! Does what comes back still open? The documents of a test restore land in a private folder, by the real engine,
+//! and are examined there.
+//!
+//! The alarm is relative: a document is *spoiled* when it is live, does not open, and an earlier version of it did.
+//! One that never opened since it is backed up is counted. Nothing here can end a test restore: what cannot be
+//! examined is said to be skipped, and documents then come back to nowhere, as before.
+
+mod earlier;
+mod memory;
+mod scratch;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::domain::id::SnapshotId;
+use crate::domain::listing::Entry;
+use crate::domain::path::RecordPath;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::ops::sound::{Program, Verdict};
+use crate::repo::repository::Repository;
+
+use earlier::Before;
+use memory::{Memory, key_of};
+use scratch::Scratch;
+pub(super) use scratch::{Landed, SCRATCH_BYTES, fits};
+
+pub use memory::accept;
+pub use scratch::clear as clear_scratch;
+
+/// Documents for which earlier versions are looked up in one run; the others wait for the next.
+const MOST_COMPARED: usize = 200;
+
+/// How to examine what comes back.
+#[derive(Debug, Clone)]
+pub struct SoundOptions {
+    /// Who examines.
+    pub program: Program,
+    /// A folder of our own on this computer, wiped before and after.
+    pub scratch: PathBuf,
+}
+
+/// What was examined, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Structurally sound.
+    pub sound: u64,
+    /// Live, damaged now, and sound in an earlier version.
+    pub damaged: u64,
+    /// Live, no longer what their names say, and sound in an earlier version.
+    pub not_its_name: u64,
+    /// Damaged, or not what their names say, in every version that is kept; or of a version that is no longer live.
+    pub never_sound: u64,
+    /// Encrypted, too large, of other kinds.
+    pub not_checkable: u64,
+    /// Why nothing, or not all, could be examined.
+    pub skipped: Option<String>,
+    /// When documents were last examined before this run.
+    pub last: Option<Timestamp>,
+}
+
+impl Opening {
+    /// Documents of which something could be said.
+    pub fn examined(&self) -> u64 {
+        self.sound + self.damaged + self.not_its_name + self.never_sound
+    }
+}
+
+/// A live document that no longer opens. The backup is faithful: it was damaged before it was backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoiled {
+    /// Which.
+    pub path: RecordPath,
+    /// What is wrong with it.
+    pub why: String,
+    /// Its content is no longer what its name says, as after an attack.
+    pub not_its_name: bool,
+    /// The newest snapshot in which it was sound.
+    pub sound_in: SnapshotId,
+    /// And when that was.
+    pub sound_at: Timestamp,
+}
+
+/// A document that came back, and whether it is what is live now.
+pub(super) struct Document<'e> {
+    pub entry: &'e Entry,
+    pub live: bool,
+}
+
+/// One run's examination.
+pub(super) struct Opener {
+    scratch: Option<Scratch>,
+    memory: Memory,
+    counts: Opening,
+    compared: usize,
+}
+
+impl Opener {
+    /// Takes the scratch folder, or notes why it cannot.
+    pub fn begin(options: &SoundOptions, repo: &Repository) -> Self {
+        let memory = Memory::load(repo);
+        let mut counts = Opening { last: memory.last, ..Opening::default() };
+        let scratch = match Scratch::begin(options) {
+            Ok(scratch) => Some(scratch),
+            Err(why) => {
+                counts.skipped = Some(why);
+                None
+            }
+        };
+        Self { scratch, memory, counts, compared: 0 }
+    }
+
+    /// From here on documents come back to nowhere.
+    pub fn skip(&mut self, why: String) {
+        self.scratch = None;
+        self.counts.skipped.get_or_insert(why);
+    }
+
+    /// The folder that documents are to land in.
+    pub fn scratch(&mut self) -> Option<&mut Scratch> {
+        self.scratch.as_mut()
+    }
+
+    /// Says of documents that came back to nowhere that nobody looked at them.
+    pub fn too_large(&mut self, documents: u64) {
+        self.counts.not_checkable += documents;
+    }
+
+    /// Examines what has landed: each document stands beside its file.
+    pub fn look(
+        &mut self,
+        repo: &mut Repository,
+        documents: &[&Document<'_>],
+        landed: &Landed,
+        monitor: &dyn Monitor,
+        stop: &Stop,
+    ) -> Result<(), crate::ops::OpsError> {
+        let mut suspects = vec![];
+        for (document, file) in documents.iter().zip(&landed.files) {
+            stop.check()?;
+            let (Some(file), Some(scratch)) = (file, &mut self.scratch) else { continue };
+            let key = key_of(document.entry);
+            let verdict = match self.memory.verdict(&key) {
+                Some(verdict) => verdict,
+                None => match scratch.examine(file, document.entry) {
+                    Ok(verdict) => verdict,
+                    Err(why) => {
+                        self.skip(why);
+                        return Ok(());
+                    }
+                },
+            };
+            self.memory.learn(&key, &verdict, repo.env.clock.now());
+            match verdict {
+                Verdict::Sound => self.counts.sound += 1,
+                Verdict::NotCheckable(_) => self.counts.not_checkable += 1,
+                bad if document.live => suspects.push((document.entry, key, bad)),
+                _ => self.counts.never_sound += 1,
+            }
+        }
+        for (entry, key, verdict) in suspects {
+            self.suspect(repo, entry, &key, &verdict, monitor, stop)?;
+        }
+        Ok(())
+    }
+
+    /// A live document does not open: did it ever?
+    fn suspect(
+        &mut self,
+        repo: &mut Repository,
+        entry: &Entry,
+        key: &str,
+        verdict: &Verdict,
+        monitor: &dyn Monitor,
+        stop: &Stop,
+    ) -> Result<(), crate::ops::OpsError> {
+        let mut before = self.memory.before(key);
+        if before.is_none() && self.compared < MOST_COMPARED {
+            self.compared += 1;
+            let Some(scratch) = &mut self.scratch else { return Ok(()) };
+            before = earlier::find(repo, scratch, entry, monitor, stop)?;
+            if let Some(before) = &before {
+                self.memory.learn_before(key, before);
+            }
+        }
+        match before {
+            Some(Before::Was { snapshot, at }) => self.memory.stand(entry, key, verdict, snapshot, at),
+            Some(Before::Never) | None => self.counts.never_sound += 1,
+        }
+        Ok(())
+    }
+
+    /// The numbers, and every document that is spoiled now, whenever it was found.
+    pub fn finish(mut self, repo: &mut Repository) -> Result<(Opening, Vec<Spoiled>), crate::ops::OpsError> {
+        let spoiled = self.memory.standing(repo)?;
+        self.counts.not_its_name = spoiled.iter().filter(|s| s.not_its_name).count() as u64;
+        self.counts.damaged = spoiled.len() as u64 - self.counts.not_its_name;
+        if self.counts.examined() > 0 && self.counts.skipped.is_none() {
+            self.memory.last = Some(repo.env.clock.now());
+        }
+        self.memory.save(repo)?;
+        Ok((self.counts, spoiled))
+    }
+}

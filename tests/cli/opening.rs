@@ -1,0 +1,124 @@
+//! Does it still open? Through the real program, with its real examiner process.
+
+use std::io::{Cursor, Write};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::place::{Place, noise};
+
+fn docx(words: &str) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(vec![]));
+    let relations =
+        "<Relationships><Relationship Type=\"http://x/officeDocument\" Target=\"word/document.xml\"/></Relationships>";
+    let body = format!("<w:document><w:p>{}</w:p></w:document>", words.repeat(300));
+    for (name, text) in
+        [("[Content_Types].xml", "<Types/>"), ("_rels/.rels", relations), ("word/document.xml", body.as_str())]
+    {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn opening(summary: &Value, field: &str) -> u64 {
+    summary["opening"][field].as_u64().unwrap_or_else(|| panic!("{field}: {summary}"))
+}
+
+#[test]
+fn a_document_that_broke_is_told_with_its_last_sound_version_and_closed_when_it_is_back() {
+    let place = Place::ready("");
+    place.write("Documents/report.docx", &docx("The tree was planted. "));
+    place.write("Documents/ledger.docx", &docx("The tree was paid. "));
+    let said = place.run(["run"]).says("Of 4 documents, 4 are structurally sound");
+    said.says("1 could not be checked").never_says("SPOILED");
+    assert!(!place.path("home/state/scratch").exists());
+
+    let mut cut = docx("The tree was planted. ");
+    cut.truncate(cut.len() / 2);
+    place.write("Documents/report.docx", &cut);
+    place.write("Documents/ledger.docx", &noise(9_000));
+    let said =
+        place.run(["run"]).ends(4).says("SPOILED: Documents/report.docx").says("NOT ITS NAME: Documents/ledger.docx");
+    let said = said.says("The backup is faithful").never_says("Stored data is damaged");
+    let command = said.out.lines().find(|l| l.trim().starts_with("strongroom restore Documents/report.docx")).unwrap();
+    let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+    place.run(words.into_iter().chain(["--to", &place.text("out")])).ends(0);
+    assert_eq!(place.read("out/Documents/report.docx"), docx("The tree was planted. "));
+
+    // No name of a document in what people are sent, and the status says numbers.
+    let status = place.run(["status"]).says("documents have turned into something else");
+    status.says("2 not any more").never_says("report.docx").never_says("ledger.docx");
+    let journal = String::from_utf8(place.read("home/state/journal.jsonl")).unwrap();
+    assert!(
+        journal.contains("spoiled") && journal.contains("not-its-name") && !journal.contains("report"),
+        "{journal}"
+    );
+
+    let summary = place.run(["verify", "restore", "--json"]).ends(4).summary();
+    assert_eq!((opening(&summary, "damaged"), opening(&summary, "not_its_name")), (1, 1));
+    assert_eq!((&summary["spoiled"], &summary["damaged"]), (&2.into(), &0.into()));
+
+    place.run(["verify", "accept", "Documents/May.docx"]).ends(1).says("calls Documents/May.docx spoiled");
+    place.run(["verify", "accept", "Documents/ledger.docx"]).ends(0);
+    place.write("Documents/report.docx", &docx("The tree was planted. "));
+    place.run(["run"]).says("structurally sound").never_says("SPOILED").never_says("NOT ITS NAME");
+    place.run(["status"]).never_says("turned into something else").never_says("cannot be opened now");
+}
+
+#[test]
+fn nothing_to_open_is_no_success_and_hostile_documents_end_nothing() {
+    let place = Place::ready("");
+    std::fs::remove_dir_all(place.path("Documents/Minutes")).unwrap();
+    place.run(["backup"]).ends(0);
+    place.run(["verify", "restore"]).ends(0).says("No document of a kind that can be checked was in this sample.");
+
+    let mut giant = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    giant.extend([0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 8, 6, 0, 0, 0, 1, 2, 3, 4]);
+    place.write("Documents/giant.png", &giant);
+    let nested = [b"%PDF-1.5\n1 0 obj\n".to_vec(), b"<</A ".repeat(300_000), b"\nendobj\n%%EOF".to_vec()].concat();
+    place.write("Documents/nested.pdf", &nested);
+    place.write("Documents/good.docx", &docx("It is well. "));
+    place.run(["backup"]).ends(0);
+    let summary = place.run(["verify", "restore", "--json"]).ends(0).summary();
+    assert_eq!((opening(&summary, "sound"), &summary["opening"]["skipped"]), (1, &Value::Null), "{summary}");
+}
+
+#[test]
+fn the_examiner_by_itself_answers_only_what_it_is_asked() {
+    let place = Place::new();
+    place.write("work/1", &docx("x"));
+    let mut child = place.command();
+    child.arg("examine").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let question = b"{\"file\":\"1\",\"name\":\"YS5kb2N4\"}\n{\"file\":\"2\",\"name\":\"YS5kb2N4\"}\n";
+    child.stdin.take().unwrap().write_all(question).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines[0]["verdict"], "sound");
+    assert_eq!(lines[1]["verdict"], "not-checkable");
+    assert!(output.status.success());
+    place.run(["--help"]).ends(0).never_says("examine ");
+}
+
+#[test]
+fn a_test_restore_that_was_killed_leaves_nothing_behind_after_the_next_run() {
+    let place = Place::ready("");
+    for n in 0..60 {
+        place.write(&format!("Documents/{n}.docx"), &docx(&format!("Minute {n}. ")));
+    }
+    place.run(["backup"]).ends(0);
+    let scratch = place.path("home/state/scratch");
+    let landed = || std::fs::read_dir(&scratch).is_ok_and(|mut d| d.next().is_some());
+    let mut child = place.command().arg("--home").arg(place.path("home")).args(["verify", "restore"]).spawn().unwrap();
+    let began = Instant::now();
+    while !landed() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(landed(), "killed while documents lay there");
+    place.run(["run"]).says("structurally sound");
+    assert!(!scratch.exists());
+}
