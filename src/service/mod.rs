@@ -7,6 +7,7 @@ pub mod durable;
 pub mod history;
 pub mod journal;
 pub mod mail;
+mod opened;
 pub mod outbox;
 pub mod plain;
 pub mod retention;

@@ -179,8 +179,7 @@ fn part(notice: &Notice, people: &People) -> Part {
                 counted(opened(notice).not_its_name, "document", "documents")
             ),
             String::from(
-                "This may be an attack that makes files unreadable. Earlier versions that were sound are kept in the \
-                 backups. Do not open these documents and do not delete anything; your provider can say which they are.",
+                "This may be an attack. Earlier, sound versions are kept in the backups. Do not delete anything.",
             ),
             Urgency::Now,
         ),

@@ -4,6 +4,7 @@
 //! reach a message. The two types that hold text, [`SetName`] and [`Reference`], refuse all but a few characters,
 //! also when they are read back from disk.
 
+pub use super::opened::Opened;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -339,23 +340,6 @@ pub struct Counts {
     /// Whether documents that came back still open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opened>,
-}
-
-/// Whether documents that came back still open, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opened {
-    /// Structurally sound.
-    pub sound: u64,
-    /// Live, damaged, and sound before.
-    pub damaged: u64,
-    /// Live, no longer what their names say, and sound before.
-    pub not_its_name: u64,
-    /// Never sound since they are backed up.
-    pub never_sound: u64,
-    /// Encrypted, too large, of other kinds.
-    pub not_checkable: u64,
-    /// Nothing, or not all, could be examined.
-    pub skipped: bool,
 }
 
 #[cfg(test)]

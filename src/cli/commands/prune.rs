@@ -17,6 +17,7 @@ use crate::domain::retention::gate::Refusal;
 use crate::domain::retention::thinning::{Fate, KeepRule};
 use crate::ops::OpsError;
 use crate::ops::prune::{Amount, PruneOptions, PruneReport, ThinReport, circumstances, prune, thin};
+use crate::ops::verify::any_spoiled;
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 use crate::service::runner::JobOutcome;
@@ -170,6 +171,10 @@ fn is_pruner(repo: &Repository) -> bool {
 pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
     if !may_prune(shell, repo) {
         return Ok(JobOutcome::done(Counts::default()));
+    }
+    if any_spoiled(&shell.state(config)) {
+        shell.out.note("Nothing is thinned: documents do not open any more, and their last sound versions must stay.");
+        return Ok(waits_for_a_person());
     }
     // No local file decides what is given up.
     *repo = shell.open_fresh(config)?;

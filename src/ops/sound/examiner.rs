@@ -21,6 +21,8 @@ use super::{MAX_DOCUMENT, Verdict, examine_bytes};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Documents that one child examines: what it may have kept in memory goes with it.
 const SERVES: u32 = 200;
+/// So many children that broke off or were given up are enough: the examination ends, and is said to be skipped.
+const MOST_UNENDED: u32 = 20;
 /// Longer lines are not read, on either side.
 const MAX_LINE: u64 = 64 << 10;
 
@@ -56,12 +58,13 @@ pub struct Examiner {
     folder: PathBuf,
     patience: Duration,
     running: Option<Running>,
+    unended: u32,
 }
 
 impl Examiner {
     /// For the files in this folder. Nothing is started yet.
     pub fn new(program: Program, folder: impl Into<PathBuf>) -> Self {
-        Self { program, folder: folder.into(), patience: PATIENCE, running: None }
+        Self { program, folder: folder.into(), patience: PATIENCE, running: None, unended: 0 }
     }
 
     /// With another limit of time for one document.
@@ -74,13 +77,16 @@ impl Examiner {
     /// Examines one file of the folder as a document of that name.
     ///
     /// # Errors
-    /// No child can be started.
+    /// No child can be started, or too many did not end.
     pub fn examine(&mut self, file: &str, name: &[u8]) -> io::Result<Verdict> {
         let (program, words) = match &self.program {
             Program::Child(program, words) => (program.clone(), words.clone()),
             #[cfg(test)]
             Program::InProcess => return Ok(examine_file(&self.folder, file, name)),
         };
+        if self.unended >= MOST_UNENDED {
+            return Err(io::Error::other("too many examinations did not end"));
+        }
         if self.running.as_ref().is_some_and(|r| r.served >= SERVES) {
             self.end();
         }
@@ -98,6 +104,7 @@ impl Examiner {
         });
         Ok(answer.unwrap_or_else(|e| {
             self.end();
+            self.unended += 1;
             Verdict::not_checkable(match e {
                 RecvTimeoutError::Timeout => "its examination did not end in time",
                 RecvTimeoutError::Disconnected => "its examination broke off",
@@ -218,6 +225,9 @@ mod tests {
                 assert_eq!(examiner.child(), None, "{script}");
             }
         }
+        let (_dir, mut examiner) = shell("read a; exit 3", 2000);
+        assert!((0..MOST_UNENDED).all(|_| examiner.examine("1", b"a").is_ok()));
+        assert!(examiner.examine("1", b"a").is_err(), "a run does not wait for ever");
         let mut none = Examiner::new(Program::Child("/nowhere/strongroom".into(), vec![]), "/");
         assert!(none.examine("1", b"a").is_err());
     }

@@ -16,7 +16,9 @@ pub(super) fn check(bytes: &[u8], work: &mut Work) -> Result<(), Verdict> {
     let options = LoadOptions { strict: true, max_decompressed_size: Some(MAX_OBJECTS), ..LoadOptions::default() };
     let locked = || Verdict::not_checkable("it is encrypted");
     let document = match Document::load_mem_with_options(bytes, options) {
-        Ok(document) if document.is_encrypted() || document.was_encrypted() => return Err(locked()),
+        Ok(document) if document.is_encrypted() || document.was_encrypted() || document.trailer.has(b"Encrypt") => {
+            return Err(locked());
+        }
         Ok(document) => document,
         Err(_) if memchr::memmem::find(bytes, b"/Encrypt").is_some() => return Err(locked()),
         Err(e) => return Err(Verdict::damaged(format!("its objects cannot be read: {e}"))),

@@ -56,21 +56,25 @@ fn every_kind_against_every_damage() {
         ("papers.zip", plain, [D, D, D, D, N, D, D]),
         ("agenda.pdf", samples::pdf(false), [D, D, D, D, N, D, D]),
         ("map.png", picture(ImageFormat::Png), [D, D, D, D, N, D, D]),
-        ("map.gif", picture(ImageFormat::Gif), [D, D, S, S, N, D, D]),
+        ("map.gif", picture(ImageFormat::Gif), [D, D, S, D, N, D, D]),
         ("map.jpg", picture(ImageFormat::Jpeg), [D, D, S, S, N, D, D]),
         ("map.tif", picture(ImageFormat::Tiff), [D, D, S, S, N, D, D]),
         ("mail.eml", mail.clone(), [D, D, D, D, N, D, D]),
         ("Mail/cur/170.M1.h:2,S", mail, [D, D, D, D, N, D, D]),
         ("old.mbox", samples::mailbox(), [D, D, D, D, N, D, D]),
-        ("register.sqlite", samples::database(), [D, D, S, D, N, D, D]),
+        ("register.sqlite", samples::database(), [D, D, D, D, N, D, D]),
         ("list.csv", text.clone().into_bytes(), [S, S, S, D, N, D, S]),
-        ("list.txt", wide, [S, S, S, D, N, D, S]),
+        ("list.txt", wide, [D, S, S, D, N, D, S]),
     ];
+    let mut wrong = vec![];
     for (name, bytes, expected) in table {
         assert_eq!(examine_bytes(name.as_bytes(), &bytes), Verdict::Sound, "{name}");
         let found = harmed(&bytes).map(|b| says(name, &b));
-        assert_eq!(found, expected, "{name}: {:?}", harmed(&bytes).map(|b| examine_bytes(name.as_bytes(), &b)));
+        if found != expected {
+            wrong.push(format!("{name}: {:?}", harmed(&bytes).map(|b| examine_bytes(name.as_bytes(), &b))));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

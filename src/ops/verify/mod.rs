@@ -37,7 +37,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
-pub use opening::{Opening, SoundOptions, Spoiled, accept, clear_scratch};
+pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
 

@@ -176,6 +176,11 @@ fn live(repo: &mut Repository, path: &RecordPath) -> Result<Option<Entry>, RepoE
     Ok(None)
 }
 
+/// Whether documents were spoiled when a test restore last looked: their last sound versions must not be given up.
+pub fn any_spoiled(dir: &StateDir) -> bool {
+    dir.load_json::<Memory>(FILE).is_some_and(|memory| !memory.standing.is_empty())
+}
+
 /// A person has looked: this spoiled document is as it should be. Whether there is one of that name.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ use memory::{Memory, key_of};
 use scratch::Scratch;
 pub(super) use scratch::{Landed, SCRATCH_BYTES, fits};
 
-pub use memory::accept;
+pub use memory::{accept, any_spoiled};
 pub use scratch::clear as clear_scratch;
 
 /// Documents for which earlier versions are looked up in one run; the others wait for the next.

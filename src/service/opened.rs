@@ -1,0 +1,20 @@
+//! How documents that came back were found, in numbers: all that journal, status and notices may know of it.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether documents that came back still open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Structurally sound.
+    pub sound: u64,
+    /// Live, damaged, and sound before.
+    pub damaged: u64,
+    /// Live, no longer what their names say, and sound before.
+    pub not_its_name: u64,
+    /// Never sound since they are backed up.
+    pub never_sound: u64,
+    /// Encrypted, too large, of other kinds.
+    pub not_checkable: u64,
+    /// Nothing, or not all, could be examined.
+    pub skipped: bool,
+}
