@@ -190,8 +190,8 @@ fn part(notice: &Notice, people: &People) -> Part {
                 counted(opened(notice).damaged, "document", "documents")
             ),
             String::from(
-                "The backups are faithful: the damage happened on your office computer, before the backup. Earlier \
-                 versions that were sound are kept. Your provider can say which documents they are and bring them back.",
+                "The backups are good: the damage happened on your office computer. Earlier, sound versions are kept, \
+                 and your provider can bring them back.",
             ),
             Urgency::Today,
         ),

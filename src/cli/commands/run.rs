@@ -60,7 +60,7 @@ struct Work<'a> {
     shell: &'a Shell,
     config: &'a Config,
     /// Opened by the first step that needs it; what that met, all steps meet.
-    opened: RefCell<Option<Result<Repository, JobOutcome>>>,
+    opened: RefCell<Option<Result<Repository, Box<JobOutcome>>>>,
     counted: RefCell<Counted>,
 }
 
@@ -139,11 +139,11 @@ impl Work<'_> {
         let opened = opened.get_or_insert_with(|| {
             self.shell.open(self.config).map_err(|failure| {
                 self.shell.out.error(&advice(&failure));
-                jobs::not_opened(&failure)
+                Box::new(jobs::not_opened(&failure))
             })
         });
         match opened {
-            Err(outcome) => outcome.clone(),
+            Err(outcome) => JobOutcome::clone(outcome),
             Ok(repo) => step(repo).unwrap_or_else(|failure| self.say(&failure)),
         }
     }
@@ -197,7 +197,8 @@ fn as_object(ended: &Ended) -> Value {
     let outcome = &ended.outcome;
     json!({
         "message_type": "job", "job": ended.kind, "set": ended.set, "outcome": outcome.outcome,
-        "troubles": outcome.troubles, "exit": outcome.exit as u8, "files": outcome.counts.files,
+        "troubles": outcome.troubles, "exit": outcome.exit as u8, "opening": outcome.counts.opening,
+        "files": outcome.counts.files,
         "bytes": outcome.counts.bytes, "problems": outcome.counts.problems, "snapshot": outcome.snapshot,
     })
 }
