@@ -64,7 +64,7 @@ fn show(shell: &Shell, waits: Waits, words: &str, pile: &Pile) {
         }
     }
     for one in &pile.listed {
-        shell.out.row(|| line(one), || waiting_object(waits, one));
+        shell.out.row(|| line(waits, one), || waiting_object(waits, one));
     }
     let more = pile.records.saturating_sub(pile.listed.len() as u64);
     if more > 0 && !pile.listed.is_empty() {
@@ -72,7 +72,7 @@ fn show(shell: &Shell, waits: Waits, words: &str, pile: &Pile) {
     }
 }
 
-fn line(one: &Waiting) -> String {
+fn line(waits: Waits, one: &Waiting) -> String {
     let path = printable(one.path.as_bytes());
     if let Some(trigger) = &one.trigger {
         return format!(
@@ -81,7 +81,10 @@ fn line(one: &Waiting) -> String {
         );
     }
     let since = match (one.overdue_since, one.due) {
-        (Some(day), _) => format!("  [should be gone since {}]", Said(day)),
+        // What is kept on purpose should not be gone.
+        (Some(day), _) if matches!(waits, Waits::Overdue | Waits::LiveOverdue) => {
+            format!("  [should be gone since {}]", Said(day))
+        }
         (_, Some(day)) => format!("  [due since {}]", Said(day)),
         _ => String::new(),
     };
