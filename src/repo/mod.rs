@@ -25,4 +25,5 @@ pub mod repository;
 pub mod seal;
 pub mod sign;
 pub mod store;
+pub mod view;
 pub mod writer;

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod date;
 pub mod facts;
 pub mod hold;
+mod in_order;
 pub mod law;
 mod needs;
 pub mod note;
