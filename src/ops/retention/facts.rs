@@ -8,10 +8,10 @@ mod content;
 mod gathered;
 mod pages;
 mod presence;
+mod shares;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,13 +24,9 @@ use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
-use crate::repo::view::view_page_of;
 pub use content::content_id;
-use gathered::Gathered;
-use pages::{Kept, PageUse, Pages};
-
-/// Pages fetched before they are asked for.
-const PAGES_AHEAD: usize = 16;
+use pages::{Kept, Pages};
+use shares::Of;
 
 /// A set, and its newest snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,43 +122,10 @@ fn gather_set(
     let folders = std::mem::take(&mut pages.folders);
     let pages = pages.in_stored_order(chunks);
     monitor.stage("reading listings", Some(pages.len() as u64));
-    let mut gathered = Gathered::new(kept, began);
-    read_pages(chunks.repository(), &pages, stop, &mut |page, bytes| {
-        gathered.add(page, &view_page_of(&page.page, bytes)?)?;
-        monitor.advance(1);
-        Ok(())
-    })?;
+    let of = Of { set, kept, began };
+    facts.records.append(&mut shares::read(chunks, of, &pages, (monitor, stop))?);
     facts.pages += pages.len() as u64;
-    drop(pages);
-    facts.records.extend(gathered.facts(set));
     Ok(folders)
-}
-
-/// Hands out all pages' bytes in order; a thread of its own fetches and checks them, some pages ahead.
-fn read_pages(
-    repo: &Repository,
-    pages: &[PageUse],
-    stop: &Stop,
-    each: &mut dyn FnMut(&PageUse, &[u8]) -> Result<(), OpsError>,
-) -> Result<(), OpsError> {
-    std::thread::scope(|scope| {
-        let (out, fetched) = sync_channel(PAGES_AHEAD);
-        let reader = scope.spawn(move || -> Result<(), OpsError> {
-            let mut chunks = repo.another_reader()?;
-            for page in pages {
-                stop.check()?;
-                if out.send(chunks.read(&page.page.id)?).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        // Whoever fetches stops when nobody takes any more.
-        let taken = pages.iter().zip(fetched).try_for_each(|(page, bytes)| each(page, &bytes));
-        let read = reader.join();
-        taken?;
-        read.unwrap_or_else(|_| Err(RepoError::Listing("the reader of listings died".into()).into()))
-    })
 }
 
 /// A folder that a newer set of the same machine holds now is that set's: what the older one says of it is history. Two

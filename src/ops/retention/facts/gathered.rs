@@ -3,6 +3,7 @@
 //! The version that was seen last is the record's; the one seen first gives its own first date. What is in doubt
 //! comes out as unknown or as the answer that keeps longer.
 
+use std::cmp::Ordering::{Equal, Less};
 use std::collections::btree_map::Range;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -48,16 +49,26 @@ pub struct Gathered<'k> {
     presences: Presences,
     /// What the newest snapshot holds live and is no file.
     others: HashSet<RecordPath>,
+    stretch: Stretch,
 }
+
+/// The paths that are gathered: from the first, and before the second.
+type Stretch = (Option<RecordPath>, Option<RecordPath>);
 
 /// A file of a page.
 type File<'e> = (&'e EntryView<'e>, &'e ContentView);
 
 impl<'k> Gathered<'k> {
-    /// Of a set with these snapshots.
+    /// Of a set with these snapshots; all its paths.
+    #[cfg(test)]
     pub fn new(kept: &'k [Kept], began: &'k HashMap<SnapshotId, Timestamp>) -> Self {
+        Self::of_stretch(kept, began, (None, None))
+    }
+
+    /// Of a set with these snapshots.
+    pub fn of_stretch(kept: &'k [Kept], began: &'k HashMap<SnapshotId, Timestamp>, stretch: Stretch) -> Self {
         let (numbers, paths, others) = (BTreeMap::new(), vec![], HashSet::new());
-        Self { kept, began, numbers, paths, presences: Presences::default(), others }
+        Self { kept, began, numbers, paths, presences: Presences::default(), others, stretch }
     }
 
     fn newest(&self) -> u32 {
@@ -67,8 +78,17 @@ impl<'k> Gathered<'k> {
     /// Takes in a page, whose paths rise.
     ///
     /// # Errors
-    /// [`RepoError::Listing`] when there are too many records.
+    /// [`RepoError::Listing`] when it reaches beyond where its root says that it ends, or there are too many records.
     pub fn add(&mut self, page: &PageUse, entries: &[EntryView<'_>]) -> Result<(), RepoError> {
+        if let (Some(last), Some(until)) = (entries.last(), &page.until)
+            && last.path >= until.as_bytes()
+        {
+            return Err(RepoError::Listing("a page reaches into the next".into()));
+        }
+        let before = |edge: &RecordPath| entries.partition_point(|e| e.path < edge.as_bytes());
+        let (from, to) =
+            (self.stretch.0.as_ref().map_or(0, before), self.stretch.1.as_ref().map_or(entries.len(), before));
+        let entries = entries.get(from..to).unwrap_or_default();
         let ranges = page.uses.iter().fold(vec![], |sum, (_, ranges)| union(&sum, ranges));
         let presence = self.presences.number(ranges);
         let newest = self.newest();
@@ -170,19 +190,19 @@ impl<'k> Gathered<'k> {
     }
 
     /// The facts, by path.
-    pub fn facts(self, set: &Arc<str>) -> impl Iterator<Item = RecordFacts> {
+    pub fn facts(self, set: &Arc<str>) -> Vec<RecordFacts> {
         let ids: Vec<SnapshotId> = self.kept.iter().map(|k| k.id).collect();
         let (newest, mut spelt) = (self.newest(), self.presences.spelt_out(ids));
-        let (kept, others, paths, set) = (self.kept, self.others, self.paths, Arc::clone(set));
-        let began = move |place: u32| kept.get(place as usize).map_or(Timestamp::MAX, |k| k.began);
-        self.numbers.into_iter().filter_map(move |(path, number)| {
-            let p = paths.get(number as usize)?;
+        let (kept, others, paths) = (self.kept, self.others, self.paths);
+        let began = |place: u32| kept.get(place as usize).map_or(Timestamp::MAX, |k| k.began);
+        let of = |(path, number): (RecordPath, u32)| {
+            let p = &paths[number as usize];
             let listed = p.live.is_some_and(|(_, to)| to == newest);
             // Something else is at its place: until people have looked, it counts as there.
             let live = listed || others.contains(&path);
             let seen = p.last.0.map(|(_, when)| when);
-            Some(RecordFacts {
-                set: Arc::clone(&set),
+            RecordFacts {
+                set: Arc::clone(set),
                 live,
                 unreadable: !live && p.newest_gone.is_some_and(|(_, unreadable)| unreadable),
                 created: p.first.1,
@@ -195,8 +215,9 @@ impl<'k> Gathered<'k> {
                 size: p.size,
                 snapshots: spelt.of(p.presence),
                 path,
-            })
-        })
+            }
+        };
+        self.numbers.into_iter().map(of).collect()
     }
 }
 
@@ -214,16 +235,17 @@ impl<'n> Near<'n> {
         Self { all, rest, next }
     }
 
-    /// The number of a path that is not less than the one asked for before.
+    /// The number of a path that is greater than the one asked for before.
     fn find(&mut self, path: &[u8]) -> Option<u32> {
-        let passed = |next: Option<(&RecordPath, &u32)>| next.is_some_and(|(known, _)| known.as_bytes() < path);
-        if passed(self.next) {
-            self.next = self.rest.next();
-        }
-        if passed(self.next) {
+        let passed = |next: &(&RecordPath, &u32)| next.0.as_bytes().cmp(path);
+        let mut order = self.next.as_ref().map(passed);
+        if order == Some(Less) {
             *self = Self::new(self.all, path);
+            order = self.next.as_ref().map(passed);
         }
-        self.next.filter(|(known, _)| known.as_bytes() == path).map(|(_, number)| *number)
+        let (_, number) = self.next.filter(|_| order == Some(Equal))?;
+        self.next = self.rest.next();
+        Some(*number)
     }
 }
 

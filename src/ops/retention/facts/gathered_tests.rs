@@ -41,9 +41,9 @@ fn facts(kept: &[Kept], pages: Vec<(As, Ranges, Entry)>) -> RecordFacts {
     for (n, (role, ranges, entry)) in pages.into_iter().enumerate() {
         let page = PageRef { id: ChunkId::new([n as u8; 32]), first: entry.path.clone(), count: 1 };
         let bytes = encode(&Page { entries: vec![entry] }).unwrap();
-        gathered.add(&PageUse { page, uses: vec![(role, ranges)] }, &view_page(&bytes).unwrap()).unwrap();
+        gathered.add(&PageUse { page, until: None, uses: vec![(role, ranges)] }, &view_page(&bytes).unwrap()).unwrap();
     }
-    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents")).collect();
+    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents"));
     assert_eq!(all.len(), 1);
     all[0].clone()
 }
@@ -123,9 +123,9 @@ fn every_path_is_known_by_its_own_number() {
         let page = PageRef { id: ChunkId::new([n as u8; 32]), first: entries[0].path.clone(), count: 1 };
         let bytes = encode(&Page { entries }).unwrap();
         let uses = vec![(As::Live, vec![(n as u32 % 3, n as u32 % 3)])];
-        gathered.add(&PageUse { page, uses }, &view_page(&bytes).unwrap()).unwrap();
+        gathered.add(&PageUse { page, until: None, uses }, &view_page(&bytes).unwrap()).unwrap();
     }
-    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents")).collect();
+    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents"));
     let said: Vec<String> = all.iter().map(|r| format!("{} {}", r.path, r.snapshots.len())).collect();
     let with = |name: char| pages.iter().enumerate().filter(move |(_, p)| p.contains(name)).map(|(n, _)| n % 3);
     let expected = ('a'..='j').map(|name| {
