@@ -109,10 +109,11 @@ fn bounds(pages: &[PageUse], stretches: usize) -> Vec<RecordPath> {
     let count = |page: &PageUse| u64::from(page.page.count);
     let all: u64 = by_path.iter().map(|p| count(p)).sum();
     let (mut bounds, mut before): (Vec<RecordPath>, u64) = (vec![], 0);
+    let mut last = by_path.first().map(|p| &p.page.first);
     for page in by_path {
-        let wanted = (bounds.len() as u64 + 1) * all / stretches as u64;
-        if bounds.len() + 1 < stretches && before >= wanted && bounds.last().is_none_or(|last| *last < page.page.first)
-        {
+        let enough = before >= (bounds.len() as u64 + 1) * all / stretches as u64;
+        if bounds.len() + 1 < stretches && enough && last != Some(&page.page.first) {
+            last = Some(&page.page.first);
             bounds.push(page.page.first.clone());
         }
         before += count(page);
