@@ -280,10 +280,10 @@ fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let text = match examined {
         0 => format!("No document of a kind that can be checked was in the last sample: {when}."),
         _ => format!(
-            "Of {} opened, {} structurally sound, {bad} not any more, {} never since backed up: {when}.",
+            "Of {} opened, {} structurally sound, {bad} not any more, {} never: {when}.",
             counted(examined, "document", "documents"),
             counted(o.sound, "is", "are"),
-            counted(o.never_sound, "was", "were"),
+            o.never_sound,
         ),
     };
     let light = if bad > 0 { Light::Red } else { Light::Green };

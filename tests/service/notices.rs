@@ -99,7 +99,12 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
-        for job in JOBS.into_iter().filter(|job| !trouble.is_incident() || *job == JobKind::Backup) {
+        // Only a test opens documents.
+        let opening = matches!(trouble, Trouble::Spoiled | Trouble::NotItsName);
+        let can = |job: &JobKind| {
+            (!trouble.is_incident() || *job == JobKind::Backup) && (!opening || *job == JobKind::Verify)
+        };
+        for job in JOBS.into_iter().filter(can) {
             for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
                 let name = |to: &str| {
                     let key = notice(trouble, job, kind, Role::Clerk).lead;
