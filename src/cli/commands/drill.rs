@@ -90,7 +90,7 @@ fn tell(shell: &Shell, config: &Config, report: &DrillReport) -> Result<Exit, Fa
         (false, 0) => (Outcome::Done, vec![]),
         (false, _) => (Outcome::Incomplete, vec![Trouble::Incomplete]),
     };
-    let counts = Counts { files: d.files, bytes: d.bytes, problems: d.failed, changed: 0 };
+    let counts = Counts { files: d.files, bytes: d.bytes, problems: d.failed, ..Counts::default() };
     // It reads the newest state only, so it cannot show that older versions are sound.
     let found = JobOutcome { examined_all: false, ..JobOutcome::new(outcome, troubles, counts, report.exit()) };
     let job = Job { kind: JobKind::Verify, set: None, run: Box::new(move || found.clone()) };
