@@ -31,7 +31,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 7] = [
+const JOBS: [JobKind; 8] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -39,6 +39,7 @@ const JOBS: [JobKind; 7] = [
     JobKind::Prune,
     JobKind::Notices,
     JobKind::Retention,
+    JobKind::Coverage,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -57,6 +58,8 @@ fn troubles() -> Vec<Trouble> {
         Trouble::ExaminedNothing,
         Trouble::Refused,
         Trouble::Incomplete,
+        Trouble::Overdue,
+        Trouble::LimitsTooLow,
     ]);
     all
 }
@@ -157,6 +160,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "configuration-failed-other",
         "notices-damage",
         "retention-failed-other",
+        "coverage-overdue",
+        "coverage-limits-too-low",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -171,6 +176,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-damage",
         "retention-failed-store-unreachable",
         "retention-incomplete",
+        "coverage-failed-other",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {

@@ -197,6 +197,8 @@ pub enum VerifyCommand {
     Scrub(VerifyArgs),
     /// Records are brought back from the store and compared
     Restore(VerifyArgs),
+    /// How long since each byte was brought back, and whether the promise about that can be kept
+    Coverage,
 }
 
 /// How much to verify.
@@ -253,6 +255,7 @@ impl Command {
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Verify(VerifyCommand::Coverage) => "verify coverage",
             Self::Retention(c) => c.name(),
             Self::Hold(c) => c.name(),
             Self::Key(c) => c.name(),

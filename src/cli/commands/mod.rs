@@ -4,6 +4,7 @@ mod actor;
 mod ask;
 mod backup;
 mod config;
+mod coverage;
 mod doctor;
 mod hold;
 mod incident;

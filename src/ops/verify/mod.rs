@@ -7,6 +7,7 @@
 pub mod affected;
 pub mod check;
 mod choose;
+pub mod coverage;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -36,6 +37,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
+pub use coverage::{Coverage, Promise, coverage};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
 
