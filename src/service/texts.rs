@@ -141,7 +141,7 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
         (JobKind::Retention, _) => String::from("The council's rules on how long records are kept were applied again"),
         (JobKind::Coverage, Trouble::LimitsTooLow) => {
-            String::from("The settings were found to leave enough time to test all of the backups")
+            String::from("The settings were found to leave enough room for testing all of the backups in time")
         }
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
@@ -348,7 +348,7 @@ fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Wo
             Urgency::Days,
         ),
         other => (
-            "it is not known whether the backups were tested in time",
+            "it is unknown whether tests are late",
             format!(
                 "On {when} Strongroom could not find out whether all of the backups were tested in time. {}",
                 if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }

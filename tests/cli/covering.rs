@@ -8,6 +8,7 @@ use strongroom::domain::path::RecordPath;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
 use strongroom::ops::{Silent, Stop};
+use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::machine::StateDir;
 use strongroom::repo::repository::{Env, Repository};
 use strongroom::repo::store::{StoreOptions, open};
@@ -31,21 +32,28 @@ impl Entropy for Chance {
     }
 }
 
-/// Backs up as the program did so many days ago, and tests nothing.
+/// Sets up and backs up as the program did so many days ago, and tests nothing.
 fn backed_up(place: &Place, days_ago: i64) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = StoreOptions { url: format!("file://{}", place.text("repository")), ..StoreOptions::default() };
+    let options = StoreOptions {
+        url: format!("file://{}", place.text("repository")),
+        create_folder: true,
+        ..StoreOptions::default()
+    };
     let store = open(&options, runtime.handle()).unwrap();
     let chance = blake3::Hasher::new().update(place.text("x").as_bytes()).finalize_xof();
     let env = Env { clock: Arc::new(Earlier(days_ago)), entropy: Arc::new(Chance(Mutex::new(chance))) };
-    let mut repo = Repository::open_fresh(store, StateDir::new(place.path("home/state")), env).unwrap();
+    let dir = StateDir::new(place.path("home/state"));
+    let like = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
+    create(&store, &dir, &env, &like, |_| Ok(())).unwrap();
+    let mut repo = Repository::open_fresh(store, dir, env).unwrap();
     let source = Source { name: RecordPath::new("Documents").unwrap(), path: place.path("Documents") };
     backup(&mut repo, &BackupOptions::new("documents", vec![source]), &Silent, &Stop::default()).unwrap();
 }
 
 fn council(server: &Server, verify: &str) -> Place {
     let mail = format!("[notify.mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none-on-loopback\"", server.port);
-    Place::ready(&format!("[verify]\nevery_byte_within = \"2 weeks\"\n{verify}\n{mail}"))
+    Place::council(&format!("[verify]\nevery_byte_within = \"2 weeks\"\n{verify}\n{mail}"))
 }
 
 fn told(server: &Server) -> Vec<String> {
@@ -57,7 +65,6 @@ fn told(server: &Server) -> Vec<String> {
 fn tests_that_were_skipped_are_stale_and_told_until_they_are_made() {
     let server = Server::start(Manner::Polite);
     let place = council(&server, "");
-    place.run(["verify", "coverage"]).ends(1).says("There is no backup yet; nothing was examined.");
     backed_up(&place, 20);
     // What is backed up now is young; what was stored then is not.
     place.write("Documents/new.txt", b"new\n");
@@ -96,6 +103,8 @@ fn tests_that_were_skipped_are_stale_and_told_until_they_are_made() {
 fn limits_that_are_too_low_are_refused_and_a_run_goes_on_with_what_they_allow() {
     let server = Server::start(Manner::Polite);
     let place = council(&server, "bytes_per_run = \"1 MiB\"");
+    place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
+    place.run(["verify", "coverage"]).ends(1).says("There is no backup yet; nothing was examined.");
     place.write("Documents/large.bin", &noise(60_000_000));
     place.run(["run"]).ends(3).says("within 2 weeks needs 30.").says("the limits in [verify] allow 0 bytes");
     let mail = told(&server);
@@ -113,5 +122,5 @@ fn limits_that_are_too_low_are_refused_and_a_run_goes_on_with_what_they_allow() 
     place.run(["config", "check"]).ends(0);
     place.run(["run"]).ends(0);
     let mail = told(&server);
-    assert!(mail.iter().any(|m| m.contains("leave enough time to test all")), "{mail:?}");
+    assert!(mail.iter().any(|m| m.contains("leave enough room for testing all")), "{mail:?}");
 }

@@ -92,7 +92,12 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
-        for job in JOBS.into_iter().filter(|job| !trouble.is_incident() || *job == JobKind::Backup) {
+        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow);
+        let may = |job: &JobKind| match (trouble.is_incident(), of_coverage) {
+            (true, _) => *job == JobKind::Backup,
+            (_, coverage) => !coverage || *job == JobKind::Coverage,
+        };
+        for job in JOBS.into_iter().filter(may) {
             for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
                 let name = |to: &str| {
                     let key = notice(trouble, job, kind, Role::Clerk).lead;

@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
+use super::everything::fingerprint;
 use crate::domain::coverage::{Seen, Terms, forecast, plan};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, PageRef};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::state::State;
+use crate::domain::path::RecordPath;
 use crate::repo::error::RepoError;
 use crate::repo::listing::{chunks_of, find_entry, read_page, read_root};
 use crate::repo::reader::ChunkReader;
@@ -123,7 +125,7 @@ pub fn choose(
             chooser.find_old(&mut chunks, snapshot, root, old_root)?;
         }
     }
-    Ok(chooser.decide(documents))
+    chooser.decide(documents)
 }
 
 /// For every old snapshot, in chance's order: the newest of its set with its root, and its own root.
@@ -219,7 +221,7 @@ impl Chooser {
         Ok(())
     }
 
-    fn decide(mut self, documents: usize) -> Choice {
+    fn decide(mut self, documents: usize) -> Result<Choice, RepoError> {
         let wished: Vec<Candidate> =
             [self.gone.take(), self.old.take()].into_iter().flatten().map(|(_, c)| c).collect();
         let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
@@ -227,20 +229,23 @@ impl Chooser {
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
         let mut choice =
             Choice { packs: planned.packs.iter().copied().collect(), left: planned.left, documents: vec![] };
-        let mut known: HashSet<(SnapshotId, Vec<u8>, Vec<u32>)> = HashSet::new();
-        let mut take = |choice: &mut Choice, candidate: Candidate| {
-            let print = (candidate.snapshot, candidate.entry.path.as_bytes().to_vec(), candidate.packs.clone());
+        let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
+        let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));
-            if is_there && choice.documents.len() < documents.max(1) && known.insert(print) {
+            if is_there
+                && choice.documents.len() < documents.max(1)
+                && known.insert((candidate.entry.path.clone(), fingerprint(&candidate.entry)?))
+            {
                 choice.documents.push(candidate);
             }
+            Ok(())
         };
-        wished.into_iter().for_each(|c| take(&mut choice, c));
+        wished.into_iter().try_for_each(|c| take(&mut choice, c))?;
         // One of each pack, then another of each.
         for round in 0..DOCUMENTS_PER_PACK {
             for number in &planned.packs {
                 if let Some((_, candidate)) = self.by_pack.get(number).and_then(|all| all.get(round)) {
-                    take(&mut choice, candidate.clone());
+                    take(&mut choice, candidate.clone())?;
                 }
             }
         }
@@ -253,7 +258,7 @@ impl Chooser {
         choice
             .documents
             .sort_by(|a, b| (a.snapshot, &a.packs, &a.entry.path).cmp(&(b.snapshot, &b.packs, &b.entry.path)));
-        choice
+        Ok(choice)
     }
 }
 

@@ -8,6 +8,8 @@ pub mod affected;
 pub mod check;
 mod choose;
 pub mod coverage;
+#[cfg(test)]
+mod coverage_tests;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;

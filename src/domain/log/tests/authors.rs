@@ -1,6 +1,7 @@
 //! Who may say what, and from when on it counts.
 
 use super::super::fold::FoldError;
+use super::super::state::TESTS_KEPT;
 use super::*;
 
 fn tested(packs: &[u32], failed: u64) -> Entry {
@@ -177,6 +178,24 @@ fn tests_count_when_a_reader_made_them() {
     blind.say(WRITER, stored(&[1], 1));
     blind.say(60, tested(&[0], 0));
     assert!(blind.state().packs[0].tested.is_none());
+}
+
+#[test]
+fn the_newest_test_of_a_pack_counts_and_old_entries_are_forgotten() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let mut ahead = w.body(TESTER, tested(&[0, 1], 0));
+    ahead.time = Timestamp::from_second(9_000_000_000).unwrap();
+    w.slot(Some(ahead));
+    for _ in 0..TESTS_KEPT + 7 {
+        w.say(TESTER, tested(&[0], 1));
+    }
+    let state = w.state();
+    let of = |n: usize| state.packs[n].tested.unwrap().at;
+    assert!(of(0) < of(1), "by order of entries, not by what a clock said");
+    assert_eq!((state.tests.len(), state.tests.back().map(|t| t.at)), (TESTS_KEPT, Some(of(0))));
+    assert_eq!(state.tests[0].pack_bytes, 100);
+    assert_eq!(state.last_passed.map(|t| t.at), Some(of(1)), "the last that passed is known for ever");
 }
 
 #[test]
