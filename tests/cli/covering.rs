@@ -105,13 +105,13 @@ fn limits_that_are_too_low_are_refused_and_a_run_goes_on_with_what_they_allow() 
     let place = council(&server, "bytes_per_run = \"1 MiB\"");
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     place.run(["verify", "coverage"]).ends(1).says("There is no backup yet; nothing was examined.");
-    place.write("Documents/large.bin", &noise(60_000_000));
-    place.run(["run"]).ends(3).says("within 2 weeks needs 30.").says("the limits in [verify] allow 0 bytes");
+    place.write("Documents/large.bin", &noise(20_000_000));
+    place.run(["run"]).ends(3).says("within 2 weeks needs 10.").says("the limits in [verify] allow 0 bytes");
     let mail = told(&server);
     assert!(mail.iter().any(|m| m.contains("the backups cannot all be tested in time")), "{mail:?}");
     assert_eq!(place.run(["snapshots", "--json"]).summary()["snapshots"], 1, "the backup was made");
     for command in [&["verify", "restore"][..], &["config", "check"]] {
-        place.run(command).ends(2).says("bringing back 60.").says("hint: Raise bytes_per_run or bytes_per_month");
+        place.run(command).ends(2).says("bringing back 20.").says("hint: Raise bytes_per_run or bytes_per_month");
     }
     place.run(["verify", "coverage"]).ends(3).says("It cannot be kept: ");
     place.run(["verify", "restore", "--max-bytes", "1MiB"]).ends(3);
