@@ -233,10 +233,16 @@ fn the_rhythm_is_measured() {
     let of = |hours: &[i64]| Rhythm::of(hours.iter().map(|h| at(*h)), now);
     assert_eq!(of(&[900, 924, 948]), known(24));
     assert_eq!(of(&[948, 900, 924, 2000]), known(24), "in any order, and not from the future");
-    let two_sets = [at(900), at(900) + SignedDuration::from_secs(9), at(924), at(924) + SignedDuration::from_secs(9)];
+    let two_sets = [900, 924, 948].into_iter().flat_map(|h| [at(h), at(h) + SignedDuration::from_secs(9)]);
     assert_eq!(Rhythm::of(two_sets, now), known(24), "one run tests several sets");
-    assert_eq!(of(&[0, 900]), known(168), "a long pause counts as a week");
-    assert!(!of(&[900]).known);
+    assert_eq!(of(&[0, 500, 524, 548, 572]), known(24), "a pause says nothing about what comes");
+    assert_eq!(of(&[0, 300, 600, 900]), known(300), "a computer that is switched on now and then");
+    assert_eq!(of(&[0, 20, 950]), known(430), "five weeks at most");
+    let monthly = Terms { rhythm: known(720), ..World::new(24, 2).terms(None, None) };
+    let pack = Seen { number: 0, size: UNIT, stored: at(0), tested: None, lot: 0 };
+    let rare = forecast(&[pack], &monthly);
+    assert!(rare.sustainable && !rare.keeps && rare.breaks == Some(at(14 * 24)), "{rare:?}");
+    assert!(!of(&[900]).known && !of(&[0, 900]).known);
 }
 
 #[test]

@@ -6,8 +6,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The longest rhythm that is ever reckoned with, and the one taken where none is known.
+/// The rhythm that is planned for where none is known.
 pub const WEEKLY: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// No longer gap between runs is reckoned with: more than a month.
+const LONGEST: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// The rhythm of the timer that is recommended: the best that is hoped for while none is known.
 const NIGHTLY: SignedDuration = SignedDuration::from_hours(24);
 /// What counts as a month for `per_month`.
@@ -46,7 +48,7 @@ impl Seen {
 /// How often runs test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rhythm {
-    /// From one to the next; at most [`WEEKLY`].
+    /// From one to the next.
     pub every: SignedDuration,
     /// It was measured.
     pub known: bool,
@@ -64,10 +66,16 @@ impl Rhythm {
             }
         }
         let newest = &runs[runs.len().saturating_sub(MEASURED)..];
-        let gaps: Vec<i64> =
-            newest.windows(2).map(|w| w[1].duration_since(w[0]).as_secs().min(WEEKLY.as_secs())).collect();
+        let gap = |w: &[Timestamp]| w[1].duration_since(w[0]).as_secs().min(LONGEST.as_secs());
+        let mut gaps: Vec<i64> = newest.windows(2).map(gap).collect();
+        // One pause, in the holidays perhaps, says nothing about the runs to come.
+        gaps.sort_unstable();
+        if gaps.len() > 2 {
+            gaps.pop();
+        }
         match gaps.len() as i64 {
-            0 => Self { every: WEEKLY, known: false },
+            // Two runs make no rhythm.
+            0 | 1 => Self { every: WEEKLY, known: false },
             n => Self { every: SignedDuration::from_secs(gaps.iter().sum::<i64>() / n), known: true },
         }
     }
@@ -260,7 +268,9 @@ fn promise(demand: &Demand, terms: &Terms) -> Forecast {
     let first = worth.map(|w| terms.month_left().map_or(w, |left| w.min(demand.worth(left))));
     let can = |slot: u64| Some(first?.saturating_add(worth?.saturating_mul(slot)));
     let mut late = demand.due.iter().filter(|(slot, sum, _)| can(*slot).is_some_and(|can| *sum > can));
-    let late = late.next().map(|(.., at)| *at);
+    let rare = demand.every > terms.within;
+    let first_due = demand.due.first().filter(|_| rare);
+    let late = late.next().or(first_due).map(|(.., at)| *at);
     let end = terms.now.checked_add(terms.within).ok();
     Forecast {
         bytes: demand.bytes,

@@ -295,7 +295,7 @@ fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Li
         (Light::Amber, text)
     } else if let Some(at) = coverage.breaks {
         let text = format!(
-            "With the limits on testing a part will not be tested within {weeks}, from {} on. Run: strongroom verify \
+            "As runs are now, a part will not be tested within {weeks}, from {} on. Run: strongroom verify \
              restore --all",
             input.people.day(at)
         );

@@ -192,7 +192,8 @@ fn verdict(config: &Config, found: &Coverage) -> String {
         format!("It cannot be kept: {}. {HINT}", too_low(config, f))
     } else if let Some(at) = f.breaks {
         format!(
-            "It holds until {}; then a part will be late, because {run}. To catch up: strongroom verify restore --all",
+            "It holds until {}; then a part will be late, as runs are now ({run}). To catch up: strongroom verify \
+             restore --all",
             day(at)
         )
     } else {
