@@ -239,7 +239,7 @@ fn by_slot(packs: &[Seen], terms: &Terms, every: SignedDuration) -> Vec<(u64, Ti
             (slot(due.duration_since(terms.now), every), due, *pack)
         })
         .collect();
-    order.sort_unstable_by_key(|(slot, _, pack)| (*slot, pack.lot, pack.number));
+    order.sort_unstable_by_key(|(slot, due, pack)| (*slot, *due, pack.lot, pack.number));
     order
 }
 
