@@ -76,13 +76,15 @@ impl World {
 }
 
 /// What happens before a run: packs that are stored (size, how long before) and one that goes.
-fn nights() -> impl Strategy<Value = Vec<(Vec<(u64, u16)>, Option<u8>)>> {
+type Night = (Vec<(u64, u16)>, Option<u8>);
+
+fn nights() -> impl Strategy<Value = Vec<Night>> {
     let pack = (1u64..=5, any::<u16>());
     let night = (prop::collection::vec(pack, 0..4), prop::option::weighted(0.2, any::<u8>()));
     prop::collection::vec(night, 20..80)
 }
 
-fn live(world: &mut World, night: &(Vec<(u64, u16)>, Option<u8>)) {
+fn live(world: &mut World, night: &Night) {
     world.hours += world.every;
     for (units, before) in &night.0 {
         world.store(*units, i64::from(*before) % world.every);

@@ -1,6 +1,6 @@
 //! Dying at every call to the store, before and after it takes effect, and going on.
 
-use strongroom::ops::retention::approve::Stage;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::testing::{Fault, Plan};
 
 use super::town::{SECRET, Town, town_with_secret, without};

@@ -1,7 +1,7 @@
 //! The pruner is cut off from before a disposal that it has carried out: what is left stays readable.
 
 use strongroom::domain::log::{Entry, Role};
-use strongroom::ops::retention::approve::Stage;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::roster::revoke;
 use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::repository::Repository;

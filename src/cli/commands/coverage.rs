@@ -32,12 +32,13 @@ pub fn promise(config: &Config) -> Promise {
 }
 
 /// `verify coverage`
-pub fn run(shell: &Shell) -> Result<Done, Failure> {
-    let config = shell.config()?;
-    let mut repo = shell.open(&config)?;
-    let found = coverage(&mut repo, &promise(&config))?;
-    say(shell, &config, &found);
-    let told = tell(shell, &config, &found)?;
+///
+/// # Errors
+/// There is no backup; the log cannot be read.
+pub fn run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<Done, Failure> {
+    let found = coverage(repo, &promise(config))?;
+    say(shell, config, &found);
+    let told = tell(shell, config, &found)?;
     let exit = outcome(&found).exit.worse(told);
     Ok(Done::with_exit(exit)
         .with("bytes", found.all.bytes)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::coverage;
+use super::{coverage, drill};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -29,21 +29,23 @@ const MANY_DOCUMENTS: usize = 1_000_000;
 const MANY_BYTES: u64 = 1 << 50;
 
 pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
-    let (VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args)) = command else {
-        return coverage::run(shell);
-    };
     let config = shell.config()?;
     let mut repo = shell.open(&config)?;
+    let args = match command {
+        VerifyCommand::Coverage => return coverage::run(shell, &config, &mut repo),
+        VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
+        VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,
+    };
     let progress = shell.progress();
     let (report, what) = match command {
-        VerifyCommand::Check(_) | VerifyCommand::Coverage => {
+        VerifyCommand::Check(_) => {
             let names = repo.can_read();
             (verify::check(&mut repo, names, &progress, &shell.stop)?, "is there with the size it should have")
         }
         VerifyCommand::Scrub(_) => {
             (verify::scrub(&mut repo, &budget(args), &progress, &shell.stop)?, "was read again and is what was stored")
         }
-        VerifyCommand::Restore(_) => {
+        _ => {
             if repo.can_read() && !args.all && args.max_bytes.is_none() && args.max_duration.is_none() {
                 coverage::refuse_limits(&repo, &config)?;
             }
@@ -164,7 +166,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     }
 }
 
-fn in_words(damage: &Damage) -> String {
+pub(super) fn in_words(damage: &Damage) -> String {
     let object = damage.object.map(|o| format!("{o}: ")).unwrap_or_default();
     let snapshots: Vec<String> = damage.snapshots.iter().map(ToString::to_string).collect();
     let mut text = format!("DAMAGE: {object}{}", printable(damage.what.as_bytes()));
@@ -180,7 +182,7 @@ fn in_words(damage: &Damage) -> String {
     text
 }
 
-fn as_object(damage: &Damage) -> Value {
+pub(super) fn as_object(damage: &Damage) -> Value {
     let record = |path| {
         let mut object = json!({});
         add_path(&mut object, path);

@@ -93,6 +93,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         acknowledged: BTreeSet::new(),
         tests: VecDeque::new(),
         last_passed: None,
+        drills: vec![],
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -148,6 +149,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::Stored(_) | Entry::Proved { .. } | Entry::Restored { .. } => {}
         Entry::Snapshot(snapshot) => commit(state, body, snapshot)?,
         Entry::Tested(tested) => test(state, body, tested),
+        Entry::Drilled(drilled) => state.drills.push((body.time, drilled.clone())),
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),

@@ -202,6 +202,8 @@ pub struct State {
     pub tests: VecDeque<TestState>,
     /// The newest of all that passed.
     pub last_passed: Option<TestState>,
+    /// Drills: the time, and what was said.
+    pub drills: Vec<(Timestamp, super::entry::Drilled)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
     /// Adopted schemes, oldest first.

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::approve::{Stage, approval_note, disposals};
+use super::approve::approval_note;
 use super::certificate;
+use super::disposals::{Stage, disposals};
 use super::note::{ApprovalNote, line};
 use super::purge::{Purge, Purged, abandon_own};
 use super::register::{Register, of_plan};

@@ -7,6 +7,8 @@ pub mod apply;
 pub mod approve;
 pub mod certificate;
 pub mod date;
+pub mod disposals;
+pub mod disposed;
 pub mod facts;
 pub mod hold;
 pub mod law;

@@ -10,6 +10,9 @@ mod choose;
 pub mod coverage;
 #[cfg(test)]
 mod coverage_tests;
+pub mod drill;
+#[cfg(test)]
+mod drill_tests;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -40,6 +43,7 @@ use crate::repo::repository::Repository;
 pub use affected::affected_records;
 pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
+pub use drill::{DrillOptions, DrillReport, drill};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
 
