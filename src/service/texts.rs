@@ -350,7 +350,7 @@ fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Wo
         other => (
             "it is unknown whether tests are late",
             format!(
-                "On {when} Strongroom could not find out whether all of the backups were tested in time. {}",
+                "On {when} tests of the backups could not be counted. {}",
                 if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
             ),
             format!("Backups go on. {last}"),
