@@ -9,6 +9,8 @@ mod council;
 mod facts;
 #[path = "retention_ops/histories.rs"]
 mod histories;
+#[path = "retention_ops/once.rs"]
+mod once;
 #[path = "retention_ops/plans.rs"]
 mod plans;
 #[path = "retention_ops/rulings.rs"]

@@ -3,6 +3,7 @@
 //! Paths are bytes. A `RecordPath` is relative, has no empty, `.` or `..` component and no NUL byte,
 //! so that joining it to a target folder can only ever lead below that folder.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use minicbor::{CborLen, Decode, Encode};
@@ -39,16 +40,29 @@ impl RecordPath {
     /// [`BadPath`] says what is wrong with them.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, BadPath> {
         let bytes = bytes.into();
+        Self::check(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Whether the bytes are a record's path.
+    ///
+    /// # Errors
+    /// [`BadPath`] says what is wrong with them.
+    pub fn check(bytes: &[u8]) -> Result<(), BadPath> {
         if bytes.is_empty() {
             return Err(BadPath::Empty);
         }
-        if bytes.contains(&0) {
+        if memchr::memchr(0, bytes).is_some() {
             return Err(BadPath::Nul);
         }
-        if bytes.split(|b| *b == b'/').any(|c| c.is_empty() || c == b"." || c == b"..") {
-            return Err(BadPath::Component);
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'/', bytes).chain([bytes.len()]) {
+            if matches!(&bytes[from..end], b"" | b"." | b"..") {
+                return Err(BadPath::Component);
+            }
+            from = end + 1;
         }
-        Ok(Self(bytes))
+        Ok(())
     }
 
     /// The path one level down.
@@ -93,6 +107,13 @@ impl RecordPath {
     /// The path as text, if it is UTF-8.
     pub fn as_text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+}
+
+/// Paths are ordered and found by their bytes.
+impl Borrow<[u8]> for RecordPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -91,7 +91,7 @@ impl PageWriter {
     }
 }
 
-fn bad(what: &str) -> RepoError {
+pub(super) fn bad(what: &str) -> RepoError {
     RepoError::Listing(what.into())
 }
 

@@ -27,4 +27,5 @@ pub mod seal;
 pub mod sign;
 pub mod store;
 pub mod stretches;
+pub mod view;
 pub mod writer;

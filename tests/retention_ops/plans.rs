@@ -77,7 +77,7 @@ fn a_plan_keeps_its_name_until_what_would_go_changes() {
     assert_eq!(names(&held), ["Documents/Finance/2012-13/i.pdf"]);
     assert!(c.decision("Documents/Letters/a.txt").1.contains("FOI 2020-3"));
     let refused = c.approve(&first.id).unwrap_err();
-    assert_eq!(refused.exit(), Exit::Usage);
+    assert_eq!(refused.exit(), Exit::Refused);
     assert!(refused.to_string().contains("has changed since"), "{refused}");
     let approved = c.approve(&held.id).unwrap();
     assert_eq!((approved.records, approved.plan), (1, held.id));

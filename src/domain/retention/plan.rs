@@ -126,7 +126,12 @@ impl Plan {
 
     /// What a person types to mean exactly this plan of this repository.
     pub fn id(&self, repository: &RepositoryId) -> PlanId {
-        PlanId(format!("{}-{}", self.on, self.digest(repository).short()))
+        self.id_by(&self.digest(repository))
+    }
+
+    /// The same, by its digest.
+    pub fn id_by(&self, digest: &Digest) -> PlanId {
+        PlanId(format!("{}-{}", self.on, digest.short()))
     }
 }
 

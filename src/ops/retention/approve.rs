@@ -65,8 +65,8 @@ pub struct ApproveReport {
 /// Approves a plan.
 ///
 /// # Errors
-/// [`OpsError::Usage`] when what would go is not what was shown; [`OpsError::InTheWay`] when the plan is of a day to
-/// come, or was approved before; [`OpsError::Refused`] during an incident, or when it is a large share and nobody looked; whatever gathering facts and appending can meet.
+/// [`OpsError::InTheWay`] when what would go is not what was shown, or the plan is of a day to come or was approved
+/// before; [`OpsError::Usage`] when it names no plan; [`OpsError::Refused`] during an incident, or when it is a large share and nobody looked; whatever gathering facts and appending can meet.
 pub fn approve(
     repo: &mut Repository,
     options: &ApproveOptions,
@@ -140,8 +140,9 @@ pub fn approve_by_scheme(
     say(repo, &facts, &ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan }, id).map(Some)
 }
 
+/// A guard's word, not a mistake in typing: a plan is called by what would go, and that is not what was shown.
 fn unknown(plan: &PlanId) -> OpsError {
-    OpsError::Usage(format!(
+    OpsError::InTheWay(format!(
         "there is no plan {plan} now: the list of records has changed since it was shown (by a hold, a date, the scheme, \
          another approval or a backup), or it is a plan of another repository. Nothing was approved. Look again: \
          strongroom retention plan"

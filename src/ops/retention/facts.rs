@@ -4,32 +4,29 @@
 //! passed over: a record decided on half its facts could go too early. Always of all sets: a record that moved to
 //! another set is still there.
 
+mod content;
 mod gathered;
 mod pages;
 mod presence;
+mod shares;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::id::{KeyholderId, SnapshotId};
-use crate::domain::listing::{Entry, Kind, Pieces};
 use crate::domain::log::entry::IncidentKind;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
-use crate::domain::retention::record::{ContentId, RecordFacts};
+use crate::domain::retention::record::RecordFacts;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::error::RepoError;
-use crate::repo::listing::{encode, read_page};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
-use gathered::Gathered;
-use pages::{Kept, PageUse, Pages};
-
-/// Pages decoded before they are asked for.
-const PAGES_AHEAD: usize = 4;
+pub use content::content_id;
+use pages::{Kept, Pages};
+use shares::Of;
 
 /// A set, and its newest snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,41 +122,10 @@ fn gather_set(
     let folders = std::mem::take(&mut pages.folders);
     let pages = pages.in_stored_order(chunks);
     monitor.stage("reading listings", Some(pages.len() as u64));
-    let mut gathered = Gathered::new(kept, began);
-    read_pages(chunks.repository(), &pages, stop, &mut |page, entries| {
-        gathered.add(page, entries);
-        monitor.advance(1);
-    })?;
+    let of = Of { set, kept, began };
+    facts.records.append(&mut shares::read(chunks, of, &pages, (monitor, stop))?);
     facts.pages += pages.len() as u64;
-    drop(pages);
-    let from = facts.records.len();
-    facts.records.extend(gathered.facts(set));
-    facts.records[from..].sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(folders)
-}
-
-/// Hands out all pages in order; they are fetched and decoded by a thread of their own, some pages ahead.
-fn read_pages(
-    repo: &Repository,
-    pages: &[PageUse],
-    stop: &Stop,
-    each: &mut dyn FnMut(&PageUse, Vec<Entry>),
-) -> Result<(), OpsError> {
-    std::thread::scope(|scope| {
-        let (out, decoded) = sync_channel(PAGES_AHEAD);
-        let reader = scope.spawn(move || -> Result<(), OpsError> {
-            let mut chunks = repo.another_reader()?;
-            for page in pages {
-                stop.check()?;
-                if out.send(read_page(&mut chunks, &page.page)?).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        pages.iter().zip(decoded.iter()).for_each(|(page, entries)| each(page, entries));
-        reader.join().unwrap_or_else(|_| Err(RepoError::Listing("the reader of listings died".into()).into()))
-    })
 }
 
 /// A folder that a newer set of the same machine holds now is that set's: what the older one says of it is history. Two
@@ -203,21 +169,4 @@ fn succeed(old: &mut RecordFacts, began: Timestamp, new: Option<&RecordFacts>) {
     if new.observed >= old.observed {
         (old.observed, old.modified) = (new.observed, new.modified);
     }
-}
-
-/// What a file's content is, whatever its path: the digest of the whole where the listing has one, else of its pieces.
-/// Nothing for what is empty or no file.
-pub fn content_id(entry: &Entry) -> ContentId {
-    let Kind::File(content) = &entry.kind else { return ContentId::NOTHING };
-    if content.size == 0 {
-        return ContentId::NOTHING;
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"strongroom content 1\n").update(&content.size.to_le_bytes());
-    match (&content.digest, &content.pieces) {
-        (Some(digest), _) => hasher.update(b"d").update(digest.as_bytes()),
-        (None, Pieces::Inline(pieces)) => hasher.update(b"p").update(&encode(pieces).unwrap_or_default()),
-        (None, Pieces::Listed(lists)) => hasher.update(b"l").update(&encode(lists).unwrap_or_default()),
-    };
-    ContentId::new(*hasher.finalize().as_bytes())
 }

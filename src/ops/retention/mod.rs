@@ -11,6 +11,7 @@ pub mod disposals;
 pub mod disposed;
 pub mod facts;
 pub mod hold;
+mod in_order;
 pub mod law;
 mod needs;
 pub mod note;

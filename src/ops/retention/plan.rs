@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::facts::Facts;
+use super::in_order::in_order;
 use super::law::LoadedLaw;
 use crate::domain::id::{Digest, RepositoryId};
 use crate::domain::retention::decide::{Decider, Decision, Disposition};
@@ -174,23 +175,25 @@ impl<'a> Planner<'a> {
         let empty = || Plan { on, scheme_at, after, records: vec![] };
         let (mut plan, mut without_person) = (empty(), empty());
         let (mut counts, mut needs_council) = (Counts::default(), false);
-        for row in self.rows() {
+        in_order(self.facts.records.len(), &|number| self.row(number), &mut |row: Row<'a>| -> Result<(), OpsError> {
             each(&row)?;
             counts.add(&row);
-            let Some(planned) = row.is_offered().then(|| row.planned()).flatten() else { continue };
+            let Some(planned) = row.is_offered().then(|| row.planned()).flatten() else { return Ok(()) };
             match row.decision.approver {
                 Some(Approver::None) => without_person.records.push(planned.clone()),
                 Some(Approver::Council) => needs_council = true,
                 _ => {}
             }
             plan.records.push(planned);
-        }
+            Ok(())
+        })?;
         let taken = |id: &PlanId| self.law.approved_as(id);
         plan.rename_after(repository, &taken);
         without_person.rename_after(repository, &taken);
+        let digest = plan.digest(repository);
         Ok(PlanReport {
-            id: plan.id(repository),
-            digest: plan.digest(repository),
+            id: plan.id_by(&digest),
+            digest,
             without_person_id: without_person.id(repository),
             plan,
             without_person,

@@ -3,26 +3,31 @@
 //! The version that was seen last is the record's; the one seen first gives its own first date. What is in doubt
 //! comes out as unknown or as the answer that keeps longer.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Ordering::{Equal, Less};
+use std::collections::btree_map::Range;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::content_id;
+use super::content::Content;
 use super::pages::{As, Kept, PageUse, Sight};
 use super::presence::{Presence, Presences, union};
 use crate::domain::id::SnapshotId;
-use crate::domain::listing::{Entry, Gone};
+use crate::domain::listing::Gone;
 use crate::domain::path::RecordPath;
-use crate::domain::retention::record::{ContentId, RecordFacts};
+use crate::domain::retention::record::RecordFacts;
 use crate::ops::query::hit::moment;
+use crate::repo::error::RepoError;
+use crate::repo::view::{ContentView, EntryView, KindView};
 
 /// One path so far.
 struct Path {
     /// The version seen last: by which snapshot, and whether that snapshot's own listing says so.
     last: (Sight, bool),
     modified: Timestamp,
-    content: ContentId,
+    content: Content,
     size: u64,
     /// The version seen first and its own first date.
     first: (Sight, Option<Timestamp>),
@@ -38,46 +43,101 @@ pub struct Gathered<'k> {
     kept: &'k [Kept],
     /// When each snapshot began, given up ones too.
     began: &'k HashMap<SnapshotId, Timestamp>,
-    paths: HashMap<RecordPath, Path>,
+    /// The number of each path in `paths`.
+    numbers: BTreeMap<RecordPath, u32>,
+    paths: Vec<Path>,
     presences: Presences,
     /// What the newest snapshot holds live and is no file.
     others: HashSet<RecordPath>,
+    stretch: Stretch,
 }
 
+/// The paths that are gathered: from the first, and before the second.
+type Stretch = (Option<RecordPath>, Option<RecordPath>);
+
+/// A file of a page.
+type File<'e> = (&'e EntryView<'e>, &'e ContentView);
+
 impl<'k> Gathered<'k> {
-    /// Of a set with these snapshots.
+    /// Of a set with these snapshots; all its paths.
+    #[cfg(test)]
     pub fn new(kept: &'k [Kept], began: &'k HashMap<SnapshotId, Timestamp>) -> Self {
-        let (paths, others) = (HashMap::new(), HashSet::new());
-        Self { kept, began, paths, presences: Presences::default(), others }
+        Self::of_stretch(kept, began, (None, None))
+    }
+
+    /// Of a set with these snapshots.
+    pub fn of_stretch(kept: &'k [Kept], began: &'k HashMap<SnapshotId, Timestamp>, stretch: Stretch) -> Self {
+        let (numbers, paths, others) = (BTreeMap::new(), vec![], HashSet::new());
+        Self { kept, began, numbers, paths, presences: Presences::default(), others, stretch }
     }
 
     fn newest(&self) -> u32 {
         u32::try_from(self.kept.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// Takes in a page.
-    pub fn add(&mut self, page: &PageUse, entries: Vec<Entry>) {
+    /// Takes in a page, whose paths rise.
+    ///
+    /// # Errors
+    /// [`RepoError::Listing`] when it reaches beyond where its root says that it ends, or there are too many records.
+    pub fn add(&mut self, page: &PageUse, entries: &[EntryView<'_>]) -> Result<(), RepoError> {
+        if let (Some(last), Some(until)) = (entries.last(), &page.until)
+            && last.path >= until.as_bytes()
+        {
+            return Err(RepoError::Listing("a page reaches into the next".into()));
+        }
+        let before = |edge: &RecordPath| entries.partition_point(|e| e.path < edge.as_bytes());
+        let (from, to) =
+            (self.stretch.0.as_ref().map_or(0, before), self.stretch.1.as_ref().map_or(entries.len(), before));
+        let entries = entries.get(from..to).unwrap_or_default();
         let ranges = page.uses.iter().fold(vec![], |sum, (_, ranges)| union(&sum, ranges));
         let presence = self.presences.number(ranges);
         let newest = self.newest();
         let live_now = page.uses.iter().any(|(role, r)| *role == As::Live && r.last().is_some_and(|l| l.1 == newest));
+        let mut files: Vec<File<'_>> = Vec::with_capacity(entries.len());
         for entry in entries {
-            if entry.is_file() {
-                self.add_file(page, presence, entry);
-            } else if live_now {
-                self.others.insert(entry.path);
+            match &entry.kind {
+                KindView::File(content) => files.push((entry, content)),
+                _ if live_now => self.others.extend([owned(entry.path)?]),
+                _ => {}
             }
         }
+        let numbers = self.numbers_of(&files)?;
+        for (file, number) in files.into_iter().zip(numbers) {
+            self.add_file(page, presence, file, number);
+        }
+        Ok(())
     }
 
-    fn add_file(&mut self, page: &PageUse, presence: Presence, entry: Entry) {
-        let (newest, own) = (self.newest(), own_date(&entry));
+    /// The numbers of paths that rise. One that is not known gets the next.
+    ///
+    /// Nearly always the next path of a page is the next one known: it is looked for there first.
+    fn numbers_of(&mut self, files: &[File<'_>]) -> Result<Vec<u32>, RepoError> {
+        let mut count = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+        let (mut new, mut numbers) = (vec![], Vec::with_capacity(files.len()));
+        let Some((first, _)) = files.first() else { return Ok(numbers) };
+        let mut near = Near::new(&self.numbers, first.path);
+        for (entry, _) in files {
+            let number = match near.find(entry.path) {
+                Some(number) => number,
+                None => {
+                    new.push((owned(entry.path)?, count));
+                    count = count.checked_add(1).ok_or_else(|| RepoError::Listing("too many records".into()))?;
+                    count - 1
+                }
+            };
+            numbers.push(number);
+        }
+        self.numbers.extend(new);
+        Ok(numbers)
+    }
+
+    fn add_file(&mut self, page: &PageUse, presence: Presence, (entry, content): File<'_>, number: u32) {
+        let (newest, own) = (self.newest(), own_date(entry));
         let first_date = match entry.first {
             Some(seconds) => Timestamp::from_second(seconds).ok(),
             None => own,
         };
         let modified = own.unwrap_or(Timestamp::UNIX_EPOCH);
-        let (content, size) = (content_id(&entry), entry.size());
         for (role, ranges) in &page.uses {
             let (Some((from, _)), Some((_, to))) = (ranges.first(), ranges.last()) else { continue };
             let live = *role == As::Live;
@@ -94,23 +154,15 @@ impl<'k> Gathered<'k> {
             };
             let newest_gone = (!live && *to == newest).then_some((last, unreadable));
             let live = live.then_some((*from, *to));
-            let new = || Path {
-                last: (last, live.is_some()),
-                modified,
-                content,
-                size,
-                first: (first, first_date),
-                live,
-                newest_gone,
-                presence,
-            };
-            let Some(path) = self.paths.get_mut(&entry.path) else {
-                self.paths.insert(entry.path.clone(), new());
+            let last = (last, live.is_some());
+            let Some(path) = self.paths.get_mut(number as usize) else {
+                let (content, size, first) = (Content::of(content), content.size, (first, first_date));
+                self.paths.push(Path { last, modified, content, size, first, live, newest_gone, presence });
                 continue;
             };
-            if (last, live.is_some()) > path.last {
-                path.last = (last, live.is_some());
-                (path.modified, path.content, path.size) = (modified, content, size);
+            if last > path.last {
+                path.last = last;
+                (path.modified, path.content, path.size) = (modified, Content::of(content), content.size);
             }
             // Where it is not known when a version was seen, it says nothing about the first.
             if first.is_some() && path.first.0.is_none_or(|known| Some(known) > first) {
@@ -137,19 +189,20 @@ impl<'k> Gathered<'k> {
         said.min(self.sight(place))
     }
 
-    /// The facts, in no order.
-    pub fn facts(self, set: &Arc<str>) -> impl Iterator<Item = RecordFacts> {
+    /// The facts, by path.
+    pub fn facts(self, set: &Arc<str>) -> Vec<RecordFacts> {
         let ids: Vec<SnapshotId> = self.kept.iter().map(|k| k.id).collect();
-        let (spelt, newest) = (self.presences.spelt_out(&ids), self.newest());
-        let (kept, others, set) = (self.kept, self.others, Arc::clone(set));
+        let (newest, mut spelt) = (self.newest(), self.presences.spelt_out(ids));
+        let (kept, others, paths) = (self.kept, self.others, self.paths);
         let began = |place: u32| kept.get(place as usize).map_or(Timestamp::MAX, |k| k.began);
-        self.paths.into_iter().map(move |(path, p)| {
+        let of = |(path, number): (RecordPath, u32)| {
+            let p = &paths[number as usize];
             let listed = p.live.is_some_and(|(_, to)| to == newest);
             // Something else is at its place: until people have looked, it counts as there.
             let live = listed || others.contains(&path);
             let seen = p.last.0.map(|(_, when)| when);
             RecordFacts {
-                set: Arc::clone(&set),
+                set: Arc::clone(set),
                 live,
                 unreadable: !live && p.newest_gone.is_some_and(|(_, unreadable)| unreadable),
                 created: p.first.1,
@@ -158,17 +211,50 @@ impl<'k> Gathered<'k> {
                 observed: seen.unwrap_or(Timestamp::UNIX_EPOCH),
                 first_seen: p.live.map(|(from, _)| began(from)).or(seen).unwrap_or(Timestamp::MAX),
                 last_seen: seen.filter(|_| !live),
-                content: p.content,
+                content: p.content.id(),
                 size: p.size,
                 snapshots: spelt.of(p.presence),
                 path,
             }
-        })
+        };
+        self.numbers.into_iter().map(of).collect()
     }
 }
 
+/// Known paths, from a place that moves on.
+struct Near<'n> {
+    all: &'n BTreeMap<RecordPath, u32>,
+    rest: Range<'n, RecordPath, u32>,
+    next: Option<(&'n RecordPath, &'n u32)>,
+}
+
+impl<'n> Near<'n> {
+    fn new(all: &'n BTreeMap<RecordPath, u32>, first: &[u8]) -> Self {
+        let mut rest = all.range::<[u8], _>((Bound::Included(first), Bound::Unbounded));
+        let next = rest.next();
+        Self { all, rest, next }
+    }
+
+    /// The number of a path that is greater than the one asked for before.
+    fn find(&mut self, path: &[u8]) -> Option<u32> {
+        let passed = |next: &(&RecordPath, &u32)| next.0.as_bytes().cmp(path);
+        let mut order = self.next.as_ref().map(passed);
+        if order == Some(Less) {
+            *self = Self::new(self.all, path);
+            order = self.next.as_ref().map(passed);
+        }
+        let (_, number) = self.next.filter(|_| order == Some(Equal))?;
+        self.next = self.rest.next();
+        Some(*number)
+    }
+}
+
+fn owned(bytes: &[u8]) -> Result<RecordPath, RepoError> {
+    RecordPath::new(bytes).map_err(|e| RepoError::Listing(e.to_string()))
+}
+
 /// A file's own date; nothing where it is none that a calendar holds.
-fn own_date(entry: &Entry) -> Option<Timestamp> {
+fn own_date(entry: &EntryView<'_>) -> Option<Timestamp> {
     let nanoseconds = i32::try_from(entry.meta.mtime_ns).ok()?;
     Timestamp::new(entry.meta.mtime_s, nanoseconds).ok()
 }

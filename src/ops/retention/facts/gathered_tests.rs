@@ -1,8 +1,10 @@
 use super::*;
 use crate::domain::id::ChunkId;
-use crate::domain::listing::{Content, Kind, Meta, PageRef, Pieces};
+use crate::domain::listing::{Content, Entry, Kind, Meta, Page, PageRef, Pieces};
 use crate::ops::retention::facts::pages::PageUse;
 use crate::ops::retention::facts::presence::Ranges;
+use crate::repo::listing::encode;
+use crate::repo::view::view_page;
 
 fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
@@ -38,9 +40,10 @@ fn facts(kept: &[Kept], pages: Vec<(As, Ranges, Entry)>) -> RecordFacts {
     let mut gathered = Gathered::new(kept, &began);
     for (n, (role, ranges, entry)) in pages.into_iter().enumerate() {
         let page = PageRef { id: ChunkId::new([n as u8; 32]), first: entry.path.clone(), count: 1 };
-        gathered.add(&PageUse { page, uses: vec![(role, ranges)] }, vec![entry]);
+        let bytes = encode(&Page { entries: vec![entry] }).unwrap();
+        gathered.add(&PageUse { page, until: None, uses: vec![(role, ranges)] }, &view_page(&bytes).unwrap()).unwrap();
     }
-    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents")).collect();
+    let all: Vec<RecordFacts> = gathered.facts(&Arc::from("documents"));
     assert_eq!(all.len(), 1);
     all[0].clone()
 }
@@ -102,4 +105,64 @@ fn nobody_saw_a_record_after_the_snapshot_that_lists_it() {
     let kept = kept(2);
     let late = facts(&kept, vec![(As::Gone, vec![(0, 1)], entry(100, None, Some((99, false))))]);
     assert_eq!(late.last_seen, Some(time(20_000)));
+}
+
+/// Snapshots 1 to 3, and pages of one-letter paths in any order: some known and some not, between one another and
+/// before and behind all others. What lies in a stretch of paths.
+fn of_letters(pages: &[&str], stretch: Stretch) -> Vec<RecordFacts> {
+    let kept = kept(3);
+    let began = kept.iter().map(|k| (k.id, k.began)).collect();
+    let mut gathered = Gathered::of_stretch(&kept, &began, stretch);
+    for (n, paths) in pages.iter().enumerate() {
+        let of = |name: char| Entry { path: letter(name), ..entry(i64::from(u32::from(name)), None, None) };
+        let entries: Vec<Entry> = paths.chars().map(of).collect();
+        let page = PageRef { id: ChunkId::new([n as u8; 32]), first: entries[0].path.clone(), count: 1 };
+        let bytes = encode(&Page { entries }).unwrap();
+        let uses = vec![(As::Live, vec![(n as u32 % 3, n as u32 % 3)])];
+        gathered.add(&PageUse { page, until: None, uses }, &view_page(&bytes).unwrap()).unwrap();
+    }
+    gathered.facts(&Arc::from("documents"))
+}
+
+fn letter(name: char) -> RecordPath {
+    RecordPath::new(format!("Documents/{name}")).unwrap()
+}
+
+const PAGES: [&str; 8] = ["bdf", "d", "ace", "f", "abcdefg", "bg", "hij", "aj"];
+
+#[test]
+fn every_path_is_known_by_its_own_number() {
+    let all = of_letters(&PAGES, (None, None));
+    let said: Vec<String> = all.iter().map(|r| format!("{} {}", r.path, r.snapshots.len())).collect();
+    let with = |name: char| PAGES.iter().enumerate().filter(move |(_, p)| p.contains(name)).map(|(n, _)| n % 3);
+    let expected = ('a'..='j').map(|name| {
+        let places: std::collections::BTreeSet<usize> = with(name).collect();
+        format!("Documents/{name} {}", places.len())
+    });
+    assert_eq!(said, expected.collect::<Vec<_>>());
+    assert!(all.iter().all(|r| r.size == u64::from(r.path.name()[0])), "each has its own content");
+}
+
+#[test]
+fn stretches_together_are_the_whole() {
+    let whole = of_letters(&PAGES, (None, None));
+    for at in 'a'..='k' {
+        let mut parts = of_letters(&PAGES, (None, Some(letter(at))));
+        assert!(parts.iter().all(|r| r.path < letter(at)));
+        parts.append(&mut of_letters(&PAGES, (Some(letter(at)), None)));
+        assert_eq!(parts, whole, "{at}");
+    }
+}
+
+#[test]
+fn a_page_that_reaches_into_the_next_is_refused() {
+    let kept = kept(1);
+    let began = kept.iter().map(|k| (k.id, k.began)).collect();
+    let bytes = encode(&Page { entries: vec![entry(1, None, None)] }).unwrap();
+    let page = PageRef { id: ChunkId::new([0; 32]), first: letter('a'), count: 1 };
+    let add = |until: Option<char>| {
+        let page = PageUse { page: page.clone(), until: until.map(letter), uses: vec![(As::Live, vec![(0, 0)])] };
+        Gathered::new(&kept, &began).add(&page, &view_page(&bytes).unwrap()).is_ok()
+    };
+    assert_eq!([add(None), add(Some('b')), add(Some('a'))], [true, true, false]);
 }

@@ -46,6 +46,8 @@ pub enum As {
 pub struct PageUse {
     /// Which.
     pub page: PageRef,
+    /// Where the page behind it begins, in whichever listing that is farthest. None: there is none behind it.
+    pub until: Option<RecordPath>,
     /// As what, and in which snapshots (by place).
     pub uses: Vec<(As, Ranges)>,
 }
@@ -79,12 +81,18 @@ impl Pages {
     }
 
     fn add(&mut self, pages: Vec<PageRef>, role: As, place: u32) {
-        for page in pages {
+        let mut pages = pages.into_iter().peekable();
+        while let Some(page) = pages.next() {
+            let behind = pages.peek().map(|next| &next.first);
             let number = *self.numbers.entry(page.id).or_insert_with(|| {
-                self.all.push(PageUse { page, uses: vec![] });
+                self.all.push(PageUse { page, until: behind.cloned(), uses: vec![] });
                 self.all.len() - 1
             });
-            let uses = &mut self.all[number].uses;
+            let known = &mut self.all[number];
+            if known.until.as_ref().is_some_and(|until| behind.is_none_or(|behind| behind > until)) {
+                known.until = behind.cloned();
+            }
+            let uses = &mut known.uses;
             match uses.iter_mut().find(|(known, _)| *known == role) {
                 Some((_, ranges)) => push(ranges, place),
                 None => uses.push((role, vec![(place, place)])),

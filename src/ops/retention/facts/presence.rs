@@ -42,6 +42,8 @@ pub struct Presences {
     all: Vec<Ranges>,
     numbers: HashMap<Ranges, Presence>,
     unions: HashMap<(Presence, Presence), Presence>,
+    /// The two that were put together last, and their sum: a page's records mostly ask for the same.
+    last: Option<((Presence, Presence), Presence)>,
 }
 
 impl Presences {
@@ -62,36 +64,47 @@ impl Presences {
             return a;
         }
         let pair = (a.min(b), a.max(b));
-        if let Some(known) = self.unions.get(&pair) {
-            return *known;
+        if let Some((_, sum)) = self.last.filter(|(last, _)| *last == pair) {
+            return sum;
         }
-        let sum = union(self.ranges(a), self.ranges(b));
-        let number = self.number(sum);
-        self.unions.insert(pair, number);
-        number
+        let sum = match self.unions.get(&pair) {
+            Some(known) => *known,
+            None => {
+                let number = self.number(union(self.ranges(a), self.ranges(b)));
+                self.unions.insert(pair, number);
+                number
+            }
+        };
+        self.last = Some((pair, sum));
+        sum
     }
 
     fn ranges(&self, of: Presence) -> &[(u32, u32)] {
         self.all.get(of.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// Every answer in snapshots, by number.
-    pub fn spelt_out(&self, ids: &[SnapshotId]) -> SpeltOut {
-        let places = |r: &Ranges| {
-            let each = r.iter().flat_map(|(from, to)| *from..=*to);
-            each.filter_map(|place| ids.get(place as usize).copied()).collect()
-        };
-        SpeltOut(self.all.iter().map(places).collect())
+    /// To be spelt out in these snapshots.
+    pub fn spelt_out(self, ids: Vec<SnapshotId>) -> SpeltOut {
+        let none = vec![None; self.all.len()];
+        SpeltOut { ids, all: self.all, spelt: none }
     }
 }
 
-/// Answers in snapshots; records share them.
-pub struct SpeltOut(Vec<Arc<[SnapshotId]>>);
+/// Answers in snapshots; records share them. Most answers were only steps to others, and are never spelt out.
+pub struct SpeltOut {
+    ids: Vec<SnapshotId>,
+    all: Vec<Ranges>,
+    spelt: Vec<Option<Arc<[SnapshotId]>>>,
+}
 
 impl SpeltOut {
     /// The snapshots of one answer.
-    pub fn of(&self, presence: Presence) -> Arc<[SnapshotId]> {
-        self.0.get(presence.0 as usize).map(Arc::clone).unwrap_or_default()
+    pub fn of(&mut self, presence: Presence) -> Arc<[SnapshotId]> {
+        let at = presence.0 as usize;
+        let (Some(ranges), Some(spelt)) = (self.all.get(at), self.spelt.get_mut(at)) else { return Arc::default() };
+        let places = ranges.iter().flat_map(|(from, to)| *from..=*to);
+        let spell = || places.filter_map(|place| self.ids.get(place as usize).copied()).collect();
+        Arc::clone(spelt.get_or_insert_with(spell))
     }
 }
 
@@ -117,7 +130,7 @@ mod tests {
         let both = all.both(a, b);
         assert_eq!((all.both(b, a), all.both(both, a)), (both, both));
         let ids: Vec<SnapshotId> = [10, 11, 14, 20].map(SnapshotId).to_vec();
-        let spelt = all.spelt_out(&ids);
+        let mut spelt = all.spelt_out(ids);
         assert_eq!(*spelt.of(both), [10, 11, 20].map(SnapshotId));
     }
 }
