@@ -74,6 +74,7 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
         on: today,
         zone: zone.clone(),
         today,
+        again: false,
         dry_run: false,
     };
     adopt(&mut repo, &adopting, &silent, &stop).unwrap();

@@ -155,6 +155,7 @@ impl Council {
             on,
             zone: zone(),
             today: self.today(),
+            again: false,
             dry_run,
         };
         adopt(&mut self.open(), &options, &Silent, &Stop::default())
