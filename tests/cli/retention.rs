@@ -169,7 +169,7 @@ fn adopting_shows_what_changes_and_a_shortening_waits() {
     let adopt =
         |more: &[&str]| place.run([&["retention", "adopt", "--minute", "7c", "--on", "2026-03-17"], more].concat());
     let said = adopt(&[]).ends(6).says("3 records (paid-invoices) would become due; so far nothing lets them go.");
-    let said = said.says("3 records would become due by ").says(" that the rules in force keep.");
+    let said = said.says("3 records would become due by ").says("; without it they would be kept.");
     let said = said.says("It lets something go sooner, or go at all, so it waits 28 days: in force from ");
     said.says(
         "strongroom: nothing was adopted: there is no terminal to ask at\n\nhint: Read what would change, above.",
@@ -214,6 +214,11 @@ fn adopting_shows_what_changes_and_a_shortening_waits() {
     let said = said.says("3 records (paid-invoices) would become due 2 years earlier.");
     let said = said.says("It lets something go sooner, or go at all, so it waits 28 days: in force from");
     said.says("Nobody was told by e-mail: the configuration has no [notify.mail].");
+    // One that waits behind another does not call it off; the one in force, adopted again, does.
+    let both = place_text(&place).replacen("4 years", "3 years", 1).replacen("\"6 years\"", "\"9 years\"", 1);
+    place.write("scheme.toml", both.as_bytes());
+    let both = adopt(&[]).ends(6).says("What it would keep longer waits too, until ");
+    both.says("The scheme of minute 7c still counts from ");
     let waits = place.run(["retention", "plan"]).ends(0).says("Another scheme is adopted and counts from");
     waits.says(&format!("Adopted by minute 9b of 17 April 2026, in force from {day}."));
     let why = place.run(["retention", "why", "inv1.txt", "--json"]).objects();

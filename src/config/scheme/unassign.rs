@@ -120,15 +120,15 @@ fn without(text: &str, class: &RawClass, at: usize) -> Option<String> {
     let items: Vec<Range<usize>> = list.get_ref().iter().map(Spanned::span).collect();
     let item = items.get(at)?.clone();
     let end = items.get(at + 1).map_or(list.span().end.checked_sub(1)?, |next| next.start);
-    let comma = item.end + comma_in(text.get(item.end..end)?).unwrap_or(0);
+    let comma = comma_in(text.get(item.end..end)?).map(|at| item.end + at);
     let mut cut = vec![item.clone()];
-    if comma > item.end {
-        cut.push(comma..comma + 1);
-    } else if let Some(before) = at.checked_sub(1).and_then(|at| items.get(at)) {
-        // The last one, with no comma behind it: the one before it goes too, where it stands on the same line.
+    cut.extend(comma.map(|at| at..at + 1));
+    if let Some(before) = at.checked_sub(1).and_then(|at| items.get(at)).filter(|_| at + 1 == items.len()) {
+        // The last one of its line takes what parts it from the one before along, the comma too if it has none itself.
         let between = text.get(before.end..item.start)?;
         if !between.contains('\n') {
-            cut.insert(0, before.end..item.start);
+            let kept = if comma.is_some() { comma_in(between)? + 1 } else { 0 };
+            cut.insert(0, before.end + kept..item.start);
         }
     }
     let last = cut.last()?.end;

@@ -1,4 +1,5 @@
 use super::super::samples::{class, record, scheme};
+use super::super::scheme::Class;
 use super::*;
 
 fn of(found: &[Finding], wanted: impl Fn(&Found) -> bool) -> Vec<Severity> {

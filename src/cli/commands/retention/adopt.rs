@@ -118,9 +118,16 @@ fn show(shell: &Shell, report: &AdoptReport, options: &AdoptOptions) {
     for finding in report.findings.iter().filter(|f| f.severity != Severity::Info || out.is_json()) {
         say(shell, finding);
     }
-    if let Some(state) = report.waiting.as_ref().filter(|_| !report.cooling_off) {
+    if let Some(state) = &report.waiting {
         let (minute, day) = (printable(state.minute.as_bytes()), Said(state.in_force));
-        out.say(format!("This calls off the scheme of minute {minute}, which would count from {day}."));
+        if report.cooling_off {
+            out.warn(format!(
+                "The scheme of minute {minute} still counts from {day}, until this one does. To call it off, first \
+                 adopt the one in force again"
+            ));
+        } else {
+            out.say(format!("This calls off the scheme of minute {minute}, which would count from {day}."));
+        }
     }
     match &report.before {
         Some(state) => out.say(format!("In force until then: {}", in_words(state))),
@@ -148,7 +155,7 @@ fn show(shell: &Shell, report: &AdoptReport, options: &AdoptOptions) {
     }
     if changes.newly_due_on_adoption > 0 {
         let records = counted(changes.newly_due_on_adoption, "record", "records");
-        out.say(format!("{records} would become due by {} that the rules in force keep.", Said(report.in_force)));
+        out.say(format!("{records} would become due by {}; without it they would be kept.", Said(report.in_force)));
     }
     if report.cooling_off {
         out.say(format!(
