@@ -38,7 +38,7 @@ mod tests {
             ("end", "", 3),
             ("finacial", "financial", 1),
             ("birht", "birth", 1),
-            ("policy-start", "policy-end", 4),
+            ("policy-start", "policy-end", 5),
         ] {
             assert_eq!((slips(a, b), slips(b, a)), (n, n), "{a} {b}");
         }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::words::folded;
 use super::Proposal;
 use crate::domain::path::RecordPath;
 
@@ -31,7 +32,7 @@ fn starred(folder: &RecordPath) -> Option<RecordPath> {
 
 /// Whether a pattern with whole `*` fits this folder itself.
 fn fits(pattern: &RecordPath, folder: &RecordPath) -> bool {
-    let pair = |(p, f): (&[u8], &[u8])| p == b"*" || p.to_ascii_lowercase() == f.to_ascii_lowercase();
+    let pair = |(p, f): (&[u8], &[u8])| p == b"*" || folded(p) == folded(f);
     pattern.components().count() == folder.components().count()
         && pattern.components().zip(folder.components()).all(pair)
 }
