@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::place::Place;
-use crate::retention::{INVOICES, adopted, approve, council, council_after, place_text, plan_of, six_years};
+use crate::place::{Place, noise};
+use crate::retention::{
+    INVOICES, adopt, adopted, approve, class, council, council_after, place_text, plan_of, scheme, six_years,
+};
 use crate::smtp::{Manner, Server};
 
 #[test]
@@ -176,4 +178,51 @@ fn a_folder_a_year_is_one_pattern() {
     assert!(place_text(&place).contains(&format!("\"{star}/**\"")), "{}", place_text(&place));
     place.run(["retention", "assign"]).ends(0).never_says("Office");
     place.run(["retention", "unassign", star, "--yes"]).ends(0);
+}
+
+#[test]
+fn many_records_at_once_need_a_person_who_looked() {
+    let place = Place::new();
+    for n in 0..140 {
+        place.write(&format!("{INVOICES}/{n}.txt"), &noise(200 + n));
+    }
+    let text = scheme(&[class("paid-invoices", &format!("\"{INVOICES}/**\""), "6 years", "financial-year-end", "")]);
+    place.write("scheme.toml", text.as_bytes());
+    place.configure("council.toml", &format!("[retention]\nscheme = \"{}\"", place.text("scheme.toml")));
+    place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
+    adopt(&place).ends(0);
+    place.run(["run"]).ends(0);
+    std::fs::remove_dir_all(place.path(INVOICES)).unwrap();
+    place.run(["run"]).ends(6).says("Very many records changed at once.");
+    let plan = place.run(["retention", "plan", "--json"]).ends(0).summary();
+    let (incident, plan) = (plan["incident"].to_string(), plan["plan"].as_str().unwrap().to_owned());
+    approve(&place, &plan).ends(6).says(&format!("incident {incident} is open: very many records changed at once"));
+    place.run(["incident", "resolve", &incident, "--by", "The Clerk", "--note", "old invoices"]).ends(0);
+    let plan = plan_of(&place);
+    approve(&place, &plan)
+        .ends(6)
+        .says("140 records of 'documents' would go at once, 99 % of all that were deleted there; a person must confirm it: add --large");
+    let yes = ["retention", "approve", &plan, "--by", "The Clerk", "--large"];
+    place.run(yes).ends(0).says("Approved: 140 records");
+    place.run(["retention", "apply", &plan]).ends(0).says("140 records of plan");
+}
+
+#[test]
+fn a_computer_that_cannot_read_says_who_can() {
+    let place = Place::new();
+    place.write("scheme.toml", six_years().as_bytes());
+    place.configure("council.toml", &format!("[retention]\nscheme = \"{}\"", place.text("scheme.toml")));
+    let sheet = place.text("sheet.txt");
+    place.run(["init", "--write-only-server", "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    let words = "strongroom: this computer writes backups and cannot read them, so it does not know which records there are\n\n\
+                 hint: Do this at a computer that can. Those with a key that reads: 'recovery sheet'\n";
+    for command in
+        [&["retention", "plan"][..], &["retention", "why", "x"], &["retention", "review"], &["retention", "assign"]]
+    {
+        place.run(command).ends(1).says(words);
+    }
+    place.run(["retention", "adopt", "--minute", "7c", "--on", "2026-03-17", "--yes"]).ends(1).says(words);
+    place.run(["retention", "lint"]).ends(0).says("Looked at the scheme alone: this computer cannot read the records.");
+    place.run(["retention", "classes"]).ends(0).says("2 classes, 1 of them with a folder");
 }
