@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::hold;
 use super::note::{self, DateNote};
 use crate::domain::log::ruled::{DisposalState, SchemeState};
 use crate::domain::log::state::State;
@@ -136,9 +137,9 @@ fn adopted(repo: &Repository, state: &SchemeState, unreadable: &mut Vec<Unreadab
 
 fn holds(repo: &Repository, state: &State, law: &mut Law, unreadable: &mut Vec<Unreadable>) -> Result<(), RepoError> {
     for hold in state.open_holds() {
-        let read = note::read(repo, note::HOLD, &hold.note)?;
-        let readable = read.map_err(|why| unreadable.push(Unreadable { entry: hold.at, what: "a hold", why })).ok();
-        law.holds.push(Hold { at: hold.at, readable, sets: vec![], review: hold.review, placed: hold.time });
+        let (read, why) = hold::read(repo, hold)?;
+        unreadable.extend(why.map(|why| Unreadable { entry: hold.at, what: "a hold", why }));
+        law.holds.push(read);
     }
     Ok(())
 }
