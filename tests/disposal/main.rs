@@ -10,5 +10,6 @@ mod left_over;
 mod meanwhile;
 mod proof;
 mod read_back;
+mod refused;
 mod town;
 mod withdrawn;

@@ -3,12 +3,14 @@
 //! Deciding is pure and lies in `domain::retention`; here facts are gathered and what people said is written down.
 
 pub mod adopt;
+mod again;
 pub mod apply;
 pub mod approve;
 pub mod certificate;
 pub mod date;
 pub mod facts;
 pub mod hold;
+mod kept;
 pub mod law;
 mod needs;
 pub mod note;
@@ -17,6 +19,7 @@ mod purge;
 pub mod register;
 mod relist;
 pub mod review;
+mod versions;
 pub mod why;
 mod withdraw;
 

@@ -1,7 +1,7 @@
 //! What all pages of a set say of one path, and the facts that follow.
 //!
-//! The version that was seen last is the record's; the one seen first gives its own first date. What is in doubt
-//! comes out as unknown or as the answer that keeps longer.
+//! The version that was seen last is the record's, and says when its first one was: an older snapshot may tell of another
+//! record that had the same path. What is in doubt comes out as unknown or as the answer that keeps longer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,8 +24,8 @@ struct Path {
     modified: Timestamp,
     content: ContentId,
     size: u64,
-    /// The version seen first and its own first date.
-    first: (Sight, Option<Timestamp>),
+    /// The first version's own date, as the version seen last says it.
+    first: Option<Timestamp>,
     /// Places of the first and last kept snapshot that held it live.
     live: Option<(u32, u32)>,
     /// What the newest snapshot says of it as gone: when it was seen last, and whether it may still exist.
@@ -81,10 +81,10 @@ impl<'k> Gathered<'k> {
         for (role, ranges) in &page.uses {
             let (Some((from, _)), Some((_, to))) = (ranges.first(), ranges.last()) else { continue };
             let live = *role == As::Live;
-            let (first, last) = match role {
-                As::Live => (self.sight(*from), self.sight(*to)),
-                As::Gone => [self.said(entry.gone.as_ref(), *to); 2].into(),
-                As::Was(sight) => (*sight, *sight),
+            let last = match role {
+                As::Live => self.sight(*to),
+                As::Gone => self.said(entry.gone.as_ref(), *to),
+                As::Was(sight) => *sight,
             };
             // What is known through an older root only, nobody has looked for since.
             let unreadable = match role {
@@ -99,7 +99,7 @@ impl<'k> Gathered<'k> {
                 modified,
                 content,
                 size,
-                first: (first, first_date),
+                first: first_date,
                 live,
                 newest_gone,
                 presence,
@@ -110,11 +110,7 @@ impl<'k> Gathered<'k> {
             };
             if (last, live.is_some()) > path.last {
                 path.last = (last, live.is_some());
-                (path.modified, path.content, path.size) = (modified, content, size);
-            }
-            // Where it is not known when a version was seen, it says nothing about the first.
-            if first.is_some() && path.first.0.is_none_or(|known| Some(known) > first) {
-                path.first = (first, first_date);
+                (path.modified, path.content, path.size, path.first) = (modified, content, size, first_date);
             }
             path.live = match (path.live, live) {
                 (Some((a, b)), Some((from, to))) => Some((a.min(from), b.max(to))),
@@ -152,7 +148,7 @@ impl<'k> Gathered<'k> {
                 set: Arc::clone(&set),
                 live,
                 unreadable: !live && p.newest_gone.is_some_and(|(_, unreadable)| unreadable),
-                created: p.first.1,
+                created: p.first,
                 modified: p.modified,
                 // Unknown: then no date of its own can be believed.
                 observed: seen.unwrap_or(Timestamp::UNIX_EPOCH),

@@ -103,3 +103,17 @@ fn nobody_saw_a_record_after_the_snapshot_that_lists_it() {
     let late = facts(&kept, vec![(As::Gone, vec![(0, 1)], entry(100, None, Some((99, false))))]);
     assert_eq!(late.last_seen, Some(time(20_000)));
 }
+
+#[test]
+fn what_came_up_where_another_record_was_has_its_own_first_date() {
+    let kept = kept(3);
+    let pages = [
+        (As::Live, vec![(0, 0)], entry(100, None, None)),
+        (As::Gone, vec![(1, 1)], entry(100, None, Some((10, false)))),
+        (As::Live, vec![(2, 2)], entry(300, Some(30_000), None)),
+    ];
+    let forwards = facts(&kept, pages.to_vec());
+    assert_eq!(forwards, facts(&kept, pages.iter().rev().cloned().collect()));
+    assert_eq!(forwards.created, Some(time(30_000)), "not that of the record that was deleted");
+    assert_eq!(forwards.snapshots.len(), 3, "its path has been in all of them");
+}
