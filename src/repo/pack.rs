@@ -10,6 +10,7 @@ use minicbor::{CborLen, Decode, Encode};
 use super::chunk::ChunkKey;
 use super::compress::{CompressError, MAX_FRAME_RAW, SKIPPABLE_OVERHEAD, skippable, unframe};
 use super::seal::{Identity, Opened, Recipient, SealError, open, seal_into};
+use super::stretches::{Stored, Stretches};
 use crate::domain::id::{ChunkId, PackName};
 
 /// A pack is closed when its segments reach this many bytes.
@@ -163,6 +164,14 @@ impl PackReader {
             return Err(PackError::Digest);
         }
         Ok(Self { opened: open(stored, identities)? })
+    }
+
+    /// Opens a pack of which only some stretches were fetched: nobody has checked the bytes against its name.
+    ///
+    /// # Errors
+    /// [`PackError::Seal`].
+    pub fn of_parts(stored: Stretches, identities: &[Identity]) -> Result<Self, PackError> {
+        Ok(Self { opened: open(Stored::Parts(stored), identities)? })
     }
 
     /// The content of one segment. The chunks in it are not checked yet.

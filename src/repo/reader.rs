@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use super::chunk::{ChunkKey, SegmentPlace};
 use super::error::RepoError;
-use super::pack::{PackError, PackReader};
-use super::repository::{Repository, open_pack};
+use super::open_pack::OpenPack;
+use super::pack::PackError;
+use super::repository::Repository;
 use crate::domain::id::ChunkId;
 
 /// How many opened packs are kept: 16 MiB each.
@@ -22,7 +23,9 @@ pub struct ChunkReader<'a> {
     repo: &'a Repository,
     index: &'a super::chunk::ChunkIndex,
     key: ChunkKey,
-    packs: VecDeque<(u32, PackReader)>,
+    packs: VecDeque<(u32, OpenPack<'a>)>,
+    /// What will be asked for, by pack: where its segments lie.
+    expected: HashMap<u32, Vec<(u64, u32)>>,
     segments: HashMap<(u32, u64), Rc<Vec<u8>>>,
     order: VecDeque<(u32, u64)>,
     held: usize,
@@ -56,6 +59,7 @@ impl Repository {
             index,
             key: self.chunk_key(),
             packs: VecDeque::new(),
+            expected: HashMap::new(),
             segments: HashMap::new(),
             order: VecDeque::new(),
             held: 0,
@@ -64,7 +68,7 @@ impl Repository {
     }
 }
 
-impl ChunkReader<'_> {
+impl<'a> ChunkReader<'a> {
     /// The chunk's bytes, checked.
     ///
     /// # Errors
@@ -80,7 +84,21 @@ impl ChunkReader<'_> {
         }
     }
 
-    /// How many packs were fetched from the store.
+    /// Says which chunks will be asked for next, so that of each pack only what is needed is fetched, at once.
+    pub fn expect<'i>(&mut self, ids: impl IntoIterator<Item = &'i ChunkId>) {
+        self.expected.clear();
+        for (segment, _) in ids.into_iter().filter_map(|id| self.index.find(id)) {
+            if !self.segments.contains_key(&(segment.pack, segment.offset)) {
+                self.expected.entry(segment.pack).or_default().push((segment.offset, segment.len));
+            }
+        }
+        for places in self.expected.values_mut() {
+            places.sort_unstable();
+            places.dedup();
+        }
+    }
+
+    /// How often something was fetched of a pack.
     pub fn packs_fetched(&self) -> u64 {
         self.fetched
     }
@@ -112,8 +130,8 @@ impl ChunkReader<'_> {
         if let Some(content) = self.segments.get(&key) {
             return Ok(Rc::clone(content));
         }
-        let content = self.pack(place.pack)?.segment(place.offset, place.len, place.raw);
-        let content = Rc::new(content.map_err(|e| self.damaged(place.pack, e))?);
+        let content = self.pack(place)?.segment(place.offset, place.len, place.raw);
+        let content = Rc::new(content?);
         self.held += content.len();
         self.segments.insert(key, Rc::clone(&content));
         self.order.push_back(key);
@@ -125,17 +143,27 @@ impl ChunkReader<'_> {
         Ok(content)
     }
 
-    fn pack(&mut self, number: u32) -> Result<&mut PackReader, RepoError> {
-        if let Some(at) = self.packs.iter().position(|(n, _)| *n == number) {
-            // The pack used last stays longest.
-            let used = self.packs.remove(at);
-            self.packs.extend(used);
-            let last = self.packs.len() - 1;
-            return Ok(&mut self.packs[last].1);
-        }
-        let name = self.repo.pack_name(number)?;
-        let opened = open_pack(&self.repo.store, &name, &self.repo.ring.reading)?;
-        self.fetched += 1;
+    /// The pack of a segment, with at least that segment fetched.
+    fn pack(&mut self, place: SegmentPlace) -> Result<&mut OpenPack<'a>, RepoError> {
+        let number = place.pack;
+        let (name, size) = (self.repo.pack_name(number)?, self.repo.pack_size(number)?);
+        let source = self.repo.packs();
+        let at = self.packs.iter().position(|(n, _)| *n == number);
+        // The pack used last stays longest.
+        let known = at.and_then(|at| self.packs.remove(at)).map(|(_, pack)| pack);
+        let opened = match known {
+            Some(pack) if pack.holds(place.offset, place.len) => pack,
+            // Asked for one piece after the other: then all of it is cheaper.
+            Some(pack) if pack.fetched().saturating_mul(4) > size => {
+                self.fetched += 1;
+                source.whole(&name)?
+            }
+            _ => {
+                self.fetched += 1;
+                let expected = self.expected.get(&number).filter(|e| e.contains(&(place.offset, place.len)));
+                source.parts(&name, size, expected.map_or(&[(place.offset, place.len)], |e| e))?
+            }
+        };
         if self.packs.len() == OPEN_PACKS {
             self.packs.pop_front();
         }

@@ -14,9 +14,10 @@ use super::keys::KeyRing;
 use super::layout::Key;
 use super::log::{read_stepping_over, seal_entry};
 use super::machine::{Machine, StateDir};
-use super::pack::{PackError, PackReader};
+use super::open_pack::PackSource;
+use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
-use super::store::{Created, Store, StoreFault};
+use super::store::{Created, Store};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::{ActorId, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
@@ -264,8 +265,20 @@ impl Repository {
     /// # Errors
     /// [`RepoError::CannotRead`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the store.
     pub fn open_pack(&self, number: u32) -> Result<PackReader, RepoError> {
-        let name = self.pack_name(number)?;
-        open_pack(&self.store, &name, &self.ring.reading)
+        Ok(self.packs().whole(&self.pack_name(number)?)?.into_reader())
+    }
+
+    /// Where packs come from.
+    pub fn packs(&self) -> PackSource<'_> {
+        PackSource { store: &self.store, reading: &self.ring.reading }
+    }
+
+    /// A pack's stored size by number.
+    ///
+    /// # Errors
+    /// [`RepoError::ChunkUnknown`] when there is no such number.
+    pub fn pack_size(&self, number: u32) -> Result<u64, RepoError> {
+        Ok(self.state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack.size)
     }
 
     /// The name of a pack by number.
@@ -275,20 +288,4 @@ impl Repository {
     pub fn pack_name(&self, number: u32) -> Result<PackName, RepoError> {
         Ok(self.state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack.name)
     }
-}
-
-/// Fetches, checks and opens one pack.
-///
-/// # Errors
-/// As [`Repository::open_pack`].
-pub fn open_pack(store: &Store, name: &PackName, reading: &[Identity]) -> Result<PackReader, RepoError> {
-    if reading.is_empty() {
-        return Err(RepoError::CannotRead);
-    }
-    let stored = store.get(&Key::Pack(*name)).map_err(|e| match e.fault() {
-        StoreFault::Missing => RepoError::PackMissing(*name),
-        _ if e.is_too_large() => RepoError::Pack { name: *name, error: PackError::Digest },
-        _ => RepoError::Store(e),
-    })?;
-    PackReader::open(name, stored, reading).map_err(|error| RepoError::Pack { name: *name, error })
 }

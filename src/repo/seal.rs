@@ -3,13 +3,15 @@
 //! age says who can read, never who wrote: what is opened here is believed only because a signed log entry,
 //! or a digest that hangs on one, vouches for its bytes.
 
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
 use age::stream::StreamReader;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use secrecy::SecretString;
+
+use super::stretches::Stored;
 
 /// Why sealing or opening failed.
 #[derive(Debug, thiserror::Error)]
@@ -114,15 +116,15 @@ pub fn seal_into(mut out: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> 
 
 /// A sealed object of which parts can be read in any order; only the parts asked for are decrypted.
 pub struct Opened {
-    reader: StreamReader<Cursor<Bytes>>,
+    reader: StreamReader<Stored>,
 }
 
 /// Opens a sealed object with whichever of `identities` fits.
 ///
 /// # Errors
 /// [`SealError::WrongKey`] when none fits, [`SealError::Damaged`] when it is no intact age file.
-pub fn open(stored: Bytes, identities: &[Identity]) -> Result<Opened, SealError> {
-    let decryptor = age::Decryptor::new_buffered(Cursor::new(stored)).map_err(from_age)?;
+pub fn open(stored: impl Into<Stored>, identities: &[Identity]) -> Result<Opened, SealError> {
+    let decryptor = age::Decryptor::new_buffered(stored.into()).map_err(from_age)?;
     let reader = decryptor.decrypt(identities.iter().map(|i| &i.0 as &dyn age::Identity)).map_err(from_age)?;
     Ok(Opened { reader })
 }
@@ -180,6 +182,7 @@ fn damaged(error: std::io::Error) -> SealError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     #[test]
     fn what_is_sealed_opens_in_parts_and_as_a_whole() {
@@ -205,10 +208,10 @@ mod tests {
     fn a_wrong_key_and_a_flipped_bit_are_told_apart() {
         let id = Identity::generate();
         let mut stored = seal(b"minutes", &[&id.recipient()]).unwrap();
-        assert!(matches!(open(stored.clone().into(), &[Identity::generate()]), Err(SealError::WrongKey)));
+        assert!(matches!(open(Bytes::from(stored.clone()), &[Identity::generate()]), Err(SealError::WrongKey)));
         let last = stored.len() - 1;
         stored[last] ^= 1;
-        assert!(matches!(open(stored.into(), &[id]).unwrap().all(), Err(SealError::Damaged(_))));
+        assert!(matches!(open(Bytes::from(stored), &[id]).unwrap().all(), Err(SealError::Damaged(_))));
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn read_ahead(
 ) -> Result<HashMap<ChunkId, (Vec<u8>, u32)>, OpsError> {
     let mut ids: Vec<ChunkId> = pieces.iter().filter_map(Piece::chunk).collect();
     ids.sort_by_cached_key(|id| chunks.place(id));
+    chunks.expect(&ids);
     let mut read: HashMap<ChunkId, (Vec<u8>, u32)> = HashMap::new();
     for id in ids {
         stop.check()?;

@@ -12,9 +12,9 @@ use crate::domain::id::PackName;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::cut::base64::write_back;
-use crate::repo::repository::{Repository, open_pack};
-use crate::repo::seal::Identity;
-use crate::repo::store::Store;
+use crate::repo::error::RepoError;
+use crate::repo::open_pack::PackSource;
+use crate::repo::repository::Repository;
 
 /// Takes what comes back. Called from several threads, for one file possibly at once.
 pub(super) trait Sink: Sync {
@@ -50,10 +50,10 @@ pub(super) struct How<'a> {
 
 /// What every worker needs.
 struct Job<'a> {
-    store: &'a Store,
-    reading: &'a [Identity],
+    source: PackSource<'a>,
     key: ChunkKey,
-    names: Vec<PackName>,
+    /// Name and stored size by rank.
+    packs: Vec<(PackName, u64)>,
     groups: Vec<&'a [Need]>,
     left: Vec<AtomicU32>,
     next: AtomicUsize,
@@ -120,12 +120,12 @@ pub(super) fn run(
         stop.check()?;
         sink.complete(file as u32)?;
     }
-    let names = window.packs.iter().map(|n| repo.pack_name(*n)).collect::<Result<Vec<_>, _>>()?;
+    let known = |n: &u32| Ok((repo.pack_name(*n)?, repo.pack_size(*n)?));
+    let packs = window.packs.iter().map(known).collect::<Result<Vec<_>, RepoError>>()?;
     let job = Job {
-        store: &repo.store,
-        reading: &repo.ring.reading,
+        source: repo.packs(),
         key: repo.chunk_key(),
-        names,
+        packs,
         groups: window.needs.chunk_by(|a, b| a.rank == b.rank).collect(),
         left: window.left.iter().map(|n| AtomicU32::new(*n)).collect(),
         next: AtomicUsize::new(0),
@@ -145,6 +145,14 @@ pub(super) fn run(
     });
     results.into_iter().collect::<Result<(), _>>()?;
     Ok(job.fetched.into_inner() as u64)
+}
+
+/// The segments needed, each once.
+fn places(group: &[Need]) -> Vec<(u64, u32)> {
+    group
+        .chunk_by(|a, b| a.segment.offset == b.segment.offset)
+        .map(|n| (n[0].segment.offset, n[0].segment.len))
+        .collect()
 }
 
 impl<'a> Job<'a> {
@@ -168,8 +176,12 @@ impl<'a> Job<'a> {
 
     /// One pack: fetched, as much of it opened as may wait, and then handed out. `false` when somebody failed.
     fn group(&self, at: usize, group: &'a [Need]) -> Result<bool, OpsError> {
-        let name = self.names[group[0].rank as usize];
-        let opened = open_pack(self.store, &name, self.reading);
+        let (name, size) = self.packs[group[0].rank as usize];
+        let whole = self.whole.filter(|w| w.is_new(&name));
+        let opened = match whole {
+            Some(_) => self.source.whole(&name),
+            None => self.source.parts(&name, size, &places(group)),
+        };
         let mut pack = match opened {
             Ok(pack) => pack,
             Err(e) if e.is_damage() => {
@@ -183,13 +195,12 @@ impl<'a> Job<'a> {
             Err(e) => return Err(e.into()),
         };
         self.fetched.fetch_add(1, Ordering::Relaxed);
-        let whole = self.whole.filter(|w| w.is_new(&name));
-        let (mut parts, mut tally) = (Part::all(&mut pack, group, whole.is_some()), Tally::default());
+        let (mut parts, mut tally) = (Part::all(&mut pack, group, whole.is_some())?, Tally::default());
         let (mut ready, mut held) = (vec![], 0);
         while self.order == Order::ByPack && held < PREPARED {
             let Some(part) = parts.pop_front() else { break };
             self.stop.check()?;
-            let prepared = part.open(&mut pack, &self.key, name, &mut tally);
+            let prepared = part.open(&mut pack, &self.key, name, &mut tally)?;
             held += prepared.raw.as_ref().map_or(0, Vec::len);
             ready.push(prepared);
         }
@@ -199,7 +210,7 @@ impl<'a> Job<'a> {
         ready.into_iter().try_for_each(|part| self.hand_out(part))?;
         for part in parts {
             self.stop.check()?;
-            self.hand_out(part.open(&mut pack, &self.key, name, &mut tally))?;
+            self.hand_out(part.open(&mut pack, &self.key, name, &mut tally)?)?;
         }
         if whole.is_some() {
             self.note_whole(name, tally.into_result());

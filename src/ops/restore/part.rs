@@ -12,7 +12,8 @@ use super::window::Need;
 use crate::domain::id::{ChunkId, PackName};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
-use crate::repo::pack::{PackError, PackReader, Segment, check_chunks};
+use crate::repo::open_pack::OpenPack;
+use crate::repo::pack::{PackError, Segment, check_chunks};
 
 /// What became of packs that were tested from end to end: their bytes, or what is wrong.
 #[derive(Default)]
@@ -69,23 +70,27 @@ pub(super) struct Prepared<'a> {
 
 impl<'a> Part<'a> {
     /// The segments of a pack that are needed, or all of them; `group` is sorted by segment.
-    pub fn all(pack: &mut PackReader, group: &'a [Need], whole: bool) -> VecDeque<Self> {
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn all(pack: &mut OpenPack<'_>, group: &'a [Need], whole: bool) -> Result<VecDeque<Self>, RepoError> {
         let needed = group.chunk_by(|a, b| a.segment.offset == b.segment.offset).map(|needs| {
             let place = needs[0].segment;
             Self { offset: place.offset, len: place.len, raw: place.raw, needs, listed: None }
         });
         if !whole {
-            return needed.collect();
+            return Ok(needed.collect());
         }
         let mut needed: HashMap<u64, Self> = needed.map(|p| (p.offset, p)).collect();
         let directory = match pack.directory() {
             Ok(directory) => directory,
+            Err(e) if !e.is_damage() => return Err(e),
             Err(e) => {
                 let why = e.to_string();
                 let mut all: Vec<Self> = needed.into_values().collect();
                 all.sort_by_key(|p| p.offset);
                 all.iter_mut().for_each(|p| p.listed = Some(Err(why.clone())));
-                return all.into();
+                return Ok(all.into());
             }
         };
         let mut all = vec![];
@@ -105,13 +110,25 @@ impl<'a> Part<'a> {
             all.push(part);
         }
         all.sort_by_key(|p| p.offset);
-        all.into()
+        Ok(all.into())
     }
 
-    /// Opens it and digests what is asked for.
-    pub fn open(self, pack: &mut PackReader, key: &ChunkKey, name: PackName, tally: &mut Tally) -> Prepared<'a> {
+    /// Opens it and digests what is asked for. Damage is part of what is given back.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn open(
+        self,
+        pack: &mut OpenPack<'_>,
+        key: &ChunkKey,
+        name: PackName,
+        tally: &mut Tally,
+    ) -> Result<Prepared<'a>, RepoError> {
         let words = |error: PackError| RepoError::Pack { name, error }.to_string();
-        let raw = pack.segment(self.offset, self.len, self.raw).map_err(words);
+        let raw = match pack.segment(self.offset, self.len, self.raw) {
+            Err(e) if !e.is_damage() => return Err(e),
+            other => other.map_err(|e| e.to_string()),
+        };
         let mut digested: HashMap<u32, (u32, ChunkId)> = HashMap::new();
         match (&self.listed, &raw) {
             (None, _) => {}
@@ -140,6 +157,6 @@ impl<'a> Part<'a> {
             }
             unsound.extend(same.iter().map(|_| why.clone()));
         }
-        Prepared { needs: self.needs, raw, unsound }
+        Ok(Prepared { needs: self.needs, raw, unsound })
     }
 }

@@ -24,7 +24,7 @@ use crate::repo::error::RepoError;
 use crate::repo::listing::{PageWriter, encode, read_page, read_root};
 use crate::repo::pack::PackError;
 use crate::repo::reader::ChunkReader;
-use crate::repo::repository::{Repository, open_pack};
+use crate::repo::repository::Repository;
 use crate::repo::writer::{PackWriter, Stream, WrittenPack};
 
 /// How often listings are looked at again, since a backup or a ruling came between.
@@ -115,7 +115,7 @@ fn read_back(repo: &Repository, written: &[WrittenPack], stop: &Stop) -> Result<
         stop.check()?;
         let name = new.pack.name;
         let damaged = |error| RepoError::Pack { name, error };
-        let mut pack = open_pack(&repo.store, &name, &repo.ring.reading)?;
+        let mut pack = repo.packs().whole(&name)?.into_reader();
         let directory = pack.directory().map_err(damaged)?;
         if directory.segments != new.indexed.segments {
             return Err(damaged(PackError::Directory).into());

@@ -7,6 +7,7 @@ mod error;
 mod open;
 mod probe;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +173,15 @@ impl Store {
             }
             Ok((take(got.into_stream(), most, to_the_end).await?, modified))
         })
+    }
+
+    /// Stretches of an object, at the same time.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; also when it ends before one of them.
+    pub fn get_ranges(&self, key: &Key, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        let (path, bytes) = (self.path(key), ranges.iter().map(|r| r.end - r.start).sum());
+        self.wait("read", bytes, self.inner.get_ranges(&path, ranges))
     }
 
     /// Creates the object if no object has the name. A lost answer is resolved by reading back.

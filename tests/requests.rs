@@ -1,0 +1,91 @@
+//! What an operation may ask of the store, by count and by bytes: the guard against growing slower and dearer.
+//! Never by time.
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use strongroom::domain::path::RecordPath;
+use strongroom::ops::query::Which;
+use strongroom::ops::restore::cat;
+use strongroom::ops::{OpsError, Stop};
+use strongroom::testing::Plan;
+use support::world::World;
+
+/// Documents of three packs that do not compress.
+fn with_documents() -> World {
+    let world = World::new();
+    world.create();
+    for n in 0..48u8 {
+        let mut bytes = vec![0; 1 << 20];
+        blake3::Hasher::new().update(&[n]).finalize_xof().fill(&mut bytes);
+        world.write(&format!("Plans/{n:02}.jpg"), bytes);
+    }
+    world.backup().unwrap();
+    world
+}
+
+fn bring(world: &World, name: &str) -> Result<Vec<u8>, OpsError> {
+    let mut repo = world.open()?;
+    let mut bytes = vec![];
+    cat(&mut repo, &RecordPath::new(name).unwrap(), &Which::default(), &mut bytes, &Stop::default())?;
+    Ok(bytes)
+}
+
+/// How often packs were asked for, and how many bytes of them.
+fn of_packs(world: &World) -> (usize, u64) {
+    let objects = world.objects();
+    let mut bytes = 0;
+    let gets: Vec<String> = world.faults.record().into_iter().filter(|c| c.starts_with("get packs/")).collect();
+    for call in &gets {
+        let mut words = call.split(' ').skip(1);
+        let size = objects[words.next().unwrap()].len() as u64;
+        bytes += match words.next().and_then(|w| w.strip_prefix("bytes=")).and_then(|r| r.split_once('-')) {
+            Some((from, to)) => to.parse::<u64>().unwrap() + 1 - from.parse::<u64>().unwrap(),
+            None => size,
+        };
+    }
+    (gets.len(), bytes)
+}
+
+#[test]
+fn bringing_one_document_back_fetches_what_it_needs_and_little_more() {
+    let world = with_documents();
+    world.faults.restart(Plan::none());
+    let there = std::fs::read(world.docs().join("Plans/30.jpg")).unwrap();
+    assert!(bring(&world, "Documents/Plans/30.jpg").unwrap() == there);
+    let (gets, bytes) = of_packs(&world);
+    // A small pack of listings; then header and segments of one or two packs.
+    assert!((2..=5).contains(&gets), "{:?}", world.faults.record());
+    assert!(bytes < 5 << 20, "{bytes} bytes: {:?}", world.faults.record());
+}
+
+#[test]
+fn damage_in_a_stretch_is_told_like_any_other_and_elsewhere_does_not_matter() {
+    let world = with_documents();
+    let there = std::fs::read(world.docs().join("Plans/30.jpg")).unwrap();
+    let (mut told, mut fine) = (0, 0);
+    for (name, bytes) in world.objects().into_iter().filter(|(n, b)| n.starts_with("packs/") && b.len() > 10 << 20) {
+        for at in [0, 5000, bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4, bytes.len() - 1] {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            world.put_object(&name, &bad);
+            match bring(&world, "Documents/Plans/30.jpg") {
+                Ok(back) => {
+                    assert!(back == there);
+                    fine += 1;
+                }
+                Err(e) => {
+                    let words = e.to_string();
+                    assert!(words.ends_with("is damaged: its bytes are not those that were stored"), "{words}");
+                    told += 1;
+                }
+            }
+        }
+        world.put_object(&name, &bytes[..bytes.len() / 3]);
+        let cut = bring(&world, "Documents/Plans/30.jpg");
+        assert!(cut.is_ok_and(|back| back == there) || told > 0);
+        world.put_object(&name, &bytes);
+    }
+    assert!(told >= 1 && fine >= 10, "{told} told, {fine} fine");
+}
