@@ -197,6 +197,8 @@ pub enum VerifyCommand {
     Scrub(VerifyArgs),
     /// Records are brought back from the store and compared
     Restore(VerifyArgs),
+    /// As after a disaster: whole sets come back to an empty place, and the time is taken
+    Drill(DrillArgs),
 }
 
 /// How much to verify.
@@ -211,6 +213,20 @@ pub struct VerifyArgs {
     /// Stop after so long, such as 2h
     #[arg(long, value_name = "TIME")]
     pub max_duration: Option<Span>,
+}
+
+/// `verify drill`
+#[derive(Debug, Clone, clap::Args)]
+pub struct DrillArgs {
+    /// This set only (default: all of them)
+    #[arg(long, value_name = "SET")]
+    pub set: Option<String>,
+    /// An empty folder with room for everything (default: one beside this computer's state)
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// Leave what came back there, to look at it
+    #[arg(long, requires = "to")]
+    pub keep: bool,
 }
 
 /// `log`
@@ -253,6 +269,7 @@ impl Command {
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Verify(VerifyCommand::Drill(_)) => "verify drill",
             Self::Retention(c) => c.name(),
             Self::Hold(c) => c.name(),
             Self::Key(c) => c.name(),

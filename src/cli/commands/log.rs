@@ -141,6 +141,10 @@ fn what(entry: &Entry) -> String {
             format!("{snapshots} without what entry {approval} approved")
         }
         Entry::DisposalDone { approval, .. } => format!("approved by entry {approval}"),
+        Entry::Drilled(d) => {
+            let wrong = if d.failed == 0 { String::new() } else { format!(", {} did not come back", d.failed) };
+            format!("{}, {} in {} s{wrong}", counted(d.files, "file", "files"), size(d.bytes), d.seconds)
+        }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }

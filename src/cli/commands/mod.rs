@@ -5,6 +5,7 @@ mod ask;
 mod backup;
 mod config;
 mod doctor;
+mod drill;
 mod hold;
 mod incident;
 mod init;

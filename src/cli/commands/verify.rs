@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::drill;
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -42,6 +43,7 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
             let options = test_options(&config, args);
             (verify::restore(&mut repo, &options, &progress, &shell.stop)?, "came back as it was")
         }
+        VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
     };
     progress.finish();
     if matches!(command, VerifyCommand::Restore(_)) && report.failed.is_empty() {
@@ -149,7 +151,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     }
 }
 
-fn in_words(damage: &Damage) -> String {
+pub(super) fn in_words(damage: &Damage) -> String {
     let object = damage.object.map(|o| format!("{o}: ")).unwrap_or_default();
     let snapshots: Vec<String> = damage.snapshots.iter().map(ToString::to_string).collect();
     let mut text = format!("DAMAGE: {object}{}", printable(damage.what.as_bytes()));
@@ -165,7 +167,7 @@ fn in_words(damage: &Damage) -> String {
     text
 }
 
-fn as_object(damage: &Damage) -> Value {
+pub(super) fn as_object(damage: &Damage) -> Value {
     let record = |path| {
         let mut object = json!({});
         add_path(&mut object, path);

@@ -77,6 +77,8 @@ pub enum Entry {
     Proved { session: SessionId, packs: Bits },
     /// Packs were opened, and documents restored, by one who holds the reading identity.
     Tested(Tested),
+    /// Whole sets were brought back to an empty place, as after a disaster, and the time was taken.
+    Drilled(Drilled),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -259,6 +261,27 @@ pub struct Tested {
     pub keyholder: KeyholderId,
 }
 
+/// A drill: everything of some sets at an empty place, with the digest of every file as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drilled {
+    /// The snapshots brought back: the newest of each set.
+    pub snapshots: Vec<SnapshotId>,
+    /// Whether these were all sets there are.
+    pub whole: bool,
+    /// Files that came back.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of the store it took.
+    pub stored: u64,
+    /// How long it took.
+    pub seconds: u64,
+    /// Files that did not come back as they were.
+    pub failed: u64,
+    /// Whose identity opened them.
+    pub keyholder: KeyholderId,
+}
+
 /// Something a person must look at. No free text: counts and kinds only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -292,7 +315,7 @@ impl Entry {
             Self::KeyholderAdded(_) | Self::KeyholderRemoved { .. } | Self::Epoch(_) => &[Role::Root],
             Self::Stored(_) => &[Role::Writer, Role::Pruner],
             Self::Snapshot(_) | Self::Proved { .. } => &[Role::Writer],
-            Self::Tested(_) => &[Role::Tester],
+            Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
             Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
@@ -317,6 +340,7 @@ impl Entry {
             Self::Snapshot(_) => "snapshot",
             Self::Proved { .. } => "proved",
             Self::Tested(_) => "tested",
+            Self::Drilled(_) => "drilled",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",

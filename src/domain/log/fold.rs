@@ -92,6 +92,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         voids: vec![],
         acknowledged: BTreeSet::new(),
         tests: vec![],
+        drills: vec![],
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -147,6 +148,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::Stored(_) | Entry::Proved { .. } | Entry::Restored { .. } => {}
         Entry::Snapshot(snapshot) => commit(state, body, snapshot)?,
         Entry::Tested(tested) => test(state, body, tested),
+        Entry::Drilled(drilled) => state.drills.push((body.time, drilled.clone())),
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),

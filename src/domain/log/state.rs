@@ -162,6 +162,8 @@ pub struct State {
     pub acknowledged: BTreeSet<u64>,
     /// Test restores: the time, and what was said.
     pub tests: Vec<(Timestamp, super::entry::Tested)>,
+    /// Drills: the time, and what was said.
+    pub drills: Vec<(Timestamp, super::entry::Drilled)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
     /// Adopted schemes, oldest first.

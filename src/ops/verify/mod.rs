@@ -7,6 +7,9 @@
 pub mod affected;
 pub mod check;
 mod choose;
+pub mod drill;
+#[cfg(test)]
+mod drill_tests;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -36,6 +39,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
+pub use drill::{DrillOptions, DrillReport, drill};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
 
