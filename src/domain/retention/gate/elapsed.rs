@@ -63,8 +63,11 @@ mod tests {
         assert_eq!(time_shown(at(0), minutes.into_iter(), at(660)).as_secs(), 120, "two machines ten minutes apart");
     }
 
+    /// Before which night, and by how many seconds.
+    type Jump = (usize, i64);
+
     /// Nights or weeks of an entry or some each, and where the clock jumps by how much.
-    fn life() -> impl Strategy<Value = (Vec<(i64, i64)>, Vec<(usize, i64)>, (usize, i64))> {
+    fn life() -> impl Strategy<Value = (Vec<(i64, i64)>, Vec<Jump>, Jump)> {
         let steps = prop::collection::vec((0i64..9 * DAY, 1i64..4), 1..40);
         let ten_years = 3_653 * DAY;
         let far = LONGEST.as_secs() + 1..=ten_years;
