@@ -47,7 +47,7 @@ fn unreadable(error: &clap::Error) -> Exit {
     if exit == Exit::Usage && wiring::asks_for_json() {
         let out = Out::new(true, false);
         out.error(&hints::Advice { message: error.to_string(), hint: None, exit });
-        out.summary("", &Done::with_exit(exit));
+        out.summary(&args::name_in(&wiring::words()), &Done::with_exit(exit));
     } else {
         // Nobody there to read it is no reason to fail.
         let _ = error.print();

@@ -140,7 +140,8 @@ pub fn mailer(config: &Config, system: &dyn Environment, handle: &Handle) -> Res
         None => None,
     };
     let read = |path: &std::path::PathBuf| {
-        let unreadable = |why: String| ConfigError::Unreadable { file: path.display().to_string(), why };
+        let unreadable =
+            |why: String| ConfigError::Unreadable { what: "the certificate", file: path.display().to_string(), why };
         let pem = system.read(path).map_err(|e| unreadable(e.to_string()))?;
         // Without a certificate in it, the file would say nothing, and only a connection would show that.
         let holds_one = pem.windows(PEM.len()).any(|w| w == PEM);

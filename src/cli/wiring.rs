@@ -138,6 +138,11 @@ pub fn asks_for_json() -> bool {
     std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json")
 }
 
+/// What was typed behind the program's name.
+pub fn words() -> Vec<std::ffi::OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
 /// Whether a person can type.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()

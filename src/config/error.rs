@@ -21,8 +21,10 @@ pub enum ConfigError {
         places: Vec<String>,
     },
     /// The file is there or was named, and could not be read.
-    #[error("the configuration {file} cannot be read: {why}. Check the path and who may read it")]
+    #[error("{what} {file} cannot be read: {why}. Check the path and who may read it")]
     Unreadable {
+        /// What it is: `the configuration`, or a file that the configuration names.
+        what: &'static str,
         /// Its path.
         file: String,
         /// What the system said.

@@ -79,14 +79,14 @@ pub fn find(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, Config
 /// # Errors
 /// It cannot be read, or something in it is wrong.
 pub fn load(path: &Path, env: &dyn Environment) -> Result<Config, ConfigError> {
-    let (file, text) = (path.display().to_string(), text_of(path, env)?);
+    let (file, text) = (path.display().to_string(), text_of("the configuration", path, env)?);
     // Systemd may list several, separated by colons; the first is ours.
     let given = env.var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
     meaning(&text, &file, given.filter(|d| d.is_absolute()))
 }
 
-fn text_of(path: &Path, env: &dyn Environment) -> Result<String, ConfigError> {
-    let unreadable = |why: String| ConfigError::Unreadable { file: path.display().to_string(), why };
+fn text_of(what: &'static str, path: &Path, env: &dyn Environment) -> Result<String, ConfigError> {
+    let unreadable = |why: String| ConfigError::Unreadable { what, file: path.display().to_string(), why };
     let bytes = env.read(path).map_err(|e| unreadable(e.to_string()))?;
     if bytes.len() > LONGEST {
         return Err(unreadable(format!("it is longer than {LONGEST} bytes")));

@@ -58,7 +58,7 @@ struct RawClass {
 /// It cannot be read, or something in it is wrong.
 pub fn read_scheme(path: &Path, env: &dyn Environment) -> Result<Scheme, ConfigError> {
     let file = path.display().to_string();
-    parse_scheme(&text_of(path, env)?, &file)
+    parse_scheme(&text_of("the retention scheme", path, env)?, &file)
 }
 
 /// Checks a scheme's text; `name` stands in the errors.

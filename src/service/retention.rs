@@ -234,6 +234,8 @@ pub struct RetentionState {
     pub numbers: Option<(Timestamp, Numbers)>,
     /// Since when there have always been records that wait for a decision.
     pub waiting_since: Option<Timestamp>,
+    /// Disposed records that lay in the folders again, when that was last known.
+    pub reappeared: u64,
     /// When each was last told of what.
     pub told: BTreeMap<(String, Role), Timestamp>,
     /// The reference of each subject.
@@ -255,6 +257,7 @@ impl RetentionState {
         if look.reviews_overdue == 0 {
             self.forget(REVIEWS);
         }
+        self.reappeared = look.reappeared.unwrap_or(self.reappeared);
         if look.reappeared == Some(0) {
             self.forget(REAPPEARED);
         }

@@ -15,6 +15,9 @@ use crate::service::status::{Light, Line};
 /// A decision should not wait longer.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// So many plans are named.
+const MOST_PLANS: usize = 3;
+
 /// What the answer is made from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RetentionInput {
@@ -38,11 +41,34 @@ pub struct RetentionInput {
     pub oldest_review: Option<Date>,
     /// Approved disposals that are neither done nor called off.
     pub disposals: u64,
+    /// Which those are, where the log is at hand.
+    pub under_way: Vec<UnderWay>,
+    /// Disposed records that lay in the folders again when the last run looked.
+    pub reappeared: u64,
     /// Those that the last run did not carry out.
     pub stopped: Vec<u64>,
 }
 
+/// A disposal that is neither done nor called off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnderWay {
+    /// The plan's name.
+    pub plan: String,
+    /// How many records.
+    pub records: u64,
+}
+
 impl RetentionInput {
+    /// Records approved since they were counted wait for nobody any more.
+    #[must_use]
+    pub fn without_approved(mut self, records: u64) -> Self {
+        if let Some(numbers) = &mut self.numbers {
+            numbers.under_way = numbers.under_way.saturating_add(records);
+            numbers.due = numbers.due.saturating_sub(records);
+        }
+        self
+    }
+
     /// From the journal alone; nothing if no run has looked yet.
     pub fn of(state: &RetentionState) -> Option<Self> {
         let (_, look) = state.last.as_ref()?;
@@ -57,6 +83,8 @@ impl RetentionInput {
             reviews_overdue: look.reviews_overdue,
             oldest_review: look.oldest_review,
             disposals: look.disposals,
+            under_way: vec![],
+            reappeared: state.reappeared,
             stopped: stopped(look.stopped.iter().map(|(d, why)| (d.approval, *why))),
         })
     }
@@ -77,6 +105,14 @@ pub fn lines(input: &RetentionInput, people: &People, now: Timestamp) -> Vec<Lin
     if let Some(oldest) = input.oldest_review.filter(|_| input.reviews_overdue > 0) {
         let holds = counted(input.reviews_overdue, "hold is", "holds are");
         let text = format!("{holds} due for review, the first since {}. See: strongroom hold list", day(oldest));
+        lines.push(Line { light: Light::Amber, text });
+    }
+    if input.reappeared > 0 {
+        let records = counted(input.reappeared, "record that was", "records that were");
+        let text = format!(
+            "{records} destroyed or withdrawn under the scheme lay in the folders again at the last run. See: strongroom \
+             retention review"
+        );
         lines.push(Line { light: Light::Amber, text });
     }
     for approval in &input.stopped {
@@ -104,7 +140,8 @@ fn first(input: &RetentionInput, people: &People, now: Timestamp) -> Line {
             parts.push(format!("{} due and waiting for your decision", counted(n.due, "record", "records")));
             parts.push(format!("{} on hold", number(n.held)));
             let share = |of: u64| number(of.saturating_mul(100).checked_div(n.records).unwrap_or(0));
-            parts.push(format!("{} % of records classed, {} % datable", share(n.classed), share(n.datable)));
+            let (classed, dated) = (share(n.classed), share(n.datable));
+            parts.push(format!("{classed} % of records have a class, {dated} % also a date to count from"));
             // The absolute difference, so that a clock set back hides nothing.
             let since = input.waiting_since.filter(|_| n.due > 0);
             if let Some(since) = since.filter(|since| now.duration_since(*since).abs() > LONGEST_WAIT) {
@@ -118,10 +155,21 @@ fn first(input: &RetentionInput, people: &People, now: Timestamp) -> Line {
         }
         None => parts.extend(held),
     }
-    if input.disposals > 0 {
+    if !input.under_way.is_empty() {
+        parts.push(under_way(&input.under_way));
+    } else if input.disposals > 0 {
         parts.push(format!("{} under way", counted(input.disposals, "approved disposal", "approved disposals")));
     }
     Line { light, text: format!("Retention: {}.{tail}", parts.join("; ")) }
+}
+
+fn under_way(all: &[UnderWay]) -> String {
+    let records = counted(all.iter().map(|d| d.records).sum(), "record is", "records are");
+    let names: Vec<String> = all.iter().take(MOST_PLANS).map(|d| printable(d.plan.as_bytes())).collect();
+    let more = all.len().saturating_sub(MOST_PLANS) as u64;
+    let more = if more > 0 { format!(" and {}", counted(more, "other", "others")) } else { String::new() };
+    let plans = if all.len() == 1 { "plan" } else { "plans" };
+    format!("{records} being disposed of under {plans} {}{more}", names.join(", "))
 }
 
 fn minute(scheme: &SchemeSeen) -> String {

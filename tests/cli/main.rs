@@ -10,6 +10,7 @@ mod retention_fortnight;
 mod retention_life;
 mod retention_more;
 mod retention_run;
+mod retention_words;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;

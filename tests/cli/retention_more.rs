@@ -38,9 +38,9 @@ fn a_plan_of_another_repository_means_nothing_here() {
     assert_ne!(ours, theirs, "the same records, and another repository");
     approve(&here, &theirs).ends(6).says("or it is a plan of another repository");
     assert_eq!(plan_of(&here), ours);
-    here.run(["retention", "apply", &theirs]).ends(1).says(&format!("no approved plan is called '{theirs}'"));
+    here.run(["retention", "apply", &theirs]).ends(2).says(&format!("no approved plan is called '{theirs}'"));
     let to = here.text("cert");
-    here.run(["retention", "certificate", &theirs, "--to", &to]).ends(1).says("no approved plan is called");
+    here.run(["retention", "certificate", &theirs, "--to", &to]).ends(2).says("no approved plan is called");
     assert!(!here.path("cert").exists());
     here.run(["find", "inv1"]).ends(0).says("inv1.txt");
 }

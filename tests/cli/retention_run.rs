@@ -145,9 +145,9 @@ fn what_the_scheme_lets_go_alone_is_approved_and_withdrawn() {
     c.adopt();
     c.told();
     let said = c.place.run(["run"]).ends(0).says("Approved by the scheme itself").says("1 record withdrawn");
-    said.says("1 approved disposal under way");
+    said.says("; 1 record is being disposed of under plan ");
     assert_eq!(about(&c.told(), "approved for destruction").len(), 1, "the clerk; there is no deputy");
-    c.place.run(["find", "old.txt"]).never_says("Documents/Drafts/old.txt");
+    c.place.run(["find", "old.txt"]).says("Documents/Drafts/old.txt was withdrawn on ").never_says("[last seen");
     c.place.run(["run"]).ends(0).says("1 record withdrawn");
     assert!(c.told().is_empty());
     assert_eq!(c.status()["disposals"], 1);
@@ -171,6 +171,10 @@ fn a_hold_stops_an_approved_disposal_and_is_told_once() {
     assert!(c.told().is_empty(), "once");
     c.place.run(["status"]).says("was stopped and waits for a person").says("1 hold is due for review");
     assert_eq!(c.status()["stopped"].as_array().map(Vec::len), Some(1));
+    let listed = c.place.run(["retention", "disposals"]).ends(0).says("stopped by the run of ");
+    listed.says("some of its records must stay now, by a hold or a change since. Which: strongroom retention apply ");
+    let listed = c.place.run(["retention", "disposals", "--json"]).ends(0).objects().remove(0);
+    assert_eq!(listed["stopped"], "changed");
     assert!(exists(&c.place.path("repository").join("packs")));
 }
 

@@ -79,7 +79,17 @@ fn it_says_what_was_done_and_openssl_can_check_it() {
         assert!(!text.contains("secret.bin"), "no names: {text}");
     }
     assert!(found.text.contains("| staff-files | Staff files | Limitation Act 1980 | 1 | 220000 |"), "{}", found.text);
-    assert!(found.text.contains("Approved by A. Clerk (minute 7c)"), "{}", found.text);
+    let entered =
+        format!("Approved by A. Clerk (minute 7c), entered by office server (key {})", facts.entered_by.short());
+    assert!(found.text.contains(&entered), "{}", found.text);
+    assert_eq!(facts.entered_by_name, "office server");
+    assert!(
+        found.text.contains("(urgent, without the time to change one's mind: order of the court)"),
+        "{}",
+        found.text
+    );
+    assert_eq!(facts.urgent_reason.as_deref(), Some("order of the court"));
+    assert!(found.json.contains("\"urgent_reason\": \"order of the court\""), "{}", found.json);
     let (json, signature) = (found.json.as_bytes(), found.signature_bytes());
     assert!(openssl(&town, json, &found.public_key, &signature));
     let mut changed = json.to_vec();

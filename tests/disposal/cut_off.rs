@@ -4,8 +4,8 @@
 use strongroom::domain::log::{Entry, Role};
 use strongroom::domain::problem::Exit;
 use strongroom::ops::recover::enrol;
-use strongroom::ops::retention::approve::Stage;
 use strongroom::ops::retention::certificate;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::roster::revoke;
 use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::layout::Key;

@@ -6,7 +6,7 @@ use strongroom::domain::log::entry::{Incident, IncidentKind};
 use strongroom::domain::log::rulings::DisposalApproved;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::OpsError;
-use strongroom::ops::retention::approve::Stage;
+use strongroom::ops::retention::disposals::Stage;
 
 use super::town::{SECRET, Town, town_with_secret};
 

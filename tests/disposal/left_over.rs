@@ -7,7 +7,7 @@ use strongroom::domain::log::state::Life;
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
-use strongroom::ops::retention::approve::Stage;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::{Silent, Stop};
 
 use super::town::{SECRET, noise, town_with_secret};

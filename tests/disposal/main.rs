@@ -8,6 +8,7 @@ mod cut_off;
 mod guards;
 mod left_over;
 mod meanwhile;
+mod names;
 mod proof;
 mod read_back;
 mod refused;

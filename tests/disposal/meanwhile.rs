@@ -3,7 +3,7 @@
 use strongroom::domain::log::Role;
 use strongroom::ops::backup::backup;
 use strongroom::ops::recover::enrol;
-use strongroom::ops::retention::approve::Stage;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::{Silent, Stop};
 use strongroom::repo::machine::{Machine, StateDir};
 use strongroom::repo::repository::Repository;

@@ -5,8 +5,8 @@ use strongroom::domain::pattern::Pattern;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::query::{View, Which, history};
 use strongroom::ops::restore::{RestoreOptions, apply, cat, plan};
-use strongroom::ops::retention::approve::Stage;
 use strongroom::ops::retention::certificate;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::{Silent, Stop};
 
 use super::town::{SECRET, noise, stretches, town_with_secret, without};

@@ -3,8 +3,8 @@
 use object_store::ObjectStoreExt;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::retention::apply::ApplyReport;
-use strongroom::ops::retention::approve::{Stage, disposals};
 use strongroom::ops::retention::certificate;
+use strongroom::ops::retention::disposals::{Stage, disposals};
 use strongroom::repo::layout::{Key, PACKS};
 use strongroom::testing::{Fault, Plan};
 

@@ -172,7 +172,7 @@ impl Town {
         }
         assert_eq!(records.len(), paths.len(), "every record is there to be disposed of");
         records.sort_by(|a, b| a.path.cmp(&b.path));
-        DisposalPlan { on: date(2026, 11, 22), scheme_at: 0, records }
+        DisposalPlan { on: date(2026, 11, 22), scheme_at: 0, after: 0, records }
     }
 
     /// A plan of one record that any kept listing has.
@@ -184,7 +184,7 @@ impl Town {
         let (set, class, due) = ("documents".into(), "staff-files".into(), date(2026, 4, 1));
         let (path, content, size) = (r.path.clone(), r.content, r.size);
         let record = PlannedRecord { set, path, content, class, size, due, snapshots: vec![] };
-        DisposalPlan { on: date(2026, 11, 22), scheme_at: 0, records: vec![record] }
+        DisposalPlan { on: date(2026, 11, 22), scheme_at: 0, after: 0, records: vec![record] }
     }
 
     /// Approves a plan without asking the law. The number of the approval, and its note.

@@ -6,7 +6,8 @@ use strongroom::domain::path::RecordPath;
 use strongroom::domain::pattern::Pattern;
 use strongroom::ops::query::{View, Which, diff, history};
 use strongroom::ops::restore::{RestoreOptions, Selected, cat, plan};
-use strongroom::ops::retention::approve::{Stage, cancel};
+use strongroom::ops::retention::approve::cancel;
+use strongroom::ops::retention::disposals::Stage;
 use strongroom::ops::{OpsError, Silent, Stop};
 
 use super::town::{SECRET, Town, town_with_secret};

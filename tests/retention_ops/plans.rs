@@ -3,11 +3,11 @@
 use strongroom::domain::problem::Exit;
 use strongroom::domain::retention::decide::Disposition;
 use strongroom::domain::retention::scheme::Approver;
-use strongroom::ops::retention::approve::{
-    ApproveOptions, Stage, approve, approve_by_scheme, cancel, disposals, recheck,
-};
+use strongroom::ops::retention::approve::{ApproveOptions, approve, approve_by_scheme, cancel, recheck};
+use strongroom::ops::retention::disposals::{Stage, Wanted, disposal_meant, disposals};
 use strongroom::ops::retention::plan::Planner;
-use strongroom::ops::retention::review::review;
+use strongroom::ops::retention::register::Register;
+use strongroom::ops::retention::review::{Waits, review};
 use strongroom::ops::retention::why::{Next, why};
 use strongroom::ops::{Silent, Stop};
 
@@ -52,11 +52,13 @@ fn records_come_due_and_only_what_is_gone_goes() {
     assert!(c.decision("Documents/Other/o.txt").1.contains("no class matches"));
     assert!(c.decision("Documents/Staff/s.txt").1.contains("employment-end"));
     let (facts, law) = (c.facts(), c.law(c.today()));
-    let waits = review(&Planner::new(&facts, &law, c.today()), 10);
-    assert_eq!((waits.dispose.records, waits.live.records), (2, 1));
-    assert_eq!((waits.no_date.records, waits.no_class.records), (1, 1));
-    assert_eq!(waits.no_class.listed[0].path, path("Documents/Other/o.txt"));
-    assert_eq!(waits.dispose.classes[&Some("letters".into())], 1);
+    let waits = review(&Planner::new(&facts, &law, c.today()), &Register::default(), 10);
+    assert_eq!((waits.records(Waits::Dispose), waits.records(Waits::Live)), (2, 1));
+    assert_eq!((waits.records(Waits::NoDate), waits.records(Waits::NoClass)), (1, 1));
+    assert_eq!(waits.pile(Waits::NoClass).unwrap().listed[0].path, path("Documents/Other/o.txt"));
+    assert_eq!(waits.pile(Waits::Dispose).unwrap().classes[&Some("letters".into())], 1);
+    let no_date = &waits.pile(Waits::NoDate).unwrap().listed[0];
+    assert_eq!(no_date.trigger.as_ref().map(ToString::to_string).as_deref(), Some("employment-end"));
 }
 
 #[test]
@@ -104,6 +106,10 @@ fn an_approval_is_asked_again_and_can_be_cancelled() {
     assert_eq!((c.plan().plan.records.len(), c.plan().counts.under_way), (0, 2), "nothing is approved twice");
     let refused = c.approve(&plan.id).unwrap_err();
     assert_eq!(refused.exit(), Exit::Refused, "nor by its old name");
+    assert!(
+        refused.to_string().contains("is approved already, by A. Clerk, minute 12/2026 on 1 June 2020"),
+        "{refused}"
+    );
     let ask = || recheck(&mut c.open(), approved.approval, &zone(), c.today(), &Silent, &Stop::default()).unwrap();
     assert!(ask().permit(&plan.id).is_ok());
     c.hold("letters", "late request");
@@ -235,4 +241,61 @@ fn the_council_must_have_decided() {
     let refused = strongroom::ops::retention::approve::approve(&mut c.open(), &options, &Silent, &Stop::default());
     assert!(refused.unwrap_err().to_string().contains("minute"));
     assert!(c.approve(&plan.id).is_ok());
+}
+
+#[test]
+fn a_plan_that_was_called_off_comes_again_under_another_name() {
+    let c = years();
+    c.go_to("2020-06-01");
+    let mut names = vec![];
+    for _ in 0..3 {
+        let plan = c.plan();
+        assert_eq!(plan.id, c.plan().id);
+        assert!(!names.contains(&plan.id), "{names:?}");
+        let approval = c.approve(&plan.id).unwrap().approval;
+        cancel(&mut c.open(), &plan.id.to_string(), "Clerk", "asked for").unwrap();
+        let meant = |wanted| disposal_meant(c.open().state(), &plan.id.to_string(), wanted, &zone()).unwrap();
+        assert_eq!((meant(Wanted::Open), meant(Wanted::Done)), (approval, approval));
+        let refused = c.approve(&plan.id).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Refused);
+        let said =
+            "and called off on 1 June 2020 by Clerk: asked for. A plan that was called off is not approved again";
+        assert!(refused.to_string().contains(said), "{refused}");
+        names.push(plan.id);
+    }
+    assert!(c.plan().plan.records.len() == 2 && c.approve(&c.plan().id).is_ok());
+}
+
+#[test]
+fn held_records_and_those_still_in_use_wait_under_headings_of_their_own() {
+    let c = Council::new("2018-06-01");
+    for name in ["held", "live", "gone", "live-held"] {
+        c.write(&format!("Letters/{name}.txt"), &format!("the letter {name}"), "2010-05-01");
+    }
+    c.write("Letters/younger.txt", "not past its ceiling", "2015-07-01");
+    c.write("Minutes/kept.txt", "no day in its name", "2010-05-01");
+    c.write("Drafts/live.txt", "in use", "2010-05-01");
+    c.backup("2018-06-02");
+    let mut letters = class("letters", "Documents/Letters", "2 years", "modified", "destroy", "clerk");
+    letters["ceiling"] = "5 years".into();
+    let kept = class("minutes", "Documents/Minutes", "indefinite", "date-in-path", "keep", "council");
+    let drafts = class("drafts", "Documents/Drafts", "1 month", "last-seen", "destroy", "clerk");
+    c.adopt(&scheme(&[letters, kept, drafts]));
+    for name in ["held", "gone", "younger"] {
+        c.remove(&format!("Letters/{name}.txt"));
+    }
+    c.backup("2018-06-03");
+    c.hold("*held.txt", "FOI");
+    let (facts, law) = (c.facts(), c.law(c.today()));
+    let waits = review(&Planner::new(&facts, &law, c.today()), &Register::default(), 10);
+    let listed = |waiting| -> Vec<String> {
+        let pile = waits.pile(waiting).into_iter().flat_map(|p| &p.listed);
+        pile.map(|one| String::from_utf8_lossy(one.path.name()).into_owned()).collect()
+    };
+    assert_eq!(listed(Waits::Held), ["held.txt", "live-held.txt"]);
+    assert_eq!(listed(Waits::LiveOverdue), ["live.txt"]);
+    assert_eq!(listed(Waits::Overdue), ["gone.txt"]);
+    assert_eq!(listed(Waits::Dispose), ["younger.txt"]);
+    // A class that keeps for ever needs no day, and what is in use will have its own.
+    assert_eq!(listed(Waits::NoDate), [""; 0]);
 }

@@ -158,7 +158,7 @@ fn the_status_comes_from_the_journal() {
     night(&office, &look(12));
     let input = status_of(&office).unwrap();
     let words = "Retention: scheme adopted 17 March 2026 (minute 7c\\u{1b}[2J); 12 records due and waiting for your decision; \
-                 3 on hold; 92 % of records classed, 85 % datable.";
+                 3 on hold; 92 % of records have a class, 85 % also a date to count from.";
     assert_eq!(said(&input, "2026-12-20T02:00:00Z"), [(Light::Green, words.to_owned())]);
     let late = said(&input, "2026-12-23T02:00:00Z");
     assert!(late[0].0 == Light::Amber && late[0].1.contains("waited since Sunday 22 November 2026"), "{late:?}");

@@ -7,9 +7,10 @@ mod reading;
 mod retention;
 mod trust;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use limits::{Bytes, Span};
 pub use reading::{
@@ -281,10 +282,33 @@ impl Command {
     }
 }
 
+/// The words that name the command, out of words that make none; as many of them as are there.
+pub fn name_in(words: &[OsString]) -> String {
+    let (mut at, mut name, mut words) = (Args::command(), vec![], words.iter());
+    while let Some(word) = words.next() {
+        let Some(word) = word.to_str() else { break };
+        if let Some(found) = at.find_subcommand(word) {
+            name.push(word);
+            at = found.clone();
+        } else if let Some(long) = word.strip_prefix("--") {
+            // Its value is no command.
+            let globals = Args::command();
+            let known = |c: &clap::Command| {
+                c.get_arguments().any(|a| a.get_long() == Some(long) && a.get_action().takes_values())
+            };
+            if known(&at) || known(&globals) {
+                words.next();
+            }
+        } else if !word.starts_with('-') {
+            break;
+        }
+    }
+    name.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_sound_and_names_nothing_that_is_not_built() {
@@ -296,6 +320,17 @@ mod tests {
         }
         let help = command.render_long_help().to_string();
         assert!(help.contains("Exit codes:") && help.contains("--home <DIR>"), "{help}");
+    }
+
+    #[test]
+    fn the_command_is_named_even_where_its_words_make_no_sense() {
+        let name = |typed: &str| name_in(&typed.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(name("--home status retention approve soon --by x --json"), "retention approve");
+        assert_eq!(name("status --nonsense --json"), "status");
+        assert_eq!(name("find status --json --set"), "find");
+        assert_eq!(name("--json retention"), "retention");
+        assert_eq!(name("--config=/c verify nothing"), "verify");
+        assert_eq!(name("nothing --json"), "");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, Write};
 
+use super::disposed;
 use super::look::remarks;
 use super::records;
 use crate::cli::failure::Failure;
@@ -14,6 +15,7 @@ use crate::domain::path::printable;
 use crate::domain::pattern::Pattern;
 use crate::ops::OpsError;
 use crate::ops::query::{Hit, View};
+use crate::ops::retention::disposed::Memory;
 
 /// Hits that are offered for choosing.
 const OFFERED: usize = 40;
@@ -22,7 +24,13 @@ const OFFERED: usize = 40;
 ///
 /// # Errors
 /// Nothing was chosen; a signal; damage and faults of the store.
-pub fn ask(shell: &Shell, config: &Config, view: &mut View<'_>, input: &mut impl BufRead) -> Result<Hit, Failure> {
+pub fn ask(
+    shell: &Shell,
+    config: &Config,
+    view: &mut View<'_>,
+    memory: &Memory,
+    input: &mut impl BufRead,
+) -> Result<Hit, Failure> {
     // Damage is told; what can be read may still be chosen.
     let _ = remarks(shell, view);
     loop {
@@ -32,7 +40,14 @@ pub fn ask(shell: &Shell, config: &Config, view: &mut View<'_>, input: &mut impl
         };
         let (mut hits, count) = best(view, &Pattern::new(&name))?;
         if hits.is_empty() {
-            shell.out.to_stderr("Nothing in the backup has such a name, deleted files included.");
+            let disposed = disposed::find_in(config, memory, view, name.as_bytes())?;
+            for one in &disposed {
+                let (words, hint) = disposed::in_words(one, config);
+                shell.out.to_stderr(&format!("{words}.\n    {hint}"));
+            }
+            if disposed.is_empty() {
+                shell.out.to_stderr("Nothing in the backup has such a name, deleted files included.");
+            }
             continue;
         }
         for (at, hit) in hits.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::json;
 
+use super::disposed::{self, nothing, typed_path};
 use super::key::shown;
 use super::records;
 use crate::cli::args::{DiffArgs, FindArgs, HistoryArgs, LsArgs, SnapshotsArgs};
@@ -16,8 +17,8 @@ use crate::domain::id::SnapshotId;
 use crate::domain::path::RecordPath;
 use crate::domain::pattern::Pattern;
 use crate::domain::problem::Exit;
+use crate::ops::OpsError;
 use crate::ops::query::{self, ChangeKind, Hit, Resolved, View, Which};
-use crate::ops::{OpsError, query::record_path_of};
 use crate::repo::error::RepoError;
 use crate::service::plain::{counted, number, size};
 
@@ -106,7 +107,10 @@ pub fn ls(shell: &Shell, args: &LsArgs) -> Result<Done, Failure> {
     let within = match &args.path {
         None => None,
         Some(path) => match view.resolve(path.as_bytes(), &records::folders(&config))? {
-            Resolved::Nothing => return Err(nothing(path.as_bytes())),
+            Resolved::Nothing => {
+                drop(view);
+                return Err(nothing(&config, &mut repo, path.as_bytes(), Exit::Failed));
+            }
             Resolved::One(hit) => {
                 show(shell, &config, &hit);
                 return Ok(Done::with_exit(exit).with("records", 1));
@@ -139,13 +143,6 @@ fn show(shell: &Shell, config: &Config, hit: &Hit) {
     shell.out.row(|| records::line(hit, &config.council.timezone), || records::object(hit));
 }
 
-/// Nothing fits.
-pub fn nothing(what: &[u8]) -> Failure {
-    let what = crate::domain::path::printable(what);
-    let hint = "Search by a part of the name, deleted files included: strongroom find NAME";
-    Failure::said(Exit::Failed, format!("nothing in the backup is called '{what}'"), hint)
-}
-
 /// Several fit: lists them with numbers, touches none.
 pub fn several(shell: &Shell, config: &Config, hits: &[Hit], count: u64) -> Done {
     shell.out.note(format!("{} fit; give the whole path of one:", counted(count, "record", "records")));
@@ -171,8 +168,13 @@ pub fn find(shell: &Shell, args: &FindArgs) -> Result<Done, Failure> {
         while_read(shell)
     });
     unless_closed(shell, walked)?;
-    if count == 0 {
-        shell.out.say("Nothing in the backup has such a name, deleted files included.");
+    drop(view);
+    if count == 0 && !shell.out.is_closed() {
+        let disposed = disposed::find(&config, &mut repo, args.name.as_bytes())?;
+        disposed::say(shell, &config, &disposed);
+        if disposed.is_empty() {
+            shell.out.say("Nothing in the backup has such a name, deleted files included.");
+        }
     }
     Ok(Done::with_exit(exit).with("records", count).with("deleted", deleted))
 }
@@ -184,17 +186,15 @@ pub fn history(shell: &Shell, args: &HistoryArgs) -> Result<Done, Failure> {
     let path = {
         let mut view = View::open(&mut repo, &Which::default())?;
         match view.resolve(args.path.as_bytes(), &records::folders(&config))? {
-            Resolved::One(hit) => hit.path,
-            Resolved::Folder(path) => path,
+            Resolved::One(hit) => Some(hit.path),
+            Resolved::Folder(path) => Some(path),
             Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
-            Resolved::Nothing => {
-                typed_path(&config, args.path.as_bytes()).ok_or_else(|| nothing(args.path.as_bytes()))?
-            }
+            Resolved::Nothing => typed_path(&config, args.path.as_bytes()),
         }
     };
-    let versions = query::history(&mut repo, &path)?;
+    let versions = path.map(|path| query::history(&mut repo, &path)).transpose()?.unwrap_or_default();
     if versions.is_empty() {
-        return Err(nothing(args.path.as_bytes()));
+        return Err(nothing(&config, &mut repo, args.path.as_bytes(), Exit::Failed));
     }
     for v in &versions {
         let line = || {
@@ -220,15 +220,6 @@ pub fn history(shell: &Shell, args: &HistoryArgs) -> Result<Done, Failure> {
         shell.out.row(line, object);
     }
     Ok(Done::ok().with("versions", versions.len()))
-}
-
-/// A path that no newest snapshot knows, but an older one may.
-fn typed_path(config: &Config, typed: &[u8]) -> Option<RecordPath> {
-    if typed.starts_with(b"/") {
-        let live = std::path::Path::new(std::ffi::OsStr::from_bytes(typed));
-        return record_path_of(live, &records::folders(config));
-    }
-    RecordPath::new(typed.strip_suffix(b"/").unwrap_or(typed)).ok()
 }
 
 pub fn diff(shell: &Shell, args: &DiffArgs) -> Result<Done, Failure> {

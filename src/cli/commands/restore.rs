@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::ask::ask;
-use super::look::{nothing, several};
+use super::disposed::{self, nothing};
+use super::look::several;
 use super::records;
 use crate::cli::args::{CatArgs, Overwrite as Typed, RestoreArgs};
 use crate::cli::failure::Failure;
@@ -26,6 +27,7 @@ use crate::ops::query::{Hit, Resolved, View, Which};
 use crate::ops::restore::{
     Destination, Doing, Overwrite, RestoreOptions, RestorePlan, RestoreReport, Selected, apply, cat as content, plan,
 };
+use crate::ops::retention::disposed::Memory;
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 
@@ -63,7 +65,7 @@ pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
     for place in places(&options).iter().flatten().filter(|_| asked) {
         shell.out.to_stderr(&format!("It will be written to: {}", printable(place.as_os_str().as_bytes())));
     }
-    bring_back(shell, &mut repo, &options, args)
+    bring_back(shell, &config, &mut repo, &options, args)
 }
 
 enum Meant {
@@ -82,11 +84,12 @@ fn meant(
     if args.all {
         return Ok(Meant::These(vec![Selected::All]));
     }
-    let mut view = View::open(repo, which)?;
     if args.paths.is_empty() {
-        let hit = ask(shell, config, &mut view, &mut std::io::stdin().lock())?;
+        let memory = Memory::load(repo)?;
+        let hit = ask(shell, config, &mut View::open(repo, which)?, &memory, &mut std::io::stdin().lock())?;
         return Ok(Meant::This(Box::new(hit)));
     }
+    let mut view = View::open(repo, which)?;
     let folders = records::folders(config);
     let mut selection = vec![];
     for typed in &args.paths {
@@ -94,7 +97,10 @@ fn meant(
             Resolved::One(hit) => selection.push(Selected::Within(hit.path)),
             Resolved::Folder(path) => selection.push(Selected::Within(path)),
             _ if is_pattern(typed) => selection.push(Selected::Fits(Pattern::new(&typed.to_string_lossy()))),
-            Resolved::Nothing => return Err(nothing(typed.as_bytes())),
+            Resolved::Nothing => {
+                drop(view);
+                return Err(nothing(config, repo, typed.as_bytes(), Exit::Failed));
+            }
             Resolved::Many(hits, count) => return Ok(Meant::Several(several(shell, config, &hits, count))),
         }
     }
@@ -118,12 +124,16 @@ fn destination(shell: &Shell, config: &Config, args: &RestoreArgs) -> Result<Des
 
 fn bring_back(
     shell: &Shell,
+    config: &Config,
     repo: &mut Repository,
     options: &RestoreOptions,
     args: &RestoreArgs,
 ) -> Result<Done, Failure> {
     let progress = shell.progress();
-    let plan = plan(repo, options, &progress, &shell.stop)?;
+    let plan = match plan(repo, options, &progress, &shell.stop) {
+        Err(error @ OpsError::NotFound(_)) => return Err(not_found(config, repo, args, error)),
+        other => other?,
+    };
     if !plan.held_back.is_empty() {
         shell.out.warn(
             "An incident is open: this is the last state before it. For the newest, name the snapshot: --snapshot ID",
@@ -140,6 +150,18 @@ fn bring_back(
     let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(e, args))?;
     progress.finish();
     Ok(say(shell, &report, options))
+}
+
+/// A pattern that fits nothing may fit what the scheme let go.
+fn not_found(config: &Config, repo: &mut Repository, args: &RestoreArgs, error: OpsError) -> Failure {
+    let patterns = args.paths.iter().filter(|typed| is_pattern(typed));
+    for typed in patterns {
+        match disposed::find(config, repo, typed.as_bytes()) {
+            Ok(found) if found.is_empty() => {}
+            _ => return nothing(config, repo, typed.as_bytes(), Exit::Failed),
+        }
+    }
+    error.into()
 }
 
 /// What to do when something is there already.
@@ -245,7 +267,10 @@ pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
                 return Err(Failure::usage(format!("{path} is a folder"), hint));
             }
             Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
-            Resolved::Nothing => return Err(nothing(args.path.as_bytes())),
+            Resolved::Nothing => {
+                drop(view);
+                return Err(nothing(&config, &mut repo, args.path.as_bytes(), Exit::Failed));
+            }
         }
     };
     let written = if shell.out.is_json() {

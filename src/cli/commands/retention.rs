@@ -6,10 +6,12 @@
 mod adopt;
 mod assign;
 mod date;
+mod disposals;
 mod dispose;
 mod explain;
 mod files;
 mod plan;
+mod review;
 mod scheme;
 
 use jiff::civil::Date;
@@ -40,13 +42,13 @@ pub fn run(shell: &Shell, command: RetentionCommand) -> Result<Done, Failure> {
         RetentionCommand::Adopt(args) => adopt::run(shell, &args),
         RetentionCommand::Plan(args) => plan::run(shell, &args),
         RetentionCommand::Why(args) => explain::why(shell, &args),
-        RetentionCommand::Review(args) => explain::review(shell, &args),
+        RetentionCommand::Review(args) => review::run(shell, &args),
         RetentionCommand::Date(args) => date::run(shell, &args),
         RetentionCommand::Approve(args) => dispose::approve(shell, &args),
         RetentionCommand::Cancel(args) => dispose::cancel(shell, &args),
         RetentionCommand::Apply(args) => dispose::apply(shell, &args),
         RetentionCommand::Certificate(args) => dispose::certificate(shell, &args),
-        RetentionCommand::Disposals => dispose::disposals(shell),
+        RetentionCommand::Disposals => disposals::run(shell),
     }
 }
 

@@ -19,7 +19,8 @@ use crate::domain::problem::Exit;
 use crate::domain::retention::gate::Refusal;
 use crate::domain::retention::plan::PlanId;
 use crate::ops::retention::apply::{ApplyOptions, ApplyReport, apply};
-use crate::ops::retention::approve::{Stage, WINDOW, approve_by_scheme, disposals, recheck};
+use crate::ops::retention::approve::{WINDOW, approve_by_scheme, recheck};
+use crate::ops::retention::disposals::{Stage, disposals};
 use crate::ops::retention::facts::gather;
 use crate::ops::retention::law::load;
 use crate::ops::retention::plan::{PlanReport, Planner};
@@ -27,7 +28,7 @@ use crate::ops::{OpsError, Silent};
 use crate::repo::repository::Repository;
 use crate::service::plain::counted;
 use crate::service::retention::{DisposalSeen, Look, NotChecked, Numbers, RetentionState, SchemeSeen, Stopped};
-use crate::service::retention_status::RetentionInput;
+use crate::service::retention_status::{RetentionInput, UnderWay};
 use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, Outcome, Trouble};
 
@@ -264,7 +265,7 @@ fn seen(state: &State, today: Date) -> Look {
     }
 }
 
-/// For `status`: the numbers of the last run; scheme and holds from the log, where it is at hand.
+/// For `status`: the numbers of the last run; scheme, holds and disposals from the log, where it is at hand.
 pub fn for_status(
     journal: &RetentionState,
     log: Option<&State>,
@@ -278,13 +279,19 @@ pub fn for_status(
     if of_run.is_none() && now.scheme.is_none() && now.next.is_none() && now.holds == 0 {
         return None;
     }
-    Some(RetentionInput {
+    let of_run = of_run.unwrap_or_default();
+    let counted = of_run.counted;
+    let since = state.disposals.iter().filter(|d| d.cancelled.is_none() && counted.is_some_and(|c| d.time > c));
+    let open = state.disposals.iter().filter(|d| d.is_open());
+    let input = RetentionInput {
         scheme: now.scheme,
         next: now.next,
         holds: now.holds,
         reviews_overdue: now.reviews_overdue,
         oldest_review: now.oldest_review,
         disposals: now.disposals,
-        ..of_run.unwrap_or_default()
-    })
+        under_way: open.map(|d| UnderWay { plan: d.plan.clone(), records: d.records }).collect(),
+        ..of_run
+    };
+    Some(input.without_approved(since.map(|d| d.records).sum()))
 }

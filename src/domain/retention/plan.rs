@@ -43,8 +43,17 @@ pub struct Plan {
     pub on: Date,
     /// The log entry that adopted the scheme it was decided by.
     pub scheme_at: u64,
+    /// The approval that had the name this plan would have without it; 0 where there was none. So a list that is
+    /// approved, called off and approved again has two names, and no two disposals have one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u64,
     /// The records, by set and path.
     pub records: Vec<PlannedRecord>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands over a reference
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// What a person types to approve a plan: its day and the beginning of its digest.
@@ -77,7 +86,7 @@ impl Plan {
             })
             .collect();
         records.sort_by(|a, b| (&a.set, &a.path).cmp(&(&b.set, &b.path)));
-        Self { on, scheme_at, records }
+        Self { on, scheme_at, after: 0, records }
     }
 
     /// How many bytes the last versions have together.
@@ -86,8 +95,8 @@ impl Plan {
     }
 
     /// BLAKE3 of: the line `strongroom plan 1`, the repository's id, the day (ISO), the adoption's entry, the count
-    /// of records, and of each its set, path, content, class and due day (ISO). Numbers are 8 bytes, the lowest
-    /// first; texts and paths have their length before them as such a number.
+    /// of records, of each its set, path, content, class and due day (ISO), and `after` unless it is
+    /// 0. Numbers are 8 bytes, the lowest first; texts and paths have their length before them as such a number.
     pub fn digest(&self, repository: &RepositoryId) -> Digest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"strongroom plan 1\n");
@@ -102,7 +111,17 @@ impl Plan {
             part(&mut hasher, record.class.as_bytes());
             part(&mut hasher, record.due.to_string().as_bytes());
         }
+        if self.after > 0 {
+            hasher.update(&self.after.to_le_bytes());
+        }
         Digest::new(*hasher.finalize().as_bytes())
+    }
+
+    /// Gives it a name that no approval has: `taken` says which one has a name.
+    pub fn rename_after(&mut self, repository: &RepositoryId, taken: &dyn Fn(&PlanId) -> Option<u64>) {
+        while let Some(at) = taken(&self.id(repository)).filter(|at| *at > self.after) {
+            self.after = at;
+        }
     }
 
     /// What a person types to mean exactly this plan of this repository.

@@ -11,7 +11,7 @@ fn plan() -> Plan {
         due: date(2026, 4, 1),
         snapshots: vec![SnapshotId(3)],
     };
-    Plan { on: date(2026, 11, 22), scheme_at: 9, records: vec![record(b"A/a"), record(b"A/b\xff")] }
+    Plan { on: date(2026, 11, 22), scheme_at: 9, after: 0, records: vec![record(b"A/a"), record(b"A/b\xff")] }
 }
 
 const HERE: RepositoryId = RepositoryId::new([1; 32]);
@@ -25,9 +25,10 @@ fn what_would_go_makes_the_name_and_nothing_else() {
     harmless.records[0].snapshots.push(SnapshotId(8));
     assert_eq!(harmless.id(&HERE), id);
     assert_ne!(plan().id(&RepositoryId::new([2; 32])), id);
-    let changes: [fn(&mut Plan); 8] = [
+    let changes: [fn(&mut Plan); 9] = [
         |p| p.on = date(2026, 11, 23),
         |p| p.scheme_at = 10,
+        |p| p.after = 3,
         |p| p.records.truncate(1),
         |p| p.records[0].path = RecordPath::new("A/c").unwrap(),
         |p| p.records[0].content = ContentId::new([8; 32]),

@@ -137,11 +137,11 @@ impl fmt::Display for Reason {
             Self::MovedLonger { to, due: None } => write!(f, "moved to {to}; the longer minimum counts: never due"),
             Self::MovedUnknown { to } => write!(f, "moved to {to}, and nobody knows how long that is kept"),
             Self::MovedNoLonger { to } => write!(f, "moved to {to}, which is not kept longer"),
-            Self::MovedLive { to } => write!(f, "moved to {to}, which is still on the live side"),
+            Self::MovedLive { to } => write!(f, "moved to {to}, which is still in the folders"),
             Self::MovedAction { to, action } => {
                 write!(f, "moved to {to}, whose class says {action}; the more careful counts")
             }
-            Self::Live => f.write_str("still on the live side"),
+            Self::Live => f.write_str("still in the folders"),
             Self::Unreadable => f.write_str("it may still exist: it could not be read"),
             Self::DueSince(date) => write!(f, "due since {}", Said(*date)),
             Self::ByPerson(Action::Transfer) => f.write_str("its class says transfer: a person hands it over"),

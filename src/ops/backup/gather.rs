@@ -96,7 +96,7 @@ pub fn take(
             if tally.register.has_reappeared(&tally.set, &known.entry) {
                 report.reappeared += 1;
                 // Told, and no problem of the snapshot: the record is kept.
-                let detail = "it was disposed of and is on the live side again; it is kept until somebody decides";
+                let detail = "it was destroyed or withdrawn under the scheme and is in the folder again; it is kept until somebody decides";
                 monitor.problem(&Problem::of(&known.entry.path, ProblemKind::Reappeared, detail));
             }
             listing.add_live(depot, &known)

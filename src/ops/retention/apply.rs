@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::again::{self, Names};
-use super::approve::{Stage, disposals};
 use super::certificate;
+use super::disposals::{Stage, disposals};
 use super::note::line;
 use super::purge::{Purge, Purged, abandon_own};
 use super::register::{Register, RegisterNote, of_plan};

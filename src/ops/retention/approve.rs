@@ -3,10 +3,11 @@
 //! What is approved is the list that was shown: it is made anew from what is there now, and must come out the
 //! same. Nothing that the log learnt in between is passed over.
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+use super::disposals::{Wanted, approved_before, disposal_meant};
 use super::facts::{Facts, gather};
 use super::law::{LoadedLaw, load};
 use super::note::{self, APPROVAL, ApprovalNote, WhyNote, line};
@@ -18,7 +19,7 @@ use crate::domain::log::rulings::DisposalApproved;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Disposition;
-use crate::domain::retention::gate::{Refusal, Weight, later, permit_weight};
+use crate::domain::retention::gate::{Refusal, Weight, permit_weight};
 use crate::domain::retention::plan::{Plan, PlanId};
 use crate::domain::retention::scheme::Approver;
 use crate::ops::{Monitor, OpsError, Stop};
@@ -64,8 +65,8 @@ pub struct ApproveReport {
 /// Approves a plan.
 ///
 /// # Errors
-/// [`OpsError::InTheWay`] when the plan is of a day to come, or what would go is not what was shown;
-/// [`OpsError::Refused`] during an incident, or when it is a large share and nobody looked; whatever gathering facts and appending can meet.
+/// [`OpsError::InTheWay`] when what would go is not what was shown, or the plan is of a day to come or was approved
+/// before; [`OpsError::Usage`] when it names no plan; [`OpsError::Refused`] during an incident, or when it is a large share and nobody looked; whatever gathering facts and appending can meet.
 pub fn approve(
     repo: &mut Repository,
     options: &ApproveOptions,
@@ -89,7 +90,13 @@ pub fn approve(
     let plan = match () {
         () if report.id == options.plan => report.plan.clone(),
         () if report.without_person_id == options.plan => report.without_person.clone(),
-        () => return Err(changed(&options.plan)),
+        () => {
+            let before = approved_before(repo, &options.plan, &options.zone)?;
+            if before.is_none() {
+                guards(&facts, &report)?;
+            }
+            return Err(before.unwrap_or_else(|| unknown(&options.plan)));
+        }
     };
     sensible(&facts, &report, &plan)?;
     let minute = match (report.needs_council, options.minute.trim()) {
@@ -133,14 +140,24 @@ pub fn approve_by_scheme(
     say(repo, &facts, &ApprovalNote { kind: APPROVAL.into(), by, minute, large: false, plan }, id).map(Some)
 }
 
-fn changed(plan: &PlanId) -> OpsError {
+/// A guard's word, not a mistake in typing: a plan is called by what would go, and that is not what was shown.
+fn unknown(plan: &PlanId) -> OpsError {
     OpsError::InTheWay(format!(
-        "the list of records has changed since plan {plan} was shown: a hold, a date, the scheme, another approval or \
-         a backup changed it, or it is a plan of another repository. Look again: strongroom retention plan"
+        "there is no plan {plan} now: the list of records has changed since it was shown (by a hold, a date, the scheme, \
+         another approval or a backup), or it is a plan of another repository. Nothing was approved. Look again: \
+         strongroom retention plan"
     ))
 }
 
 fn sensible(facts: &Facts, report: &PlanReport, plan: &Plan) -> Result<(), OpsError> {
+    guards(facts, report)?;
+    if plan.records.is_empty() {
+        return Err(OpsError::Nothing("the plan names no record: there is nothing to approve".into()));
+    }
+    Ok(())
+}
+
+fn guards(facts: &Facts, report: &PlanReport) -> Result<(), OpsError> {
     if let Some(incident) = facts.incident {
         return Err(Refusal::Incident(incident).into());
     }
@@ -148,9 +165,6 @@ fn sensible(facts: &Facts, report: &PlanReport, plan: &Plan) -> Result<(), OpsEr
         let why = "notes of the log cannot be read, so what people ruled is not fully known; 'strongroom verify check' \
                    names them. Nothing is approved until then";
         return Err(OpsError::InTheWay(why.into()));
-    }
-    if plan.records.is_empty() {
-        return Err(OpsError::Nothing("the plan names no record: there is nothing to approve".into()));
     }
     Ok(())
 }
@@ -297,78 +311,15 @@ fn uncovered(needed: Option<Approver>, approved: &ApprovalNote) -> Option<&'stat
     }
 }
 
-/// How far a disposal has gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
-    /// A person said so; nothing has happened.
-    Approved,
-    /// Its records are not listed or restored; they are deleted from `deleted_from` on.
-    Withdrawn {
-        /// Since when.
-        since: Timestamp,
-        /// When the time to change one's mind ends.
-        deleted_from: Timestamp,
-    },
-    /// Listings are being written without its records; there is no way back.
-    Relisted,
-    /// Nothing of it is left.
-    Done,
-    /// Called off by this entry.
-    Cancelled(u64),
-}
-
-/// One disposal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disposal {
-    /// What the log says.
-    pub state: DisposalState,
-    /// How far it has gone.
-    pub stage: Stage,
-}
-
-fn stage(d: &DisposalState) -> Stage {
-    match (d.cancelled, d.done, &d.withdrawn) {
-        (Some(entry), ..) => Stage::Cancelled(entry),
-        (_, Some(_), _) => Stage::Done,
-        _ if d.relisted_at.is_some() => Stage::Relisted,
-        (_, _, Some(w)) => {
-            let deleted_from = if w.urgent { w.time } else { later(w.time, WINDOW) };
-            Stage::Withdrawn { since: w.time, deleted_from }
-        }
-        _ => Stage::Approved,
-    }
-}
-
-/// All disposals with their stage, oldest first.
-pub fn disposals(state: &State) -> Vec<Disposal> {
-    state.disposals.iter().map(|d| Disposal { stage: stage(d), state: d.clone() }).collect()
-}
-
-/// The open disposal that is meant: by its number, or by its plan's name.
-///
-/// # Errors
-/// [`OpsError::NotFound`].
-pub fn disposal_meant(state: &State, which: &str) -> Result<u64, OpsError> {
-    let which = which.trim();
-    let number = which.parse::<u64>().ok();
-    let meant = |d: &&DisposalState| Some(d.at) == number || d.plan.eq_ignore_ascii_case(which);
-    let all = || state.disposals.iter().filter(meant);
-    // A plan may be approved, cancelled and approved again: the newest open one is meant, else the newest.
-    let found = all().rfind(|d| d.is_open()).or_else(|| all().next_back());
-    found.map(|d| d.at).ok_or_else(|| {
-        let shown = crate::domain::path::printable(which.as_bytes());
-        OpsError::NotFound(format!("no approved plan is called '{shown}'; 'strongroom retention disposals' lists them"))
-    })
-}
-
 /// Calls an approved disposal off, as long as its listings were not written anew.
 ///
 /// # Errors
-/// [`OpsError::NotFound`]; [`OpsError::InTheWay`] when it is too late; `NoRole` without the approver's seed.
+/// [`OpsError::Usage`] when none or several are called that; [`OpsError::InTheWay`] when it is too late; `NoRole`
+/// without the approver's seed.
 pub fn cancel(repo: &mut Repository, which: &str, by: &str, why: &str) -> Result<u64, OpsError> {
-    let body = WhyNote { by: line("--by", by)?, note: line("--note", why)? };
+    let body = WhyNote { by: line("--by", by)?, note: line("--reason", why)? };
     repo.refresh()?;
-    let approval = disposal_meant(repo.state(), which)?;
+    let approval = disposal_meant(repo.state(), which, Wanted::Open, &TimeZone::UTC)?;
     let stoppable = |state: &State| state.disposal(approval).is_some_and(|d| d.is_open() && d.relisted_at.is_none());
     let too_late = || OpsError::InTheWay(format!("disposal {approval} is cancelled already, or too far gone to be"));
     if !stoppable(repo.state()) {

@@ -18,9 +18,11 @@ use super::kept::{kept_elsewhere, notes_kept};
 use super::note::{self, ApprovalNote, SCHEME};
 use super::purge::Purged;
 use super::register::{RegisterNote, record_digest};
+use super::withdraw::urgent_reason;
 use crate::domain::id::{ActorId, Digest, NoteName, RepositoryId};
 use crate::domain::log::Role;
 use crate::domain::log::state::Life;
+use crate::domain::path::printable;
 use crate::domain::retention::plan::Plan;
 use crate::domain::retention::scheme::Scheme;
 use crate::ops::{OpsError, Stop};
@@ -65,6 +67,9 @@ pub struct Facts {
     pub approved: Timestamp,
     /// Which key entered it.
     pub entered_by: ActorId,
+    /// Its name in the roster.
+    #[serde(default)]
+    pub entered_by_name: String,
     /// The minute that adopted the scheme, and its day.
     pub scheme: Option<(String, Date)>,
     /// What was destroyed, by class.
@@ -77,6 +82,9 @@ pub struct Facts {
     pub withdrawn: Timestamp,
     /// It was urgent: there was no time to change one's mind.
     pub urgent: bool,
+    /// Why.
+    #[serde(default)]
+    pub urgent_reason: Option<String>,
     /// From when on no snapshot named them.
     pub unreachable_since: Timestamp,
     /// When the run that said this deleted objects; nothing when an earlier run had deleted all of them.
@@ -179,7 +187,8 @@ pub(super) fn make_again(
     let seed = seed.ok_or(RepoError::NoRole(Role::Pruner))?;
     let disposal = repo.state().disposal(approval).and_then(|d| Some((d, d.withdrawn.as_ref()?)));
     let (disposal, withdrawn) = disposal.ok_or_else(|| OpsError::InTheWay("it was not withdrawn".into()))?;
-    let plan = Plan { on: disposal.time.to_zoned(zone.clone()).date(), scheme_at: u64::MAX, records: vec![] };
+    let on = disposal.time.to_zoned(zone.clone()).date();
+    let plan = Plan { on, scheme_at: u64::MAX, after: 0, records: vec![] };
     let (by, minute) =
         before.facts.as_ref().map_or_else(Default::default, |f| (f.approved_by.clone(), f.minute.clone()));
     let note = ApprovalNote { kind: note::APPROVAL.into(), by, minute, large: false, plan };
@@ -233,12 +242,14 @@ fn gather(
         minute: note.minute.clone(),
         approved: disposal.time,
         entered_by: disposal.actor,
+        entered_by_name: state.actors.get(&disposal.actor).map(|(a, ..)| a.name.clone()).unwrap_or_default(),
         scheme: scheme.map(|s| (s.minute.clone(), s.on)),
         classes: classes(repo, &note.plan)?,
         records: note.plan.records.len() as u64,
         bytes: note.plan.bytes(),
         withdrawn: withdrawn.time,
         urgent: withdrawn.urgent,
+        urgent_reason: urgent_reason(repo, withdrawn)?,
         unreachable_since: first_relisted(repo, approval).or_else(|| time(withdrawn.at)).unwrap_or(withdrawn.time),
         deleted_on: purged.listed_at.filter(|_| purged.deleted > 0),
         objects,
@@ -295,11 +306,19 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
     line(format!("| all | | | {} | {} |\n", facts.records, facts.bytes));
     let minute = if facts.minute.is_empty() { "no minute named".into() } else { format!("minute {}", facts.minute) };
     let (by, key) = (&facts.approved_by, facts.entered_by.short());
-    line(format!("- Approved by {by} ({minute}), entered by key {key} on {}", day(facts.approved)));
+    let entered = match facts.entered_by_name.as_str() {
+        "" => format!("key {key}"),
+        name => format!("{} (key {key})", printable(name.as_bytes())),
+    };
+    line(format!("- Approved by {by} ({minute}), entered by {entered} on {}", day(facts.approved)));
     if let Some((minute, on)) = &facts.scheme {
         line(format!("- Under the retention scheme adopted by minute {minute} on {}", on.strftime("%-d %B %Y")));
     }
-    let urgent = if facts.urgent { " (urgent: without the time to change one's mind)" } else { "" };
+    let urgent = match (&facts.urgent_reason, facts.urgent) {
+        (Some(why), true) => format!(" (urgent, without the time to change one's mind: {why})"),
+        (None, true) => " (urgent, without the time to change one's mind)".to_owned(),
+        (_, false) => String::new(),
+    };
     line(format!("- Withdrawn from listing and restore on {}{urgent}", day(facts.withdrawn)));
     line(format!("- Named by no backup since {}", day(facts.unreachable_since)));
     match facts.deleted_on {

@@ -14,6 +14,7 @@ use crate::domain::log::ruled::{DisposalState, SchemeState};
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Compiled;
+use crate::domain::retention::plan::PlanId;
 use crate::domain::retention::record::RecordFacts;
 use crate::domain::retention::rulings::{EventDate, Hold, Law};
 use crate::domain::retention::scheme::Scheme;
@@ -59,6 +60,8 @@ pub struct LoadedLaw {
     pub unreadable: Vec<Unreadable>,
     /// The number of the entry that the log was read up to.
     pub upto: u64,
+    /// The names of all plans that were ever approved, and the newest approval of each.
+    names: HashMap<String, u64>,
     under_way: UnderWay,
 }
 
@@ -71,6 +74,11 @@ impl LoadedLaw {
     /// Notes that cannot be read.
     pub fn unreadable_notes(&self) -> u64 {
         self.unreadable.len() as u64
+    }
+
+    /// The newest approval of a plan of this name, called off or not.
+    pub fn approved_as(&self, plan: &PlanId) -> Option<u64> {
+        self.names.get(&plan.to_string()).copied()
     }
 
     /// The approval by which this record is on its way out already.
@@ -105,8 +113,13 @@ pub fn load(repo: &Repository, zone: &TimeZone, on: Date) -> Result<LoadedLaw, O
     holds(repo, state, &mut law, &mut unreadable)?;
     dates(repo, state, &mut law, &mut unreadable)?;
     let under_way = under_way(repo, state, &mut unreadable)?;
+    let mut names = HashMap::new();
+    for d in state.disposals.iter().chain(&state.undone) {
+        let newest = names.entry(d.plan.clone()).or_insert(d.at);
+        *newest = d.at.max(*newest);
+    }
     let compiled = Compiled::new(law).map_err(|e| OpsError::Usage(e.to_string()))?;
-    Ok(LoadedLaw { compiled, on, in_force, next, unreadable, upto: state.next, under_way })
+    Ok(LoadedLaw { compiled, on, in_force, next, unreadable, upto: state.next, names, under_way })
 }
 
 /// A scheme as its note has it, or why it cannot be used.

@@ -8,6 +8,8 @@ pub mod apply;
 pub mod approve;
 pub mod certificate;
 pub mod date;
+pub mod disposals;
+pub mod disposed;
 pub mod facts;
 pub mod hold;
 mod kept;

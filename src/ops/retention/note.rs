@@ -52,6 +52,13 @@ pub struct WhyNote {
     pub note: String,
 }
 
+impl WhyNote {
+    /// `NAME: WHY`, fit for a line.
+    pub fn in_words(&self) -> String {
+        format!("{}: {}", printable(self.by.as_bytes()), printable(self.note.as_bytes()))
+    }
+}
+
 /// Who approved a plan, and the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalNote {

@@ -170,8 +170,8 @@ impl<'a> Planner<'a> {
         repository: &RepositoryId,
         each: &mut dyn FnMut(&Row<'a>) -> Result<(), OpsError>,
     ) -> Result<PlanReport, OpsError> {
-        let (on, scheme_at) = (self.on, self.law.law().scheme_at.unwrap_or(0));
-        let empty = || Plan { on, scheme_at, records: vec![] };
+        let (on, scheme_at, after) = (self.on, self.law.law().scheme_at.unwrap_or(0), 0);
+        let empty = || Plan { on, scheme_at, after, records: vec![] };
         let (mut plan, mut without_person) = (empty(), empty());
         let (mut counts, mut needs_council) = (Counts::default(), false);
         for row in self.rows() {
@@ -185,6 +185,9 @@ impl<'a> Planner<'a> {
             }
             plan.records.push(planned);
         }
+        let taken = |id: &PlanId| self.law.approved_as(id);
+        plan.rename_after(repository, &taken);
+        without_person.rename_after(repository, &taken);
         Ok(PlanReport {
             id: plan.id(repository),
             digest: plan.digest(repository),

@@ -127,8 +127,12 @@ impl Register {
 
     /// Whether a live record is one that was disposed of, come back with the content of one of its versions.
     pub fn has_reappeared(&self, set: &str, entry: &Entry) -> bool {
+        self.key.is_some() && self.is_again(set, &entry.path, content_id(entry))
+    }
+
+    /// As [`Register::has_reappeared`], of what the facts say of a live record.
+    pub fn is_again(&self, set: &str, path: &RecordPath, content: ContentId) -> bool {
         let Some(key) = &self.key else { return false };
-        let content = content_id(entry);
-        !content.is_nothing() && self.contents.contains(&key.digest(set, &entry.path, content.as_bytes()))
+        !content.is_nothing() && self.contents.contains(&key.digest(set, path, content.as_bytes()))
     }
 }

@@ -1,4 +1,5 @@
-//! What waits for people: due, overdue, without a date, without a class. Counts by class, and some of each by name.
+//! What waits for people: due, overdue, held, come back, without a date, without a class. Counts by class, and some of
+//! each by name.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +7,29 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::plan::{Planner, Row};
+use super::register::Register;
 use crate::domain::path::RecordPath;
-use crate::domain::retention::decide::Disposition;
+use crate::domain::retention::decide::{Decision, Disposition};
+use crate::domain::retention::reason::Reason;
+use crate::domain::retention::trigger::Trigger;
 
 /// Why a record waits for people; the first that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waits {
-    /// Past its ceiling.
+    /// Disposed of before, and in the folders again.
+    Reappeared,
+    /// Due, and kept by a hold.
+    Held,
+    /// Past its ceiling, and still in the folders.
+    LiveOverdue,
+    /// Past its ceiling, and in the backup alone.
     Overdue,
     /// Due to be destroyed: the plan names it.
     Dispose,
     /// Due, and its class leaves it to a person.
     Review,
-    /// Due, and on the live side.
+    /// Due, and still in the folders.
     Live,
     /// Its class counts from a day that nobody knows.
     NoDate,
@@ -42,6 +52,8 @@ pub struct Waiting {
     pub due: Option<Date>,
     /// Since when it is past its ceiling.
     pub overdue_since: Option<Date>,
+    /// From what its class counts, where nobody knows that day.
+    pub trigger: Option<Trigger>,
 }
 
 /// The records that wait for one reason.
@@ -57,70 +69,58 @@ pub struct Pile {
 
 /// Everything that waits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Review {
-    /// Past their ceiling, held or not.
-    pub overdue: Pile,
-    /// Due to be destroyed.
-    pub dispose: Pile,
-    /// Due, and left to a person.
-    pub review: Pile,
-    /// Due on the live side.
-    pub live: Pile,
-    /// Without a date to count from.
-    pub no_date: Pile,
-    /// Without a class.
-    pub no_class: Pile,
-}
+pub struct Review(BTreeMap<Waits, Pile>);
 
 impl Review {
-    /// One pile.
-    pub fn pile(&self, waits: Waits) -> &Pile {
-        match waits {
-            Waits::Overdue => &self.overdue,
-            Waits::Dispose => &self.dispose,
-            Waits::Review => &self.review,
-            Waits::Live => &self.live,
-            Waits::NoDate => &self.no_date,
-            Waits::NoClass => &self.no_class,
-        }
+    /// One pile; nothing when nothing waits for that reason.
+    pub fn pile(&self, waits: Waits) -> Option<&Pile> {
+        self.0.get(&waits)
     }
 
-    fn pile_mut(&mut self, waits: Waits) -> &mut Pile {
-        match waits {
-            Waits::Overdue => &mut self.overdue,
-            Waits::Dispose => &mut self.dispose,
-            Waits::Review => &mut self.review,
-            Waits::Live => &mut self.live,
-            Waits::NoDate => &mut self.no_date,
-            Waits::NoClass => &mut self.no_class,
-        }
+    /// How many records wait for one reason.
+    pub fn records(&self, waits: Waits) -> u64 {
+        self.pile(waits).map_or(0, |pile| pile.records)
     }
 }
 
-/// Why a record waits, if it does. One that is approved waits no more.
-pub fn waits(row: &Row<'_>) -> Option<Waits> {
-    let d = &row.decision;
-    match d.disposition {
-        _ if row.under_way.is_some() => None,
-        _ if d.overdue_since.is_some() => Some(Waits::Overdue),
-        Disposition::Dispose => Some(Waits::Dispose),
-        Disposition::Review => Some(Waits::Review),
-        Disposition::Live => Some(Waits::Live),
-        Disposition::Held | Disposition::Retain if d.class.is_none() => Some(Waits::NoClass),
-        Disposition::Held | Disposition::Retain if d.dated.is_none() => Some(Waits::NoDate),
-        Disposition::Held | Disposition::Retain => None,
-    }
+/// Why a record waits on this day, if it does. One that is approved waits no more.
+pub fn waits(row: &Row<'_>, on: Date, register: &Register) -> Option<Waits> {
+    let (d, record) = (&row.decision, row.record);
+    let live = record.may_be_live();
+    Some(match d.disposition {
+        _ if row.under_way.is_some() => return None,
+        _ if record.live && register.is_again(&record.set, &record.path, record.content) => Waits::Reappeared,
+        Disposition::Held if d.due.is_some_and(|due| due <= on) => Waits::Held,
+        Disposition::Live if d.overdue_since.is_some() => Waits::LiveOverdue,
+        Disposition::Live => Waits::Live,
+        Disposition::Dispose | Disposition::Review if d.overdue_since.is_some() => Waits::Overdue,
+        Disposition::Dispose => Waits::Dispose,
+        Disposition::Review => Waits::Review,
+        Disposition::Held | Disposition::Retain if d.class.is_none() => Waits::NoClass,
+        // What a person could record would change nothing.
+        _ if d.reasons.contains(&Reason::KeptByClass) => return None,
+        _ => match no_date(d)? {
+            Trigger::LastSeen if live => return None, // its day comes when it is gone
+            _ => Waits::NoDate,
+        },
+    })
+}
+
+/// From what the record's class counts, where nobody knows that day.
+pub fn no_date(decision: &Decision) -> Option<&Trigger> {
+    decision.reasons.iter().find_map(|r| if let Reason::NoDate { trigger } = r { Some(trigger) } else { None })
 }
 
 /// Everything that waits for people, at most `most` of each by name.
-pub fn review(planner: &Planner<'_>, most: usize) -> Review {
+pub fn review(planner: &Planner<'_>, register: &Register, most: usize) -> Review {
     let mut review = Review::default();
     for row in planner.rows() {
-        let Some(why) = waits(&row) else { continue };
-        let pile = review.pile_mut(why);
+        let Some(why) = waits(&row, planner.on(), register) else { continue };
+        let pile = review.0.entry(why).or_default();
         pile.records += 1;
         *pile.classes.entry(row.decision.class.clone()).or_insert(0) += 1;
         if pile.listed.len() < most {
+            let trigger = no_date(&row.decision).filter(|_| why == Waits::NoDate).cloned();
             pile.listed.push(Waiting {
                 set: row.record.set.to_string(),
                 path: row.record.path.clone(),
@@ -128,6 +128,7 @@ pub fn review(planner: &Planner<'_>, most: usize) -> Review {
                 disposition: row.decision.disposition,
                 due: row.decision.due,
                 overdue_since: row.decision.overdue_since,
+                trigger,
             });
         }
     }

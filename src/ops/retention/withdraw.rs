@@ -8,20 +8,30 @@ use super::register::of_plan;
 use super::versions::versions;
 use crate::domain::log::Role;
 use crate::domain::log::entry::Entry;
+use crate::domain::log::ruled::Withdrawn;
 use crate::domain::log::rulings::DisposalWithdrawn;
 use crate::domain::retention::plan::Plan;
 use crate::ops::{OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How often it is decided anew, since the log moved on.
 const ROUNDS: u32 = 20;
 
 /// Why there is no time to change one's mind.
-#[derive(Serialize)]
-struct UrgentNote<'a> {
-    reason: &'a str,
+#[derive(Serialize, Deserialize)]
+struct UrgentNote {
+    reason: String,
+}
+
+/// The kind of its note.
+const URGENT: &str = "urgent";
+
+/// Why there was no time to change one's mind; nothing where there was, or where it cannot be read.
+pub(super) fn urgent_reason(repo: &Repository, withdrawn: &Withdrawn) -> Result<Option<String>, RepoError> {
+    let Some(name) = withdrawn.note.filter(|_| withdrawn.urgent) else { return Ok(None) };
+    Ok(note::read::<UrgentNote>(repo, URGENT, &name)?.ok().map(|n| n.reason))
 }
 
 /// Withdraws the plan's records. `permit` is asked before the entry. An urgent one only an approver can say.
@@ -46,7 +56,7 @@ pub(super) fn withdraw(
             None => {
                 let all = versions(repo, plan, stop)?;
                 let register = repo.put_note(&of_plan(&repo.register_key(), plan, Some(&all)))?;
-                let why = urgent.map(|reason| note::put(repo, "urgent", &UrgentNote { reason })).transpose()?;
+                let why = urgent.map(|why| note::put(repo, URGENT, &UrgentNote { reason: why.into() })).transpose()?;
                 *notes.insert((register, why))
             }
         };

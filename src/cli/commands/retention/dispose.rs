@@ -1,10 +1,11 @@
-//! `retention approve`, `cancel`, `apply`, `certificate` and `disposals`: how records go.
+//! `retention approve`, `cancel`, `apply` and `certificate`: how records go.
 
 use std::io::Write;
 
 use serde_json::json;
 
 use super::adopt::agreed;
+use super::disposals::{actor, stage_word};
 use super::files::{create, unwritable};
 use super::{can_read, open_to_read, today, with_hint};
 use crate::cli::args::{ApplyArgs, ApproveArgs, CancelArgs, CertificateArgs};
@@ -15,13 +16,12 @@ use crate::cli::shell::Shell;
 use crate::cli::telling::tell_of_retention;
 use crate::cli::when;
 use crate::config::Config;
-use crate::domain::id::ActorId;
-use crate::domain::log::state::State;
 use crate::domain::retention::plan::PlanId;
 use crate::ops::OpsError;
 use crate::ops::retention::apply::{self as carry_out, ApplyOptions, ApplyReport};
-use crate::ops::retention::approve::{self, ApproveOptions, Disposal, Stage};
+use crate::ops::retention::approve::{self, ApproveOptions};
 use crate::ops::retention::certificate as evidence;
+use crate::ops::retention::disposals::{Stage, Wanted, disposal_meant};
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
 use crate::service::retention::{DisposalSeen, News};
@@ -75,16 +75,12 @@ pub fn approve(shell: &Shell, args: &ApproveArgs) -> Result<Done, Failure> {
         .with("entered_by", entered))
 }
 
-/// Who appended something, by the name in the roster.
-fn actor(state: &State, id: &ActorId) -> String {
-    state.actors.get(id).map_or_else(|| id.short(), |(actor, ..)| shown(&actor.name))
-}
-
 pub fn cancel(shell: &Shell, args: &CancelArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = shell.open(&config)?;
     let hint = "How far each disposal has gone: strongroom retention disposals";
-    let cancelled = approve::cancel(&mut repo, &args.plan, &args.by, &args.reason);
+    let approval = disposal_meant(repo.state(), &args.plan, Wanted::Open, &config.council.timezone)?;
+    let cancelled = approve::cancel(&mut repo, &approval.to_string(), &args.by, &args.reason);
     let entry = cancelled.map_err(|e| with_hint(e, hint))?;
     let disposal = repo.state().disposals.iter().find(|d| d.cancelled == Some(entry));
     let (approval, records) = disposal.map_or((entry, 0), |d| (d.at, d.records));
@@ -99,7 +95,7 @@ pub fn apply(shell: &Shell, args: &ApplyArgs) -> Result<Done, Failure> {
     // No local file decides what is destroyed.
     let mut repo = shell.open_fresh(&config)?;
     can_read(&repo)?;
-    let approval = approve::disposal_meant(repo.state(), &args.plan)?;
+    let approval = disposal_meant(repo.state(), &args.plan, Wanted::Open, &config.council.timezone)?;
     if args.urgent && !args.yes {
         let records = repo.state().disposal(approval).map_or(0, |d| d.records);
         let records = counted(records, "record", "records");
@@ -167,7 +163,10 @@ fn say_applied(shell: &Shell, config: &Config, report: &ApplyReport) {
             out.say(format!("In this run: {snapshots} listed anew, {packs} deleted ({bytes})."));
             out.say(format!("What to keep as evidence: strongroom retention certificate {plan} --to DIR"));
         }
-        other => out.say(format!("Disposal {}: {}.", report.approval, stage(config, other))),
+        // It ends there, or as an error.
+        Stage::Approved | Stage::Relisted | Stage::Cancelled(_) => {
+            out.say(format!("{records} of plan {plan} are on their way out. Run this again to go on."));
+        }
     }
     let still = purged.still_listed.len() as u64;
     if still > 0 {
@@ -187,7 +186,7 @@ fn say_applied(shell: &Shell, config: &Config, report: &ApplyReport) {
 pub fn certificate(shell: &Shell, args: &CertificateArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     let repo = open_to_read(shell, &config)?;
-    let approval = approve::disposal_meant(repo.state(), &args.plan)?;
+    let approval = disposal_meant(repo.state(), &args.plan, Wanted::Done, &config.council.timezone)?;
     let certificate = evidence::read(&repo, approval)?;
     let facts = certificate.facts()?;
     std::fs::create_dir_all(&args.to).map_err(|e| unwritable(&args.to, &e))?;
@@ -215,65 +214,4 @@ pub fn certificate(shell: &Shell, args: &CertificateArgs) -> Result<Done, Failur
     shell.out.say(format!("Signed by {key}, key {}. To check it, in that folder:", facts.signed_by));
     shell.out.say(format!("    {CHECK}"));
     Ok(Done::ok().with("approval", approval).with("records", facts.records).with("signed_by", facts.signed_by.to_hex()))
-}
-
-pub fn disposals(shell: &Shell) -> Result<Done, Failure> {
-    let config = shell.config()?;
-    let repo = shell.open(&config)?;
-    let all = approve::disposals(repo.state());
-    for one in &all {
-        shell.out.row(|| line(&config, repo.state(), one), || object(one));
-    }
-    if all.is_empty() {
-        shell.out.say("Nothing was ever approved to go.");
-    }
-    Ok(Done::ok().with("disposals", all.len()).with("open", all.iter().filter(|d| d.state.is_open()).count()))
-}
-
-fn line(config: &Config, state: &State, one: &Disposal) -> String {
-    let (d, zone) = (&one.state, &config.council.timezone);
-    let entered = when::shown(d.time, zone);
-    let records = counted(d.records, "record", "records");
-    let head = format!("{:>6}  {}  {records}, {}", d.at, shown(&d.plan), size(d.bytes));
-    format!("{head}\n        entered {entered} by {}; {}", actor(state, &d.actor), stage(config, &one.stage))
-}
-
-/// How far it has gone, in words.
-fn stage(config: &Config, stage: &Stage) -> String {
-    let zone = &config.council.timezone;
-    match stage {
-        Stage::Approved => "approved; nothing has happened yet".into(),
-        Stage::Withdrawn { since, deleted_from } => format!(
-            "not listed or restored since {}; deleted from {} on, and can be called off until then",
-            when::shown(*since, zone),
-            when::shown(*deleted_from, zone)
-        ),
-        Stage::Relisted => "being deleted; cannot be called off any more".into(),
-        Stage::Done => "done; its certificate: strongroom retention certificate PLAN --to DIR".into(),
-        Stage::Cancelled(entry) => format!("called off in entry {entry}"),
-    }
-}
-
-fn stage_word(stage: &Stage) -> &'static str {
-    match stage {
-        Stage::Approved => "approved",
-        Stage::Withdrawn { .. } => "withdrawn",
-        Stage::Relisted => "relisted",
-        Stage::Done => "done",
-        Stage::Cancelled(_) => "cancelled",
-    }
-}
-
-fn object(one: &Disposal) -> serde_json::Value {
-    let d = &one.state;
-    let (since, from) = match &one.stage {
-        Stage::Withdrawn { since, deleted_from } => (Some(since), Some(deleted_from)),
-        _ => (None, None),
-    };
-    let word = stage_word(&one.stage);
-    json!({
-        "message_type": "disposal", "approval": d.at, "plan": d.plan, "stage": word, "records": d.records,
-        "bytes": d.bytes, "time": d.time, "withdrawn": since, "deleted_from": from,
-        "urgent": d.withdrawn.as_ref().map(|w| w.urgent), "cancelled": d.cancelled, "done": d.done.map(|(at, _)| at),
-    })
 }

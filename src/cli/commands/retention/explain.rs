@@ -1,12 +1,13 @@
-//! `retention why` and `review`: the reasons of one record, and what waits for people.
+//! `retention why`: the reasons of one record.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use super::{ground, must_be_in_force, open_to_read, today};
-use crate::cli::args::{ReviewArgs, WhyArgs};
+use super::{ground, open_to_read, today};
+use crate::cli::args::WhyArgs;
+use crate::cli::commands::disposed::nothing;
 use crate::cli::commands::key::shown;
 use crate::cli::commands::look::several;
 use crate::cli::commands::records;
@@ -14,12 +15,13 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{Done, about, in_a_word};
 use crate::cli::shell::Shell;
 use crate::cli::when;
-use crate::domain::path::{RecordPath, printable};
+use crate::domain::path::RecordPath;
+use crate::domain::problem::Exit;
 use crate::domain::retention::reason::Reason;
 use crate::domain::retention::words::Said;
+use crate::ops::OpsError;
 use crate::ops::query::{Resolved, View, Which};
 use crate::ops::retention::plan::Planner;
-use crate::ops::retention::review::{Pile, Waiting, Waits, review as waiting};
 use crate::ops::retention::why::{Next, Other, Why, explain, why as by_name};
 use crate::service::plain::counted;
 
@@ -50,7 +52,11 @@ pub fn why(shell: &Shell, args: &WhyArgs) -> Result<Done, Failure> {
     let found = match path.as_ref().map(at).filter(|found| !found.is_empty()) {
         Some(found) => found,
         // Listings of older snapshots may know what the newest do not.
-        None => by_name(&planner, repo.state(), &String::from_utf8_lossy(typed))?,
+        None => match by_name(&planner, repo.state(), &String::from_utf8_lossy(typed)) {
+            // The register may.
+            Err(OpsError::NotFound(_)) => return Err(nothing(&config, &mut repo, typed, Exit::Usage)),
+            other => other?,
+        },
     };
     for one in &found {
         shell.out.row(|| in_words(one, &config.council.timezone), || object(one));
@@ -89,7 +95,7 @@ fn in_words(why: &Why, zone: &jiff::tz::TimeZone) -> String {
     let (d, record) = (&why.decision, &why.record);
     let state = match (record.unreadable, record.live) {
         (true, _) => "could not be read in the newest backup".to_owned(),
-        (_, true) => "on the live side".to_owned(),
+        (_, true) => "in the folders now".to_owned(),
         _ => record.last_seen.map_or("gone".into(), |at| format!("gone, last seen {}", when::shown(at, zone))),
     };
     let mut lines = vec![format!("{}  (set {}, {state})", record.path, shown(&record.set))];
@@ -130,7 +136,7 @@ fn in_words(why: &Why, zone: &jiff::tz::TimeZone) -> String {
 
 fn others(add: &mut impl FnMut(&str, String), name: &str, all: &[Other]) {
     for other in all {
-        let live = if other.live { "on the live side" } else { "gone" };
+        let live = if other.live { "in the folders now" } else { "gone" };
         add(name, format!("{} (set {}, {live})", other.path, shown(&other.set)));
     }
 }
@@ -149,10 +155,12 @@ fn next(next: &Next) -> String {
         Next::Kept => "it is kept".into(),
         Next::DueOn(day) => format!("due on {}", Said(*day)),
         Next::HoldReview(hold, day) => format!("hold {hold} is to be looked at on {}", Said(*day)),
-        Next::LiveSide => "people must act on the live side first".into(),
+        Next::LiveSide => "somebody must delete it in its folder first".into(),
         Next::Decide => "a person decides".into(),
         Next::Approve(who) => format!("the plan names it; approved by {who}"),
-        Next::UnderWay(approval) => format!("disposal {approval} names it"),
+        Next::UnderWay(approval) => {
+            format!("it is approved to go, by disposal {approval}: strongroom retention disposals")
+        }
     }
 }
 
@@ -179,79 +187,6 @@ fn object(why: &Why) -> Value {
             "authority": class.map(|c| &c.authority), "approver": d.approver, "holds": holds, "snapshots": snapshots,
             "moved_to": why.moved_to.iter().map(other).collect::<Vec<_>>(),
             "moved_from": why.moved_from.iter().map(other).collect::<Vec<_>>(), "next": next(&why.next),
-        }),
-    )
-}
-
-const PILES: [(Waits, &str); 6] = [
-    (Waits::Overdue, "past their ceiling: they should be gone"),
-    (Waits::Dispose, "due to be destroyed, once approved: strongroom retention plan"),
-    (Waits::Review, "due, and a person decides or hands them over"),
-    (Waits::Live, "due, and still on the live side: people must act there first"),
-    (Waits::NoDate, "without a day to count from: strongroom retention date"),
-    (Waits::NoClass, "without a class: strongroom retention assign"),
-];
-
-pub fn review(shell: &Shell, args: &ReviewArgs) -> Result<Done, Failure> {
-    let config = shell.config()?;
-    let mut repo = open_to_read(shell, &config)?;
-    let on = today(shell, &config);
-    let ground = ground(shell, &config, &mut repo, on)?;
-    must_be_in_force(&ground.law)?;
-    let review = waiting(&Planner::new(&ground.facts, &ground.law, on), args.most);
-    let (mut done, mut all) = (Done::ok(), 0);
-    for (waits, words) in PILES {
-        let pile = review.pile(waits);
-        all += pile.records;
-        done = done.with(&in_a_word(&waits).replace('-', "_"), pile.records);
-        if pile.records > 0 {
-            show(shell, waits, words, pile);
-        }
-    }
-    if all == 0 {
-        shell.out.say("Nothing waits for anybody.");
-    }
-    Ok(done)
-}
-
-fn show(shell: &Shell, waits: Waits, words: &str, pile: &Pile) {
-    let object = || {
-        let class = |(id, n): (&Option<String>, &u64)| json!({"class": id, "records": n});
-        let classes: Vec<Value> = pile.classes.iter().map(class).collect();
-        json!({"message_type": "pile", "waits": waits, "records": pile.records, "classes": classes})
-    };
-    shell.out.row(|| format!("{} {words}", counted(pile.records, "record", "records")), object);
-    if waits != Waits::NoClass {
-        for (class, n) in &pile.classes {
-            let class = class.as_deref().unwrap_or("no class");
-            shell.out.answer(format!("{:>10}  {class}", crate::service::plain::number(*n)));
-        }
-    }
-    for one in &pile.listed {
-        shell.out.row(|| line(one), || waiting_object(waits, one));
-    }
-    let more = pile.records.saturating_sub(pile.listed.len() as u64);
-    if more > 0 && !pile.listed.is_empty() {
-        shell.out.answer(format!("            and {} more", crate::service::plain::number(more)));
-    }
-}
-
-fn line(one: &Waiting) -> String {
-    let since = match (one.overdue_since, one.due) {
-        (Some(day), _) => format!("  [overdue since {}]", Said(day)),
-        (_, Some(day)) => format!("  [due since {}]", Said(day)),
-        _ => String::new(),
-    };
-    format!("            {}{since}", printable(one.path.as_bytes()))
-}
-
-fn waiting_object(waits: Waits, one: &Waiting) -> Value {
-    about(
-        "waiting",
-        &one.path,
-        json!({
-            "waits": waits, "set": one.set, "class": one.class, "disposition": one.disposition, "due": one.due,
-            "overdue_since": one.overdue_since,
         }),
     )
 }

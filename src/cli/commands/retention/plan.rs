@@ -11,17 +11,27 @@ use jiff::civil::Date;
 use serde_json::json;
 
 use super::files::{create, csv_line, unwritable};
+use super::review::date_command;
 use super::scheme::in_words;
 use super::{Ground, ground, must_be_in_force, open_to_read, today};
 use crate::cli::args::PlanArgs;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, about, in_a_word};
 use crate::cli::shell::Shell;
+use crate::domain::path::RecordPath;
+use crate::domain::retention::trigger::Trigger;
 use crate::domain::retention::words::Said;
 use crate::ops::OpsError;
 use crate::ops::retention::plan::{Counts, PlanReport, Planner, Row};
+use crate::ops::retention::register::Register;
+use crate::ops::retention::review::{Waits, no_date, waits};
 use crate::repo::error::RepoError;
 use crate::service::plain::{counted, number, size};
+
+/// So many records that are still in the folders are named.
+const MOST_LIVE: usize = 20;
+/// So many without a day to count from.
+const MOST_NO_DATE: usize = 5;
 
 const COLUMNS: [&str; 7] = ["path", "path_b64", "set", "class", "disposition", "due", "reasons"];
 
@@ -37,10 +47,12 @@ pub fn run(shell: &Shell, args: &PlanArgs) -> Result<Done, Failure> {
     }
     let mut table = args.csv.as_deref().map(Table::new).transpose()?;
     let planner = Planner::new(&ground.facts, &ground.law, on);
-    let mut written = Ok(());
+    let register = Register::load(&repo)?;
+    let (mut written, mut named) = (Ok(()), Named::default());
     let report = planner.plan(&repo.state().repository, &mut |row| {
         shell.stop.check()?;
         show(shell, row);
+        named.note(row, on, &register);
         if let (Some(table), Ok(())) = (&mut table, &written) {
             written = table.row(row);
         }
@@ -57,7 +69,7 @@ pub fn run(shell: &Shell, args: &PlanArgs) -> Result<Done, Failure> {
     if let Some(table) = table {
         table.finish()?;
     }
-    sum_up(shell, &ground, &report, today);
+    sum_up(shell, &ground, &report, &named, today);
     Ok(done(&report))
 }
 
@@ -128,7 +140,53 @@ impl<'a> Table<'a> {
     }
 }
 
-fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, today: Date) {
+/// Records that are not in the plan and that people can do something about, by name.
+#[derive(Default)]
+struct Named {
+    live: Vec<RecordPath>,
+    more_live: u64,
+    no_date: Vec<(RecordPath, Trigger)>,
+    more_no_date: u64,
+}
+
+impl Named {
+    fn note(&mut self, row: &Row<'_>, on: Date, register: &Register) {
+        let path = || row.record.path.clone();
+        match (waits(row, on, register), no_date(&row.decision)) {
+            (Some(Waits::Live | Waits::LiveOverdue), _) if self.live.len() < MOST_LIVE => self.live.push(path()),
+            (Some(Waits::Live | Waits::LiveOverdue), _) => self.more_live += 1,
+            (Some(Waits::NoDate), Some(trigger)) if self.no_date.len() < MOST_NO_DATE => {
+                self.no_date.push((path(), trigger.clone()));
+            }
+            (Some(Waits::NoDate), _) => self.more_no_date += 1,
+            _ => {}
+        }
+    }
+
+    fn say(&self, shell: &Shell) {
+        let more = |n: u64| {
+            if n > 0 {
+                shell.out.say(format!("    and {} more: strongroom retention review", number(n)));
+            }
+        };
+        if !self.live.is_empty() {
+            shell.out.say("Due, and still in the folders. Delete them there, and the next run sees it:");
+        }
+        for path in &self.live {
+            shell.out.say(format!("    {path}"));
+        }
+        more(self.more_live);
+        if !self.no_date.is_empty() {
+            shell.out.say("Without a day to count from, so kept. Whoever knows the day types:");
+        }
+        for (path, trigger) in &self.no_date {
+            shell.out.say(format!("    {}", date_command(path, trigger)));
+        }
+        more(self.more_no_date);
+    }
+}
+
+fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, named: &Named, today: Date) {
     let out = &shell.out;
     let (c, on) = (&report.counts, report.plan.on);
     let records = |n| counted(n, "record", "records");
@@ -138,6 +196,7 @@ fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, today: Date) {
             out.say(format!("{:>12}  {words}", number(n)));
         }
     }
+    named.say(shell);
     if let Some(incident) = report.incident {
         out.warn(format!(
             "Incident {incident} is open, so nothing can be approved: very many records changed at once."
@@ -167,11 +226,11 @@ fn lines(c: &Counts) -> [(u64, &'static str); 7] {
     [
         (c.retain, "kept"),
         (c.held, "kept by a hold"),
-        (c.live, "due, and still on the live side: people must act there first"),
+        (c.live, "due, and still in the folders: somebody must delete them there first"),
         (c.review, "due, and a person decides (strongroom retention review)"),
         (c.dispose, "due to be destroyed, and named above"),
         (c.under_way, "approved already (strongroom retention disposals)"),
-        (c.overdue, "of these are past their ceiling"),
+        (c.overdue, "of these are past the longest time their class allows"),
     ]
 }
 

@@ -51,8 +51,11 @@ pub struct OnDisk {
 pub fn on_disk(shell: &Shell, file: &Path) -> Result<OnDisk, Failure> {
     // What is wrong with the file itself is said as for any other.
     let checked = read_scheme(file, &shell.system)?;
-    let unreadable =
-        |e: std::io::Error| ConfigError::Unreadable { file: file.display().to_string(), why: e.to_string() };
+    let unreadable = |e: std::io::Error| ConfigError::Unreadable {
+        what: "the retention scheme",
+        file: file.display().to_string(),
+        why: e.to_string(),
+    };
     let bytes = shell.system.read(file).map_err(unreadable)?;
     let digest = Digest::of(&bytes);
     let text = String::from_utf8(bytes).unwrap_or_default();
