@@ -31,7 +31,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 7] = [
+const JOBS: [JobKind; 8] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -39,6 +39,7 @@ const JOBS: [JobKind; 7] = [
     JobKind::Prune,
     JobKind::Notices,
     JobKind::Retention,
+    JobKind::Coverage,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -57,6 +58,8 @@ fn troubles() -> Vec<Trouble> {
         Trouble::ExaminedNothing,
         Trouble::Refused,
         Trouble::Incomplete,
+        Trouble::Overdue,
+        Trouble::LimitsTooLow,
     ]);
     all
 }
@@ -89,7 +92,12 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
-        for job in JOBS.into_iter().filter(|job| !trouble.is_incident() || *job == JobKind::Backup) {
+        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow);
+        let may = |job: &JobKind| match (trouble.is_incident(), of_coverage) {
+            (true, _) => *job == JobKind::Backup,
+            (_, coverage) => !coverage || *job == JobKind::Coverage,
+        };
+        for job in JOBS.into_iter().filter(may) {
             for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
                 let name = |to: &str| {
                     let key = notice(trouble, job, kind, Role::Clerk).lead;
@@ -157,6 +165,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "configuration-failed-other",
         "notices-damage",
         "retention-failed-other",
+        "coverage-overdue",
+        "coverage-limits-too-low",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -171,6 +181,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-damage",
         "retention-failed-store-unreachable",
         "retention-incomplete",
+        "coverage-failed-other",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {

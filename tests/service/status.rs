@@ -22,6 +22,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         people,
         sets: vec![SetInput { name: set("documents"), last, max_age: MAX_AGE }],
         last_test: last,
+        coverage: None,
         open: Vec::new(),
         incidents: Vec::new(),
         voids: Vec::new(),

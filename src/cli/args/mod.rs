@@ -29,7 +29,7 @@ Exit codes:
     2  usage or configuration; nothing was touched
     3  finished, but some files could not be read or some deletions were refused
     4  damage was found
-    5  overdue: a backup is too old
+    5  overdue: a backup, or the test of a part of it, is too old
     6  refused by a safety check
    10  there is no repository at that address
    12  the key does not open this repository
@@ -198,6 +198,8 @@ pub enum VerifyCommand {
     Scrub(VerifyArgs),
     /// Records are brought back from the store and compared
     Restore(VerifyArgs),
+    /// How long since each byte was brought back, and whether the promise about that can be kept
+    Coverage,
     /// As after a disaster: whole sets come back to an empty place, and the time is taken
     Drill(DrillArgs),
 }
@@ -270,6 +272,7 @@ impl Command {
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Verify(VerifyCommand::Coverage) => "verify coverage",
             Self::Verify(VerifyCommand::Drill(_)) => "verify drill",
             Self::Retention(c) => c.name(),
             Self::Hold(c) => c.name(),

@@ -7,6 +7,9 @@
 pub mod affected;
 pub mod check;
 mod choose;
+pub mod coverage;
+#[cfg(test)]
+mod coverage_tests;
 pub mod drill;
 #[cfg(test)]
 mod drill_tests;
@@ -39,6 +42,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
+pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;

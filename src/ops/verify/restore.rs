@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::affected::{name_records, with_inherited};
-use super::choose::{Candidate, choose, test_dates};
+use super::choose::{Candidate, choose};
+use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
@@ -22,7 +23,7 @@ use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{Lost, Whole, check_entries, check_stream};
+use crate::ops::restore::{Lost, Whole, check_stream};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
@@ -36,8 +37,10 @@ const BATCH: usize = 64;
 pub struct TestOptions {
     /// Every document of every snapshot, and every pack.
     pub all: bool,
-    /// Bytes to bring from the store.
-    pub bytes_per_run: u64,
+    /// What the budget is for.
+    pub promise: Promise,
+    /// Bytes to bring from the store, whatever the promise needs and allows.
+    pub bytes: Option<u64>,
     /// Documents to bring back.
     pub documents_per_run: usize,
     /// Begin nothing new after this long; at least one document and one pack are tested.
@@ -48,7 +51,8 @@ pub struct TestOptions {
 
 impl Default for TestOptions {
     fn default() -> Self {
-        Self { all: false, bytes_per_run: 1 << 30, documents_per_run: 200, max_duration: None, folders: vec![] }
+        let promise = Promise::default();
+        Self { all: false, promise, bytes: None, documents_per_run: 200, max_duration: None, folders: vec![] }
     }
 }
 
@@ -88,10 +92,12 @@ pub fn restore(
         let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest)?;
     } else {
-        let choice = choose(repo, options.bytes_per_run, options.documents_per_run)?;
+        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
         run.report.left = choice.left;
-        run.packs(repo, &choice.packs)?;
         run.bring_back(repo, &choice.documents)?;
+        // What the documents did not fetch already.
+        let rest: Bits = choice.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        run.packs(repo, &rest)?;
     }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
@@ -99,8 +105,8 @@ pub fn restore(
     }
     run.record(repo)?;
     let mut report = run.report;
-    let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
-    report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
+    let (packs, needed) = (&repo.state().packs, repo.state().needed());
+    report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
     super::remember_damage(repo, &report)?;
     Ok(report)
@@ -160,25 +166,41 @@ impl Run<'_> {
 
     /// Brings documents back, some at a time, so that the clock is looked at and no path stands twice in one batch.
     fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
-        let mut rest = documents;
+        let (whole, mut lost, mut rest) = (Whole::default(), vec![], documents);
+        let most = if self.options.max_duration.is_some() { BATCH } else { usize::MAX };
         while let Some(first) = rest.first() {
             let mut paths = HashSet::new();
             let mut new =
                 |c: &Candidate| c.snapshot == first.snapshot && paths.insert(c.entry.path.as_bytes().to_vec());
-            let batch = rest.iter().take(BATCH).take_while(|c| new(c)).count();
+            let batch = rest.iter().take(most).take_while(|c| new(c)).count();
             if !self.documents.is_empty() && self.is_over(repo) {
                 self.report.left += rest.len() as u64;
-                return Ok(());
+                break;
             }
-            self.bring_back_some(repo, &rest[..batch])?;
+            self.bring_back_some(repo, &rest[..batch], &whole, &mut lost)?;
             rest = &rest[batch..];
+        }
+        for (name, result) in whole.into_results() {
+            self.note_pack(repo.state(), name, result);
+        }
+        self.report.failed.sort_by_key(|d| d.object);
+        for (path, what, packs) in lost {
+            self.note_lost(repo.state(), path, what, &packs);
         }
         Ok(())
     }
 
-    fn bring_back_some(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
+    /// Every pack that is met is opened from end to end, from the same fetch.
+    fn bring_back_some(
+        &mut self,
+        repo: &mut Repository,
+        documents: &[Candidate],
+        whole: &Whole,
+        all_lost: &mut Vec<(RecordPath, String, Vec<u32>)>,
+    ) -> Result<(), OpsError> {
         let Some(first) = documents.first() else { return Ok(()) };
-        let report = check_entries(repo, documents.iter().map(|c| c.entry.clone()), self.monitor, self.stop)?;
+        let mut entries = documents.iter().map(|c| c.entry.clone());
+        let report = check_stream(repo, &mut |_| Ok(entries.next()), Some(whole), self.monitor, self.stop)?;
         let (done, failed) = self.documents.entry(first.snapshot).or_default();
         done.documents += report.files;
         done.bytes += report.bytes;
@@ -187,7 +209,7 @@ impl Run<'_> {
         for candidate in documents {
             let lost = report.failed.iter().find(|l| l.problem.path.as_ref() == Some(&candidate.entry.path));
             if let Some(Lost { problem, .. }) = lost {
-                self.note_lost(repo.state(), candidate.entry.path.clone(), problem.detail.clone(), &candidate.packs);
+                all_lost.push((candidate.entry.path.clone(), problem.detail.clone(), candidate.packs.clone()));
             } else if candidate.live {
                 self.compare_live(&candidate.entry, &key);
             }
