@@ -18,7 +18,7 @@ pub use reading::{
 };
 pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
-    HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, WhyArgs,
+    HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
 };
 pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyFile, NotifyCommand};
 

@@ -214,7 +214,8 @@ pub struct State {
     pub holds: Vec<HoldState>,
     /// Disposals, from their approval on, oldest first.
     pub disposals: Vec<DisposalState>,
-    /// Disposals that count no longer because their author was cut off later; of use only to the fold.
+    /// Disposals, or ends of them, that count no longer because their author was cut off later: of use to the fold, and to
+    /// who ends one again.
     pub undone: Vec<DisposalState>,
 }
 
