@@ -11,6 +11,8 @@ mod errors;
 mod proposals;
 #[path = "retention_scheme/tree.rs"]
 mod tree;
+#[path = "retention_scheme/unassigning.rs"]
+mod unassigning;
 
 use strongroom::config::scheme::{DRAFT, parse_scheme};
 use strongroom::domain::retention::lint::{Found, lint};

@@ -10,7 +10,6 @@ use url::Url;
 use super::secret::SecretSource;
 use crate::domain::path::RecordPath;
 
-const MIB: u64 = 1 << 20;
 /// The state folder where none is stated.
 pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
 /// The time zone where none is stated.
@@ -242,15 +241,19 @@ impl Default for Retention {
 /// `[verify]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
-    /// What a run brings back from the store at most.
-    pub bytes_per_run: u64,
+    /// Every stored byte is brought back within so many weeks.
+    pub every_byte_within_weeks: u32,
+    /// What a run brings back from the store at most; absent: what the promise needs.
+    pub bytes_per_run: Option<u64>,
+    /// What the runs of a month bring back at most.
+    pub bytes_per_month: Option<u64>,
     /// How many documents a run restores at most.
     pub documents_per_run: u32,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { bytes_per_run: 1024 * MIB, documents_per_run: 200 }
+        Self { every_byte_within_weeks: 12, bytes_per_run: None, bytes_per_month: None, documents_per_run: 200 }
     }
 }
 

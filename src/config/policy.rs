@@ -11,6 +11,7 @@ const MOST_KEPT: u32 = 10_000;
 const LONGEST_GRACE_DAYS: u32 = 3650;
 const MOST_DOCUMENTS: u32 = 100_000;
 const MOST_CONNECTIONS: u32 = 64;
+const LONGEST_WEEKS: u32 = 104;
 
 pub(super) fn retention(t: Text<'_>, raw: &RawRetention) -> Result<Retention, ConfigError> {
     let stated = Retention::default();
@@ -42,10 +43,33 @@ fn grace(t: Text<'_>, value: &Opt<i64>, default: u32) -> Result<u32, ConfigError
 
 pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError> {
     let stated = Verify::default();
+    let limit = |value: &Opt<String>| value.is_some().then(|| size(t, value, 0, "1 MiB")).transpose();
+    let (run, month) = (limit(&raw.bytes_per_run)?, limit(&raw.bytes_per_month)?);
+    if let (Some(run), Some(month), Some(typed)) = (run, month, &raw.bytes_per_month)
+        && month < run
+    {
+        let help = "Write more here, or less for bytes_per_run.";
+        return Err(t.fault(typed.span(), "a month would have less than one run may take", help));
+    }
     Ok(Verify {
-        bytes_per_run: size(t, &raw.bytes_per_run, stated.bytes_per_run, "1 MiB")?,
+        every_byte_within_weeks: weeks(t, &raw.every_byte_within, stated.every_byte_within_weeks)?,
+        bytes_per_run: run,
+        bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
     })
+}
+
+/// `"12 weeks"`, or the default.
+fn weeks(t: Text<'_>, value: &Opt<String>, default: u32) -> Result<u32, ConfigError> {
+    let Some(typed) = value else { return Ok(default) };
+    let help = "Write a whole number of weeks, as in \"12 weeks\".";
+    let (number, unit) = typed.get_ref().split_once(' ').unwrap_or((typed.get_ref(), ""));
+    let number = number.parse::<u32>().ok().filter(|_| matches!(unit.trim(), "week" | "weeks"));
+    match number {
+        Some(n) if (1..=LONGEST_WEEKS).contains(&n) => Ok(n),
+        Some(_) => Err(t.fault(typed.span(), format!("this must be from 1 to {LONGEST_WEEKS} weeks"), "")),
+        None => Err(t.fault(typed.span(), "this is no number of weeks", help)),
+    }
 }
 
 pub(super) fn limits(t: Text<'_>, raw: &RawLimits) -> Result<Limits, ConfigError> {

@@ -165,7 +165,9 @@ pub struct RawRetention {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawVerify {
+    pub every_byte_within: Opt<String>,
     pub bytes_per_run: Opt<String>,
+    pub bytes_per_month: Opt<String>,
     pub documents_per_run: Opt<i64>,
 }
 

@@ -3,6 +3,7 @@
 //! What comes out of here can be put in force: [`Scheme::check`] finds nothing wrong with it.
 
 mod assign;
+mod unassign;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use assign::{AssignError, assign};
+pub use unassign::{UnassignError, Unassigned, unassign};
 
 use super::check::{one_line, required};
 use super::error::{ConfigError, Text};
@@ -22,6 +24,11 @@ use crate::domain::retention::scheme::{Action, Approver, Class, Scheme, SchemeFa
 
 /// The scheme that is shipped: a draft to adopt, whose classes match nothing.
 pub const DRAFT: &str = include_str!("../../config/retention/england-and-wales.toml");
+
+/// What a pattern is for, however it is spelt: `Minutes`, `minutes/` and `Minutes/**` are one folder.
+fn bare(pattern: &str) -> String {
+    pattern.trim_end_matches("/**").trim_matches('/').to_lowercase()
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]

@@ -24,7 +24,7 @@ pub struct Entry {
     #[n(3)]
     pub gone: Option<Gone>,
     /// A file's own date (modification time, seconds since 1970) when it was first backed up, where it has another
-    /// one now.
+    /// one now; see [`Entry::follow`].
     #[n(4)]
     pub first: Option<i64>,
 }
@@ -218,10 +218,23 @@ impl Entry {
         self.first.unwrap_or(self.meta.mtime_s)
     }
 
-    /// A file goes on being the record that was at its path before, there or gone: it keeps the first version's date.
-    pub fn follow(&mut self, before: Option<&Self>) {
-        let first = before.filter(|b| b.is_file() && self.is_file()).map(Self::first_s);
-        self.first = first.filter(|f| *f != self.meta.mtime_s);
+    /// A file goes on being the record that was at its path before: it keeps the first version's date. What comes up
+    /// with other content where a file was deleted is another record: its time begins when a backup found it
+    /// (`found_s`), if its own date is not later still.
+    pub fn follow(&mut self, before: Option<&Self>, found_s: i64) {
+        let Some(before) = before.filter(|b| b.is_file() && self.is_file()) else {
+            self.first = None;
+            return;
+        };
+        let deleted = before.gone.as_ref().is_some_and(|gone| !gone.may_still_exist());
+        let first =
+            if deleted && !self.has_content_of(before) { found_s.max(self.meta.mtime_s) } else { before.first_s() };
+        self.first = Some(first).filter(|f| *f != self.meta.mtime_s);
+    }
+
+    fn has_content_of(&self, other: &Self) -> bool {
+        let (Kind::File(a), Kind::File(b)) = (&self.kind, &other.kind) else { return false };
+        (a.size, &a.digest, &a.pieces) == (b.size, &b.digest, &b.pieces)
     }
 }
 

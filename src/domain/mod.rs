@@ -1,6 +1,7 @@
 //! Floor 0: the words and the rules. No input or output, no waiting, no clock.
 
 pub mod clock;
+pub mod coverage;
 pub mod id;
 pub mod listing;
 pub mod log;

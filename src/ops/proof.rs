@@ -59,7 +59,8 @@ pub fn open_one_pack(repo: &Repository) -> Result<Opened, OpsError> {
 pub fn is_epoch_proved(state: &State, slots: &[Slot]) -> bool {
     let began = epoch_entry(slots, state.epoch().number);
     let mut all = packs_after(state, slots, began).peekable();
-    state.packs.iter().any(|p| p.tested) && (all.peek().is_none() || all.any(|n| state.packs[n as usize].tested))
+    state.packs.iter().any(|p| p.tested.is_some())
+        && (all.peek().is_none() || all.any(|n| state.packs[n as usize].tested.is_some()))
 }
 
 /// The live packs that were stored after an entry, newest first.

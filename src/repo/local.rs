@@ -80,6 +80,7 @@ fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
         return Ok(());
     }
     make_dir(parent)?;
+    step(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temporary = parent.join(format!(".{name}.new"));
     let written = (|| {
@@ -98,7 +99,9 @@ fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
         let _ = std::fs::remove_file(&temporary);
         return Err(fail(e));
     }
+    step(&temporary)?;
     std::fs::rename(&temporary, path).map_err(fail)?;
+    step(path)?;
     if force { sync_dir(parent) } else { Ok(()) }
 }
 
@@ -115,8 +118,10 @@ fn is_there(path: &Path, bytes: &[u8]) -> bool {
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     let fail = |e: std::io::Error| LocalError::new(path, &e);
     let new = !path.exists();
+    step(path)?;
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
+    step(path)?;
     file.sync_data().map_err(fail)?;
     if new { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
 }
@@ -126,6 +131,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
 /// # Errors
 /// [`LocalError`].
 pub fn remove(path: &Path) -> Result<(), LocalError> {
+    step(path)?;
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(LocalError::new(path, &e)),
         _ => Ok(()),
@@ -134,6 +140,38 @@ pub fn remove(path: &Path) -> Result<(), LocalError> {
 
 fn sync_dir(path: &Path) -> Result<(), LocalError> {
     File::open(path).and_then(|d| d.sync_all()).map_err(|e| LocalError::new(path, &e))
+}
+
+/// Between two changes of a file nothing is asked: only a test can have the process die here.
+#[cfg(not(any(test, feature = "testing")))]
+fn step(_: &Path) -> Result<(), LocalError> {
+    Ok(())
+}
+
+#[cfg(any(test, feature = "testing"))]
+fn step(path: &Path) -> Result<(), LocalError> {
+    let alive = dying::HOOK.with_borrow_mut(|hook| hook.as_mut().is_none_or(|hook| hook(path)));
+    let died = || LocalError::new(path, &std::io::Error::other("the process died"));
+    if alive { Ok(()) } else { Err(died()) }
+}
+
+/// For tests: a process that dies between two changes of its own files.
+#[cfg(any(test, feature = "testing"))]
+pub mod dying {
+    use std::cell::RefCell;
+    use std::path::Path;
+
+    /// Is told which file changes next or has just changed; says whether the process lives on.
+    pub type Hook = Box<dyn FnMut(&Path) -> bool>;
+
+    thread_local! {
+        pub(super) static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    /// From now on `hook` is asked, by this thread alone; `None`: nobody is.
+    pub fn ask(hook: Option<Hook>) {
+        HOOK.set(hook);
+    }
 }
 
 /// A lock on a file, let go when dropped or when the process dies, however it dies.

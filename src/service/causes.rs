@@ -155,7 +155,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         Trouble::Failed(_) | Trouble::ExaminedNothing => {
             let got_through = match step.job {
                 JobKind::Verify => step.outcome == Outcome::Damage,
-                JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention => {
+                JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention | JobKind::Coverage => {
                     step.outcome == Outcome::Incomplete
                 }
                 JobKind::Configuration | JobKind::Notices => false,
@@ -163,6 +163,8 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             same && (done || got_through)
         }
         Trouble::Refused | Trouble::Incomplete | Trouble::Spoiled | Trouble::NotItsName => same && done,
+        // Each may end while the other goes on.
+        Trouble::Overdue | Trouble::LimitsTooLow => same && (done || step.outcome == Outcome::Incomplete),
     }
 }
 

@@ -151,7 +151,9 @@ fn adopted(in_force: Date, sooner: Option<u64>) -> Words {
     let how_many = sooner.map(|n| format!(" ({} so far)", of(n))).unwrap_or_default();
     (
         "new rules on keeping records".to_owned(),
-        format!("The council's rules on how long records are kept were changed. Some records may go sooner{how_many}."),
+        format!(
+            "The council's rules on how long records are kept were changed. Some records may go sooner than before, or for the first time{how_many}."
+        ),
         format!("The new rules count from {}. Until then the old ones hold, so that people can object.", day(in_force)),
         Act::IfUnexpected,
     )

@@ -46,6 +46,21 @@ pub struct SetInput {
     pub max_age: SignedDuration,
 }
 
+/// How long ago everything stored was tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CoverageInput {
+    /// Promised: everything within so many weeks.
+    pub weeks: u32,
+    /// From when the age of the oldest counts.
+    pub oldest: Timestamp,
+    /// Bytes older than promised.
+    pub overdue: u64,
+    /// The limits on testing are too low for the promise.
+    pub limits_too_low: bool,
+    /// When the first byte will be older than promised, if that cannot be helped.
+    pub breaks: Option<Timestamp>,
+}
+
 /// Something open.
 #[derive(Debug, Clone)]
 pub struct OpenInput {
@@ -70,6 +85,8 @@ pub struct StatusInput<'a> {
     pub last_test: Option<Good>,
     /// Whether the documents of the last test restore on this computer still open, and when it was.
     pub opening: Option<(Timestamp, Opened)>,
+    /// How long ago everything was tested, where it is known.
+    pub coverage: Option<CoverageInput>,
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
@@ -130,7 +147,7 @@ pub struct Line {
 pub struct Status {
     /// In one word.
     pub light: Light,
-    /// Whether a set is past its greatest age.
+    /// Whether a set, or the test of what is stored, is past its greatest age.
     pub stale: bool,
     /// The exit code.
     pub exit: u8,
@@ -138,6 +155,8 @@ pub struct Status {
     pub title: String,
     /// Why, line by line.
     pub lines: Vec<Line>,
+    /// How long ago everything stored was tested.
+    pub coverage: Option<CoverageInput>,
     /// The council's scheme and records, in numbers.
     pub retention: Option<RetentionInput>,
 }
@@ -177,9 +196,10 @@ impl Status {
 /// Works the status out.
 pub fn status(input: &StatusInput<'_>) -> Status {
     let mut lines = Vec::new();
-    let stale = sets(input, &mut lines);
+    let mut stale = sets(input, &mut lines);
     tested(input, &mut lines);
     opening(input, &mut lines);
+    stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
     open(input, &mut lines);
     messages(input, &mut lines);
     if !input.trial {
@@ -199,7 +219,8 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let worst = lines.iter().map(|l| l.light).max().unwrap_or(Light::Red);
     let light = if input.trial { worst.max(Light::Trial) } else { worst };
     let title = format!("Strongroom for {}, {}", input.people.council, input.people.moment(input.now));
-    let mut status = Status { light, stale, exit: 0, title, lines, retention: input.retention.clone() };
+    let (coverage, retention) = (input.coverage, input.retention.clone());
+    let mut status = Status { light, stale, exit: 0, title, lines, coverage, retention };
     status.exit = status.exit() as u8;
     status
 }
@@ -251,12 +272,8 @@ fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         return lines.push(Line { light: Light::Amber, text });
     };
     let age = input.now.duration_since(last.at);
-    let text = format!(
-        "Tested by bringing back {} ({}): {}.",
-        counted(last.files, "file", "files"),
-        size(last.bytes),
-        input.people.moment(last.at)
-    );
+    let (files, when) = (counted(last.files, "file", "files"), input.people.moment(last.at));
+    let text = format!("Tested by bringing back {files} ({}): {when}.", size(last.bytes));
     if age > MAX_TEST_AGE || age < -CLOCK_SLACK {
         lines.push(Line {
             light: Light::Amber,
@@ -290,6 +307,32 @@ fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     lines.push(Line { light, text });
 }
 
+/// Whether something was not tested in time.
+fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Line>) -> bool {
+    let (weeks, oldest) = (counted(u64::from(coverage.weeks), "week", "weeks"), input.people.day(coverage.oldest));
+    let overdue = coverage.overdue > 0;
+    let (light, text) = if overdue {
+        let late = format!("{}, the oldest since {oldest}", size(coverage.overdue));
+        (Light::Red, format!("Not tested within {weeks} as promised: {late}. Run: strongroom verify restore --all"))
+    } else if coverage.limits_too_low {
+        let text = format!(
+            "The limits on testing are too low to test everything within {weeks}. See: strongroom verify coverage"
+        );
+        (Light::Amber, text)
+    } else if let Some(at) = coverage.breaks {
+        let text = format!(
+            "As runs are now, a part will not be tested within {weeks}, from {} on. Run: strongroom verify \
+             restore --all",
+            input.people.day(at)
+        );
+        (Light::Amber, text)
+    } else {
+        (Light::Green, format!("Everything was tested or stored within {weeks}, the oldest on {oldest}."))
+    };
+    lines.push(Line { light, text });
+    overdue
+}
+
 fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     if let Some(why) = &input.unopened {
         lines.push(Line { light: Light::Red, text: format!("The backups cannot be opened: {why}") });
@@ -305,6 +348,10 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
+            // What the log says now stands in a line of its own.
+            Trouble::Overdue if input.coverage.is_some() => (Light::Amber, "a part was not tested in time"),
+            Trouble::Overdue => (Light::Red, "a part was not tested in time"),
+            Trouble::LimitsTooLow => (Light::Amber, "the limits on testing are too low"),
         };
         let text =
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);

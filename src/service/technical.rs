@@ -71,6 +71,14 @@ fn advice(trouble: Trouble) -> &'static str {
         }
         Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
         Trouble::Refused => "read why the guard refused before overriding it.",
+        Trouble::Overdue => {
+            "see why tests were skipped; strongroom verify coverage shows what waits, and strongroom verify restore --all \
+             tests everything now."
+        }
+        Trouble::LimitsTooLow => {
+            "raise bytes_per_run or bytes_per_month in [verify], or promise more weeks in every_byte_within; strongroom \
+             verify coverage shows the figures."
+        }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => match why {
             Why::StoreUnreachable => "check the network, name resolution, the proxy and the store's own status.",

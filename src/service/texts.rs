@@ -143,6 +143,10 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
         (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
         (JobKind::Retention, _) => String::from("The council's rules on how long records are kept were applied again"),
+        (JobKind::Coverage, Trouble::LimitsTooLow) => {
+            String::from("The settings were found to leave enough room for testing all of the backups in time")
+        }
+        (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -199,6 +203,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
+        (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
         (_, JobKind::Configuration) => (
             "the settings cannot be used",
             format!("On {when} Strongroom could not use its settings."),
@@ -347,6 +352,41 @@ fn keeping(trouble: Trouble, when: &str) -> Words {
         String::from("Nothing is destroyed too early, but what is due stays longer. Backups go on."),
         if trouble == Trouble::Damage { Urgency::Today } else { urgency },
     )
+}
+
+fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
+    let last = match notice.last_good {
+        Some(at) => format!("All of it was last found tested in time on {}.", people.day(at)),
+        None => String::from("It has never been found that all of it was tested in time."),
+    };
+    match trouble {
+        Trouble::Overdue => (
+            "the backups were not tested in time",
+            format!("On {when} a part of the backups had not been tested for longer than promised."),
+            format!("Backups go on. That part may be sound, but nobody has shown it in time. {last}"),
+            Urgency::Days,
+        ),
+        Trouble::LimitsTooLow => (
+            "the backups cannot all be tested in time",
+            format!(
+                "On {when} the settings were found to leave too little room for testing all of the backups in time."
+            ),
+            String::from(
+                "Backups go on, and some of them are tested each time. The rest will be tested later than promised \
+                 until your provider changes the settings.",
+            ),
+            Urgency::Days,
+        ),
+        other => (
+            "it is unknown whether tests are late",
+            format!(
+                "On {when} tests of the backups could not be counted. {}",
+                if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
+            ),
+            format!("Backups go on. {last}"),
+            if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
 }
 
 fn reason(why: Why) -> &'static str {

@@ -84,6 +84,8 @@ pub enum JobKind {
     Notices,
     /// Keeping and destroying by the council's scheme.
     Retention,
+    /// Looking whether everything stored was tested in time.
+    Coverage,
 }
 
 /// How a job ended.
@@ -170,6 +172,10 @@ pub enum Trouble {
     Refused,
     /// Some items failed.
     Incomplete,
+    /// Something stored was not tested within the promised time.
+    Overdue,
+    /// The limits on testing are too low for the promise.
+    LimitsTooLow,
 }
 
 impl Trouble {

@@ -53,6 +53,10 @@ pub enum Fault {
     StallBefore,
     /// The effect at once, but no answer for [`STALL`](super::store_faults::STALL).
     StallAfter,
+    /// The delete is refused: a key that may not, or an object lock.
+    RefuseDelete,
+    /// The delete is answered with "deleted", and the object stays.
+    DeleteInVain,
     /// An error now; the put or delete lands just before the call that comes so many calls later.
     LandLate(usize),
 }
@@ -67,6 +71,7 @@ impl Fault {
             Fault::NotFound => matches!(verb, Verb::Get | Verb::Head),
             Fault::FlipBit(_) | Fault::Truncate(_) => verb == Verb::Get,
             Fault::EmptyList | Fault::DropFromList(_) => verb == Verb::List,
+            Fault::RefuseDelete | Fault::DeleteInVain => verb == Verb::Delete,
             Fault::LandLate(_) => matches!(verb, Verb::Create | Verb::Put | Verb::Delete),
         }
     }

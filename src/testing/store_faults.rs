@@ -74,6 +74,11 @@ impl FaultStore {
         self.run().injected.clone()
     }
 
+    /// The process "dies" between two calls: every later call fails.
+    pub fn stop(&self) {
+        self.run().stopped = true;
+    }
+
     /// Whether the process "died".
     pub fn stopped(&self) -> bool {
         self.run().stopped
@@ -149,6 +154,11 @@ impl FaultStore {
     async fn delete_one(self, location: Path) -> Result<Path> {
         let (call, fault) = self.begin(Verb::Delete, &location, format!("delete {location}")).await?;
         self.hold_back(call, fault, || Late::Delete(location.clone()))?;
+        match fault {
+            Some(Fault::RefuseDelete) => return Err(denied(&location)),
+            Some(Fault::DeleteInVain) => return Ok(location),
+            _ => {}
+        }
         let result = self.inner.delete(&location).await.map(|()| location.clone());
         self.end(fault, &location, result).await
     }
@@ -197,6 +207,10 @@ fn failure(words: &'static str) -> Error {
 
 fn already_exists(location: &Path) -> Error {
     Error::AlreadyExists { path: location.to_string(), source: "said by the fault store".into() }
+}
+
+fn denied(location: &Path) -> Error {
+    Error::PermissionDenied { path: location.to_string(), source: "refused by the fault store".into() }
 }
 
 fn not_found(location: &Path) -> Error {

@@ -154,3 +154,17 @@ fn a_stall_outlasts_the_callers_patience() {
         assert_eq!(read(&*memory, "a").is_some(), landed, "{fault:?}");
     }
 }
+
+#[test]
+fn a_store_may_refuse_to_delete_or_only_say_that_it_did() {
+    let (store, memory) = over_memory(Plan::at(1, Fault::RefuseDelete).and(2, Fault::DeleteInVain));
+    create(&store, "a", "1").unwrap();
+    let refused = block_on(store.delete(&Path::from("a"))).unwrap_err();
+    assert!(matches!(refused, Error::PermissionDenied { .. }), "{refused}");
+    block_on(store.delete(&Path::from("a"))).unwrap();
+    assert!(read(&*memory, "a").is_some());
+    block_on(store.delete(&Path::from("a"))).unwrap();
+    assert!(read(&*memory, "a").is_none());
+    store.stop();
+    assert!(create(&store, "b", "2").is_err() && store.stopped());
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod covering;
 mod looking;
 mod opening;
 mod place;

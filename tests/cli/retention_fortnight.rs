@@ -60,13 +60,6 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
     let mut repo = Repository::open_fresh(store(), dir(), env).unwrap();
     let source = Source { name: RecordPath::new("Documents").unwrap(), path: c.place.path("Documents") };
     let (silent, stop) = (Silent, Stop::default());
-    let mut back_up =
-        || backup(&mut repo, &BackupOptions::new("documents", vec![source.clone()]), &silent, &stop).unwrap();
-    back_up();
-    std::fs::remove_file(c.place.path("Documents/Letters/old.txt")).unwrap();
-    back_up();
-    let all = TestOptions { all: true, ..TestOptions::default() };
-    restore(&mut repo, &all, &silent, &stop).unwrap();
     let scheme = parse_scheme(SCHEME, "scheme.toml").unwrap();
     let adopting = AdoptOptions {
         scheme,
@@ -75,9 +68,17 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
         on: today,
         zone: zone.clone(),
         today,
+        again: false,
         dry_run: false,
     };
     adopt(&mut repo, &adopting, &silent, &stop).unwrap();
+    let mut back_up =
+        || backup(&mut repo, &BackupOptions::new("documents", vec![source.clone()]), &silent, &stop).unwrap();
+    back_up();
+    std::fs::remove_file(c.place.path("Documents/Letters/old.txt")).unwrap();
+    back_up();
+    let all = TestOptions { all: true, ..TestOptions::default() };
+    restore(&mut repo, &all, &silent, &stop).unwrap();
     let (facts, law) = (gather(&mut repo, &silent, &stop).unwrap(), load(&repo, &zone, today).unwrap());
     let report = Planner::new(&facts, &law, today).plan(&repo.state().repository, &mut |_| Ok(())).unwrap();
     let approving = ApproveOptions {

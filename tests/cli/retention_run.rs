@@ -124,8 +124,8 @@ fn without_a_scheme_the_status_says_so_and_nobody_is_told() {
 #[test]
 fn what_waits_for_a_decision_is_told_once_by_counts() {
     let c = Council::new();
-    c.lost("Documents/Letters/old.txt");
     c.adopt();
+    c.lost("Documents/Letters/old.txt");
     c.told();
     c.place.run(["run"]).ends(0).says("1 record is due and waiting for a decision");
     let told = c.told();
@@ -141,8 +141,8 @@ fn what_waits_for_a_decision_is_told_once_by_counts() {
 #[test]
 fn what_the_scheme_lets_go_alone_is_approved_and_withdrawn() {
     let c = Council::new();
-    c.lost("Documents/Drafts/old.txt");
     c.adopt();
+    c.lost("Documents/Drafts/old.txt");
     c.told();
     let said = c.place.run(["run"]).ends(0).says("Approved by the scheme itself").says("1 record withdrawn");
     said.says("; 1 record is being disposed of under plan ");
@@ -156,8 +156,8 @@ fn what_the_scheme_lets_go_alone_is_approved_and_withdrawn() {
 #[test]
 fn a_hold_stops_an_approved_disposal_and_is_told_once() {
     let c = Council::new();
-    c.lost("Documents/Letters/old.txt");
     c.adopt();
+    c.lost("Documents/Letters/old.txt");
     c.place.run(["run"]).ends(0);
     let plan = c.place.run(["retention", "plan", "--json"]).summary()["plan"].as_str().unwrap().to_owned();
     c.place.run(["retention", "approve", &plan, "--by", "Clerk", "--minute", "8a"]).ends(0);

@@ -3,7 +3,7 @@
 use strongroom::domain::retention::words::Said as Day;
 
 use crate::place::{Place, Said};
-use crate::retention::{INVOICES, adopted, approve, council, plan_of, six_years, today};
+use crate::retention::{INVOICES, adopt, adopted, approve, council_after, plan_of, six_years, today};
 
 fn apply(place: &Place, plan: &str, more: &[&str]) -> Said {
     place.run([&["retention", "apply", plan], more].concat())
@@ -124,10 +124,11 @@ fn the_status_knows_what_is_approved_and_what_came_back() {
 
 #[test]
 fn what_a_person_can_do_is_named_with_the_line_to_type() {
-    let place = council(&six_years(), "");
-    place.write("Documents/HR/Anne's file.txt", b"another leaver\n");
-    place.run(["retention", "assign", INVOICES, "paid-invoices"]).ends(0);
-    place.run(["retention", "adopt", "--minute", "7c", "--on", "2026-03-17", "--yes"]).ends(0);
+    let place = council_after(&six_years(), "", |place| {
+        place.write("Documents/HR/Anne's file.txt", b"another leaver\n");
+        place.run(["retention", "assign", INVOICES, "paid-invoices", "--anyway", "--yes"]).ends(0);
+        adopt(place).ends(0);
+    });
     place.run(["run"]).ends(0);
     let live = format!(
         "Due, and still in the folders. Delete them there, and the next run sees it:\n    {INVOICES}/inv1.txt\n"

@@ -233,6 +233,16 @@ fn values_that_mean_nothing() {
     );
     check(
         "[council]\n",
+        "[verify]\nevery_byte_within = \"3 months\"\n[council]\n",
+        "
+        council.toml, line 2: this is no number of weeks
+          |
+        2 | every_byte_within = \"3 months\"
+          |                     ^^^^^^^^^^
+        Write a whole number of weeks, as in \"12 weeks\".",
+    );
+    check(
+        "[council]\n",
         "[retention]\nkeep_weekly = \"3\"\n[council]\n",
         "
         council.toml, line 2: this is text; expected a whole number
@@ -256,6 +266,8 @@ fn values_that_mean_nothing() {
         ("[retention]\nkeep_last = -1", "this must be from 0 to 10000"),
         ("[retention]\nkeep_weekly = 0\nkeep_monthly = 0\nkeep_yearly = 0", "nothing would be kept"),
         ("[verify]\nbytes_per_run = \"0 B\"", "this must be at least 1 MiB"),
+        ("[verify]\nevery_byte_within = \"0 weeks\"", "this must be from 1 to 104 weeks"),
+        ("[verify]\nbytes_per_run = \"2 GiB\"\nbytes_per_month = \"1 GiB\"", "a month would have less than one run"),
         ("[verify]\ndocuments_per_run = 0", "this must be from 1 to 100000"),
         ("[limits]\nmemory = \"1 GiB\"", "unknown key `memory`"),
         ("[limits]\nmemory = \"1 GiB\"", "It never had an effect and is gone: take the line out."),

@@ -2,10 +2,15 @@
 
 use std::process::Command;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 use strongroom::domain::log::Entry;
 use strongroom::domain::log::rulings::SchemeAdopted;
 use strongroom::ops::retention::certificate::{self, ClassFacts};
+use strongroom::ops::retention::hold::{PlaceHold, Which, place, release};
 use strongroom::ops::retention::note::{self, SCHEME};
+use strongroom::repo::repository::Repository;
 
 use super::town::{SECRET, Town, town_with_secret};
 
@@ -23,6 +28,21 @@ fn openssl(town: &Town, json: &[u8], pem: &str, signature: &[u8]) -> bool {
     output.status.success()
 }
 
+fn held_and_released(repo: &mut Repository, pattern: &str, today: Date) {
+    let hold = PlaceHold {
+        patterns: vec![pattern.into()],
+        reason: format!("FOI about {pattern}"),
+        by: "A. Clerk".into(),
+        review: today,
+        from: None,
+        to: None,
+        today,
+    };
+    let placed = place(repo, &hold).unwrap();
+    let which = Which::One { named: placed.to_string(), zone: TimeZone::UTC };
+    release(repo, &which, "A. Clerk", "answered").unwrap();
+}
+
 #[test]
 fn it_says_what_was_done_and_openssl_can_check_it() {
     let (town, _) = town_with_secret();
@@ -37,6 +57,10 @@ fn it_says_what_was_done_and_openssl_can_check_it() {
     let at = repo.append(|_| Ok(Some(Entry::SchemeAdopted(adopted.clone())))).unwrap().unwrap();
     let mut plan = town.plan(&[SECRET]);
     plan.scheme_at = at;
+    // What was written about it while it was held stays; a hold of something else is not counted.
+    for pattern in ["secret.bin", "Documents/HR/**", "plan.bin"] {
+        held_and_released(&mut repo, pattern, on);
+    }
     let (approval, _) = town.approve(&plan);
     assert!(certificate::read(&town.open(), approval).is_err(), "there is none before it is done");
     town.apply_now(approval).unwrap();
@@ -54,6 +78,9 @@ fn it_says_what_was_done_and_openssl_can_check_it() {
     assert_eq!((facts.approved_by.as_str(), facts.minute.as_str()), ("A. Clerk", "7c"));
     assert_eq!((facts.records, facts.bytes, facts.urgent), (1, 220_000, true));
     assert_eq!(facts.scheme, Some(("12a".into(), on)));
+    assert_eq!(facts.notes_kept, 2);
+    assert!(found.text.contains("- 2 sealed notes of holds and recorded dates fit these records"), "{}", found.text);
+    assert!(town.is_anywhere(b"FOI about secret.bin"), "as the certificate says");
     assert!(facts.deleted_on.is_some() && facts.objects > 0 && facts.object_bytes > 0);
     assert!(facts.withdrawn <= facts.unreachable_since && facts.unreachable_since <= facts.no_longer_listed_on);
     assert_eq!(facts.digests.len(), 1);

@@ -11,5 +11,6 @@ mod meanwhile;
 mod names;
 mod proof;
 mod read_back;
+mod refused;
 mod town;
 mod withdrawn;

@@ -65,7 +65,7 @@ impl Town {
 
     /// A place without a repository.
     pub fn bare() -> Self {
-        let town = Self::empty(Arc::new(InMemory::new()), jiff::Timestamp::UNIX_EPOCH, 3);
+        let town = Self::empty(Arc::new(InMemory::new()), runtime(), jiff::Timestamp::UNIX_EPOCH, 3);
         // In step with the store in memory, which stamps objects by the machine's own clock.
         let probe = Key::Probe("clock".into());
         town.store().create(&probe, &"tick".into()).unwrap();
@@ -76,24 +76,23 @@ impl Town {
 
     /// Another computer of the same council, with its own files.
     pub fn beside(&self, dir: StateDir) -> Self {
-        let mut town = Self::empty(Arc::clone(&self.memory), self.env.clock.now(), 5);
+        let mut town = Self::empty(Arc::clone(&self.memory), Arc::clone(&self.runtime), self.env.clock.now(), 5);
         (town.state, town.clock, town.env.clock) = (Some(dir), self.clock.clone(), self.env.clock.clone());
         town
     }
 
-    fn empty(memory: Arc<InMemory>, now: jiff::Timestamp, seed: u64) -> Self {
+    fn empty(memory: Arc<InMemory>, runtime: Arc<Runtime>, now: jiff::Timestamp, seed: u64) -> Self {
         let faults = FaultStore::new(memory.clone(), Plan::none());
         let clock = FakeClock::at(now);
         let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(seed)) };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (tmp, runtime) = (tempfile::tempdir().unwrap(), Arc::new(runtime));
+        let tmp = private_folder();
         std::fs::create_dir_all(tmp.path().join("docs")).unwrap();
         Self { runtime, memory, faults, clock, env, tmp, own_clock: false, state: None }
     }
 
     /// The same once more, as it is now.
     pub fn fork(&self) -> Self {
-        let town = Self::empty(Arc::new(self.memory.fork()), self.env.clock.now(), 9);
+        let town = Self::empty(Arc::new(self.memory.fork()), Arc::clone(&self.runtime), self.env.clock.now(), 9);
         copy(self.tmp.path(), town.tmp.path());
         town
     }
@@ -123,6 +122,13 @@ impl Town {
 
     pub fn open(&self) -> Repository {
         Repository::open_fresh(self.store(), self.dir(), self.env.clone()).unwrap()
+    }
+
+    /// Opens it with this machine's key and nothing else of its own: no local file is read, mended or written.
+    pub fn look(&self) -> Repository {
+        let machine = self.dir().load_machine().unwrap().unwrap();
+        let id = machine.repository.unwrap();
+        Repository::open_with_identity(self.store(), &machine.identity, id, self.env.clone()).unwrap()
     }
 
     pub fn options(&self) -> BackupOptions {
@@ -224,7 +230,10 @@ impl Town {
 
     /// Every file of every kept snapshot, read from the store.
     pub fn everything(&self) -> Everything {
-        let mut repo = self.open();
+        Self::everything_of(&mut self.open())
+    }
+
+    pub fn everything_of(repo: &mut Repository) -> Everything {
         let roots: Vec<_> = repo.state().live_snapshots().map(|s| (s.id, s.snapshot.root)).collect();
         let mut chunks = repo.chunks().unwrap();
         let mut all = Everything::new();
@@ -243,18 +252,21 @@ impl Town {
 
     /// All that any key opens: every segment of every pack, every note, and every object's raw bytes.
     pub fn plain(&self) -> Vec<(String, Vec<u8>)> {
-        let repo = self.open();
+        Self::plain_of(&self.open())
+    }
+
+    pub fn plain_of(repo: &Repository) -> Vec<(String, Vec<u8>)> {
         let mut all = vec![];
-        for listed in self.store().list(PACKS).unwrap().0 {
+        for listed in repo.store.list(PACKS).unwrap().0 {
             let Key::Pack(name) = listed.key else { continue };
-            let stored = self.store().get(&Key::Pack(name)).unwrap();
+            let stored = repo.store.get(&Key::Pack(name)).unwrap();
             all.push((format!("raw pack {}", name.short()), stored.to_vec()));
             let mut pack = PackReader::open(&name, stored, &repo.ring.reading).unwrap();
             for s in pack.directory().unwrap().segments {
                 all.push((format!("pack {}", name.short()), pack.segment(s.offset, s.len, s.raw).unwrap()));
             }
         }
-        for listed in self.store().list(NOTES).unwrap().0 {
+        for listed in repo.store.list(NOTES).unwrap().0 {
             let Key::Note(name) = listed.key else { continue };
             let note: serde_json::Value = repo.read_note(&name).unwrap();
             all.push((format!("note {}", name.short()), note.to_string().into_bytes()));
@@ -264,9 +276,13 @@ impl Town {
 
     /// No stored byte, decrypted with every key, has any of these.
     pub fn assert_nowhere(&self, markers: &[Vec<u8>], why: &str) {
-        for (place, bytes) in self.plain() {
+        Self::assert_not_in(&self.plain(), markers, why);
+    }
+
+    pub fn assert_not_in(plain: &[(String, Vec<u8>)], markers: &[Vec<u8>], why: &str) {
+        for (place, bytes) in plain {
             for (at, marker) in markers.iter().enumerate() {
-                let found = memchr::memmem::find(&bytes, marker).is_some();
+                let found = memchr::memmem::find(bytes, marker).is_some();
                 assert!(!found, "{why}: marker {at} is still in {place}");
             }
         }
@@ -302,6 +318,15 @@ fn content(chunks: &mut ChunkReader<'_>, entry: &Record) -> Vec<u8> {
     bytes
 }
 
+fn runtime() -> Arc<Runtime> {
+    Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap())
+}
+
+/// In memory where there is room for it: what a disk would do to these files is no part of these tests.
+fn private_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -319,11 +344,20 @@ fn copy(from: &Path, to: &Path) {
 
 /// The markers of a staff file, in all its versions; and the town that has it, deleted, in several snapshots.
 pub fn town_with_secret() -> (Town, Vec<Vec<u8>>) {
+    town_of([150_000, 220_000, 120_000])
+}
+
+/// The same with less to read: for what is done a hundred times.
+pub fn small_town_with_secret() -> (Town, Vec<Vec<u8>>) {
+    town_of([3_000, 4_000, 2_000])
+}
+
+fn town_of(sizes: [usize; 3]) -> (Town, Vec<Vec<u8>>) {
     let town = Town::new();
-    let (first, second) = (noise(1, 150_000), noise(2, 220_000));
+    let (first, second) = (noise(1, sizes[0]), noise(2, sizes[1]));
     town.write("HR/secret.bin", &first);
     town.write("minutes.txt", "resolved in May");
-    town.write("plan.bin", noise(3, 120_000));
+    town.write("plan.bin", noise(3, sizes[2]));
     town.backup();
     town.write("HR/secret.bin", &second);
     town.write("minutes.txt", "resolved in June");

@@ -117,17 +117,45 @@ fn a_clock_that_jumps_ahead_does_not_end_the_window() {
     let (town, markers) = town_with_secret();
     let (approval, _) = town.approve(&town.plan(&[SECRET]));
     town.apply(approval).unwrap();
-    town.clock.advance_days(20);
-    let error = town.apply(approval).unwrap_err();
-    assert!(error.to_string().contains("no entry of the log is from the last 8 days"), "{error}");
-    town.write("minutes.txt", "after the jump");
-    town.backup();
+    town.clock.advance_days(3_650);
+    let refused = |shown: &str| {
+        let error = town.apply(approval).unwrap_err();
+        assert!(error.to_string().contains(&format!("the log shows {shown} days for certain, not 14")), "{error}");
+    };
+    refused("0");
+    // As many nights as any rule that counts days may want, and two weeks are not over.
+    for night in 0..12 {
+        town.clock.advance_days(1);
+        town.write("minutes.txt", format!("night {night} after the jump"));
+        town.backup();
+    }
     town.test();
-    let error = town.apply(approval).unwrap_err();
-    assert!(error.to_string().contains("the log shows only 1 of the days"), "{error}");
+    refused("10");
     assert!(town.is_anywhere(&markers[0]));
     let report = town.apply_with(approval, |o| o.person = true).unwrap();
     assert_eq!(report.stage, Stage::Done, "a person has looked at the date");
+}
+
+#[test]
+fn an_office_that_runs_weekly_needs_nobody() {
+    let (town, markers) = town_with_secret();
+    let (approval, _) = town.approve(&town.plan(&[SECRET]));
+    town.apply(approval).unwrap();
+    let mut weeks = 0;
+    loop {
+        weeks += 1;
+        town.clock.advance_days(7);
+        town.write("minutes.txt", format!("week {weeks}"));
+        town.backup();
+        town.test();
+        match town.apply(approval) {
+            Ok(report) if report.stage == Stage::Done => break,
+            Ok(report) => assert!(weeks < 2 && matches!(report.stage, Stage::Withdrawn { .. }), "{report:?}"),
+            Err(error) => assert!(weeks < 4 && error.to_string().contains("for certain"), "{weeks}: {error}"),
+        }
+    }
+    assert!(weeks >= 2, "never early");
+    town.assert_nowhere(&markers, "after some weeks");
 }
 
 #[test]
@@ -182,4 +210,17 @@ fn a_disposed_record_that_comes_back_is_told_and_kept() {
     town.backup();
     assert_eq!(history(&mut town.open(), &path).unwrap().len(), 2, "both new versions are remembered");
     assert!(!Path::new(&town.docs().join("plan.bin")).exists());
+}
+
+#[test]
+fn an_older_version_that_comes_back_is_known_again() {
+    let (town, _) = town_with_secret();
+    let (approval, _) = town.approve(&town.plan(&[SECRET]));
+    town.apply_now(approval).unwrap();
+    for (version, known) in [(1, 1), (2, 1), (9, 0)] {
+        // Of both versions it ever had, and of none.
+        let size = if version == 1 { 150_000 } else { 220_000 };
+        town.write("HR/secret.bin", super::town::noise(version, size));
+        assert_eq!(town.try_backup().unwrap().reappeared, known, "version {version}");
+    }
 }

@@ -13,7 +13,7 @@ use strongroom::domain::retention::scheme::Scheme;
 use strongroom::ops::retention::adopt::{AdoptOptions, AdoptReport, adopt};
 use strongroom::ops::retention::approve::{ApproveOptions, ApproveReport, approve};
 use strongroom::ops::retention::facts::{Facts, gather};
-use strongroom::ops::retention::hold::{PlaceHold, place};
+use strongroom::ops::retention::hold::{PlaceHold, Which, place};
 use strongroom::ops::retention::law::{LoadedLaw, load};
 use strongroom::ops::retention::plan::{PlanReport, Planner};
 use strongroom::ops::{OpsError, Silent, Stop};
@@ -35,6 +35,11 @@ pub fn day(text: &str) -> Date {
 
 pub fn zone() -> TimeZone {
     TimeZone::get("Europe/London").unwrap()
+}
+
+/// A hold by its number or its reason.
+pub fn one(named: &str) -> Which {
+    Which::one(named, &zone())
 }
 
 /// A class: id, pattern, minimum, trigger, action, approver.
@@ -148,16 +153,24 @@ impl Council {
 
     /// By a decision of that day.
     pub fn adopt_on(&self, scheme: &Scheme, on: Date, dry_run: bool) -> Result<AdoptReport, OpsError> {
-        let options = AdoptOptions {
+        self.adopt_as(&self.adopting(scheme, on, dry_run))
+    }
+
+    pub fn adopting(&self, scheme: &Scheme, on: Date, dry_run: bool) -> AdoptOptions {
+        AdoptOptions {
             scheme: scheme.clone(),
             digest: Digest::of(b"file"),
             minute: "7c".into(),
             on,
             zone: zone(),
             today: self.today(),
+            again: false,
             dry_run,
-        };
-        adopt(&mut self.open(), &options, &Silent, &Stop::default())
+        }
+    }
+
+    pub fn adopt_as(&self, options: &AdoptOptions) -> Result<AdoptReport, OpsError> {
+        adopt(&mut self.open(), options, &Silent, &Stop::default())
     }
 
     pub fn adopt(&self, scheme: &Scheme) -> AdoptReport {

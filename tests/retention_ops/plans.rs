@@ -11,11 +11,12 @@ use strongroom::ops::retention::review::{Waits, review};
 use strongroom::ops::retention::why::{Next, why};
 use strongroom::ops::{Silent, Stop};
 
-use crate::council::{Council, class, day, names, path, scheme, usual, zone};
+use crate::council::{Council, class, day, names, one, path, scheme, usual, zone};
 
 /// Letters of 2018, deleted in 2019; invoices of 2012-13, deleted in 2019; both due by 2021.
 fn years() -> Council {
     let c = Council::new("2018-06-01");
+    c.adopt(&usual());
     c.write("Letters/a.txt", "a letter", "2018-05-01");
     c.write("Letters/b.txt", "another", "2018-05-02");
     c.write("Finance/2012-13/i.pdf", "an invoice", "2012-07-01");
@@ -23,7 +24,6 @@ fn years() -> Council {
     c.write("Other/o.txt", "unclassed", "2012-07-01");
     c.write("Staff/s.txt", "staff", "2012-07-01");
     c.backup("2018-06-02");
-    c.adopt(&usual());
     c.remove("Letters/a.txt");
     c.remove("Finance/2012-13/i.pdf");
     c.remove("Minutes/m.txt");
@@ -118,7 +118,7 @@ fn an_approval_is_asked_again_and_can_be_cancelled() {
     let refused = asked.permit(&plan.id).unwrap_err().to_string();
     assert!(refused.contains("late request") && refused.contains("Letters/a.txt"), "{refused}");
     // Released again, the hold still asks for a new approval: somebody wanted the record meanwhile.
-    strongroom::ops::retention::hold::release(&mut c.open(), "late request", "Clerk", "answered").unwrap();
+    strongroom::ops::retention::hold::release(&mut c.open(), &one("late request"), "Clerk", "answered").unwrap();
     let refused = ask().permit(&plan.id).unwrap_err().to_string();
     assert!(refused.contains("must be approved anew") && refused.contains("Letters/a.txt"), "{refused}");
     c.hold("letters", "another request");
@@ -138,10 +138,10 @@ fn an_approval_does_not_do_once_the_council_must_say_so() {
     };
     // One by the scheme itself.
     let c = Council::new("2018-06-01");
+    c.adopt(&usual());
     c.write("Drafts/d.txt", "a draft", "2018-05-01");
     c.write("x.txt", "x", "2018-05-01");
     c.backup("2018-06-02");
-    c.adopt(&usual());
     c.remove("Drafts/d.txt");
     c.backup("2018-06-03");
     c.go_to("2018-09-01");
@@ -171,11 +171,11 @@ fn an_approval_does_not_do_once_the_council_must_say_so() {
 #[test]
 fn a_moved_file_is_the_same_record() {
     let c = Council::new("2018-06-01");
+    c.adopt(&usual());
     c.write("Letters/a.txt", "a letter of some length", "2018-05-01");
     c.write("Letters/copied.txt", "this one is copied", "2018-05-01");
     c.write("x.txt", "x", "2018-05-01");
     c.backup("2018-06-02");
-    c.adopt(&usual());
     c.rename("Letters/a.txt", "Minutes/a.txt");
     c.write("Minutes/copy.txt", "this one is copied", "2018-05-01");
     c.backup("2018-07-02");
@@ -200,11 +200,11 @@ fn a_moved_file_is_the_same_record() {
 #[test]
 fn a_scheme_may_approve_by_itself() {
     let c = Council::new("2018-06-01");
+    c.adopt(&usual());
     for (name, text) in [("Drafts/d.txt", "draft"), ("Letters/a.txt", "letter"), ("x.txt", "x")] {
         c.write(name, text, "2015-05-01");
     }
     c.backup("2018-06-02");
-    c.adopt(&usual());
     c.remove("Drafts/d.txt");
     c.remove("Letters/a.txt");
     c.backup("2018-06-20");
@@ -222,10 +222,10 @@ fn a_scheme_may_approve_by_itself() {
 #[test]
 fn the_council_must_have_decided() {
     let c = Council::new("2018-06-01");
+    c.adopt(&scheme(&[class("old", "Documents/Old", "1 year", "modified", "destroy", "council")]));
     c.write("Old/a.txt", "a", "2015-05-01");
     c.write("x.txt", "x", "2015-05-01");
     c.backup("2018-06-02");
-    c.adopt(&scheme(&[class("old", "Documents/Old", "1 year", "modified", "destroy", "council")]));
     c.remove("Old/a.txt");
     c.backup("2018-06-03");
     let plan = c.plan();

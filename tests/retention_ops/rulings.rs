@@ -5,14 +5,20 @@ use strongroom::domain::retention::decide::Disposition;
 use strongroom::ops::retention::date::{self, RecordDate};
 use strongroom::ops::retention::hold;
 
-use crate::council::{Council, class, day, names, path, scheme, usual, zone};
+use crate::council::{Council, class, day, names, one, path, scheme, usual, zone};
 
 fn letters(minimum: &str) -> strongroom::domain::retention::scheme::Scheme {
     scheme(&[class("letters", "Documents/Letters", minimum, "modified", "destroy", "clerk")])
 }
 
 fn council() -> Council {
+    council_after(|_| ())
+}
+
+/// As it is after something else was done before its first backup.
+fn council_after(first: impl Fn(&Council)) -> Council {
     let c = Council::new("2018-06-01");
+    first(&c);
     c.write("Letters/a.txt", "a letter", "2014-05-01");
     c.write("Staff/jones/contract.txt", "contract", "2010-05-01");
     c.write("x.txt", "x", "2014-05-01");
@@ -29,9 +35,11 @@ fn nothing_counts_until_it_is_adopted_and_shortening_waits() {
     assert_eq!(c.decision("Documents/Letters/a.txt").1, "no scheme is in force");
     let dry = c.adopt_with(&letters("6 years"), true).unwrap();
     assert_eq!((dry.entry, c.law(c.today()).in_force.is_none()), (None, true));
-    let first = c.adopt(&letters("6 years"));
-    assert_eq!((first.in_force, first.cooling_off), (day("2018-06-03"), false));
-    assert_eq!(first.changes.newly_classed, 1);
+    let first = c.adopt_on(&letters("6 years"), day("2018-05-01"), false).unwrap();
+    assert_eq!((first.in_force, first.cooling_off), (day("2018-07-01"), true), "so far no record could go");
+    assert_eq!((first.changes.newly_classed, first.changes.earlier()), (1, 1));
+    c.go_to("2018-06-30");
+    assert_eq!(c.decision("Documents/Letters/a.txt").1, "no scheme is in force");
     c.go_to("2018-07-10");
     let shorter = c.adopt(&letters("2 years"));
     assert!(shorter.cooling_off && shorter.changes.earlier() == 1);
@@ -47,12 +55,11 @@ fn nothing_counts_until_it_is_adopted_and_shortening_waits() {
 
 #[test]
 fn a_class_taken_out_and_put_in_again_waits_too() {
-    let c = council();
-    c.adopt(&letters("6 years"));
+    let c = council_after(|c| drop(c.adopt(&letters("6 years"))));
     c.go_to("2018-07-10");
     let other = scheme(&[class("other", "Documents/Other", "1 year", "modified", "destroy", "clerk")]);
     let backdated = c.adopt_on(&other, day("2018-06-01"), false).unwrap();
-    assert!(!backdated.cooling_off && backdated.in_force == day("2018-06-01"));
+    assert_eq!((backdated.cooling_off, backdated.in_force), (false, day("2018-07-10")), "never before its entry");
     c.go_to("2018-07-11");
     let again = c.adopt(&letters("2 years"));
     assert!(again.cooling_off, "{again:?}");
@@ -74,8 +81,7 @@ fn a_scheme_with_an_error_is_refused() {
 
 #[test]
 fn holds_hold_until_they_are_released() {
-    let c = council();
-    c.adopt(&letters("2 years"));
+    let c = council_after(|c| drop(c.adopt(&letters("2 years"))));
     assert_eq!(c.plan().plan.records.len(), 1);
     let number = c.hold("Letters", "FOI 2018-014");
     assert_eq!(c.decision("Documents/Letters/a.txt").0, Disposition::Held);
@@ -86,18 +92,17 @@ fn holds_hold_until_they_are_released() {
     assert_eq!((listed.len(), listed[0].at, listed[0].review_due), (1, number, true));
     assert_eq!(listed[0].text.as_ref().unwrap().reason, "FOI 2018-014");
     assert_eq!(listed[0].touched.as_ref().unwrap().records, 1);
-    assert!(hold::release(&mut c.open(), "FOI 9", "Clerk", "done").is_err());
-    assert_eq!(hold::release(&mut c.open(), "foi 2018-014", "Clerk", "answered").unwrap(), number);
+    assert!(hold::release(&mut c.open(), &one("FOI 9"), "Clerk", "done").is_err());
+    assert_eq!(hold::release(&mut c.open(), &one("foi 2018-014"), "Clerk", "answered").unwrap(), [number]);
     assert_eq!(names(&c.plan()), ["Documents/Letters/a.txt"]);
-    assert!(hold::release(&mut c.open(), &number.to_string(), "Clerk", "again").is_err());
+    assert!(hold::release(&mut c.open(), &one(&number.to_string()), "Clerk", "again").is_err());
     let all = hold::list(&c.open(), None, &zone(), c.today(), true).unwrap();
     assert_eq!(all[0].release.as_ref().unwrap().note, "answered");
 }
 
 #[test]
 fn a_hold_that_cannot_be_read_keeps_everything() {
-    let c = council();
-    c.adopt(&letters("2 years"));
+    let c = council_after(|c| drop(c.adopt(&letters("2 years"))));
     c.hold("something else", "private");
     let plan = c.plan();
     assert_eq!(plan.plan.records.len(), 1);
@@ -110,8 +115,7 @@ fn a_hold_that_cannot_be_read_keeps_everything() {
 
 #[test]
 fn a_recorded_date_starts_the_clock() {
-    let c = council();
-    c.adopt(&usual());
+    let c = council_after(|c| drop(c.adopt(&usual())));
     let record = |pattern: &str, on: &str, anyway: bool| {
         let (facts, law) = (c.facts(), c.law(c.today()));
         let (pattern, trigger, on) = (pattern.into(), "employment-end".parse().unwrap(), day(on));
@@ -136,4 +140,85 @@ fn a_recorded_date_starts_the_clock() {
     let note = c.open().state().dates[2].note;
     c.world.delete_object(&format!("notes/{note}.age"));
     assert_eq!(c.decision(staff).0, Disposition::Held, "a date that cannot be read could be the latest");
+}
+
+#[test]
+fn a_folder_more_waits_however_its_records_came_to_be_there() {
+    let c = council_after(|c| drop(c.adopt(&letters("6 years"))));
+    let mut wider = letters("6 years");
+    wider.classes[0].patterns.push("Documents/Staff/**".into());
+    let report = c.adopt(&wider);
+    assert_eq!((report.in_force, report.cooling_off, report.changes.earlier()), (day("2018-07-01"), true, 1));
+    assert_eq!(report.changes.newly_due_on_adoption, 1, "a contract of 2010");
+    assert_eq!(c.plan().plan.records.len(), 0);
+    c.go_to("2018-06-30");
+    assert_eq!(c.plan().plan.records.len(), 0);
+    c.go_to("2018-07-01");
+    assert_eq!(names(&c.plan()), ["Documents/Staff/jones/contract.txt"]);
+}
+
+#[test]
+fn the_same_scheme_is_adopted_once_and_confirmed_by_another_minute() {
+    let c = council_after(|c| drop(c.adopt(&letters("6 years"))));
+    let adopt = |minimum: &str, minute: &str, again| {
+        let mut options = c.adopting(&letters(minimum), c.today(), false);
+        (options.minute, options.again) = (minute.into(), again);
+        c.adopt_as(&options)
+    };
+    c.go_to("2018-06-10");
+    let same = adopt("6 years", "8a", false).unwrap();
+    assert_eq!((same.entry, same.already.unwrap().in_force), (None, day("2018-06-01")));
+    let refused = adopt("6 years", "7c", true).unwrap_err();
+    assert_eq!(refused.exit(), Exit::Usage);
+    assert!(refused.to_string().contains("that minute adopted it already"), "{refused}");
+    let confirmed = adopt("6 years", "8a", true).unwrap();
+    assert!(confirmed.entry.is_some() && !confirmed.cooling_off);
+    assert_eq!((confirmed.in_force, c.open().state().schemes.len()), (day("2018-06-10"), 2));
+    // One that waits is not confirmed; the one in force, adopted again, calls it off.
+    assert!(adopt("2 years", "9", false).unwrap().cooling_off);
+    assert_eq!(adopt("2 years", "9", false).unwrap().already.unwrap().in_force, day("2018-07-08"));
+    assert_eq!(adopt("2 years", "10", true).unwrap_err().exit(), Exit::Refused);
+    let back = adopt("6 years", "11", false).unwrap();
+    assert!(back.already.is_none() && back.entry.is_some() && back.in_force == c.today());
+    assert_eq!(back.waiting.unwrap().minute, "9");
+    c.go_to("2018-07-08");
+    assert_eq!(c.law(c.today()).in_force.unwrap().state.minute, "11");
+}
+
+#[test]
+fn a_date_is_for_an_event_that_some_class_counts_from() {
+    let c = council_after(|c| drop(c.adopt(&usual())));
+    let record = |pattern: &str, trigger: &str, anyway| {
+        let (facts, law) = (c.facts(), c.law(c.today()));
+        let (trigger, on) = (trigger.parse().unwrap(), day("2011-03-31"));
+        let said = RecordDate { pattern: pattern.into(), trigger, on, by: "Clerk".into(), anyway, dry_run: true };
+        date::record(&mut c.open(), &said, &facts, &law)
+    };
+    let refused = record("Staff", "employement-end", false).unwrap_err();
+    let words = "no class of the adopted scheme counts from 'employement-end'. Classes count from: employment-end. Say \
+                 --anyway if it is meant";
+    assert_eq!((refused.exit(), refused.to_string().as_str()), (Exit::Refused, words));
+    assert_eq!(record("Staff", "employement-end", true).unwrap().counting, 0);
+    let one = record("Staff", "employment-end", false).unwrap();
+    assert_eq!((one.counting, one.newly_due, one.is_broad()), (1, 1, false));
+    let all = record("Documents", "employment-end", false).unwrap();
+    assert_eq!((all.records, all.classes[&Some("staff".into())], all.classes[&None]), (3, 1, 1));
+    assert!(all.is_broad(), "of more than one class");
+}
+
+#[test]
+fn holds_of_one_reason_are_released_one_by_one_or_all() {
+    let c = council();
+    let (first, second) = (c.hold("Letters", "claim"), c.hold("Staff", "Claim"));
+    c.hold("x.txt", "other");
+    let refused = hold::release(&mut c.open(), &one("claim"), "Clerk", "settled").unwrap_err();
+    let words = format!(
+        "2 open holds have the reason 'claim': {first} (placed on 3 June 2018), {second} (placed on 3 June 2018). Say \
+         which by its number, or all of them with --reason 'claim' --all"
+    );
+    assert_eq!((refused.exit(), refused.to_string()), (Exit::Usage, words));
+    let all = || hold::release(&mut c.open(), &hold::Which::All { reason: "claim".into() }, "Clerk", "settled");
+    assert_eq!(all().unwrap(), [first, second]);
+    assert_eq!(c.open().state().open_holds().count(), 1);
+    assert!(all().unwrap_err().to_string().contains("no open hold is called 'claim'"));
 }

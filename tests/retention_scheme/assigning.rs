@@ -4,7 +4,7 @@ use strongroom::config::scheme::{AssignError, DRAFT, assign, parse_scheme};
 use strongroom::domain::path::RecordPath;
 
 /// A scheme whose first class has this line for its patterns.
-fn scheme(patterns: &str) -> String {
+pub fn scheme(patterns: &str) -> String {
     format!(
         "# Ours\n[scheme]\ntitle = \"Ours\" # 2026\n\n[[class]] # money\nid = \"invoices\" # short\n{patterns}\
          title = \"Invoices\"\nminimum = \"6 years\"\ntrigger = \"financial-year-end\"\naction = \"destroy\"\n\n\

@@ -76,6 +76,23 @@ fn a_proposal_says_why_and_what_else() {
 }
 
 #[test]
+fn a_folder_a_year_is_one_proposal_unless_something_else_fits_it_too() {
+    let years = ["Finance/2019-20/Paid invoices", "Finance/FY2020-21/Paid invoices", "Finance/2020-21/Minutes"];
+    let found = proposed(&years, &draft());
+    let names: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(names, ["Finance/*/Paid invoices", "Finance/2020-21/Minutes"]);
+    let invoices = &found["Finance/*/Paid invoices"];
+    assert_eq!((invoices.folders, invoices.records, invoices.class.as_deref()), (2, 14, Some("paid-invoices")));
+    let text = assign(DRAFT, &invoices.folder, "paid-invoices").unwrap();
+    assert!(text.contains("\"Documents/Finance/*/Paid invoices/**\""));
+    let scheme = parse_scheme(&text, "scheme").unwrap();
+    assert_eq!(proposed(&years, &scheme).keys().map(String::as_str).collect::<Vec<_>>(), ["Finance/2020-21/Minutes"]);
+    // A folder that is no year would be taken along by the pattern.
+    let more = [years[0], years[1], "Finance/Queries/Paid invoices"];
+    assert_eq!(proposed(&more, &draft()).len(), 3);
+}
+
+#[test]
 fn what_is_assigned_is_not_proposed_again() {
     let text = assign(DRAFT, &path("Documents/Minutes"), "minutes-signed").unwrap();
     let scheme = parse_scheme(&text, "scheme").unwrap();

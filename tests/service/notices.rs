@@ -33,7 +33,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 7] = [
+const JOBS: [JobKind; 8] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -41,6 +41,7 @@ const JOBS: [JobKind; 7] = [
     JobKind::Prune,
     JobKind::Notices,
     JobKind::Retention,
+    JobKind::Coverage,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -61,6 +62,8 @@ fn troubles() -> Vec<Trouble> {
         Trouble::ExaminedNothing,
         Trouble::Refused,
         Trouble::Incomplete,
+        Trouble::Overdue,
+        Trouble::LimitsTooLow,
     ]);
     all
 }
@@ -99,12 +102,15 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
+        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow);
         // Only a test opens documents.
         let opening = matches!(trouble, Trouble::Spoiled | Trouble::NotItsName);
-        let can = |job: &JobKind| {
-            (!trouble.is_incident() || *job == JobKind::Backup) && (!opening || *job == JobKind::Verify)
+        let may = |job: &JobKind| match () {
+            () if trouble.is_incident() => *job == JobKind::Backup,
+            () if opening => *job == JobKind::Verify,
+            () => !of_coverage || *job == JobKind::Coverage,
         };
-        for job in JOBS.into_iter().filter(can) {
+        for job in JOBS.into_iter().filter(may) {
             for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
                 let name = |to: &str| {
                     let key = notice(trouble, job, kind, Role::Clerk).lead;
@@ -174,6 +180,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "configuration-failed-other",
         "notices-damage",
         "retention-failed-other",
+        "coverage-overdue",
+        "coverage-limits-too-low",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -188,6 +196,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-damage",
         "retention-failed-store-unreachable",
         "retention-incomplete",
+        "coverage-failed-other",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {

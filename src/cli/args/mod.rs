@@ -18,7 +18,7 @@ pub use reading::{
 };
 pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
-    HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, WhyArgs,
+    HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
 };
 pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyFile, NotifyCommand};
 
@@ -29,7 +29,7 @@ Exit codes:
     2  usage or configuration; nothing was touched
     3  finished, but some files could not be read or some deletions were refused
     4  damage was found
-    5  overdue: a backup is too old
+    5  overdue: a backup, or the test of a part of it, is too old
     6  refused by a safety check
    10  there is no repository at that address
    12  the key does not open this repository
@@ -201,6 +201,8 @@ pub enum VerifyCommand {
     Scrub(VerifyArgs),
     /// Records are brought back from the store, compared, and opened
     Restore(VerifyArgs),
+    /// How long since each byte was brought back, and whether the promise about that can be kept
+    Coverage,
     /// As after a disaster: whole sets come back to an empty place, and the time is taken
     Drill(DrillArgs),
     /// You have looked: a document that a test restore calls spoiled is as it should be
@@ -283,6 +285,7 @@ impl Command {
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
+            Self::Verify(VerifyCommand::Coverage) => "verify coverage",
             Self::Verify(VerifyCommand::Drill(_)) => "verify drill",
             Self::Verify(VerifyCommand::Accept(_)) => "verify accept",
             Self::Examine => "examine",

@@ -30,6 +30,8 @@ pub enum RetentionCommand {
     Classes(ClassesArgs),
     /// Give a folder to a class; alone, propose classes from the folders' names
     Assign(AssignArgs),
+    /// Take a folder out of its class
+    Unassign(UnassignArgs),
     /// Put the scheme in force, by the council's decision
     Adopt(AdoptArgs),
     /// What would be destroyed on a day, and what becomes of everything else
@@ -80,6 +82,23 @@ pub struct AssignArgs {
     /// Although the backup has no such folder yet
     #[arg(long, requires = "folder")]
     pub anyway: bool,
+    /// You have read what would change
+    #[arg(long, requires = "folder")]
+    pub yes: bool,
+}
+
+/// `retention unassign`
+#[derive(Debug, clap::Args)]
+pub struct UnassignArgs {
+    /// The folder, as `ls` shows it, or the pattern as the scheme writes it
+    #[arg(value_name = "FOLDER")]
+    pub folder: OsString,
+    /// Only out of this class
+    #[arg(value_name = "CLASS")]
+    pub class: Option<String>,
+    /// You have read what would change
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `retention adopt`
@@ -91,6 +110,9 @@ pub struct AdoptArgs {
     /// The day of the decision
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub on: Date,
+    /// Although it is in force already: another minute confirms it
+    #[arg(long)]
+    pub again: bool,
     /// You have read what would change
     #[arg(long)]
     pub yes: bool,
@@ -141,9 +163,12 @@ pub struct DateArgs {
     /// Who says so
     #[arg(long, value_name = "NAME", requires = "what")]
     pub by: Option<String>,
-    /// Although it fits no record yet
+    /// Although it fits no record yet, or no class counts from it
     #[arg(long, requires = "what")]
     pub anyway: bool,
+    /// You have read what it fits
+    #[arg(long, requires = "what")]
+    pub yes: bool,
     /// Show what it would fit; record nothing
     #[arg(long, requires = "what")]
     pub dry_run: bool,
@@ -249,8 +274,14 @@ pub struct PlaceArgs {
 #[derive(Debug, clap::Args)]
 pub struct ReleaseArgs {
     /// The number that `hold list` shows, or the reason
-    #[arg(value_name = "HOLD")]
-    pub hold: String,
+    #[arg(value_name = "HOLD", required_unless_present = "reason", conflicts_with = "reason")]
+    pub hold: Option<String>,
+    /// The reason that it was placed for
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// All that were placed for this reason
+    #[arg(long, requires = "reason")]
+    pub all: bool,
     /// Who says so
     #[arg(long, value_name = "NAME")]
     pub by: String,
@@ -275,6 +306,7 @@ impl RetentionCommand {
             Self::Lint(_) => "retention lint",
             Self::Classes(_) => "retention classes",
             Self::Assign(_) => "retention assign",
+            Self::Unassign(_) => "retention unassign",
             Self::Adopt(_) => "retention adopt",
             Self::Plan(_) => "retention plan",
             Self::Why(_) => "retention why",

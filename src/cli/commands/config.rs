@@ -43,6 +43,12 @@ fn check(shell: &Shell) -> Result<Done, Failure> {
             shell.out.say(format!("  {}: {} as \"{}\"{note}", set.name, folder.path.display(), folder.name));
         }
     }
+    // A repository that cannot be asked now says nothing about the limits.
+    if matches!(shell.state(&config).load_machine(), Ok(Some(_)))
+        && let Ok(repo) = shell.open(&config)
+    {
+        super::coverage::refuse_limits(&repo, &config)?;
+    }
     if !mail {
         shell.out.note("Nobody will be told of a failure: there is no [notify.mail].");
     }

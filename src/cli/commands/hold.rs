@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::path::printable;
 use crate::domain::pattern::Pattern;
 use crate::domain::retention::words::Said;
-use crate::ops::retention::hold::{self, Listed, PlaceHold, Touched};
+use crate::ops::retention::hold::{self, Listed, PlaceHold, Touched, Which};
 use crate::service::plain::{counted, list as listed};
 
 pub fn run(shell: &Shell, command: HoldCommand) -> Result<Done, Failure> {
@@ -54,8 +54,22 @@ fn place(shell: &Shell, config: &Config, args: &PlaceArgs) -> Result<Done, Failu
     let ground = ground(shell, config, &mut repo, today)?;
     let touched = hold::preview(&options, &ground.facts, &config.council.timezone)?;
     shell.out.say(format!("It touches {}.", touches(&touched)));
-    if touched.records == 0 {
-        shell.out.warn("Nothing in the backup is called that. Check how it is spelt: strongroom find NAME");
+    let unmatched = hold::unmatched(&options, &ground.facts);
+    match (&options.patterns[..], &unmatched[..]) {
+        ([_], [_]) => {
+            shell.out.warn("Nothing in the backup is called that. Check how it is spelt: strongroom find NAME");
+        }
+        _ => {
+            for typed in &unmatched {
+                let shown = printable(typed.as_bytes());
+                shell.out.warn(format!(
+                    "Nothing in the backup is called '{shown}'. Check how it is spelt: strongroom find NAME"
+                ));
+            }
+        }
+    }
+    if touched.records == 0 && unmatched.len() < options.patterns.len() {
+        shell.out.warn("Records of that name were changed on other days: look at --from and --to");
     }
     let finders: Vec<Pattern> = options.patterns.iter().map(|p| Pattern::new(p)).collect();
     let of_it = ground.facts.records.iter().filter(|r| finders.iter().any(|p| p.matches_within(&r.path)));
@@ -66,7 +80,8 @@ fn place(shell: &Shell, config: &Config, args: &PlaceArgs) -> Result<Done, Failu
              strongroom retention cancel {disposal}"
         ));
     }
-    Ok(done.with("records", touched.records).with("live", touched.live))
+    let done = done.with("records", touched.records).with("live", touched.live);
+    Ok(done.with("unmatched", unmatched))
 }
 
 fn touches(touched: &Touched) -> String {
@@ -81,15 +96,27 @@ fn touches(touched: &Touched) -> String {
 
 fn release(shell: &Shell, config: &Config, args: &ReleaseArgs) -> Result<Done, Failure> {
     let mut repo = shell.open(config)?;
-    let number = hold::release(&mut repo, &args.hold, &args.by, &args.note)?;
-    shell.out.say(format!("Hold {number} is released. What it kept is decided anew: strongroom retention review"));
-    if repo.state().disposals.iter().any(|d| d.is_open() && d.at < number) {
+    let which = match (&args.reason, args.all) {
+        (Some(reason), true) => Which::All { reason: reason.clone() },
+        (Some(reason), false) => Which::one(reason, &config.council.timezone),
+        (None, _) => Which::one(args.hold.clone().unwrap_or_default(), &config.council.timezone),
+    };
+    let released = hold::release(&mut repo, &which, &args.by, &args.note)?;
+    for number in &released {
+        shell.out.say(format!("Hold {number} is released. What it kept is decided anew: strongroom retention review"));
+    }
+    let newest = released.iter().max().copied();
+    if repo.state().disposals.iter().any(|d| d.is_open() && Some(d.at) < newest) {
         shell.out.note(
             "A disposal that was approved before the hold does not go on for what the hold kept: call it off and \
              approve it anew (strongroom retention disposals)",
         );
     }
-    Ok(Done::ok().with("hold", number))
+    let done = Done::ok().with("released", released.clone());
+    Ok(match released[..] {
+        [number] => done.with("hold", number),
+        _ => done,
+    })
 }
 
 fn list(shell: &Shell, config: &Config, args: &HoldListArgs) -> Result<Done, Failure> {

@@ -4,6 +4,7 @@ mod actor;
 mod ask;
 mod backup;
 mod config;
+mod coverage;
 mod disposed;
 mod doctor;
 mod drill;

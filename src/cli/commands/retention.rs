@@ -11,6 +11,7 @@ mod dispose;
 mod explain;
 mod files;
 mod plan;
+mod propose;
 mod review;
 mod scheme;
 
@@ -39,6 +40,7 @@ pub fn run(shell: &Shell, command: RetentionCommand) -> Result<Done, Failure> {
         RetentionCommand::Lint(args) => scheme::lint(shell, &args),
         RetentionCommand::Classes(args) => scheme::classes(shell, &args),
         RetentionCommand::Assign(args) => assign::run(shell, &args),
+        RetentionCommand::Unassign(args) => assign::take(shell, &args),
         RetentionCommand::Adopt(args) => adopt::run(shell, &args),
         RetentionCommand::Plan(args) => plan::run(shell, &args),
         RetentionCommand::Why(args) => explain::why(shell, &args),

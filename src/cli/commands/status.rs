@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::retention_of_run;
+use super::{coverage, retention_of_run};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -85,6 +85,7 @@ pub fn work_out(
         sets,
         last_test,
         opening: opening(&journal),
+        coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
@@ -144,8 +145,7 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
 }
 
 fn tested_in(state: &State) -> Option<Good> {
-    let passed = state.tests.iter().rev().find(|(_, t)| t.failed == 0 && t.documents > 0);
-    passed.map(|(at, t)| Good { at: *at, files: t.documents, bytes: t.bytes, problems: 0 })
+    state.last_passed.map(|t| Good { at: t.at, files: t.documents, bytes: t.bytes, problems: 0 })
 }
 
 /// Somebody opened what is sealed with the keys of now: said in the log, or on this computer.

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::drill;
-use super::opening;
+use super::{coverage, drill, opening};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
 use crate::cli::shell::Shell;
 use crate::cli::{telling, when};
 use crate::config::Config;
+use crate::domain::coverage::LEAST_PER_RUN;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::fs::walk::Source;
@@ -31,28 +31,42 @@ const MANY_BYTES: u64 = 1 << 50;
 pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = shell.open(&config)?;
+    let args = match command {
+        VerifyCommand::Coverage => return coverage::run(shell, &config, &mut repo),
+        VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
+        VerifyCommand::Accept(args) => return opening::accept(shell, args),
+        VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,
+    };
     let progress = shell.progress();
     let (report, what) = match command {
         VerifyCommand::Check(_) => {
             let names = repo.can_read();
             (verify::check(&mut repo, names, &progress, &shell.stop)?, "is there with the size it should have")
         }
-        VerifyCommand::Scrub(args) => {
+        VerifyCommand::Scrub(_) => {
             (verify::scrub(&mut repo, &budget(args), &progress, &shell.stop)?, "was read again and is what was stored")
         }
-        VerifyCommand::Restore(args) => {
+        _ => {
+            if repo.can_read() && !args.all && args.max_bytes.is_none() && args.max_duration.is_none() {
+                coverage::refuse_limits(&repo, &config)?;
+            }
             let options = test_options(&config, args);
             (verify::restore(&mut repo, &options, &progress, &shell.stop)?, "came back as it was")
         }
-        VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
-        VerifyCommand::Accept(args) => return opening::accept(shell, args),
     };
     progress.finish();
     if matches!(command, VerifyCommand::Restore(_)) && report.failed.is_empty() {
         shell.note(&config, Event::ReadingProved)?;
     }
     say(shell, &config, &report, what);
-    let told = tell(shell, &config, command, &report, repo.can_read())?;
+    let mut told = tell(shell, &config, command, &report, repo.can_read())?;
+    if matches!(command, VerifyCommand::Restore(_)) && !shell.stop.is_set() {
+        let promise = coverage::promise(&config);
+        told = match verify::coverage::look(&repo, &promise) {
+            Some(found) => told.worse(coverage::tell(shell, &config, &found)?),
+            None => told,
+        };
+    }
     let mut done = summary(&report);
     done.exit = done.exit.worse(told);
     Ok(done)
@@ -88,17 +102,17 @@ fn budget(args: &VerifyArgs) -> Budget {
 
 /// A limit that was typed replaces the configured ones; time alone leaves the bytes free.
 fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
-    let configured = config.verify.bytes_per_run;
     let bytes = match (args.max_bytes, args.max_duration) {
-        (Some(bytes), _) => bytes.0,
-        (None, Some(_)) => MANY_BYTES,
-        (None, None) => configured,
+        (Some(bytes), _) => Some(bytes.0),
+        (None, Some(_)) => Some(MANY_BYTES),
+        (None, None) => None,
     };
     let typed = args.max_bytes.is_some() || args.max_duration.is_some();
     let documents = if typed { MANY_DOCUMENTS } else { config.verify.documents_per_run as usize };
     TestOptions {
         all: args.all,
-        bytes_per_run: bytes,
+        promise: coverage::promise(config),
+        bytes,
         documents_per_run: documents,
         max_duration: args.max_duration.map(|d| d.0),
         folders: sources(config),
@@ -219,7 +233,8 @@ fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     shell.out.say("This computer may not read the backups: it checks and scrubs; test restores are made elsewhere.");
     let progress = shell.progress();
     let checked = verify::check(repo, false, &progress, &shell.stop)?;
-    let budget = Budget { max_bytes: Some(config.verify.bytes_per_run), ..Budget::default() };
+    let bytes = config.verify.bytes_per_run.unwrap_or(LEAST_PER_RUN);
+    let budget = Budget { max_bytes: Some(bytes), ..Budget::default() };
     let scrubbed = verify::scrub(repo, &budget, &progress, &shell.stop)?;
     progress.finish();
     say(shell, config, &checked, "is there with the size it should have");

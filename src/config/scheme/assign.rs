@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::{RawClass, read};
+use super::{RawClass, bare, read};
 use crate::config::error::{ConfigError, Text};
 use crate::config::raw::Words;
 use crate::domain::path::{RecordPath, printable};
@@ -60,7 +60,7 @@ pub enum AssignError {
     },
 }
 
-/// The scheme's text with `FOLDER/**` added to the patterns of `class`; as it was when they hold it already.
+/// The scheme's text with `FOLDER/**` added (`*` for a folder of any name) to the patterns of `class`; as it was when they hold it already.
 ///
 /// # Errors
 /// [`AssignError`]
@@ -86,7 +86,8 @@ pub fn assign(scheme_text: &str, folder: &RecordPath, class: &str) -> Result<Str
 fn pattern_of(folder: &RecordPath) -> Result<String, AssignError> {
     let name = |what| AssignError::Name { folder: printable(folder.as_bytes()), what };
     let text = folder.as_text().ok_or_else(|| name("bytes that are no text"))?;
-    if text.contains(['*', '?', '\\']) {
+    // A whole `*` stands for one folder of any name, such as one for each year.
+    if text.split('/').enumerate().any(|(at, part)| (at == 0 || part != "*") && part.contains(['*', '?', '\\'])) {
         return Err(name("a *, a ? or a \\"));
     }
     Ok(format!("{text}/**"))
@@ -94,7 +95,6 @@ fn pattern_of(folder: &RecordPath) -> Result<String, AssignError> {
 
 /// Who has exactly this folder, however it is spelt.
 fn holder<'s>(scheme: &'s Scheme, pattern: &str) -> Option<(&'s Class, &'s str)> {
-    let bare = |pattern: &str| pattern.trim_end_matches("/**").trim_matches('/').to_lowercase();
     let wanted = bare(pattern);
     scheme
         .classes

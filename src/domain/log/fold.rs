@@ -4,7 +4,7 @@
 //! number and place in the chain and has no effect. `needs` bitmaps count packs by order of storing, so a
 //! `stored` entry gives its packs their numbers even when its actor is revoked afterwards.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
 use super::hindsight::Hindsight;
 use super::lives::{commit, condemn, keep_both, rewrite, store, sweep};
 use super::ruled::{outlives_its_author, remember_undone, rule};
-use super::state::{IncidentState, Slot, SnapshotState, State, VoidWhy};
+use super::state::{IncidentState, PackTest, Slot, SnapshotState, State, TESTS_KEPT, TestState, VoidWhy};
 use crate::domain::id::{Link, RepositoryId, SnapshotId};
 
 pub use super::lives::index_is_superfluous;
@@ -91,7 +91,8 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         incidents: vec![],
         voids: vec![],
         acknowledged: BTreeSet::new(),
-        tests: vec![],
+        tests: VecDeque::new(),
+        last_passed: None,
         drills: vec![],
         open_sessions: HashMap::new(),
         schemes: vec![],
@@ -223,23 +224,41 @@ fn resolve(state: &mut State, n: u64) -> Result<(), VoidWhy> {
     Ok(())
 }
 
+/// Of several tests of a pack the newest entry counts, whatever its date: a clock that once ran ahead must not keep
+/// a pack from being tested again.
 fn test(state: &mut State, body: &Body, tested: &Tested) {
     let reads = state.actors.get(&body.actor).is_some_and(|(a, ..)| a.reads);
-    if reads {
-        // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.
-        for number in tested.packs.iter() {
-            if let Some(pack) = state.packs.get_mut(number as usize) {
-                (pack.tested, pack.doubted) = (true, false);
-            }
-        }
-        if tested.documents > 0
-            && tested.failed == 0
-            && let Some(s) = tested.snapshot.and_then(|id| state.snapshots.iter_mut().find(|s| s.id == id))
-        {
-            s.tested = Some(body.time);
+    let mut pack_bytes = 0u64;
+    // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.
+    for number in tested.packs.iter() {
+        let Some(pack) = state.packs.get_mut(number as usize) else { break };
+        pack_bytes = pack_bytes.saturating_add(pack.pack.size);
+        if reads {
+            pack.tested = Some(PackTest { at: body.time, keyholder: tested.keyholder });
+            pack.doubted = false;
         }
     }
-    state.tests.push((body.time, tested.clone()));
+    if reads
+        && tested.documents > 0
+        && tested.failed == 0
+        && let Some(s) = tested.snapshot.and_then(|id| state.snapshots.iter_mut().find(|s| s.id == id))
+    {
+        s.tested = Some(body.time);
+    }
+    let seen = TestState {
+        at: body.time,
+        documents: tested.documents,
+        bytes: tested.bytes,
+        packs: tested.packs.count() as u64,
+        pack_bytes,
+        failed: tested.failed,
+        complete: tested.complete,
+    };
+    state.last_passed = Some(seen).filter(|seen| reads && seen.passed()).or(state.last_passed);
+    if state.tests.len() == TESTS_KEPT {
+        state.tests.pop_front();
+    }
+    state.tests.push_back(seen);
 }
 
 /// The newest snapshot of a set is never given up, whatever the entry says.

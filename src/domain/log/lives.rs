@@ -20,7 +20,7 @@ pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool)
                 actor: body.actor,
                 session: stored.session,
                 life,
-                tested: false,
+                tested: None,
                 stored: body.time,
                 void,
                 doubted: false,

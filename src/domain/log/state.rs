@@ -1,13 +1,16 @@
 //! What the log adds up to: the one answer to "what is in this repository, and who may do what".
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
 use super::bits::Bits;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
-use crate::domain::id::{ActorId, IndexName, Link, PackName, RepositoryId, SessionId, SnapshotId};
+use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, PackName, RepositoryId, SessionId, SnapshotId};
+
+/// Entries about test restores that are remembered one by one; what each pack went through is kept with the pack.
+pub const TESTS_KEPT: usize = 1024;
 
 /// One slot of the log, as read: either a verified body or bytes that mean nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,14 +63,49 @@ pub struct PackState {
     pub session: SessionId,
     /// Where it is in its life.
     pub life: Life,
-    /// Opened entirely by a reading tester.
-    pub tested: bool,
+    /// The newest time that a reading tester opened it from end to end, and found it sound.
+    pub tested: Option<PackTest>,
     /// When it was stored (the author's clock).
     pub stored: Timestamp,
     /// The entry that stored it counts no longer: its actor was revoked.
     pub void: bool,
     /// A pruner that was cut off later swept it: it may be deleted already.
     pub doubted: bool,
+}
+
+/// A pack was opened from end to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackTest {
+    /// When (the author's clock).
+    pub at: Timestamp,
+    /// Whose identity opened it.
+    pub keyholder: KeyholderId,
+}
+
+/// One entry about a test restore, without its list of packs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TestState {
+    /// When (the author's clock).
+    pub at: Timestamp,
+    /// Documents restored and compared.
+    pub documents: u64,
+    /// Bytes that came back in them.
+    pub bytes: u64,
+    /// Packs opened from end to end.
+    pub packs: u64,
+    /// Their stored bytes.
+    pub pack_bytes: u64,
+    /// What did not come back as it was.
+    pub failed: u64,
+    /// It was a test of everything.
+    pub complete: bool,
+}
+
+impl TestState {
+    /// Documents came back, and everything was as it should be.
+    pub fn passed(&self) -> bool {
+        self.failed == 0 && self.documents > 0
+    }
 }
 
 /// One index object the log knows.
@@ -160,8 +198,10 @@ pub struct State {
     pub voids: Vec<(u64, VoidWhy)>,
     /// Void entries a person has looked at.
     pub acknowledged: BTreeSet<u64>,
-    /// Test restores: the time, and what was said.
-    pub tests: Vec<(Timestamp, super::entry::Tested)>,
+    /// The newest entries about test restores, oldest first; at most [`TESTS_KEPT`].
+    pub tests: VecDeque<TestState>,
+    /// The newest of all that passed.
+    pub last_passed: Option<TestState>,
     /// Drills: the time, and what was said.
     pub drills: Vec<(Timestamp, super::entry::Drilled)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
@@ -174,7 +214,8 @@ pub struct State {
     pub holds: Vec<HoldState>,
     /// Disposals, from their approval on, oldest first.
     pub disposals: Vec<DisposalState>,
-    /// Disposals that count no longer because their author was cut off later; of use only to the fold.
+    /// Disposals, or ends of them, that count no longer because their author was cut off later: of use to the fold, and to
+    /// who ends one again.
     pub undone: Vec<DisposalState>,
 }
 
@@ -269,7 +310,10 @@ impl State {
     /// Whether a writer may rely on this pack for deduplication: alive, and its own or tested by a reader.
     pub fn may_rely(&self, number: u32, machine_actors: &[ActorId]) -> bool {
         self.packs.get(number as usize).is_some_and(|p| {
-            !p.void && !p.doubted && matches!(p.life, Life::Live) && (p.tested || machine_actors.contains(&p.actor))
+            !p.void
+                && !p.doubted
+                && matches!(p.life, Life::Live)
+                && (p.tested.is_some() || machine_actors.contains(&p.actor))
         })
     }
 

@@ -1,7 +1,7 @@
 //! What adopting a scheme would change, before anybody adopts it: by class, and by record.
 //!
-//! A scheme shortens when any record that has a class now could go earlier, or any class is less careful than in the
-//! scheme in force, whether it has records yet or not. Giving a class to records that had none shortens nothing.
+//! A scheme shortens when any record could go earlier than now, one that so far could never go among them, or when any
+//! class is less careful than in the scheme in force, whether it has records yet or not.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,7 +65,7 @@ pub enum ClassChange {
 /// What adopting would change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Adoption {
-    /// Records that had a class and would be due earlier.
+    /// Records that would be due earlier, those that had no day until now among them.
     pub now_due_earlier: Vec<Moved>,
     /// Records that would be due later, or no more.
     pub later: Vec<Moved>,
@@ -122,10 +122,27 @@ impl ClassChange {
     }
 }
 
+impl ClassChange {
+    /// Whether its records would be kept longer, or with more care, because of it alone.
+    fn lengthens(&self) -> bool {
+        match self {
+            Self::Longer(..) => true,
+            Self::Action(old, new) => new > old,
+            Self::Approver(old, new) => new > old,
+            _ => false,
+        }
+    }
+}
+
 impl Adoption {
     /// How many records would be due earlier.
     pub fn earlier(&self) -> u64 {
         self.now_due_earlier.iter().map(|m| m.records).sum()
+    }
+
+    /// Whether anything would be kept longer, or with more care.
+    pub fn lengthens(&self) -> bool {
+        !self.later.is_empty() || self.classes.iter().any(|(_, c)| c.lengthens())
     }
 }
 
@@ -150,7 +167,7 @@ pub fn compare(old: Option<&Law>, new: &Law, records: &[RecordFacts], today: Dat
         }
         adoption.newly_due_on_adoption += u64::from(is_due(&b) && !is_due(&a));
         let key = |b: Decision| (b.class, shift(a.due, b.due));
-        if sooner(b.due, a.due) && a.class.is_some() {
+        if sooner(b.due, a.due) {
             *earlier.entry(key(b)).or_insert(0) += 1;
         } else if sooner(a.due, b.due) {
             *later.entry(key(b)).or_insert(0) += 1;

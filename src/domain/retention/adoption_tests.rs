@@ -52,12 +52,34 @@ fn a_less_careful_approver_or_another_trigger_shortens() {
 }
 
 #[test]
-fn a_first_scheme_shortens_nothing_and_an_unassigned_class_keeps() {
+fn what_could_never_go_and_now_can_shortens_and_an_unassigned_class_keeps() {
     let new = with("1 year", |_| ());
     let a = compare(None, &new, &records(), TODAY).unwrap();
-    assert_eq!((a.newly_classed, a.newly_due_on_adoption, a.shortened), (2, 2, false));
+    assert_eq!((a.newly_classed, a.newly_due_on_adoption, a.shortened), (2, 2, true));
+    let never = Moved { class: Some("invoices".into()), by: Shift::Never, records: 2 };
+    assert_eq!((&a.now_due_earlier, a.earlier()), (&vec![never], 2));
+    assert!(!compare(None, &new, &[record("Other/c")], TODAY).unwrap().shortened, "no record can go by it");
+    let keeps = with("1 year", |c| c.action = Action::Keep);
+    assert!(!compare(None, &keeps, &records(), TODAY).unwrap().shortened);
+    let undated = with("1 year", |c| c.trigger = "employment-end".parse().unwrap());
+    assert!(!compare(None, &undated, &records(), TODAY).unwrap().shortened, "nothing says when");
     let b = compare(Some(&new), &with("1 year", |c| c.patterns.clear()), &records(), TODAY).unwrap();
     assert_eq!((b.no_longer_classed, b.later[0].by, b.shortened), (2, Shift::Never, false));
+}
+
+#[test]
+fn a_folder_more_for_a_class_shortens() {
+    let wider = with("1 year", |c| c.patterns.push("Other/**".into()));
+    let a = compare(Some(&with("1 year", |_| ())), &wider, &records(), TODAY).unwrap();
+    assert_eq!((a.earlier(), a.newly_classed, a.classes.len(), a.shortened), (1, 1, 0, true));
+    let both =
+        compare(Some(&with("1 year", |_| ())), &with("2 years", |c| c.patterns = wider_patterns()), &records(), TODAY);
+    let both = both.unwrap();
+    assert!(both.shortened && both.lengthens() && !a.lengthens());
+}
+
+fn wider_patterns() -> Vec<String> {
+    vec!["Docs/**".into(), "Other/**".into()]
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod names;
 mod words;
+mod years;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +27,11 @@ const ABOVE: f64 = 0.12;
 /// What is proposed for one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// The folder.
+    /// The folder; with `*` in place of a year where it stands for one folder a year.
     pub folder: RecordPath,
-    /// How many records lie in it.
+    /// How many folders it stands for.
+    pub folders: u64,
+    /// How many records lie in them.
     pub records: u64,
     /// The class; `None` when several fit equally well, which are the alternatives.
     pub class: Option<String>,
@@ -76,7 +79,7 @@ struct Fit<'n> {
 /// Proposes a class for each folder whose name says enough; most records first.
 ///
 /// Folders that a pattern of the scheme covers are left out, and so are those that would only repeat what is
-/// proposed for a folder above them.
+/// proposed for a folder above them. Folders that differ by the year alone are one proposal.
 pub fn propose(folders: &[(RecordPath, u64)], scheme: &Scheme) -> Vec<Proposal> {
     let names = Names::of(scheme);
     let matcher = Matcher::new(scheme);
@@ -94,6 +97,7 @@ pub fn propose(folders: &[(RecordPath, u64)], scheme: &Scheme) -> Vec<Proposal> 
             out.push(proposal);
         }
     }
+    let mut out = years::joined(out, folders);
     out.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.folder.cmp(&b.folder)));
     out
 }
@@ -160,6 +164,7 @@ impl<'s> Names<'s> {
         let shown = rest.filter(|fit| equals(fit) || fit.score >= THRESHOLD);
         Some(Proposal {
             folder: folder.clone(),
+            folders: 1,
             records,
             class: (tied == 1).then(|| best.class.to_owned()),
             score: best.score,

@@ -5,10 +5,12 @@
 //! at once. A person may insist on the sensible, never on the safe.
 
 mod disposal;
+mod elapsed;
 mod given_up;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use elapsed::time_shown;
 pub use given_up::{GivenUp, given_up};
 
 pub use disposal::{
@@ -303,9 +305,9 @@ fn check_share(bytes: u64, all: u64, c: &Circumstances) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The packs a listing should show: those a valid entry stored and no entry swept.
+/// The packs a listing should show: those a valid entry stored and no entry swept, not even one that counts no longer.
 pub fn known_packs(state: &State) -> impl Iterator<Item = &PackName> {
-    let there = |p: &&PackState| !p.void && !matches!(p.life, Life::Swept { .. });
+    let there = |p: &&PackState| !p.void && !p.doubted && !matches!(p.life, Life::Swept { .. });
     state.packs.iter().filter(there).map(|p| &p.pack.name)
 }
 

@@ -7,9 +7,11 @@ use jiff::tz::TimeZone;
 
 use super::decide::Compiled;
 use super::matching::{ClassMatch, ClassPattern, Matcher};
+use super::near::nearest;
 use super::record::RecordFacts;
 use super::rulings::Law;
 use super::scheme::{Scheme, SchemeFault};
+use super::trigger::{COMPUTED, EVENTS};
 use super::words::folded;
 
 /// How bad a finding is.
@@ -72,6 +74,18 @@ pub enum Found {
     },
     /// Nothing says why.
     NoAuthority,
+    /// It counts from an event whose name is nearly that of another trigger.
+    NearlyTrigger {
+        /// As the class writes it.
+        trigger: String,
+        /// What was probably meant.
+        meant: String,
+    },
+    /// It counts from an event of the council's own.
+    OwnEvent {
+        /// Which.
+        trigger: String,
+    },
     /// It matches nothing yet.
     NotAssigned,
     /// How many records have a class.
@@ -113,6 +127,17 @@ impl fmt::Display for Found {
                 )
             }
             Self::NoAuthority => f.write_str("no authority is given"),
+            Self::NearlyTrigger { trigger, meant } => write!(
+                f,
+                "it counts from '{trigger}', an event that only a person can record, so its records stay until \
+                 somebody does; did you mean '{meant}'?"
+            ),
+            Self::OwnEvent { trigger } => {
+                write!(
+                    f,
+                    "it counts from '{trigger}', an event of your own: its records stay until a person records it"
+                )
+            }
             Self::NotAssigned => f.write_str("not assigned yet: it has no pattern"),
             Self::Classed { classed, all } => {
                 write!(f, "{classed} of {} have a class ({})", counted(*all), percent(*classed, *all))
@@ -156,6 +181,7 @@ pub fn lint_law(law: &Law, records: Option<&[RecordFacts]>) -> Vec<Finding> {
         .map(|e| Finding { severity: Severity::Error, class: Some(e.id), what: Found::Fault(e.what) })
         .collect();
     same_patterns(scheme, &mut found);
+    triggers(scheme, &mut found);
     for class in &scheme.classes {
         let mut add = |severity, what| found.push(Finding { severity, class: Some(class.id.clone()), what });
         if class.authority.trim().is_empty() {
@@ -184,6 +210,29 @@ fn same_patterns(scheme: &Scheme, found: &mut Vec<Finding>) {
                 found.push(Finding { severity: Severity::Error, class: Some(class.id.clone()), what });
             }
         }
+    }
+}
+
+/// Any word is an event; one that is nearly another trigger was probably meant to be that.
+fn triggers(scheme: &Scheme, found: &mut Vec<Finding>) {
+    let mut used: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (at, class) in scheme.classes.iter().enumerate() {
+        used.entry(class.trigger.name()).or_insert((0, at)).0 += 1;
+    }
+    let known = |name: &str| EVENTS.contains(&name) || COMPUTED.contains(&name);
+    for class in &scheme.classes {
+        let name = class.trigger.name();
+        let Some(own) = used.get(name).filter(|_| !known(name)) else { continue };
+        // Of two of the council's own, the one that fewer classes use, or else the later, is the slip.
+        let others = used.iter().filter(|(_, uses)| (uses.0, own.1) > (own.0, uses.1)).map(|(name, _)| *name);
+        let others: Vec<&str> = others.collect();
+        let meant = nearest(name, COMPUTED.into_iter().chain(EVENTS)).or_else(|| nearest(name, others));
+        let trigger = name.to_owned();
+        let (severity, what) = match meant {
+            Some(meant) => (Severity::Warning, Found::NearlyTrigger { trigger, meant: meant.to_owned() }),
+            None => (Severity::Info, Found::OwnEvent { trigger }),
+        };
+        found.push(Finding { severity, class: Some(class.id.clone()), what });
     }
 }
 

@@ -1,4 +1,5 @@
 use super::super::samples::{class, record, scheme};
+use super::super::scheme::Class;
 use super::*;
 
 fn of(found: &[Finding], wanted: impl Fn(&Found) -> bool) -> Vec<Severity> {
@@ -66,4 +67,31 @@ fn records_show_ties_dead_patterns_overlaps_and_shares() {
         assert_eq!(of(&found, |w| *w == what), [severity], "{what}: {found:?}");
     }
     assert_eq!(of(&found, |w| matches!(w, Found::DeadPattern { .. })).len(), 1);
+}
+
+#[test]
+fn a_misspelt_trigger_is_no_event() {
+    let with = |trigger: &str| {
+        let mut one = class("a", &["Docs/A/**"]);
+        one.trigger = trigger.parse().unwrap();
+        one
+    };
+    let meant = |classes: Vec<Class>| -> Vec<(Severity, String)> {
+        lint(&scheme(classes), None).into_iter().map(|f| (f.severity, f.what.to_string())).collect()
+    };
+    let words = "it counts from 'finacial-year-end', an event that only a person can record, so its records stay until \
+                 somebody does; did you mean 'financial-year-end'?";
+    assert_eq!(meant(vec![with("finacial-year-end")]), [(Severity::Warning, words.into())]);
+    for known in ["created", "financial-year-end", "employment-end", "date-of-birth", "superseded"] {
+        assert_eq!(meant(vec![with(known)]), [], "{known}");
+    }
+    let own = "it counts from 'lease-break', an event of your own: its records stay until a person records it";
+    assert_eq!(meant(vec![with("lease-break")]), [(Severity::Info, own.into())]);
+    let mut all = vec![with("lease-break"), with("lease-braek"), with("lease-break")];
+    for (class, id) in all.iter_mut().zip(["a", "b", "c"]) {
+        (class.id, class.patterns) = (id.into(), vec![id.into()]);
+    }
+    let found = meant(all);
+    assert_eq!(found.iter().filter(|(severity, _)| *severity == Severity::Warning).count(), 1, "{found:?}");
+    assert!(found[0].1.ends_with("did you mean 'lease-break'?"), "{found:?}");
 }

@@ -8,10 +8,12 @@ pub mod held;
 pub mod lineage;
 pub mod lint;
 pub mod matching;
+mod near;
 mod path_dates;
 pub mod period;
 pub mod plan;
 pub mod reason;
+pub mod reassign;
 pub mod record;
 pub mod rulings;
 #[cfg(test)]

@@ -80,6 +80,11 @@ impl Law {
     pub fn none(zone: TimeZone) -> Self {
         Self { scheme: None, scheme_at: None, dates: vec![], holds: vec![], zone }
     }
+
+    /// The same with a scheme that nobody has adopted.
+    pub fn with_scheme(&self, scheme: &Scheme) -> Self {
+        Self { scheme: Some(scheme.clone()), scheme_at: None, ..self.clone() }
+    }
 }
 
 impl Hold {

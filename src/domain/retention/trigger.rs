@@ -70,6 +70,25 @@ impl Trigger {
     }
 }
 
+/// The events that the shipped draft counts from; a council may have others.
+pub const EVENTS: [&str; 11] = [
+    "superseded",
+    "last-action",
+    "last-entry",
+    "employment-end",
+    "term-end",
+    "contract-start",
+    "contract-end",
+    "tenancy-end",
+    "policy-start",
+    "policy-end",
+    "date-of-birth",
+];
+
+/// The triggers that are read off the records themselves.
+pub const COMPUTED: [&str; 6] =
+    ["created", "modified", "last-seen", "financial-year-end", "calendar-year-end", "date-in-path"];
+
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::domain::clock::Clock;
 use crate::domain::listing::Entry;
 use crate::domain::path::RecordPath;
 use crate::ops::verify::fixture::Council;
@@ -44,9 +45,9 @@ fn the_first_versions_date_outlives_edits_deletion_and_return() {
     std::fs::remove_file(c.docs().join("minutes.txt")).unwrap();
     assert_eq!(seen(&c), (Some(1_000), 1_000, true));
     assert_eq!(seen(&c), (Some(1_000), 1_000, true));
-    write(&c, "minutes.txt", "found again", 4_000);
-    assert_eq!(seen(&c), (Some(1_000), 1_000, false));
-    write(&c, "minutes.txt", "put back as it was first", 1_000);
+    write(&c, "minutes.txt", "as approved", 4_000);
+    assert_eq!(seen(&c), (Some(1_000), 1_000, false), "put back as it was");
+    write(&c, "minutes.txt", "dated as it was first", 1_000);
     assert_eq!(seen(&c), (None, 1_000, false), "the same date is not said twice");
     assert_eq!(listed(&c, "other.txt").first, None);
     // What this computer knows is lost: the listing in the store says it, too.
@@ -55,6 +56,24 @@ fn the_first_versions_date_outlives_edits_deletion_and_return() {
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
     write(&c, "minutes.txt", "and again", 7_000);
     assert_eq!(seen(&c), (Some(1_000), 1_000, false));
+}
+
+#[test]
+fn other_content_where_a_file_was_deleted_is_another_record() {
+    let c = Council::new();
+    write(&c, "other.txt", "so that the folder is never empty", 5_000);
+    write(&c, "minutes.txt", "the old ones", 1_000);
+    c.backup();
+    std::fs::remove_file(c.docs().join("minutes.txt")).unwrap();
+    c.backup();
+    let before = c.clock.now().as_second();
+    write(&c, "minutes.txt", "quite another paper", 2_000);
+    c.backup();
+    let first = listed(&c, "minutes.txt").first_s();
+    assert!((before..=c.clock.now().as_second()).contains(&first), "{first}: not before it was there");
+    write(&c, "minutes.txt", "quite another paper, edited", 3_000);
+    c.backup();
+    assert_eq!(listed(&c, "minutes.txt").first_s(), first, "and then it is a record like all");
 }
 
 #[test]

@@ -206,7 +206,7 @@ impl Reading<'_> {
             let mut known = first.clone();
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
-            known.entry.follow(last.as_ref().map(|l| &l.entry));
+            known.entry.follow(last.as_ref().map(|l| &l.entry), read_at.as_second());
             return each(depot, Outcome::Live { known, read: false, changed: false });
         }
         let read = match small {
@@ -228,7 +228,7 @@ impl Reading<'_> {
                 if found.stat.nlink > 1 {
                     set_group(&mut known.entry, group_of(&found));
                 }
-                known.entry.follow(last.as_ref().map(|l| &l.entry));
+                known.entry.follow(last.as_ref().map(|l| &l.entry), read_at.as_second());
                 links.note(&found, &known);
                 let changed = last.is_some_and(|l| l.entry.gone.is_none() && l.entry.kind != known.entry.kind);
                 if let Some(problem) = problem {

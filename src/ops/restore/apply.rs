@@ -7,6 +7,7 @@ use super::attach::{finish_folders, link, make_folders, make_nodes};
 use super::disk::{DiskSink, Fate};
 use super::engine::{How, Order, locked, run};
 use super::item::{Doing, What};
+use super::part::Whole;
 use super::place::unusable;
 use super::plan::RestorePlan;
 use super::report::RestoreReport;
@@ -29,18 +30,20 @@ pub fn apply(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RestoreReport, OpsError> {
-    let mut report = bring(plan, repo, monitor, stop)?;
+    let mut report = bring(plan, repo, None, monitor, stop)?;
     note(repo, &mut report);
     Ok(report)
 }
 
-/// As [`apply`], without a note in the log: nobody asked for these records.
+/// As [`apply`], without a note in the log: nobody asked for these records. With `whole`, every pack that is fetched
+/// is tested from end to end.
 ///
 /// # Errors
 /// As [`apply`].
 pub fn bring(
     plan: RestorePlan,
     repo: &mut Repository,
+    whole: Option<&Whole>,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RestoreReport, OpsError> {
@@ -54,7 +57,7 @@ pub fn bring(
         locked(&report).fail(problem);
     }
     let finish = make_folders(&plan, &report, stop)?;
-    write(&plan, &mut repo.chunks()?, &report, monitor, stop)?;
+    write(&plan, &mut repo.chunks()?, &report, whole, monitor, stop)?;
     make_nodes(&plan, &report, stop)?;
     finish_folders(&plan, &finish, &report)?;
     for (target, _) in plan.places.targets() {
@@ -87,6 +90,7 @@ fn write(
     plan: &RestorePlan,
     chunks: &mut ChunkReader<'_>,
     report: &Mutex<RestoreReport>,
+    whole: Option<&Whole>,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<(), OpsError> {
@@ -95,7 +99,7 @@ fn write(
     locked(report).already += files().filter(|(at, _)| done(*at)).count() as u64;
     let leaders: Vec<u32> = files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
     monitor.stage("restoring", Some(plan.bytes));
-    let fates = write_files(plan, chunks, &leaders, report, monitor, stop)?;
+    let fates = write_files(plan, chunks, &leaders, report, whole, monitor, stop)?;
     let mut copies = vec![];
     for (at, item) in files() {
         let Some(leader) = item.link else { continue };
@@ -109,7 +113,7 @@ fn write(
             Fate::Done | Fate::Open | Fate::NotWritten => copies.push(at as u32),
         }
     }
-    write_files(plan, chunks, &copies, report, monitor, stop)?;
+    write_files(plan, chunks, &copies, report, whole, monitor, stop)?;
     Ok(())
 }
 
@@ -119,6 +123,7 @@ fn write_files(
     chunks: &mut ChunkReader<'_>,
     files: &[u32],
     report: &Mutex<RestoreReport>,
+    whole: Option<&Whole>,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<HashMap<u32, Fate>, OpsError> {
@@ -135,7 +140,7 @@ fn write_files(
         let (now, later) = rest.split_at(count);
         let known = locked(report).problems.len();
         let sink = DiskSink::new(&plan.places, &plan.items, now, report);
-        let how = How { order: Order::Any, connections: plan.connections, whole: None };
+        let how = How { order: Order::Any, connections: plan.connections, whole };
         let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
         let fates = now.iter().copied().zip(sink.fates());
         failed.extend(fates.filter(|(_, fate)| *fate != Fate::Done));

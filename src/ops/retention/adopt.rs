@@ -1,7 +1,8 @@
 //! Adopting a scheme: what is wrong with it, what it would change, from when it counts.
 //!
 //! A scheme counts when the log says so, and an edited file does not. What lets something go sooner than any
-//! scheme of the last four weeks waits four weeks, so that people can object.
+//! scheme of the last four weeks, or go at all that so far could not, waits four weeks, so that people can object. None
+//! counts before the day on which it is adopted.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -20,6 +21,7 @@ use crate::domain::retention::lint::{Finding, Severity, lint_law};
 use crate::domain::retention::rulings::Law;
 use crate::domain::retention::scheme::Scheme;
 use crate::domain::retention::trigger::day;
+use crate::domain::retention::words::Said;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::repository::Repository;
 
@@ -41,6 +43,8 @@ pub struct AdoptOptions {
     pub zone: TimeZone,
     /// The day there.
     pub today: Date,
+    /// Also when this very text was adopted last: another minute confirms it.
+    pub again: bool,
     /// Only say what would change.
     pub dry_run: bool,
 }
@@ -50,10 +54,14 @@ pub struct AdoptOptions {
 pub struct AdoptReport {
     /// What is wrong or doubtful, worst first.
     pub findings: Vec<Finding>,
-    /// What changes against the scheme in force.
+    /// This very text was adopted last, by this entry, and nobody asked for it again: nothing is appended.
+    pub already: Option<SchemeState>,
+    /// What changes against the scheme in force, on the day on which the new one would count.
     pub changes: Adoption,
     /// The scheme in force until then.
     pub before: Option<SchemeState>,
+    /// One that is adopted and does not count yet.
+    pub waiting: Option<SchemeState>,
     /// The first day on which the new one counts.
     pub in_force: Date,
     /// It lets something go sooner, so it waits.
@@ -83,7 +91,7 @@ pub fn lint(
 ) -> Result<Vec<Finding>, OpsError> {
     let facts = gather(repo, monitor, stop)?;
     let law = load(repo, zone, today)?;
-    Ok(lint_law(&with_scheme(law.law(), scheme), Some(&facts.records)))
+    Ok(lint_law(&law.law().with_scheme(scheme), Some(&facts.records)))
 }
 
 /// Adopts a scheme. A dry run says what would change and appends nothing, whatever is wrong with the scheme.
@@ -105,7 +113,7 @@ pub fn adopt(
     let facts = gather(repo, monitor, stop)?;
     let law = load(repo, &options.zone, options.today)?;
     let mut report = examine(repo, &facts, &law, options)?;
-    if options.dry_run {
+    if options.dry_run || report.already.is_some() {
         return Ok(report);
     }
     let errors: Vec<String> = report.errors().map(say_finding).collect();
@@ -130,41 +138,81 @@ fn say_finding(finding: &Finding) -> String {
     }
 }
 
-fn with_scheme(law: &Law, scheme: &Scheme) -> Law {
-    Law { scheme: Some(scheme.clone()), scheme_at: None, ..law.clone() }
+/// The newest adoption, where it is of this very text. One that another followed is not the same: to adopt it again
+/// calls the other off.
+fn same_again(repo: &Repository, options: &AdoptOptions) -> Result<Option<SchemeState>, OpsError> {
+    let Some(last) = repo.state().schemes.last().filter(|s| s.digest == options.digest) else { return Ok(None) };
+    let same = read_scheme(repo, last)?.is_ok_and(|scheme| scheme == options.scheme);
+    Ok(same.then(|| last.clone()))
+}
+
+/// Whether nothing is to be done about a text that was adopted last.
+fn unless_again(last: SchemeState, options: &AdoptOptions) -> Result<Option<SchemeState>, OpsError> {
+    if !options.again {
+        return Ok(Some(last));
+    }
+    if last.in_force > options.today {
+        let why =
+            format!("it is adopted and counts from {}; until then there is nothing to confirm", Said(last.in_force));
+        return Err(OpsError::InTheWay(why));
+    }
+    if last.minute == options.minute.trim() {
+        let why = "that minute adopted it already; give the minute that confirms it: --again --minute REF";
+        return Err(OpsError::Usage(why.into()));
+    }
+    Ok(None)
 }
 
 fn examine(repo: &Repository, facts: &Facts, law: &LoadedLaw, options: &AdoptOptions) -> Result<AdoptReport, OpsError> {
-    let new = with_scheme(law.law(), &options.scheme);
+    let new = law.law().with_scheme(&options.scheme);
     let findings = lint_law(&new, Some(&facts.records));
     let mut report = AdoptReport {
         findings,
+        already: same_again(repo, options)?.map(|last| unless_again(last, options)).transpose()?.flatten(),
         changes: Adoption::default(),
         before: law.in_force.as_ref().map(|a| a.state.clone()),
-        in_force: options.on,
+        waiting: law.next.as_ref().map(|a| a.state.clone()),
+        in_force: options.today,
         cooling_off: false,
         entry: None,
     };
-    if options.scheme.check().is_empty() {
-        let against = |old: &Law| {
-            let compared = compare(Some(old), &new, &facts.records, options.today);
-            compared.map_err(|e| OpsError::Usage(e.to_string()))
-        };
-        report.changes = against(law.law())?;
-        report.cooling_off = report.changes.shortened;
-        for recent in recent(repo.state(), options) {
-            match read_scheme(repo, recent)? {
-                Ok(scheme) => report.cooling_off |= against(&with_scheme(law.law(), &scheme))?.shortened,
-                // One that nobody can read may have kept longer.
-                Err(_) => report.cooling_off = true,
-            }
-        }
-        report.cooling_off |= law.in_force.as_ref().is_some_and(|a| a.scheme.is_none());
+    if !options.scheme.check().is_empty() {
+        return Ok(report);
+    }
+    let against = |old: &Law, on: Date| {
+        let compared = compare(Some(old), &new, &facts.records, on);
+        compared.map_err(|e| OpsError::Usage(e.to_string()))
+    };
+    report.changes = against(law.law(), options.today)?;
+    // What counts today can be confirmed at once, whatever counted some weeks ago.
+    if law.law().scheme.as_ref() != Some(&options.scheme) {
+        report.cooling_off = report.changes.shortened || shortens_recent(repo, law, options, &against)?;
     }
     if report.cooling_off {
         report.in_force = options.today.checked_add(COOLING_OFF.days()).unwrap_or(Date::MAX);
+        report.changes = against(law.law(), report.in_force)?;
     }
     Ok(report)
+}
+
+/// Whether it lets anything go sooner than a scheme that counted in the last weeks, or than one that nobody can read.
+fn shortens_recent(
+    repo: &Repository,
+    law: &LoadedLaw,
+    options: &AdoptOptions,
+    against: &dyn Fn(&Law, Date) -> Result<Adoption, OpsError>,
+) -> Result<bool, OpsError> {
+    if law.in_force.as_ref().is_some_and(|a| a.scheme.is_none()) {
+        return Ok(true);
+    }
+    for recent in recent(repo.state(), options) {
+        match read_scheme(repo, recent)? {
+            Ok(scheme) if !against(&law.law().with_scheme(&scheme), options.today)?.shortened => {}
+            // One that nobody can read may have kept longer.
+            _ => return Ok(true),
+        }
+    }
+    Ok(false)
 }
 
 /// The schemes that counted in the last weeks and count no more: a class must not be taken out one day and put in

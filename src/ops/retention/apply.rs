@@ -4,18 +4,17 @@
 //! anywhere and run again. Nothing is destroyed without being decided once more on the day. The repository must be one
 //! that `Repository::open_fresh` opened: no local file decides a deletion.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::approve::approval_note;
+use super::again::{self, Names};
 use super::certificate;
 use super::disposals::{Stage, disposals};
-use super::note::{ApprovalNote, line};
+use super::note::line;
 use super::purge::{Purge, Purged, abandon_own};
-use super::register::{Register, of_plan};
+use super::register::{Register, RegisterNote, of_plan};
 use super::relist::{Leaving, paths_of, relist};
 use super::withdraw::withdraw;
 use crate::domain::id::NoteName;
@@ -23,17 +22,13 @@ use crate::domain::log::Role;
 use crate::domain::log::entry::Entry;
 use crate::domain::log::ruled::{DisposalState, Withdrawn};
 use crate::domain::problem::Exit;
-use crate::domain::retention::gate::{Circumstances, Refusal, Weight, later, permit_dispose};
+use crate::domain::retention::gate::{Circumstances, Refusal, Weight, later, permit_dispose, time_shown};
 use crate::ops::prune::{GRACE, circumstances};
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::repository::Repository;
-
-/// On so many days the log must have entries before it shows by itself that the window is over.
-const DAYS_SHOWN: usize = 7;
-/// A clock that is further ahead of the log than this may have jumped.
-const SILENCE: SignedDuration = SignedDuration::from_hours(8 * 24);
+use crate::repo::store::StoreFault;
 
 /// How to carry a disposal out.
 pub struct ApplyOptions<'a> {
@@ -70,12 +65,14 @@ pub struct ApplyReport {
     pub purged: Purged,
     /// The certificate, once it is done.
     pub certificate: Option<NoteName>,
+    /// It is done, and the store keeps the note with the names of its records.
+    pub names_left: bool,
 }
 
 impl ApplyReport {
     /// The exit code that says this: a store that keeps what is dead leaves the disposal undone.
     pub fn exit(&self) -> Exit {
-        if self.purged.still_listed.is_empty() { Exit::Done } else { Exit::Incomplete }
+        if self.purged.still_listed.is_empty() && !self.names_left { Exit::Done } else { Exit::Incomplete }
     }
 }
 
@@ -100,24 +97,21 @@ pub fn apply(
         return Err(OpsError::InTheWay(format!("disposal {} was cancelled; approve it again", options.approval)));
     }
     if found.done.is_some() {
-        forget_names(repo, options.approval)?;
-        return report(repo, options.approval, 0, Purged::default());
+        let names_left = forget_names(repo, options.approval)?;
+        return Ok(ApplyReport { names_left, ..report(repo, options.approval, 0, Purged::default())? });
     }
-    let note = approval_note(repo, options.approval)?;
+    let names = again::names(repo, &found)?;
     let clocks = store_now(repo)?.map(|store| (store, repo.env.clock.now()));
-    let newest = repo.state().newest_time;
-    let run = Run { options, note: &note, clocks, newest, monitor, stop };
+    let run = Run { options, names: &names, clocks, monitor, stop };
     abandon_own(repo)?;
     run.go(repo)
 }
 
 struct Run<'a> {
     options: &'a ApplyOptions<'a>,
-    note: &'a ApprovalNote,
+    names: &'a Names,
     /// What the store's clock and this machine's showed when the run began.
     clocks: Option<(Timestamp, Timestamp)>,
-    /// The newest time in the log when the run began.
-    newest: Timestamp,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
 }
@@ -125,13 +119,10 @@ struct Run<'a> {
 impl Run<'_> {
     fn go(&self, repo: &mut Repository) -> Result<ApplyReport, OpsError> {
         let approval = self.options.approval;
-        let permit = |repo: &mut Repository| {
-            self.gate(repo)?;
-            (self.options.recheck)(repo)
-        };
-        if state_of(repo, approval)?.withdrawn.is_none() {
+        let permit = |repo: &mut Repository| self.permit(repo);
+        if let (Names::Known(note), None) = (self.names, &state_of(repo, approval)?.withdrawn) {
             let urgent = self.options.urgent.as_deref().map(|why| line("--reason", why)).transpose()?;
-            withdraw(repo, approval, &self.note.plan, urgent.as_deref(), &permit)?;
+            withdraw(repo, approval, &note.plan, urgent.as_deref(), &permit, self.stop)?;
         }
         self.stop.check()?;
         let withdrawn = state_of(repo, approval)?.withdrawn.ok_or(RepoError::Contention)?;
@@ -139,9 +130,14 @@ impl Run<'_> {
         if !began && !self.is_over(repo, &withdrawn)? {
             return report(repo, approval, 0, Purged::default());
         }
-        let note = of_plan(&repo.register_key(), &self.note.plan);
-        let register = Rc::new(Register::of_one(repo, &note, withdrawn.at));
-        let paths = paths_of(&self.note.plan);
+        let (register, paths) = match self.names {
+            Names::Known(note) => (of_plan(&repo.register_key(), &note.plan, None), Some(paths_of(&note.plan))),
+            Names::Deleted(_) => {
+                self.gate(repo)?;
+                (repo.read_note::<RegisterNote>(&withdrawn.register)?, None)
+            }
+        };
+        let register = Rc::new(Register::of_one(repo, &register, withdrawn.at));
         let leaving = Leaving { approval, withdrawn_at: withdrawn.at, register, paths };
         let relisted = relist(repo, &leaving, &permit, self.monitor, self.stop)?;
         self.stop.check()?;
@@ -154,15 +150,31 @@ impl Run<'_> {
             let why = "a backup committed meanwhile and was looked at as well; run this again to delete what it held";
             return Err(OpsError::InTheWay(why.into()));
         }
-        if purged.still_listed.is_empty() {
-            let made = certificate::make(repo, approval, self.note, &purged, &self.options.zone, self.stop)?;
-            let entry = Entry::DisposalDone { approval, certificate: made };
-            repo.append_as(Some(Role::Pruner), |state| {
-                Ok(state.disposal(approval).is_some_and(DisposalState::is_open).then(|| entry.clone()))
-            })?;
-            forget_names(repo, approval)?;
+        let names_left = purged.still_listed.is_empty() && self.end(repo, &purged)?;
+        Ok(ApplyReport { names_left, ..report(repo, approval, relisted, purged)? })
+    }
+
+    /// Says that it is done. Whether the names of its records are still in the store.
+    fn end(&self, repo: &mut Repository, purged: &Purged) -> Result<bool, OpsError> {
+        let (approval, zone) = (self.options.approval, &self.options.zone);
+        let certificate = match self.names {
+            Names::Known(note) => certificate::make(repo, approval, note, purged, zone, self.stop)?,
+            Names::Deleted(before) => certificate::make_again(repo, approval, before, purged, zone)?,
+        };
+        let entry = Entry::DisposalDone { approval, certificate };
+        repo.append_as(Some(Role::Pruner), |state| {
+            Ok(state.disposal(approval).is_some_and(DisposalState::is_open).then(|| entry.clone()))
+        })?;
+        forget_names(repo, approval)
+    }
+
+    /// Asked before each step: nothing goes without being decided on the day.
+    fn permit(&self, repo: &mut Repository) -> Result<(), OpsError> {
+        self.gate(repo)?;
+        match self.names {
+            Names::Known(_) => (self.options.recheck)(repo),
+            Names::Deleted(_) => Err(again::listed_again(self.options.approval)),
         }
-        report(repo, approval, relisted, purged)
     }
 
     fn circumstances(&self, repo: &Repository) -> Circumstances {
@@ -176,7 +188,12 @@ impl Run<'_> {
     }
 
     fn gate(&self, repo: &Repository) -> Result<(), OpsError> {
-        let weight = Weight::of(&self.note.plan, self.options.large || self.note.large);
+        let weight = match self.names {
+            Names::Known(note) => Weight::of(&note.plan, self.options.large || note.large),
+            Names::Deleted(_) => {
+                Weight { sets: repo.state().sets().into_iter().map(|s| (s, 0)).collect(), large: false }
+            }
+        };
         permit_dispose(repo.state(), &self.circumstances(repo), &weight)?;
         Ok(())
     }
@@ -208,21 +225,19 @@ impl Run<'_> {
     }
 
     /// Where the store has no clock of its own, a clock that jumps ahead must not end the time to change one's mind:
-    /// the log itself must show that days have passed.
+    /// the log itself must show that it has passed.
     fn time_has_passed(&self, repo: &Repository, withdrawn: &Withdrawn, now: Timestamp) -> Result<(), Refusal> {
-        let confirm = "the store has no clock to compare; a person may confirm the date: add --yes";
-        if later(self.newest, SILENCE) < now {
-            return Err(Refusal::Clock(format!("no entry of the log is from the last 8 days, and {confirm}")));
-        }
         let void = |n: u64| repo.state().voids.iter().any(|(v, _)| *v == n);
         let after = repo.slots().iter().filter(|s| s.n > withdrawn.at && !void(s.n));
-        let times =
-            after.filter_map(|s| s.body.as_ref()).map(|b| b.time).filter(|t| (withdrawn.time..=now).contains(t));
-        let days = times.map(|t| t.to_zoned(TimeZone::UTC).date()).collect::<BTreeSet<_>>().len();
-        if days < DAYS_SHOWN {
-            let why =
-                format!("the log shows only {days} of the days since the withdrawal, not {DAYS_SHOWN}, and {confirm}");
-            return Err(Refusal::Clock(why));
+        let times = after.filter_map(|s| s.body.as_ref()).map(|b| b.time);
+        let shown = time_shown(withdrawn.time, times, now);
+        if shown < self.options.window {
+            return Err(Refusal::Clock(format!(
+                "since the withdrawal the log shows {} days for certain, not {}; it shows more with every run, at least \
+                 one a week. The store has no clock to compare; a person may confirm the date: add --yes",
+                shown.as_hours() / 24,
+                self.options.window.as_hours() / 24
+            )));
         }
         Ok(())
     }
@@ -246,18 +261,24 @@ fn store_now(repo: &Repository) -> Result<Option<Timestamp>, OpsError> {
     Ok(Some(now))
 }
 
-/// Once a disposal is done, nothing needs the names of its records.
-fn forget_names(repo: &Repository, approval: u64) -> Result<(), OpsError> {
+/// Once a disposal is done, nothing needs the names of its records. Whether the store keeps them nevertheless; then it,
+/// or prune, tries again.
+fn forget_names(repo: &Repository, approval: u64) -> Result<bool, OpsError> {
     let note = state_of(repo, approval)?.note;
-    if repo.state().spent_notes().contains(&note) {
-        match repo.store.delete(&Key::Note(note)) {
-            Ok(()) => {}
-            // Prune tries again.
-            Err(e) if e.fault() == crate::repo::store::StoreFault::Denied => {}
-            Err(e) => return Err(e.into()),
-        }
+    if !repo.state().spent_notes().contains(&note) {
+        return Ok(false);
     }
-    Ok(())
+    match repo.store.delete(&Key::Note(note)) {
+        Ok(()) => {}
+        Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly | StoreFault::Unsupported) => {}
+        Err(e) => return Err(e.into()),
+    }
+    // A store may say "deleted" and keep it.
+    match repo.store.get(&Key::Note(note)) {
+        Err(e) if e.fault() == StoreFault::Missing => Ok(false),
+        Err(e) if !e.is_too_large() => Err(e.into()),
+        _ => Ok(true),
+    }
 }
 
 fn report(repo: &Repository, approval: u64, relisted: u64, purged: Purged) -> Result<ApplyReport, OpsError> {
@@ -265,5 +286,6 @@ fn report(repo: &Repository, approval: u64, relisted: u64, purged: Purged) -> Re
     let found = disposals(repo.state()).into_iter().find(|d| d.state.at == approval).ok_or_else(missing)?;
     let (plan, records) = (found.state.plan.clone(), found.state.records);
     let certificate = found.state.done.map(|(_, certificate)| certificate);
-    Ok(ApplyReport { approval, plan, records, stage: found.stage, relisted, purged, certificate })
+    let stage = found.stage;
+    Ok(ApplyReport { approval, plan, records, stage, relisted, purged, certificate, names_left: false })
 }

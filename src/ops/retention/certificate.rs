@@ -3,7 +3,7 @@
 //! Records stand in it as keyed digests and by class, never by name. Its JSON is signed as it is, by the key of the
 //! actor that carried the disposal out, so that `openssl` alone can check it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -13,23 +13,22 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::facts::content_id;
+use super::again::Before;
+use super::kept::{kept_elsewhere, notes_kept};
 use super::note::{self, ApprovalNote, SCHEME};
 use super::purge::Purged;
-use super::register::record_digest;
+use super::register::{RegisterNote, record_digest};
 use super::withdraw::urgent_reason;
-use crate::domain::id::{ActorId, ChunkId, Digest, NoteName, RepositoryId};
+use crate::domain::id::{ActorId, Digest, NoteName, RepositoryId};
 use crate::domain::log::Role;
 use crate::domain::log::state::Life;
 use crate::domain::path::printable;
 use crate::domain::retention::plan::Plan;
-use crate::domain::retention::record::ContentId;
 use crate::domain::retention::scheme::Scheme;
 use crate::ops::{OpsError, Stop};
 use crate::repo::error::RepoError;
-use crate::repo::listing::{read_page, read_root};
 use crate::repo::repository::Repository;
-use crate::repo::sign::Purpose;
+use crate::repo::sign::{Purpose, Seed};
 
 /// The kind of the note.
 pub const CERTIFICATE: &str = "certificate";
@@ -100,8 +99,14 @@ pub struct Facts {
     pub backups_at_work: u64,
     /// Records whose last version other records still have: their content is still there under other names.
     pub content_kept_elsewhere: u64,
+    /// Notes of holds and recorded dates whose patterns fit some of these records: they stay, and may name them.
+    #[serde(default)]
+    pub notes_kept: u64,
     /// The records, as keyed digests of set and path.
     pub digests: Vec<Digest>,
+    /// The certificate made when it was done before, by a key that was cut off later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<NoteName>,
     /// Which key signs this.
     pub signed_by: ActorId,
 }
@@ -162,13 +167,52 @@ pub(super) fn make(
     zone: &TimeZone,
     stop: &Stop,
 ) -> Result<NoteName, OpsError> {
-    let kept = kept_elsewhere(repo, &note.plan, stop)?;
+    let kept = (kept_elsewhere(repo, &note.plan, stop)?, notes_kept(repo, &note.plan)?);
     let seed = repo.machine.as_ref().and_then(|m| m.seed_for(&[Role::Pruner])).cloned();
     let seed = seed.ok_or(RepoError::NoRole(Role::Pruner))?;
     let facts = gather(repo, approval, note, purged, kept, seed.actor())?;
-    let json = serde_json::to_string_pretty(&facts).map_err(|e| RepoError::Machine(e.to_string()))?;
+    seal(repo, &facts, &seed, zone)
+}
+
+/// Makes another one, since the one `before` was made by a key that was cut off later. The names are deleted: what that
+/// one says of classes and of who approved is repeated, the rest is what was observed now.
+pub(super) fn make_again(
+    repo: &Repository,
+    approval: u64,
+    before: &Before,
+    purged: &Purged,
+    zone: &TimeZone,
+) -> Result<NoteName, OpsError> {
+    let seed = repo.machine.as_ref().and_then(|m| m.seed_for(&[Role::Pruner])).cloned();
+    let seed = seed.ok_or(RepoError::NoRole(Role::Pruner))?;
+    let disposal = repo.state().disposal(approval).and_then(|d| Some((d, d.withdrawn.as_ref()?)));
+    let (disposal, withdrawn) = disposal.ok_or_else(|| OpsError::InTheWay("it was not withdrawn".into()))?;
+    let on = disposal.time.to_zoned(zone.clone()).date();
+    let plan = Plan { on, scheme_at: u64::MAX, after: 0, records: vec![] };
+    let (by, minute) =
+        before.facts.as_ref().map_or_else(Default::default, |f| (f.approved_by.clone(), f.minute.clone()));
+    let note = ApprovalNote { kind: note::APPROVAL.into(), by, minute, large: false, plan };
+    let fresh = gather(repo, approval, &note, purged, (0, 0), seed.actor())?;
+    let (records, bytes) = (disposal.records, disposal.bytes);
+    let digests = repo.read_note::<RegisterNote>(&withdrawn.register)?.records.into_iter().map(|r| r.record).collect();
+    let facts = Facts { records, bytes, digests, before: Some(before.certificate), ..fresh };
+    let facts = match before.facts.clone() {
+        Some(f) => Facts {
+            scheme: f.scheme,
+            classes: f.classes,
+            content_kept_elsewhere: f.content_kept_elsewhere,
+            notes_kept: f.notes_kept,
+            ..facts
+        },
+        None => facts,
+    };
+    seal(repo, &facts, &seed, zone)
+}
+
+fn seal(repo: &Repository, facts: &Facts, seed: &Seed, zone: &TimeZone) -> Result<NoteName, OpsError> {
+    let json = serde_json::to_string_pretty(facts).map_err(|e| RepoError::Machine(e.to_string()))?;
     let signature = STANDARD.encode(seed.sign(Purpose::Certificate, json.as_bytes()));
-    let (public_key, text) = (pem(&seed.actor()), words(&facts, zone));
+    let (public_key, text) = (pem(&seed.actor()), words(facts, zone));
     Ok(note::put(repo, CERTIFICATE, &Certificate { json, signature, public_key, text })?)
 }
 
@@ -177,7 +221,7 @@ fn gather(
     approval: u64,
     note: &ApprovalNote,
     purged: &Purged,
-    kept: u64,
+    (kept, notes_kept): (u64, u64),
     signer: ActorId,
 ) -> Result<Facts, OpsError> {
     let state = repo.state();
@@ -213,6 +257,8 @@ fn gather(
         no_longer_listed_on: purged.listed_at.ok_or_else(out_of_order)?,
         backups_at_work: purged.at_work.len() as u64,
         content_kept_elsewhere: kept,
+        notes_kept,
+        before: None,
         digests: note.plan.records.iter().map(|r| record_digest(&key, &r.set, &r.path)).collect(),
         signed_by: signer,
     })
@@ -242,28 +288,6 @@ fn classes(repo: &Repository, plan: &Plan) -> Result<Vec<ClassFacts>, OpsError> 
         class.bytes = class.bytes.saturating_add(record.size);
     }
     Ok(all.into_values().collect())
-}
-
-/// How many records of the plan have a last version that another record still has, in any kept snapshot.
-fn kept_elsewhere(repo: &mut Repository, plan: &Plan, stop: &Stop) -> Result<u64, OpsError> {
-    let wanted: HashSet<ContentId> = plan.records.iter().map(|r| r.content).filter(|c| !c.is_nothing()).collect();
-    let mut roots: Vec<ChunkId> = repo.state().live_snapshots().map(|s| s.snapshot.root).collect();
-    drop(repo.take_index()?);
-    let mut chunks = repo.chunks()?;
-    let (mut seen, mut found) = (HashSet::new(), HashSet::new());
-    while let Some(id) = roots.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        let root = read_root(&mut chunks, &id)?;
-        roots.extend(&root.inherits);
-        for page in root.live.iter().chain(&root.gone).filter(|p| seen.insert(p.id)) {
-            stop.check()?;
-            let contents = read_page(&mut chunks, page)?.into_iter().map(|e| content_id(&e));
-            found.extend(contents.filter(|c| wanted.contains(c)));
-        }
-    }
-    Ok(plan.records.iter().filter(|r| found.contains(&r.content)).count() as u64)
 }
 
 /// The certificate for people.
@@ -299,7 +323,7 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
     line(format!("- Named by no backup since {}", day(facts.unreachable_since)));
     match facts.deleted_on {
         Some(on) => line(format!("- Stored objects deleted on {}", day(on))),
-        None => line("- Stored objects deleted before the day of the listing below".into()),
+        None => line("- No stored object was left to delete on the day of the listing below".into()),
     }
     line(format!(
         "- A listing of the store made on {} shows none of the {} objects ({} bytes) that were given up, nor any given up \
@@ -311,6 +335,18 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
     if facts.content_kept_elsewhere > 0 {
         let n = facts.content_kept_elsewhere;
         line(format!("- Of {n} of these records, other records that are kept still have the same content"));
+    }
+    if facts.notes_kept > 0 {
+        let n = facts.notes_kept;
+        line(format!(
+            "- {n} sealed notes of holds and recorded dates fit these records; they are kept and may name them"
+        ));
+    }
+    if let Some(before) = &facts.before {
+        line(format!(
+            "- It was certified before (note {before}), by a key that was cut off later; the names were deleted then. \
+             Classes, and who approved it, are as that one says",
+        ));
     }
     if facts.backups_at_work > 0 {
         let n = facts.backups_at_work;

@@ -11,11 +11,15 @@ use super::approve::Changed;
 use super::facts::Facts;
 use super::note::{self, WhyNote, line};
 use crate::domain::log::entry::Entry;
+use crate::domain::log::ruled::HoldState;
 use crate::domain::log::state::State;
 use crate::domain::path::{RecordPath, printable};
+use crate::domain::pattern::Pattern;
 use crate::domain::retention::plan::Plan;
 use crate::domain::retention::rulings::{Hold, HoldText};
+use crate::domain::retention::words::Said;
 use crate::ops::OpsError;
+use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
 
 /// A hold to be placed.
@@ -61,6 +65,15 @@ pub fn touched(facts: &Facts, hold: &Hold, zone: &TimeZone) -> Touched {
     touched
 }
 
+/// The patterns that fit no record at all: misspelt, or for records still to come.
+pub fn unmatched<'o>(options: &'o PlaceHold, facts: &Facts) -> Vec<&'o str> {
+    let fits = |typed: &str| {
+        let pattern = Pattern::new(typed.trim());
+        facts.records.iter().any(|r| pattern.matches_within(&r.path))
+    };
+    options.patterns.iter().map(String::as_str).filter(|p| !fits(p)).collect()
+}
+
 fn text_of(options: &PlaceHold) -> Result<HoldText, OpsError> {
     if options.patterns.is_empty() {
         return Err(OpsError::Usage("name what is held: a folder, a name, a pattern; '*' for everything".into()));
@@ -102,43 +115,90 @@ pub fn place(repo: &mut Repository, options: &PlaceHold) -> Result<u64, OpsError
     placed.ok_or_else(|| OpsError::Nothing("nothing was placed".into()))
 }
 
-/// Ends a hold, named by its number or its reason. What it kept is decided anew.
+/// Which holds are to end.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// One, by its number or its reason.
+    One {
+        /// What was typed.
+        named: String,
+        /// The council's own time, for the days of those that it could be.
+        zone: TimeZone,
+    },
+    /// Every open one with this reason.
+    All {
+        /// The reason.
+        reason: String,
+    },
+}
+
+impl Which {
+    /// One hold, by its number or its reason.
+    pub fn one(named: impl Into<String>, zone: &TimeZone) -> Self {
+        Self::One { named: named.into(), zone: zone.clone() }
+    }
+}
+
+/// Ends holds; returns their numbers. What they kept is decided anew.
 ///
 /// # Errors
-/// [`OpsError::NotFound`]; [`OpsError::Usage`] when several are meant; `NoRole` without the approver's seed.
-pub fn release(repo: &mut Repository, which: &str, by: &str, why: &str) -> Result<u64, OpsError> {
+/// [`OpsError::NotFound`]; [`OpsError::Usage`] when several have the reason that should name one; `NoRole` without the approver's seed.
+pub fn release(repo: &mut Repository, which: &Which, by: &str, why: &str) -> Result<Vec<u64>, OpsError> {
     let body = WhyNote { by: line("--by", by)?, note: line("--note", why)? };
     repo.refresh()?;
-    let hold = meant(repo, which)?;
-    let note = note::put(repo, note::RELEASE, &body)?;
+    let holds: Vec<u64> = match which {
+        Which::One { named, zone } => vec![meant(repo, named.trim(), zone)?],
+        Which::All { reason } => by_reason(repo, reason.trim())?.iter().map(|h| h.at).collect(),
+    };
+    if let (Which::All { reason }, []) = (which, &holds[..]) {
+        return Err(not_called(reason));
+    }
+    holds.into_iter().map(|hold| end(repo, hold, &body)).collect()
+}
+
+fn end(repo: &mut Repository, hold: u64, body: &WhyNote) -> Result<u64, OpsError> {
+    let note = note::put(repo, note::RELEASE, body)?;
     let entry = Entry::HoldReleased { hold, note };
     let open = |state: &State| state.open_holds().any(|h| h.at == hold);
     let done = repo.append(|state| Ok(open(state).then(|| entry.clone())))?;
     done.map(|_| hold).ok_or_else(|| OpsError::NotFound(format!("hold {hold} was released already")))
 }
 
-fn meant(repo: &Repository, which: &str) -> Result<u64, OpsError> {
-    let which = which.trim();
-    let open: Vec<(u64, crate::domain::id::NoteName)> = repo.state().open_holds().map(|h| (h.at, h.note)).collect();
-    if let Some((at, _)) = which.parse().ok().and_then(|n: u64| open.iter().find(|(at, _)| *at == n)) {
-        return Ok(*at);
+fn meant(repo: &Repository, which: &str, zone: &TimeZone) -> Result<u64, OpsError> {
+    if let Some(at) = which.parse().ok().filter(|n: &u64| repo.state().open_holds().any(|h| h.at == *n)) {
+        return Ok(at);
     }
+    let found = by_reason(repo, which)?;
+    match &found[..] {
+        [one] => Ok(one.at),
+        [] => Err(not_called(which)),
+        all => {
+            let day = |hold: &Hold| Said(crate::domain::retention::trigger::day(hold.placed, zone)).to_string();
+            let listed: Vec<String> = all.iter().map(|h| format!("{} (placed on {})", h.at, day(h))).collect();
+            let (count, shown) = (all.len(), printable(which.as_bytes()));
+            Err(OpsError::Usage(format!(
+                "{count} open holds have the reason '{shown}': {}. Say which by its number, or all of them with \
+                 --reason '{shown}' --all",
+                listed.join(", ")
+            )))
+        }
+    }
+}
+
+fn not_called(which: &str) -> OpsError {
+    let shown = printable(which.as_bytes());
+    OpsError::NotFound(format!("no open hold is called '{shown}'; 'strongroom hold list' shows them"))
+}
+
+/// The open holds with this reason, in any case of letters.
+fn by_reason(repo: &Repository, reason: &str) -> Result<Vec<Hold>, OpsError> {
     let mut found = vec![];
-    for (at, name) in open.iter().filter(|_| repo.can_read()) {
-        let text: Result<HoldText, String> = note::read(repo, note::HOLD, name)?;
-        found.extend(text.ok().filter(|t| t.reason.to_lowercase() == which.to_lowercase()).map(|_| *at));
+    for state in repo.state().open_holds().filter(|_| repo.can_read()) {
+        let (hold, _) = read(repo, state)?;
+        let same = hold.readable.as_ref().is_some_and(|t| t.reason.to_lowercase() == reason.to_lowercase());
+        found.extend(same.then_some(hold));
     }
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let shown = printable(which.as_bytes());
-            Err(OpsError::NotFound(format!("no open hold is called '{shown}'; 'strongroom hold list' shows them")))
-        }
-        _ => {
-            let numbers: Vec<String> = found.iter().map(u64::to_string).collect();
-            Err(OpsError::Usage(format!("several holds have that reason: say which, {}", numbers.join(" or "))))
-        }
-    }
+    Ok(found)
 }
 
 /// One hold as a person sees it.
@@ -177,7 +237,7 @@ pub fn list(
     for h in repo.state().holds.iter().filter(|h| released_too || h.released.is_none()) {
         let (mut text, mut release) = (None, None);
         if repo.can_read() {
-            text = note::read::<HoldText>(repo, note::HOLD, &h.note)?.ok();
+            text = read(repo, h)?.0.readable;
             if let Some(name) = &h.release_note {
                 release = note::read::<WhyNote>(repo, note::RELEASE, name)?.ok();
             }
@@ -198,6 +258,19 @@ pub fn list(
     Ok(all)
 }
 
+/// A hold as its note has it; where the note cannot be read, why: then the hold touches everything. Every door to a
+/// hold's words leads through here, so that what is unreadable holds everywhere alike.
+///
+/// # Errors
+/// Faults of the store.
+pub(super) fn read(repo: &Repository, state: &HoldState) -> Result<(Hold, Option<String>), RepoError> {
+    let (readable, why) = match note::read::<HoldText>(repo, note::HOLD, &state.note)? {
+        Ok(text) => (Some(text), None),
+        Err(why) => (None, Some(why)),
+    };
+    Ok((Hold { at: state.at, readable, sets: vec![], review: state.review, placed: state.time }, why))
+}
+
 /// Records of an approval that a hold touched after it was given, though it was released since: somebody wanted them
 /// then, so somebody must approve anew.
 ///
@@ -212,8 +285,7 @@ pub(super) fn held_since(
 ) -> Result<Vec<Changed>, OpsError> {
     let mut found = vec![];
     for past in repo.state().holds.iter().filter(|h| h.at > approval && h.released.is_some()) {
-        let readable = note::read(repo, note::HOLD, &past.note)?.ok();
-        let hold = Hold { at: past.at, readable, sets: vec![], review: past.review, placed: past.time };
+        let (hold, _) = read(repo, past)?;
         for planned in &plan.records {
             let record = facts.find(&planned.set, &planned.path).map(|at| &facts.records[at]);
             if record.is_some_and(|r| hold.touches(r, zone)) {

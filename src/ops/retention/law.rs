@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::hold;
 use super::note::{self, DateNote};
 use crate::domain::log::ruled::{DisposalState, SchemeState};
 use crate::domain::log::state::State;
@@ -56,6 +57,8 @@ pub struct LoadedLaw {
     pub in_force: Option<Adopted>,
     /// The newest scheme that is adopted and not in force yet.
     pub next: Option<Adopted>,
+    /// By every scheme that is adopted and not in force yet: what one of them keeps does not go meanwhile.
+    pub waiting: Vec<(Date, Compiled)>,
     /// Notes that cannot be read.
     pub unreadable: Vec<Unreadable>,
     /// The number of the entry that the log was read up to.
@@ -118,8 +121,15 @@ pub fn load(repo: &Repository, zone: &TimeZone, on: Date) -> Result<LoadedLaw, O
         let newest = names.entry(d.plan.clone()).or_insert(d.at);
         *newest = d.at.max(*newest);
     }
-    let compiled = Compiled::new(law).map_err(|e| OpsError::Usage(e.to_string()))?;
-    Ok(LoadedLaw { compiled, on, in_force, next, unreadable, upto: state.next, names, under_way })
+    let compile = |law: Law| Compiled::new(law).map_err(|e| OpsError::Usage(e.to_string()));
+    let mut waiting = vec![];
+    for later in state.schemes.iter().filter(|s| s.in_force > on) {
+        // One that cannot be read keeps everything.
+        let scheme = read_scheme(repo, later)?.ok();
+        waiting.push((later.in_force, compile(Law { scheme, ..law.clone() })?));
+    }
+    let compiled = compile(law)?;
+    Ok(LoadedLaw { compiled, on, in_force, next, waiting, unreadable, upto: state.next, names, under_way })
 }
 
 /// A scheme as its note has it, or why it cannot be used.
@@ -136,9 +146,9 @@ fn adopted(repo: &Repository, state: &SchemeState, unreadable: &mut Vec<Unreadab
 
 fn holds(repo: &Repository, state: &State, law: &mut Law, unreadable: &mut Vec<Unreadable>) -> Result<(), RepoError> {
     for hold in state.open_holds() {
-        let read = note::read(repo, note::HOLD, &hold.note)?;
-        let readable = read.map_err(|why| unreadable.push(Unreadable { entry: hold.at, what: "a hold", why })).ok();
-        law.holds.push(Hold { at: hold.at, readable, sets: vec![], review: hold.review, placed: hold.time });
+        let (read, why) = hold::read(repo, hold)?;
+        unreadable.extend(why.map(|why| Unreadable { entry: hold.at, what: "a hold", why }));
+        law.holds.push(read);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Deciding is pure and lies in `domain::retention`; here facts are gathered and what people said is written down.
 
 pub mod adopt;
+mod again;
 pub mod apply;
 pub mod approve;
 pub mod certificate;
@@ -12,6 +13,7 @@ pub mod disposed;
 pub mod facts;
 pub mod hold;
 mod in_order;
+mod kept;
 pub mod law;
 mod needs;
 pub mod note;
@@ -20,6 +22,7 @@ mod purge;
 pub mod register;
 mod relist;
 pub mod review;
+mod versions;
 pub mod why;
 mod withdraw;
 

@@ -12,6 +12,7 @@ use super::law::LoadedLaw;
 use crate::domain::id::{Digest, RepositoryId};
 use crate::domain::retention::decide::{Decider, Decision, Disposition};
 use crate::domain::retention::plan::{Plan, PlanId, PlannedRecord};
+use crate::domain::retention::reason::Reason;
 use crate::domain::retention::record::RecordFacts;
 use crate::domain::retention::scheme::Approver;
 use crate::ops::OpsError;
@@ -122,13 +123,17 @@ pub struct Planner<'a> {
     facts: &'a Facts,
     law: &'a LoadedLaw,
     decider: Decider<'a>,
+    /// By the schemes that wait, with the days on which they come into force.
+    waiting: Vec<(Date, Decider<'a>)>,
     on: Date,
 }
 
 impl<'a> Planner<'a> {
     /// Gets ready. `law` is the one loaded for `on`.
     pub fn new(facts: &'a Facts, law: &'a LoadedLaw, on: Date) -> Self {
-        Self { facts, law, decider: Decider::new(&law.compiled, &facts.records, on), on }
+        let decider = |compiled| Decider::new(compiled, &facts.records, on);
+        let waiting = law.waiting.iter().map(|(from, compiled)| (*from, decider(compiled))).collect();
+        Self { facts, law, decider: decider(&law.compiled), waiting, on }
     }
 
     /// The day.
@@ -149,7 +154,23 @@ impl<'a> Planner<'a> {
     /// What becomes of one record, by its number in the facts.
     pub fn row(&self, number: usize) -> Row<'a> {
         let record = &self.facts.records[number];
-        Row { number, record, decision: self.decider.decide(number), under_way: self.law.under_way(record) }
+        Row { number, record, decision: self.decision(number), under_way: self.law.under_way(record) }
+    }
+
+    /// By the scheme in force; but what a scheme that was adopted and still waits would keep does not go before it comes.
+    fn decision(&self, number: usize) -> Decision {
+        let mut decision = self.decider.decide(number);
+        for (from, later) in &self.waiting {
+            if matches!(decision.disposition, Disposition::Retain | Disposition::Held) {
+                break;
+            }
+            let then = later.decide(number);
+            if then.disposition == Disposition::Retain {
+                (decision.disposition, decision.due, decision.overdue_since) = (Disposition::Retain, then.due, None);
+                decision.reasons.push(Reason::WaitingKeeps { from: *from });
+            }
+        }
+        decision
     }
 
     /// What becomes of every record, by set and path.

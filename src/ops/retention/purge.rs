@@ -36,7 +36,7 @@ const ROUNDS: u32 = 20;
 pub struct Purged {
     /// Packs whose other content was copied.
     pub rewritten: u64,
-    /// Packs deleted in this run.
+    /// Packs deleted in this run: no listing made afterwards shows them.
     pub deleted: u64,
     /// Their bytes.
     pub deleted_bytes: u64,
@@ -166,11 +166,14 @@ impl Purge<'_> {
         self.monitor.stage("deleting", Some(there.len() as u64));
         let mut done = PruneReport::default();
         delete(repo, &there, &mut done, self.monitor, self.stop)?;
-        (purged.deleted, purged.deleted_bytes) = (done.deleted, done.deleted_bytes);
         (purged.refused, purged.refused_why) = (done.refused, done.refused_why);
         let name = |key: Key| if let Key::Pack(name) = key { Some(name) } else { None };
         let after = repo.store.list(PACKS)?.0.into_iter().filter(|l| dead.contains(&l.key));
         purged.still_listed = after.filter_map(|l| name(l.key)).collect();
+        // A store may say "deleted" and keep it: only what is listed no more was deleted.
+        let kept: HashSet<Key> = purged.still_listed.iter().map(|n| Key::Pack(*n)).collect();
+        let gone = there.iter().filter(|l| !kept.contains(&l.key));
+        (purged.deleted, purged.deleted_bytes) = gone.fold((0, 0), |(n, sum), l| (n + 1, sum + l.size));
         purged.listed_at = Some(repo.env.clock.now());
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::facts::content_id;
+use super::versions::Versions;
 use crate::domain::id::{Digest, SnapshotId};
 use crate::domain::listing::Entry;
 use crate::domain::path::RecordPath;
@@ -34,7 +35,7 @@ pub struct RegisterNote {
 pub struct Registered {
     /// The digest of its set and path.
     pub record: Digest,
-    /// The digests of set, path and content: that of its last version, unless it was empty.
+    /// The digests of set, path and content: those of its versions that were known when it was withdrawn, but empty ones.
     pub contents: Vec<Digest>,
 }
 
@@ -54,14 +55,16 @@ pub fn record_digest(key: &RegisterKey, set: &str, path: &RecordPath) -> Digest 
     key.digest(set, path, ContentId::NOTHING.as_bytes())
 }
 
-/// The register of a plan.
-pub fn of_plan(key: &RegisterKey, plan: &Plan) -> RegisterNote {
-    let records = plan.records.iter().map(|r| Registered {
-        record: record_digest(key, &r.set, &r.path),
-        contents: match r.content.is_nothing() {
-            true => vec![],
-            false => vec![key.digest(&r.set, &r.path, r.content.as_bytes())],
-        },
+/// The register of a plan, with the other versions of its records where they were looked for.
+pub(super) fn of_plan(key: &RegisterKey, plan: &Plan, versions: Option<&Versions>) -> RegisterNote {
+    let records = plan.records.iter().map(|r| {
+        let others = versions.and_then(|v| v.get(&(r.set.clone(), r.path.clone()))).into_iter().flatten();
+        let mut all: Vec<ContentId> = others.copied().chain([r.content]).filter(|c| !c.is_nothing()).collect();
+        all.sort();
+        all.dedup();
+        let digest = |c: ContentId| key.digest(&r.set, &r.path, c.as_bytes());
+        let (record, contents) = (record_digest(key, &r.set, &r.path), all.into_iter().map(digest).collect());
+        Registered { record, contents }
     });
     RegisterNote { kind: REGISTER.into(), records: records.collect() }
 }
@@ -122,7 +125,7 @@ impl Register {
         self.records.get(&record_digest(key, set, path)).is_some_and(|at| seen.0 < *at)
     }
 
-    /// Whether a live record is one that was disposed of, come back with the same content.
+    /// Whether a live record is one that was disposed of, come back with the content of one of its versions.
     pub fn has_reappeared(&self, set: &str, entry: &Entry) -> bool {
         self.key.is_some() && self.is_again(set, &entry.path, content_id(entry))
     }

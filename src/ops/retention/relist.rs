@@ -35,8 +35,15 @@ pub(super) struct Leaving<'a> {
     pub approval: u64,
     pub withdrawn_at: u64,
     pub register: Rc<Register>,
-    /// Its paths, by set.
-    pub paths: BTreeMap<&'a str, Vec<&'a RecordPath>>,
+    /// Its paths, by set; `None` where they are not known any more: then every page is looked at.
+    pub paths: Option<BTreeMap<&'a str, Vec<&'a RecordPath>>>,
+}
+
+impl Leaving<'_> {
+    /// The paths in a set that may be its records'; `None`: any.
+    fn paths_in(&self, set: &str) -> Option<&[&RecordPath]> {
+        self.paths.as_ref().map(|paths| paths.get(set).map_or(&[][..], Vec::as_slice))
+    }
 }
 
 /// The paths of a plan by set, in order.
@@ -138,7 +145,8 @@ struct Dirty {
 
 /// The kept snapshots whose listings, their own or inherited, have a record of it.
 fn with_records(repo: &mut Repository, leaving: &Leaving<'_>, stop: &Stop) -> Result<Vec<Dirty>, OpsError> {
-    let of_sets = repo.state().live_snapshots().filter(|s| leaving.paths.contains_key(s.snapshot.set.as_str()));
+    let concerned = |set: &str| leaving.paths_in(set).is_none_or(|paths| !paths.is_empty());
+    let of_sets = repo.state().live_snapshots().filter(|s| concerned(&s.snapshot.set));
     let all: Vec<Dirty> =
         of_sets.map(|s| Dirty { id: s.id, set: s.snapshot.set.clone(), root: s.snapshot.root }).collect();
     let mut chunks = repo.chunks()?;
@@ -149,12 +157,12 @@ fn with_records(repo: &mut Repository, leaving: &Leaving<'_>, stop: &Stop) -> Re
         let root = read_root(&mut chunks, &snapshot.root)?;
         let mut has = false;
         for layer in layers(&mut chunks, &root)? {
-            for page in candidates(&layer.pages, &leaving.paths[snapshot.set.as_str()]) {
+            for page in candidates(&layer.pages, leaving.paths_in(&snapshot.set)) {
                 let key = (snapshot.set.clone(), page.id);
                 if !found.contains_key(&key) {
-                    let wanted = &leaving.paths[snapshot.set.as_str()];
+                    let wanted = leaving.paths_in(&snapshot.set);
                     let entries = read_page(&mut chunks, page)?.into_iter();
-                    let entries = entries.filter(|e| wanted.binary_search(&&e.path).is_ok());
+                    let entries = entries.filter(|e| wanted.is_none_or(|w| w.binary_search(&&e.path).is_ok()));
                     let hits = entries.map(|e| (e.path, e.gone.map(|g| g.last_seen))).collect();
                     found.insert(key.clone(), hits);
                 }
@@ -171,8 +179,9 @@ fn with_records(repo: &mut Repository, leaving: &Leaving<'_>, stop: &Stop) -> Re
     Ok(dirty)
 }
 
-/// The pages in which any of the paths can lie.
-fn candidates<'p>(pages: &'p [PageRef], paths: &[&RecordPath]) -> Vec<&'p PageRef> {
+/// The pages in which any of the paths can lie; all where none are known.
+pub(super) fn candidates<'p>(pages: &'p [PageRef], paths: Option<&[&RecordPath]>) -> Vec<&'p PageRef> {
+    let Some(paths) = paths else { return pages.iter().collect() };
     let mut places: Vec<usize> =
         paths.iter().filter_map(|path| pages.partition_point(|p| p.first <= **path).checked_sub(1)).collect();
     places.dedup();
@@ -202,7 +211,7 @@ impl Pen {
         &mut self,
         chunks: &mut ChunkReader<'_>,
         pages: &[PageRef],
-        paths: &[&RecordPath],
+        paths: Option<&[&RecordPath]>,
         (hidden, live): (&Hidden, bool),
     ) -> Result<Vec<PageRef>, RepoError> {
         let touched: HashSet<ChunkId> = candidates(pages, paths).into_iter().map(|p| p.id).collect();
@@ -255,7 +264,7 @@ fn write(
         stop.check()?;
         let register = Rc::clone(&leaving.register);
         let hidden = Hidden { register, set: snapshot.set.clone(), snapshot: snapshot.id };
-        let paths = &leaving.paths[snapshot.set.as_str()];
+        let paths = leaving.paths_in(&snapshot.set);
         let root = read_root(&mut chunks, &snapshot.root)?;
         let live = pen.pages(&mut chunks, &root.live, paths, (&hidden, true))?;
         let gone = if root.inherits.is_empty() {

@@ -5,12 +5,13 @@
 use super::needs::Rulings;
 use super::note;
 use super::register::of_plan;
+use super::versions::versions;
 use crate::domain::log::Role;
 use crate::domain::log::entry::Entry;
 use crate::domain::log::ruled::Withdrawn;
 use crate::domain::log::rulings::DisposalWithdrawn;
 use crate::domain::retention::plan::Plan;
-use crate::ops::OpsError;
+use crate::ops::{OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,7 @@ pub(super) fn withdraw(
     plan: &Plan,
     urgent: Option<&str>,
     permit: &dyn Fn(&mut Repository) -> Result<(), OpsError>,
+    stop: &Stop,
 ) -> Result<u64, OpsError> {
     let mut notes = None;
     for _ in 0..ROUNDS {
@@ -52,7 +54,8 @@ pub(super) fn withdraw(
         let (register, note) = match notes {
             Some(notes) => notes,
             None => {
-                let register = repo.put_note(&of_plan(&repo.register_key(), plan))?;
+                let all = versions(repo, plan, stop)?;
+                let register = repo.put_note(&of_plan(&repo.register_key(), plan, Some(&all)))?;
                 let why = urgent.map(|why| note::put(repo, URGENT, &UrgentNote { reason: why.into() })).transpose()?;
                 *notes.insert((register, why))
             }

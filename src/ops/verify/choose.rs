@@ -1,15 +1,18 @@
-//! Which packs and documents a budgeted test restore takes: what was never tested first, then what was tested
-//! longest ago; among equals, chance decides. At least one deleted document and one old version, where there are.
+//! Which packs and documents a budgeted test restore takes. The packs are planned by the promise; documents are
+//! chosen by chance from those that lie in them, so that both come from one fetch. One deleted document and one old
+//! version are brought along where there is room.
 
 use std::collections::{BTreeMap, HashSet};
 
-use jiff::Timestamp;
-
 use super::affected::with_inherited;
+use super::coverage::{Promise, seen, terms};
+use super::everything::fingerprint;
+use crate::domain::coverage::{Seen, Terms, forecast, plan};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, PageRef};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::state::State;
+use crate::domain::path::RecordPath;
 use crate::repo::error::RepoError;
 use crate::repo::listing::{chunks_of, find_entry, read_page, read_root};
 use crate::repo::reader::ChunkReader;
@@ -45,60 +48,71 @@ pub struct Choice {
     pub left: u64,
 }
 
-/// When each pack was last opened from end to end by somebody who reads.
-pub fn test_dates(state: &State) -> Vec<Option<Timestamp>> {
-    let mut dates = vec![None; state.packs.len()];
-    for (time, tested) in &state.tests {
-        for number in tested.packs.iter() {
-            if let Some(date) = dates.get_mut(number as usize).filter(|_| state.packs[number as usize].tested) {
-                *date = Some(*time).max(*date);
-            }
-        }
-    }
-    dates
-}
+/// A place in a draw: the smallest comes first.
+type Lot = [u8; 8];
+/// Bytes of packs that would not be read otherwise, and chance.
+type Rank = (u64, Lot);
 
-/// Orders everything by (tested when, chance).
-struct Order {
+/// The packs, the promise, and chance.
+struct Planner {
     seed: [u8; 32],
-    dates: Vec<Option<Timestamp>>,
+    packs: Vec<Seen>,
+    terms: Terms,
+    allowance: u64,
+    sizes: Vec<u64>,
+    /// What would be taken if nothing were wished for.
+    first: Bits,
 }
 
-/// A document and what chance gave it.
-type Drawn = ([u8; 8], Candidate);
-/// When it was last tested, and what chance gave it.
-type Rank = (Option<Timestamp>, [u8; 8]);
+impl Planner {
+    fn new(state: &State, seed: [u8; 32], promise: &Promise, typed: Option<u64>, now: jiff::Timestamp) -> Self {
+        let packs = seen(state, &state.needed(), Some(&seed));
+        let terms = terms(state, promise, now);
+        let allowance = typed.unwrap_or_else(|| forecast(&packs, &terms).allowance);
+        let sizes = state.packs.iter().map(|p| p.pack.size).collect();
+        let first = plan(&packs, &terms, allowance, &|_| false).packs.into_iter().collect();
+        Self { seed, packs, terms, allowance, sizes, first }
+    }
 
-impl Order {
-    fn chance(&self, what: &[u8]) -> [u8; 8] {
+    fn chance(&self, what: &[u8]) -> Lot {
         let mut first = [0; 8];
         first.copy_from_slice(&blake3::keyed_hash(&self.seed, what).as_bytes()[..8]);
         first
     }
-    fn pack(&self, number: u32) -> Rank {
-        (self.dates.get(number as usize).copied().flatten(), self.chance(&number.to_le_bytes()))
+
+    /// What a document costs beyond the packs that are read anyway.
+    fn rank(&self, candidate: &Candidate) -> Rank {
+        let more = candidate.packs.iter().filter(|n| !self.first.contains(**n));
+        let more = more.map(|n| self.sizes.get(*n as usize).copied().unwrap_or(0)).fold(0, u64::saturating_add);
+        (more, self.chance(candidate.entry.path.as_bytes()))
     }
 }
 
+/// A document and where it stands in the draw.
+type Drawn = (Rank, Candidate);
+
 struct Chooser {
-    order: Order,
-    by_pack: BTreeMap<(Rank, u32), Vec<Drawn>>,
-    gone: Option<(Rank, Candidate)>,
+    planner: Planner,
+    by_pack: BTreeMap<u32, Vec<(Lot, Candidate)>>,
+    gone: Option<Drawn>,
     old: Option<Drawn>,
-    keep_packs: usize,
+    /// What costs least of all that costs more.
+    spare: Option<Drawn>,
 }
 
-/// Chooses within `bytes` (half for whole packs, half for documents in them) and so many documents.
-pub fn choose(repo: &mut Repository, bytes: u64, documents: usize) -> Result<Choice, RepoError> {
+/// Chooses within what the promise needs and allows, or within `typed` bytes, and so many documents.
+pub fn choose(
+    repo: &mut Repository,
+    promise: &Promise,
+    typed: Option<u64>,
+    documents: usize,
+) -> Result<Choice, RepoError> {
     let state = repo.state();
-    let order = Order { seed: repo.env.entropy.bytes32(), dates: test_dates(state) };
-    let needed = state.needed();
-    let sizes: Vec<u64> = state.packs.iter().map(|p| p.pack.size).collect();
+    let planner = Planner::new(state, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
-    let old = old_snapshots(state, &order);
-    let keep_packs = documents.max(1) * 4;
-    let mut chooser = Chooser { order, by_pack: BTreeMap::new(), gone: None, old: None, keep_packs };
+    let old = old_snapshots(state, &planner);
+    let mut chooser = Chooser { planner, by_pack: BTreeMap::new(), gone: None, old: None, spare: None };
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {
         for root in with_inherited(&mut chunks, root)? {
@@ -111,16 +125,16 @@ pub fn choose(repo: &mut Repository, bytes: u64, documents: usize) -> Result<Cho
             chooser.find_old(&mut chunks, snapshot, root, old_root)?;
         }
     }
-    Ok(chooser.decide(&needed, &sizes, bytes, documents))
+    chooser.decide(documents)
 }
 
 /// For every old snapshot, in chance's order: the newest of its set with its root, and its own root.
-fn old_snapshots(state: &State, order: &Order) -> Vec<(SnapshotId, ChunkId, ChunkId)> {
+fn old_snapshots(state: &State, planner: &Planner) -> Vec<(SnapshotId, ChunkId, ChunkId)> {
     let mut old: Vec<_> = state
         .live_snapshots()
         .filter_map(|s| state.newest(&s.snapshot.set).filter(|n| n.id != s.id).map(|n| (s, n)))
         .collect();
-    old.sort_by_key(|(s, _)| order.chance(&s.id.0.to_le_bytes()));
+    old.sort_by_key(|(s, _)| planner.chance(&s.id.0.to_le_bytes()));
     old.iter().take(OLD_SNAPSHOTS).map(|(s, n)| (n.id, n.snapshot.root, s.snapshot.root)).collect()
 }
 
@@ -153,22 +167,19 @@ impl Chooser {
     }
 
     fn consider(&mut self, candidate: Candidate) {
-        let Some(first) = candidate.packs.iter().map(|n| (self.order.pack(*n), *n)).min() else { return };
-        let chance = self.order.chance(candidate.entry.path.as_bytes());
+        let Some(first) = candidate.packs.first().copied() else { return };
+        let rank = self.planner.rank(&candidate);
         if !candidate.live {
-            let rank = (first.0.0, chance);
-            if self.gone.as_ref().is_none_or(|(best, _)| rank < *best) {
-                self.gone = Some((rank, candidate.clone()));
-            }
+            keep(&mut self.gone, rank, &candidate);
+        }
+        if rank.0 > 0 {
+            return keep(&mut self.spare, rank, &candidate);
         }
         let waiting = self.by_pack.entry(first).or_default();
-        let at = waiting.partition_point(|(c, _)| *c < chance);
+        let at = waiting.partition_point(|(lot, _)| *lot < rank.1);
         if at < DOCUMENTS_PER_PACK {
-            waiting.insert(at, (chance, candidate));
+            waiting.insert(at, (rank.1, candidate));
             waiting.truncate(DOCUMENTS_PER_PACK);
-        }
-        if self.by_pack.len() > self.keep_packs {
-            self.by_pack.pop_last();
         }
     }
 
@@ -185,64 +196,76 @@ impl Chooser {
         };
         let same: HashSet<ChunkId> = newest.live.iter().chain(&newest.gone).map(|p| p.id).collect();
         let mut differing: Vec<&PageRef> = old.live.iter().filter(|p| !same.contains(&p.id)).collect();
-        differing.sort_by_key(|p| self.order.chance(p.id.as_bytes()));
+        differing.sort_by_key(|p| self.planner.chance(p.id.as_bytes()));
         for page in differing.into_iter().take(OLD_PAGES) {
             for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                let chance = self.order.chance(entry.path.as_bytes());
-                if !entry.is_file() || self.old.as_ref().is_some_and(|(best, _)| *best <= chance) {
+                if !entry.is_file() {
                     continue;
                 }
+                let candidate = Candidate { snapshot, packs: packs_of(chunks, &entry)?, entry, live: false };
+                let rank = self.planner.rank(&candidate);
+                if candidate.packs.is_empty() || self.old.as_ref().is_some_and(|(best, _)| *best <= rank) {
+                    continue;
+                }
+                let entry = &candidate.entry;
                 let mut is_there = false;
                 for pages in [&newest.live, &newest.gone] {
                     let found = intact(find_entry(chunks, pages, &entry.path))?.flatten();
                     is_there |= found.is_some_and(|now| now.kind == entry.kind);
                 }
-                let packs = packs_of(chunks, &entry)?;
-                if !is_there && !packs.is_empty() {
-                    self.old = Some((chance, Candidate { snapshot, entry, live: false, packs }));
+                if !is_there {
+                    self.old = Some((rank, candidate));
                 }
             }
         }
         Ok(())
     }
 
-    fn decide(mut self, needed: &Bits, sizes: &[u64], bytes: u64, documents: usize) -> Choice {
-        let mut choice = Choice::default();
-        let mut spent = 0u64;
-        let take = |choice: &mut Choice, candidate: Candidate| {
-            let known = choice.documents.iter().any(|c| c.entry == candidate.entry);
-            if !known {
+    fn decide(mut self, documents: usize) -> Result<Choice, RepoError> {
+        let wished: Vec<Candidate> =
+            [self.gone.take(), self.old.take()].into_iter().flatten().map(|(_, c)| c).collect();
+        let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
+        let Planner { packs: seen, terms, allowance, .. } = &self.planner;
+        let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
+        let mut choice =
+            Choice { packs: planned.packs.iter().copied().collect(), left: planned.left, documents: vec![] };
+        let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
+        let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
+            let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));
+            if is_there
+                && choice.documents.len() < documents.max(1)
+                && known.insert((candidate.entry.path.clone(), fingerprint(&candidate.entry)?))
+            {
                 choice.documents.push(candidate);
             }
+            Ok(())
         };
-        for candidate in [self.gone.take().map(|(_, c)| c), self.old.take().map(|(_, c)| c)].into_iter().flatten() {
-            spent += candidate.packs.iter().map(|n| sizes[*n as usize]).sum::<u64>();
-            take(&mut choice, candidate);
-        }
-        let mut packs: Vec<(Rank, u32)> = needed.iter().map(|n| (self.order.pack(n), n)).collect();
-        packs.sort();
-        for key in packs {
-            let waiting = self.by_pack.remove(&key).unwrap_or_default();
-            let size = sizes[key.1 as usize];
-            let cost = if waiting.is_empty() { size } else { 2 * size };
-            if !choice.packs.is_empty() && spent.saturating_add(cost) > bytes {
-                choice.left += 1;
-                continue;
-            }
-            spent += cost;
-            choice.packs.insert(key.1);
-            for (_, candidate) in waiting {
-                let elsewhere = candidate.packs.iter().filter(|n| **n != key.1 && !choice.packs.contains(**n));
-                let more: u64 = elsewhere.map(|n| sizes[*n as usize]).sum();
-                let fits = spent.saturating_add(more) <= bytes || choice.documents.is_empty();
-                if choice.documents.len() < documents && fits {
-                    spent += more;
-                    take(&mut choice, candidate);
+        wished.into_iter().try_for_each(|c| take(&mut choice, c))?;
+        // One of each pack, then another of each.
+        for round in 0..DOCUMENTS_PER_PACK {
+            for number in &planned.packs {
+                if let Some((_, candidate)) = self.by_pack.get(number).and_then(|all| all.get(round)) {
+                    take(&mut choice, candidate.clone())?;
                 }
             }
         }
-        choice.documents.sort_by(|a, b| (a.snapshot, &a.entry.path).cmp(&(b.snapshot, &b.entry.path)));
+        // At least one document: a backup of which nothing was brought back is not tested.
+        if let (true, Some((_, candidate))) = (choice.documents.is_empty(), self.spare) {
+            candidate.packs.iter().for_each(|n| choice.packs.insert(*n));
+            choice.documents.push(candidate);
+        }
+        // By pack: each is fetched once.
         choice
+            .documents
+            .sort_by(|a, b| (a.snapshot, &a.packs, &a.entry.path).cmp(&(b.snapshot, &b.packs, &b.entry.path)));
+        Ok(choice)
+    }
+}
+
+/// The better of two.
+fn keep(best: &mut Option<Drawn>, rank: Rank, candidate: &Candidate) {
+    if best.as_ref().is_none_or(|(known, _)| rank < *known) {
+        *best = Some((rank, candidate.clone()));
     }
 }
 

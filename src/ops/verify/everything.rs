@@ -98,7 +98,7 @@ impl Sample {
 }
 
 /// Which content an entry has, wherever it stands.
-fn fingerprint(entry: &Entry) -> Result<[u8; 16], RepoError> {
+pub(super) fn fingerprint(entry: &Entry) -> Result<[u8; 16], RepoError> {
     let mut half = [0; 16];
     half.copy_from_slice(&blake3::hash(&encode(&entry.kind)?).as_bytes()[..16]);
     Ok(half)

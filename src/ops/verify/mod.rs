@@ -7,6 +7,9 @@
 pub mod affected;
 pub mod check;
 mod choose;
+pub mod coverage;
+#[cfg(test)]
+mod coverage_tests;
 pub mod drill;
 #[cfg(test)]
 mod drill_tests;
@@ -40,6 +43,7 @@ use crate::repo::repository::Repository;
 
 pub use affected::affected_records;
 pub use check::check;
+pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
 pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};

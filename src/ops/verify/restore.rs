@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::affected::{name_records, with_inherited};
-use super::choose::{Candidate, choose, test_dates};
+use super::choose::{Candidate, choose};
+use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, SCRATCH_BYTES, SoundOptions, fits};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
@@ -24,7 +25,7 @@ use crate::domain::problem::ProblemKind;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{CheckReport, Lost, Whole, check_entries, check_stream};
+use crate::ops::restore::{CheckReport, Lost, Whole, check_stream};
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
@@ -38,8 +39,10 @@ const BATCH: usize = 64;
 pub struct TestOptions {
     /// Every document of every snapshot, and every pack.
     pub all: bool,
-    /// Bytes to bring from the store.
-    pub bytes_per_run: u64,
+    /// What the budget is for.
+    pub promise: Promise,
+    /// Bytes to bring from the store, whatever the promise needs and allows.
+    pub bytes: Option<u64>,
     /// Documents to bring back.
     pub documents_per_run: usize,
     /// Begin nothing new after this long; at least one document and one pack are tested.
@@ -54,7 +57,8 @@ impl Default for TestOptions {
     fn default() -> Self {
         Self {
             all: false,
-            bytes_per_run: 1 << 30,
+            promise: Promise::default(),
+            bytes: None,
             documents_per_run: 200,
             max_duration: None,
             folders: vec![],
@@ -102,10 +106,12 @@ pub fn restore(
         let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest)?;
     } else {
-        let choice = choose(repo, options.bytes_per_run, options.documents_per_run)?;
+        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
         run.report.left = choice.left;
-        run.packs(repo, &choice.packs)?;
         run.bring_back(repo, &choice.documents)?;
+        // What the documents did not fetch already.
+        let rest: Bits = choice.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        run.packs(repo, &rest)?;
     }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
@@ -117,8 +123,8 @@ pub fn restore(
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;
-    let (dates, needed) = (test_dates(repo.state()), repo.state().needed());
-    report.oldest = needed.iter().filter_map(|n| dates.get(n as usize).copied()).min().flatten();
+    let (packs, needed) = (&repo.state().packs, repo.state().needed());
+    report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
     super::remember_damage(repo, &report)?;
     Ok(report)
@@ -178,7 +184,8 @@ impl Run<'_> {
 
     /// Brings documents back, some at a time, so that the clock is looked at and no path stands twice in one batch.
     fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
-        let mut rest = documents;
+        let (whole, mut lost, mut rest) = (Whole::default(), vec![], documents);
+        let most = if self.options.max_duration.is_some() { BATCH } else { usize::MAX };
         while let Some(first) = rest.first() {
             let mut paths = HashSet::new();
             let mut new =
@@ -189,21 +196,35 @@ impl Run<'_> {
                 room = left.unwrap_or(0);
                 left.is_some()
             };
-            let batch = rest.iter().take(BATCH).take_while(|c| new(c) && lands(c)).count();
+            let batch = rest.iter().take(most).take_while(|c| new(c) && lands(c)).count();
             if !self.documents.is_empty() && self.is_over(repo) {
                 self.report.left += rest.len() as u64;
-                return Ok(());
+                break;
             }
-            self.bring_back_some(repo, &rest[..batch])?;
+            self.bring_back_some(repo, &rest[..batch], &whole, &mut lost)?;
             rest = &rest[batch..];
+        }
+        for (name, result) in whole.into_results() {
+            self.note_pack(repo.state(), name, result);
+        }
+        self.report.failed.sort_by_key(|d| d.object);
+        for (path, what, packs) in lost {
+            self.note_lost(repo.state(), path, what, &packs);
         }
         Ok(())
     }
 
-    fn bring_back_some(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
+    /// Every pack that is met is opened from end to end, from the same fetch.
+    fn bring_back_some(
+        &mut self,
+        repo: &mut Repository,
+        documents: &[Candidate],
+        whole: &Whole,
+        all_lost: &mut Vec<(RecordPath, String, Vec<u32>)>,
+    ) -> Result<(), OpsError> {
         let Some(first) = documents.first() else { return Ok(()) };
         let all: Vec<Document<'_>> = documents.iter().map(|c| Document { entry: &c.entry, live: c.live }).collect();
-        let report = self.come_back(repo, &all)?;
+        let report = self.come_back(repo, &all, Some(whole))?;
         let (done, failed) = self.documents.entry(first.snapshot).or_default();
         done.documents += report.files;
         done.bytes += report.bytes;
@@ -212,7 +233,7 @@ impl Run<'_> {
         for candidate in documents {
             let lost = report.failed.iter().find(|l| l.problem.path.as_ref() == Some(&candidate.entry.path));
             if let Some(Lost { problem, .. }) = lost {
-                self.note_lost(repo.state(), candidate.entry.path.clone(), problem.detail.clone(), &candidate.packs);
+                all_lost.push((candidate.entry.path.clone(), problem.detail.clone(), candidate.packs.clone()));
             } else if candidate.live {
                 self.compare_live(&candidate.entry, &key);
             }
@@ -221,15 +242,21 @@ impl Run<'_> {
     }
 
     /// To the scratch folder, where they are examined, or to nowhere.
-    fn come_back(&mut self, repo: &mut Repository, documents: &[Document<'_>]) -> Result<CheckReport, OpsError> {
+    fn come_back(
+        &mut self,
+        repo: &mut Repository,
+        documents: &[Document<'_>],
+        whole: Option<&Whole>,
+    ) -> Result<CheckReport, OpsError> {
         let (monitor, stop) = (self.monitor, self.stop);
         let nowhere = |repo: &mut Repository, some: &[&Document<'_>]| {
-            check_entries(repo, some.iter().map(|d| d.entry.clone()), monitor, stop)
+            let mut entries = some.iter().map(|d| d.entry.clone());
+            check_stream(repo, &mut |_| Ok(entries.next()), whole, monitor, stop)
         };
         let (small, mut rest): (Vec<&Document<'_>>, Vec<_>) = documents.iter().partition(|d| fits(d.entry));
         let Some(opener) = &mut self.opener else { return nowhere(repo, &documents.iter().collect::<Vec<_>>()) };
         let entries: Vec<&Record> = small.iter().map(|d| d.entry).collect();
-        let landed = opener.scratch().map(|scratch| scratch.bring(repo, &entries, monitor, stop));
+        let landed = opener.scratch().map(|scratch| scratch.bring(repo, &entries, whole, monitor, stop));
         let mut landed = match landed {
             Some(Err(OpsError::Target(why))) => {
                 opener.skip(why);
@@ -332,7 +359,7 @@ impl Run<'_> {
             };
             let batch = rest.iter().take(BATCH).take_while(|e| lands(e)).count();
             let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
-            self.come_back(repo, &all)?;
+            self.come_back(repo, &all, None)?;
             rest = &rest[batch..];
         }
         Ok(())

@@ -111,6 +111,11 @@ pub fn scrub(
     Ok(report)
 }
 
+/// When this computer last found each object as it was stored, by its place in the store.
+pub(super) fn scrubbed(repo: &Repository) -> BTreeMap<String, Timestamp> {
+    load(repo).scrubbed
+}
+
 fn load(repo: &Repository) -> Notes {
     let repository = repo.state().repository;
     let kept: Option<Notes> = repo.dir().and_then(|d| d.load_json(NOTES));

@@ -74,9 +74,9 @@ fn a_good_repository_passes_everything() {
     let report = tested(&c, &all());
     assert_eq!((report.exit(), report.examined.documents), (Exit::Done, 4));
     let repo = c.open();
-    let last = &repo.state().tests.last().unwrap().1;
+    let last = &repo.state().tests.back().unwrap();
     assert!(last.complete && last.failed == 0);
-    assert!(repo.state().needed().iter().all(|n| repo.state().packs[n as usize].tested));
+    assert!(repo.state().needed().iter().all(|n| repo.state().packs[n as usize].tested.is_some()));
     assert!(repo.state().newest("documents").unwrap().tested.is_some());
 }
 
@@ -179,9 +179,9 @@ fn a_test_restore_finds_what_lies_beneath_right_sizes() {
     }
     let repo = c.open();
     let (number, _) = c.pack_of("Documents/same.bin");
-    assert!(!repo.state().packs[number as usize].tested);
+    assert!(repo.state().packs[number as usize].tested.is_none());
     assert!(repo.state().newest("documents").unwrap().tested.is_none());
-    assert!(repo.state().tests.iter().all(|(_, t)| t.failed > 0 && !t.complete));
+    assert!(repo.state().tests.iter().all(|t| t.failed > 0 && !t.complete));
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn new_content_comes_first_then_the_longest_untested() {
         c.write(&format!("{i}.bin"), Council::noise(i, 120_000));
         c.backup();
     }
-    let small = TestOptions { bytes_per_run: 200_000, documents_per_run: 1, ..TestOptions::default() };
+    let small = TestOptions { bytes: Some(200_000), documents_per_run: 1, ..TestOptions::default() };
     let mut runs = 0;
-    while c.open().state().needed().iter().any(|n| !c.open().state().packs[n as usize].tested) {
+    while c.open().state().needed().iter().any(|n| c.open().state().packs[n as usize].tested.is_none()) {
         tested(&c, &small);
         c.clock.advance(SignedDuration::from_secs(60));
         runs += 1;

@@ -1,5 +1,6 @@
 //! `retention adopt`: shows what the scheme would change, and puts it in force once a person has read that.
 
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::scheme::{file_of, in_words, on_disk, say};
@@ -10,6 +11,8 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::telling::tell_of_retention;
 use crate::cli::wiring;
+use crate::domain::log::ruled::SchemeState;
+use crate::domain::path::printable;
 use crate::domain::retention::adoption::{Adoption, ClassChange, Moved, Shift};
 use crate::domain::retention::lint::Severity;
 use crate::domain::retention::words::Said;
@@ -31,9 +34,13 @@ pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
         on: args.on,
         zone: config.council.timezone.clone(),
         today: today(shell, &config),
+        again: args.again,
         dry_run: true,
     };
     let shown = go(shell, &mut repo, &options)?;
+    if let Some(state) = &shown.already {
+        return Ok(already(shell, state, options.today));
+    }
     show(shell, &shown, &options);
     if shown.errors().next().is_some() {
         let hint = "Put it right in the file, then: strongroom retention lint";
@@ -45,6 +52,9 @@ pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
     }
     options.dry_run = false;
     let done = go(shell, &mut repo, &options)?;
+    if let Some(state) = &done.already {
+        return Ok(already(shell, state, options.today));
+    }
     if (&done.changes, done.in_force) != (&shown.changes, shown.in_force) {
         shell.out.warn("Since you were shown what changes, other things have changed too: strongroom retention plan");
     }
@@ -62,6 +72,17 @@ pub fn run(shell: &Shell, args: &AdoptArgs) -> Result<Done, Failure> {
         .with("newly_due", done.changes.newly_due_on_adoption)
         .with("newly_classed", done.changes.newly_classed)
         .with("no_longer_classed", done.changes.no_longer_classed))
+}
+
+/// This very text was adopted last: nothing is to be done.
+fn already(shell: &Shell, state: &SchemeState, today: Date) -> Done {
+    let since = if state.in_force > today { "adopted already, and counts from" } else { "in force already, since" };
+    shell.out.say(format!("This scheme is {since} {}. Nothing was changed.", Said(state.in_force)));
+    shell.out.say(in_words(state));
+    if state.in_force <= today {
+        shell.out.say("Where the council has confirmed it: strongroom retention adopt --again --minute REF --on DATE");
+    }
+    Done::ok().with("entry", None::<u64>).with("in_force", state.in_force.to_string()).with("already", true)
 }
 
 fn go(
@@ -97,6 +118,17 @@ fn show(shell: &Shell, report: &AdoptReport, options: &AdoptOptions) {
     for finding in report.findings.iter().filter(|f| f.severity != Severity::Info || out.is_json()) {
         say(shell, finding);
     }
+    if let Some(state) = &report.waiting {
+        let (minute, day) = (printable(state.minute.as_bytes()), Said(state.in_force));
+        if report.cooling_off {
+            out.warn(format!(
+                "The scheme of minute {minute} still counts from {day}, until this one does. To call it off, first \
+                 adopt the one in force again"
+            ));
+        } else {
+            out.say(format!("This calls off the scheme of minute {minute}, which would count from {day}."));
+        }
+    }
     match &report.before {
         Some(state) => out.say(format!("In force until then: {}", in_words(state))),
         None => out.say("No scheme was adopted before: so far everything is kept."),
@@ -116,17 +148,27 @@ fn show(shell: &Shell, report: &AdoptReport, options: &AdoptOptions) {
     for (records, sentence) in [
         (changes.newly_classed, "would have a class and had none"),
         (changes.no_longer_classed, "would have no class any more, and be kept"),
-        (changes.newly_due_on_adoption, "would be due that are not due now"),
     ] {
         if records > 0 {
             out.say(format!("{} {sentence}.", counted(records, "record", "records")));
         }
     }
+    if changes.newly_due_on_adoption > 0 {
+        let records = counted(changes.newly_due_on_adoption, "record", "records");
+        out.say(format!("{records} would become due by {}; without it they would be kept.", Said(report.in_force)));
+    }
     if report.cooling_off {
         out.say(format!(
-            "It lets something go sooner, so it waits {COOLING_OFF} days: in force from {}. Until then people can object.",
+            "It lets something go sooner, or go at all, so it waits {COOLING_OFF} days: in force from {}. Until then \
+             people can object.",
             Said(report.in_force)
         ));
+        if report.before.is_some() && changes.lengthens() {
+            out.warn(format!(
+                "What it would keep longer waits too, until {}: adopt that by itself first, and it counts at once",
+                Said(report.in_force)
+            ));
+        }
     } else {
         out.say(format!("By minute {} it would be in force from {}.", options.minute.trim(), Said(report.in_force)));
     }
@@ -142,7 +184,7 @@ fn moves(shell: &Shell, moved: &Moved, word: &str) {
         let records = counted(moved.records, "record", "records");
         match (moved.by, word) {
             (Shift::Never, "later") => format!("{records} ({class}) would not become due any more."),
-            (Shift::Never, _) => format!("{records} ({class}) would become due, {}.", moved.by),
+            (Shift::Never, _) => format!("{records} ({class}) would become due; so far nothing lets them go."),
             (by, word) => format!("{records} ({class}) would become due {by} {word}."),
         }
     };

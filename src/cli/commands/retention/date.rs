@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::adopt::agreed;
 use super::{Ground, examples, ground, open_to_read, pattern, today, with_hint};
 use crate::cli::args::DateArgs;
 use crate::cli::commands::key::shown;
@@ -12,7 +13,7 @@ use crate::domain::path::printable;
 use crate::domain::retention::words::Said;
 use crate::ops::OpsError;
 use crate::ops::retention::date::{DateReport, RecordDate, list, record};
-use crate::service::plain::counted;
+use crate::service::plain::{counted, number};
 
 pub fn run(shell: &Shell, args: &DateArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -31,10 +32,24 @@ pub fn run(shell: &Shell, args: &DateArgs) -> Result<Done, Failure> {
         on: *on,
         by: by.clone(),
         anyway: args.anyway,
-        dry_run: args.dry_run,
+        dry_run: true,
     };
     let hint = "See how records are called: strongroom find NAME";
-    let report = record(&mut repo, &options, &ground.facts, &ground.law).map_err(|e| with_hint(e, hint))?;
+    let mut report = record(&mut repo, &options, &ground.facts, &ground.law).map_err(|e| with_hint(e, hint))?;
+    if report.is_broad() {
+        say_classes(shell, &report);
+    }
+    if !args.dry_run {
+        let hint = "Read what it fits, above; see all of it with --dry-run. Then say so: add --yes";
+        if report.is_broad()
+            && !args.yes
+            && !agreed(shell, "Record this day for all of them? Type yes: ", ("nothing was recorded", hint))?
+        {
+            return Err(Failure::refused("nothing was recorded", ""));
+        }
+        let options = RecordDate { dry_run: false, ..options.clone() };
+        report = record(&mut repo, &options, &ground.facts, &ground.law).map_err(|e| with_hint(e, hint))?;
+    }
     say(shell, &options, &report);
     Ok(Done::ok()
         .with("entry", report.entry)
@@ -61,8 +76,23 @@ fn say(shell: &Shell, options: &RecordDate, report: &DateReport) {
         n => out
             .note(format!("{n} of them are of a class that counts from {trigger}; for the others it changes nothing.")),
     }
+    if report.newly_due > 0 {
+        let how = if report.entry.is_some() { "became" } else { "would become" };
+        out.say(format!("{} {how} due by it.", counted(report.newly_due, "record", "records")));
+    }
     if report.entry.is_some() {
         out.say("A day is never taken back: of several for one record, the latest counts.");
+    }
+}
+
+/// How many of each class, before a person agrees.
+fn say_classes(shell: &Shell, report: &DateReport) {
+    shell.out.say(format!("This fits {}:", counted(report.records, "record", "records")));
+    for (class, records) in &report.classes {
+        let name = class.as_deref().unwrap_or("no class");
+        let line = || format!("{:>12}  {name}", number(*records));
+        let object = || json!({"message_type": "class_fitted", "class": class, "records": records});
+        shell.out.row(line, object);
     }
 }
 

@@ -142,6 +142,7 @@ pub fn apply(shell: &Shell, args: &ApplyArgs) -> Result<Done, Failure> {
         .with("bytes_deleted", purged.deleted_bytes)
         .with("refused", purged.refused)
         .with("still_listed", purged.still_listed.len())
+        .with("names_left", report.names_left)
         .with("backups_at_work", purged.at_work.len()))
 }
 
@@ -173,6 +174,9 @@ fn say_applied(shell: &Shell, config: &Config, report: &ApplyReport) {
         let why = crate::domain::path::printable(why.as_bytes());
         let packs = counted(still, "dead pack is", "dead packs are");
         out.warn(format!("{packs} still in the store ({why}). It is not done before they are gone: run this again."));
+    }
+    if report.names_left {
+        out.warn("The store keeps the note with the names of the records, though it should be gone: run this again.");
     }
     if !purged.at_work.is_empty() {
         out.warn("A backup is at work, and nobody looked into what it has stored so far.");

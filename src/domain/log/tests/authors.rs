@@ -1,6 +1,7 @@
 //! Who may say what, and from when on it counts.
 
 use super::super::fold::FoldError;
+use super::super::state::TESTS_KEPT;
 use super::*;
 
 fn tested(packs: &[u32], failed: u64) -> Entry {
@@ -164,7 +165,10 @@ fn tests_count_when_a_reader_made_them() {
     w.say(WRITER, snapshot("a", &[0, 1], None));
     w.say(TESTER, tested(&[0], 3));
     let state = w.state();
-    assert!(state.packs[0].tested && !state.packs[1].tested, "a pack that passed passed, whatever else failed");
+    assert!(
+        state.packs[0].tested.is_some() && state.packs[1].tested.is_none(),
+        "a pack that passed passed, whatever else failed"
+    );
     assert!(state.snapshots[0].tested.is_none());
     assert!(state.may_rely(0, &[]) && !state.may_rely(1, &[]));
     w.say(TESTER, tested(&[1, 77], 0));
@@ -173,7 +177,25 @@ fn tests_count_when_a_reader_made_them() {
     blind.say(ROOT, Entry::ActorAdded(actor(60, &[Role::Tester]))); // holds no reading identity
     blind.say(WRITER, stored(&[1], 1));
     blind.say(60, tested(&[0], 0));
-    assert!(!blind.state().packs[0].tested);
+    assert!(blind.state().packs[0].tested.is_none());
+}
+
+#[test]
+fn the_newest_test_of_a_pack_counts_and_old_entries_are_forgotten() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let mut ahead = w.body(TESTER, tested(&[0, 1], 0));
+    ahead.time = Timestamp::from_second(9_000_000_000).unwrap();
+    w.slot(Some(ahead));
+    for _ in 0..TESTS_KEPT + 7 {
+        w.say(TESTER, tested(&[0], 1));
+    }
+    let state = w.state();
+    let of = |n: usize| state.packs[n].tested.unwrap().at;
+    assert!(of(0) < of(1), "by order of entries, not by what a clock said");
+    assert_eq!((state.tests.len(), state.tests.back().map(|t| t.at)), (TESTS_KEPT, Some(of(0))));
+    assert_eq!(state.tests[0].pack_bytes, 100);
+    assert_eq!(state.last_passed.map(|t| t.at), Some(of(1)), "the last that passed is known for ever");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::domain::retention::rulings::HoldText;
-use crate::ops::retention::hold::{PlaceHold, place, release};
+use crate::ops::retention::hold::{PlaceHold, Which, place, release};
 use crate::ops::retention::note;
 
 fn hold(c: &Council, pattern: &str) -> u64 {
@@ -33,7 +33,7 @@ fn a_hold_on_a_record_of_now_or_of_the_past_stops_its_set() {
         c.clock.advance_days(60);
         let pruned = c.prune();
         assert_eq!((pruned.swept.packs, c.everything() == before), (0, true), "every version is still there");
-        release(&mut c.open(), &n.to_string(), "Clerk", "answered").unwrap();
+        release(&mut c.open(), &Which::one(n.to_string(), &jiff::tz::TimeZone::UTC), "Clerk", "answered").unwrap();
         assert_eq!(thin_to_last(&c).thinned().count(), 2, "released: the rule counts again");
     }
 }

@@ -1,7 +1,7 @@
 //! What all pages of a set say of one path, and the facts that follow.
 //!
-//! The version that was seen last is the record's; the one seen first gives its own first date. What is in doubt
-//! comes out as unknown or as the answer that keeps longer.
+//! The version that was seen last is the record's, and says when its first one was: an older snapshot may tell of another
+//! record that had the same path. What is in doubt comes out as unknown or as the answer that keeps longer.
 
 use std::cmp::Ordering::{Equal, Less};
 use std::collections::btree_map::Range;
@@ -29,8 +29,8 @@ struct Path {
     modified: Timestamp,
     content: Content,
     size: u64,
-    /// The version seen first and its own first date.
-    first: (Sight, Option<Timestamp>),
+    /// The first version's own date, as the version seen last says it.
+    first: Option<Timestamp>,
     /// Places of the first and last kept snapshot that held it live.
     live: Option<(u32, u32)>,
     /// What the newest snapshot says of it as gone: when it was seen last, and whether it may still exist.
@@ -141,10 +141,10 @@ impl<'k> Gathered<'k> {
         for (role, ranges) in &page.uses {
             let (Some((from, _)), Some((_, to))) = (ranges.first(), ranges.last()) else { continue };
             let live = *role == As::Live;
-            let (first, last) = match role {
-                As::Live => (self.sight(*from), self.sight(*to)),
-                As::Gone => [self.said(entry.gone.as_ref(), *to); 2].into(),
-                As::Was(sight) => (*sight, *sight),
+            let last = match role {
+                As::Live => self.sight(*to),
+                As::Gone => self.said(entry.gone.as_ref(), *to),
+                As::Was(sight) => *sight,
             };
             // What is known through an older root only, nobody has looked for since.
             let unreadable = match role {
@@ -156,17 +156,14 @@ impl<'k> Gathered<'k> {
             let live = live.then_some((*from, *to));
             let last = (last, live.is_some());
             let Some(path) = self.paths.get_mut(number as usize) else {
-                let (content, size, first) = (Content::of(content), content.size, (first, first_date));
+                let (content, size, first) = (Content::of(content), content.size, first_date);
                 self.paths.push(Path { last, modified, content, size, first, live, newest_gone, presence });
                 continue;
             };
             if last > path.last {
                 path.last = last;
-                (path.modified, path.content, path.size) = (modified, Content::of(content), content.size);
-            }
-            // Where it is not known when a version was seen, it says nothing about the first.
-            if first.is_some() && path.first.0.is_none_or(|known| Some(known) > first) {
-                path.first = (first, first_date);
+                (path.modified, path.content) = (modified, Content::of(content));
+                (path.size, path.first) = (content.size, first_date);
             }
             path.live = match (path.live, live) {
                 (Some((a, b)), Some((from, to))) => Some((a.min(from), b.max(to))),
@@ -205,7 +202,7 @@ impl<'k> Gathered<'k> {
                 set: Arc::clone(set),
                 live,
                 unreadable: !live && p.newest_gone.is_some_and(|(_, unreadable)| unreadable),
-                created: p.first.1,
+                created: p.first,
                 modified: p.modified,
                 // Unknown: then no date of its own can be believed.
                 observed: seen.unwrap_or(Timestamp::UNIX_EPOCH),

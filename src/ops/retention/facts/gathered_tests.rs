@@ -166,3 +166,17 @@ fn a_page_that_reaches_into_the_next_is_refused() {
     };
     assert_eq!([add(None), add(Some('b')), add(Some('a'))], [true, true, false]);
 }
+
+#[test]
+fn what_came_up_where_another_record_was_has_its_own_first_date() {
+    let kept = kept(3);
+    let pages = [
+        (As::Live, vec![(0, 0)], entry(100, None, None)),
+        (As::Gone, vec![(1, 1)], entry(100, None, Some((10, false)))),
+        (As::Live, vec![(2, 2)], entry(300, Some(30_000), None)),
+    ];
+    let forwards = facts(&kept, pages.to_vec());
+    assert_eq!(forwards, facts(&kept, pages.iter().rev().cloned().collect()));
+    assert_eq!(forwards.created, Some(time(30_000)), "not that of the record that was deleted");
+    assert_eq!(forwards.snapshots.len(), 3, "its path has been in all of them");
+}

@@ -41,7 +41,7 @@ pub(super) fn find(
     let older = versions[..now].iter().rev().filter(|v| v.entry.is_file() && fits(&v.entry));
     for version in older.take(MOST_VERSIONS) {
         stop.check()?;
-        let landed = match scratch.bring(repo, &[&version.entry], monitor, stop) {
+        let landed = match scratch.bring(repo, &[&version.entry], None, monitor, stop) {
             Ok(landed) => landed,
             Err(OpsError::Target(_)) => return Ok(None),
             Err(e) => return Err(e),

@@ -10,7 +10,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
 use crate::ops::fs::existing::free_space;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{bring, plan_numbered};
+use crate::ops::restore::{Whole, bring, plan_numbered};
 use crate::ops::sound::{Examiner, MAX_DOCUMENT, Verdict};
 use crate::repo::local::{FileLock, try_lock};
 use crate::repo::repository::Repository;
@@ -88,6 +88,7 @@ impl Scratch {
     }
 
     /// Brings entries back by the real engine, each under a number, and compares what is on the disk with the listing.
+    /// With `whole`, every pack that is fetched for them is tested from end to end.
     ///
     /// # Errors
     /// [`OpsError::Target`] when the folder takes no more; faults of the store; `Interrupted`.
@@ -95,6 +96,7 @@ impl Scratch {
         &mut self,
         repo: &mut Repository,
         entries: &[&Entry],
+        whole: Option<&Whole>,
         monitor: &dyn Monitor,
         stop: &Stop,
     ) -> Result<Landed, OpsError> {
@@ -103,7 +105,7 @@ impl Scratch {
         let folder = self.folder.join(&name);
         let mut landed = Landed { files: vec![], lost: vec![], problems: vec![], folder };
         let plan = plan_numbered(repo, entries, &landed.folder)?;
-        let report = bring(plan, repo, monitor, stop)?;
+        let report = bring(plan, repo, whole, monitor, stop)?;
         for problem in report.problems {
             let number = problem.path.as_ref().and_then(|p| p.as_text()?.parse::<usize>().ok());
             match number.and_then(|n| Some((n, entries.get(n)?))) {
