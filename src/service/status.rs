@@ -3,8 +3,12 @@
 //! A trial never says OK. Nothing is green that was not shown: a real set-up stays amber until the recovery sheet
 //! was proved, a test message was accepted and the store is elsewhere; a set past its greatest age is red.
 
+mod tested;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+
+use tested::{covered, opening, tested};
 
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
@@ -264,73 +268,6 @@ fn one_set(input: &StatusInput<'_>, set: &SetInput) -> (Line, bool) {
         (Light::Green, format!("Set \"{name}\": backed up {when} ({holds})."), false)
     };
     (Line { light, text }, stale)
-}
-
-fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
-    let Some(last) = input.last_test else {
-        let text = String::from("No backup has been tested yet by bringing files back.");
-        return lines.push(Line { light: Light::Amber, text });
-    };
-    let age = input.now.duration_since(last.at);
-    let (files, when) = (counted(last.files, "file", "files"), input.people.moment(last.at));
-    let text = format!("Tested by bringing back {files} ({}): {when}.", size(last.bytes));
-    if age > MAX_TEST_AGE || age < -CLOCK_SLACK {
-        lines.push(Line {
-            light: Light::Amber,
-            text: format!("{text} That is too long ago; run: strongroom verify restore"),
-        });
-    } else {
-        lines.push(Line { light: Light::Green, text });
-    }
-}
-
-/// Whether documents still open, by numbers. What is wrong stands among the open problems.
-fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
-    let Some((at, o)) = input.opening else { return };
-    let when = input.people.moment(at);
-    let bad = o.damaged + o.not_its_name;
-    let examined = o.sound + bad + o.never_sound;
-    if o.skipped {
-        let text = format!("Whether documents still open was not looked at, or not for all: {when}.");
-        return lines.push(Line { light: Light::Amber, text });
-    }
-    let text = match examined {
-        0 => format!("No document of a kind that can be checked was in the last sample: {when}."),
-        _ => format!(
-            "Of {} opened, {} structurally sound, {bad} not any more, {} never: {when}.",
-            counted(examined, "document", "documents"),
-            counted(o.sound, "is", "are"),
-            o.never_sound,
-        ),
-    };
-    let light = if bad > 0 { Light::Red } else { Light::Green };
-    lines.push(Line { light, text });
-}
-
-/// Whether something was not tested in time.
-fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Line>) -> bool {
-    let (weeks, oldest) = (counted(u64::from(coverage.weeks), "week", "weeks"), input.people.day(coverage.oldest));
-    let overdue = coverage.overdue > 0;
-    let (light, text) = if overdue {
-        let late = format!("{}, the oldest since {oldest}", size(coverage.overdue));
-        (Light::Red, format!("Not tested within {weeks} as promised: {late}. Run: strongroom verify restore --all"))
-    } else if coverage.limits_too_low {
-        let text = format!(
-            "The limits on testing are too low to test everything within {weeks}. See: strongroom verify coverage"
-        );
-        (Light::Amber, text)
-    } else if let Some(at) = coverage.breaks {
-        let text = format!(
-            "As runs are now, a part will not be tested within {weeks}, from {} on. Run: strongroom verify \
-             restore --all",
-            input.people.day(at)
-        );
-        (Light::Amber, text)
-    } else {
-        (Light::Green, format!("Everything was tested or stored within {weeks}, the oldest on {oldest}."))
-    };
-    lines.push(Line { light, text });
-    overdue
 }
 
 fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {

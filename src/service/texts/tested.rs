@@ -1,0 +1,79 @@
+//! The words about testing: that it failed, and that it is late.
+
+use super::{Urgency, Words, reason};
+use crate::service::causes::Notice;
+use crate::service::plain::{People, counted};
+use crate::service::words::{Trouble, Why};
+
+/// Of test restores.
+pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
+    let unproved = match notice.last_good {
+        Some(at) => format!("The backups may be sound, but that was last shown on {}.", people.day(at)),
+        None => String::from("The backups may be sound, but that has never been shown."),
+    };
+    match trouble {
+        Trouble::Damage => (
+            "the backups are damaged",
+            format!(
+                "A test on {when} found damaged data in the backups ({}).",
+                counted(notice.counts.problems, "item", "items")
+            ),
+            String::from("Some records could not be brought back from the backups. Your own files are not affected."),
+            Urgency::Today,
+        ),
+        Trouble::ExaminedNothing => (
+            "the test of the backups examined nothing",
+            format!("The test of the backups on {when} examined nothing."),
+            format!("A test that looks at nothing proves nothing. {unproved}"),
+            Urgency::Days,
+        ),
+        Trouble::Failed(why) => (
+            "the backups could not be tested",
+            format!("The backups could not be tested on {when}. {}", reason(why)),
+            unproved,
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "the test of the backups is incomplete",
+            format!("The test of the backups on {when} was not completed."),
+            unproved,
+            Urgency::Days,
+        ),
+    }
+}
+
+/// Of tests that are late.
+pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
+    let last = match notice.last_good {
+        Some(at) => format!("All of it was last found tested in time on {}.", people.day(at)),
+        None => String::from("It has never been found that all of it was tested in time."),
+    };
+    match trouble {
+        Trouble::Overdue => (
+            "the backups were not tested in time",
+            format!("On {when} a part of the backups had not been tested for longer than promised."),
+            format!("Backups go on. That part may be sound, but nobody has shown it in time. {last}"),
+            Urgency::Days,
+        ),
+        Trouble::LimitsTooLow => (
+            "the backups cannot all be tested in time",
+            format!(
+                "On {when} the settings were found to leave too little room for testing all of the backups in time."
+            ),
+            String::from(
+                "Backups go on, and some of them are tested each time. The rest will be tested later than promised \
+                 until your provider changes the settings.",
+            ),
+            Urgency::Days,
+        ),
+        other => (
+            "it is unknown whether tests are late",
+            format!(
+                "On {when} tests of the backups could not be counted. {}",
+                if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
+            ),
+            format!("Backups go on. {last}"),
+            if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
+}
