@@ -50,7 +50,7 @@ fn model(days: &[Day], thinned: &BTreeSet<u64>) -> BTreeMap<String, Known> {
         let live = days.last().unwrap().live.contains_key(name);
         Known {
             live,
-            created: first.live[name].0.clone(),
+            created: created(days, name),
             modified,
             size: text.len() as u64,
             observed: last.began,
@@ -60,6 +60,24 @@ fn model(days: &[Day], thinned: &BTreeSet<u64>) -> BTreeMap<String, Known> {
         }
     };
     names.into_iter().map(|name| (format!("Documents/{name}"), one(name))).collect()
+}
+
+/// The first version's own date; where other content came up after a deletion, not before the backup that found it.
+fn created(days: &[Day], name: &str) -> String {
+    let (mut known, mut last, mut there): (Option<String>, Option<&Version>, bool) = (None, None, false);
+    for one in days {
+        let now = one.live.get(name);
+        if let Some(version) = now.filter(|_| !there) {
+            let own = version.0.clone();
+            known = match (known, last) {
+                (Some(known), Some(last)) if last.1 == version.1 => Some(known),
+                (Some(_), _) => Some(own.max(one.began.to_string()[..10].to_owned())),
+                (None, _) => Some(own),
+            };
+        }
+        (there, last) = (now.is_some(), now.or(last));
+    }
+    known.unwrap()
 }
 
 fn facts(c: &Council) -> BTreeMap<String, Known> {

@@ -275,12 +275,13 @@ fn held_records_and_those_still_in_use_wait_under_headings_of_their_own() {
     c.write("Letters/younger.txt", "not past its ceiling", "2015-07-01");
     c.write("Minutes/kept.txt", "no day in its name", "2010-05-01");
     c.write("Drafts/live.txt", "in use", "2010-05-01");
-    c.backup("2018-06-02");
     let mut letters = class("letters", "Documents/Letters", "2 years", "modified", "destroy", "clerk");
     letters["ceiling"] = "5 years".into();
     let kept = class("minutes", "Documents/Minutes", "indefinite", "date-in-path", "keep", "council");
     let drafts = class("drafts", "Documents/Drafts", "1 month", "last-seen", "destroy", "clerk");
+    // Before there are records, so that it need not wait.
     c.adopt(&scheme(&[letters, kept, drafts]));
+    c.backup("2018-06-02");
     for name in ["held", "gone", "younger"] {
         c.remove(&format!("Letters/{name}.txt"));
     }

@@ -303,7 +303,7 @@ fn a_file_that_cannot_be_read() {
     assert!(matches!(absent, ConfigError::Unreadable { .. }));
     assert_eq!(
         absent.to_string(),
-        "the configuration /etc/strongroom/scheme.toml cannot be read: no such file. Check the path and who may read it"
+        "the retention scheme /etc/strongroom/scheme.toml cannot be read: no such file. Check the path and who may read it"
     );
     assert!(read(Ok(vec![0xff])).unwrap_err().to_string().contains("it is not text in UTF-8"));
 }
