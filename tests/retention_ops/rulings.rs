@@ -67,6 +67,27 @@ fn a_class_taken_out_and_put_in_again_waits_too() {
 }
 
 #[test]
+fn what_a_scheme_that_waits_will_keep_does_not_go_before_it_comes() {
+    let c = council_after(|c| drop(c.adopt(&letters("2 years"))));
+    assert_eq!(names(&c.plan()), ["Documents/Letters/a.txt"]);
+    let shown = c.plan().id;
+    // Letters are kept longer, and x.txt for the first time not for ever: that makes all of it wait.
+    let next = scheme(&[
+        class("letters", "Documents/Letters", "6 years", "modified", "destroy", "clerk"),
+        class("others", "Documents/x.txt", "1 year", "modified", "destroy", "clerk"),
+    ]);
+    let adopted = c.adopt(&next);
+    assert_eq!((adopted.cooling_off, adopted.in_force), (true, day("2018-07-01")));
+    let (what, why) = c.decision("Documents/Letters/a.txt");
+    assert_eq!(what, Disposition::Retain);
+    assert!(why.ends_with("kept by the scheme that comes into force on 1 July 2018"), "{why}");
+    assert_eq!(names(&c.plan()), [""; 0]);
+    assert_eq!(c.approve(&shown).unwrap_err().exit(), Exit::Refused);
+    c.go_to("2018-07-01");
+    assert!(c.decision("Documents/Letters/a.txt").1.contains("minimum ends"), "by its own right now");
+}
+
+#[test]
 fn a_scheme_with_an_error_is_refused() {
     let c = council();
     let tie = scheme(&[
