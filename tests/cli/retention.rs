@@ -217,7 +217,7 @@ fn adopting_shows_what_changes_and_a_shortening_waits() {
     // One that waits behind another does not call it off; the one in force, adopted again, does.
     let both = place_text(&place).replacen("4 years", "3 years", 1).replacen("\"6 years\"", "\"9 years\"", 1);
     place.write("scheme.toml", both.as_bytes());
-    let both = adopt(&[]).ends(6).says("What it would keep longer waits too, until ");
+    let both = adopt(&[]).ends(6).says("What it would keep longer is kept from now on all the same.");
     both.says("The scheme of minute 7c still counts from ");
     let waits = place.run(["retention", "plan"]).ends(0).says("Another scheme is adopted and counts from");
     waits.says(&format!("Adopted by minute 9b of 17 April 2026, in force from {day}."));

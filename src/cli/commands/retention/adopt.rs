@@ -164,10 +164,7 @@ fn show(shell: &Shell, report: &AdoptReport, options: &AdoptOptions) {
             Said(report.in_force)
         ));
         if report.before.is_some() && changes.lengthens() {
-            out.warn(format!(
-                "What it would keep longer waits too, until {}: adopt that by itself first, and it counts at once",
-                Said(report.in_force)
-            ));
+            out.say("What it would keep longer is kept from now on all the same.");
         }
     } else {
         out.say(format!("By minute {} it would be in force from {}.", options.minute.trim(), Said(report.in_force)));
