@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod covering;
+mod golden;
 mod looking;
 mod opening;
 mod place;
