@@ -62,6 +62,8 @@ fn and_goes_on_living() {
     let moved = ["restore", "--to", &place.text("one"), "Documents/Minutes/May.txt"].map(str::to_owned);
     place.run(moved).ends(0);
     assert_eq!(place.read("one/Documents/Minutes/May.txt"), b"Resolved: to plant a tree.\n");
+    let sheet = place.text("sheet.txt");
+    place.run(["actor", "revoke", "office server", "--recovery-key-file", &sheet]).ends(0);
     place.run(["backup"]).ends(0);
     place.run(["verify", "restore", "--all"]).ends(0);
 }
