@@ -98,9 +98,13 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "Do not use these keys. Keep this computer's state folder and ring your provider: somebody wrote into the \
              store."
         }
-        RepoError::RolledBack { .. } | RepoError::LogDamaged { .. } => {
+        RepoError::RolledBack { .. } => {
             "Nothing was written and nothing will be deleted. Do not run init. If the store keeps old versions, bring \
              them back; then run: strongroom log --verify"
+        }
+        RepoError::LogDamaged { .. } => {
+            "Nothing will be deleted until that entry is back. Do not run init. If the store keeps old versions, bring \
+             it back; then run: strongroom log --verify"
         }
         RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
             "Stored data is damaged or missing. Run: strongroom verify check, then strongroom backup --reread, which \

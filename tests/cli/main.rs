@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod covering;
+mod fault_store;
+mod faults;
 mod golden;
 mod looking;
 mod opening;

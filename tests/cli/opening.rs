@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::place::{Place, noise};
 
-fn docx(words: &str) -> Vec<u8> {
+pub fn docx(words: &str) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(vec![]));
     let relations =
         "<Relationships><Relationship Type=\"http://x/officeDocument\" Target=\"word/document.xml\"/></Relationships>";

@@ -46,6 +46,17 @@ impl Place {
         place
     }
 
+    /// The same place once more, elsewhere, with all times.
+    pub fn again(&self) -> Self {
+        let place = Self { tmp: tempfile::tempdir().unwrap() };
+        let all = self.tmp.path().join(".");
+        assert!(Command::new("cp").arg("-a").arg(all).arg(place.tmp.path()).status().unwrap().success());
+        let text = String::from_utf8(place.read("home/council.toml")).unwrap();
+        let (from, to) = (self.tmp.path().to_str().unwrap(), place.tmp.path().to_str().unwrap());
+        place.write("home/council.toml", text.replace(from, to).as_bytes());
+        place
+    }
+
     /// Writes a configuration into the home.
     pub fn configure(&self, name: &str, more: &str) {
         let text = format!(

@@ -68,6 +68,8 @@ fn the_past_has_changed() {
     assert_eq!(back, (words.into(), hint.into(), 4));
     let damaged = said(RepoError::LogDamaged { n: 7, detail: "the entry after it disagrees with its bytes" });
     let words = "entry 7 of the log is damaged: the entry after it disagrees with its bytes";
+    let hint = "Nothing will be deleted until that entry is back. Do not run init. If the store keeps old versions, \
+                bring it back; then run: strongroom log --verify";
     assert_eq!(damaged, (words.into(), hint.into(), 4));
 }
 

@@ -25,6 +25,19 @@ pub(in crate::ops::verify) fn fits(entry: &Entry) -> bool {
     entry.size() <= MAX_DOCUMENT
 }
 
+/// Says nothing of single problems: here a document has a number for a name. Who called names them.
+struct Unnamed<'a>(&'a dyn Monitor);
+
+impl Monitor for Unnamed<'_> {
+    fn stage(&self, what: &str, total: Option<u64>) {
+        self.0.stage(what, total);
+    }
+    fn advance(&self, amount: u64) {
+        self.0.advance(amount);
+    }
+    fn problem(&self, _: &Problem) {}
+}
+
 /// What came back.
 pub(in crate::ops::verify) struct Landed {
     /// The file of each entry, as the examiner knows it; none where it could not come back.
@@ -105,7 +118,7 @@ impl Scratch {
         let folder = self.folder.join(&name);
         let mut landed = Landed { files: vec![], lost: vec![], problems: vec![], folder };
         let plan = plan_numbered(repo, entries, &landed.folder)?;
-        let report = bring(plan, repo, whole, monitor, stop)?;
+        let report = bring(plan, repo, whole, &Unnamed(monitor), stop)?;
         for problem in report.problems {
             let number = problem.path.as_ref().and_then(|p| p.as_text()?.parse::<usize>().ok());
             match number.and_then(|n| Some((n, entries.get(n)?))) {

@@ -1,0 +1,218 @@
+//! Faults planted in a store with 2,000 documents: each is found by what should find it, within the promised number of
+//! runs, named in words, with the right exit code. The table in docs/verification.md is what this test saw.
+//! What must always hold: no row stands there that did not happen here.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::fault_store::{IN_EACH, base, change, flip, large, rot, swap, tested_last, within};
+use crate::opening::docx;
+use crate::place::{Place, Said, noise};
+
+const BEGIN: &str = "--test cli faults -->\n";
+const END: &str = "<!-- end of faults -->";
+
+/// A fault, what found it, after how many runs at most, and how that was said.
+struct Row {
+    fault: &'static str,
+    by: &'static str,
+    runs: String,
+    exit: i32,
+    words: String,
+}
+
+/// Runs it until the line that begins so is said, at most so many times, and tells after how many.
+fn until(place: &Place, command: &str, begins: &str, most: u64) -> (u64, Said, String) {
+    for round in 1..=most {
+        let said = place.run(command.split(' ').skip(1));
+        let line = said.out.lines().chain(said.err.lines()).find(|l| l.trim_start().starts_with(begins));
+        if let Some(line) = line.map(|l| plain(place, l.trim())) {
+            return (round, said, line);
+        }
+        assert!(
+            [0, 3].contains(&said.code),
+            "{command} ended with {} and not {begins:?}:\n{}{}",
+            said.code,
+            said.out,
+            said.err
+        );
+    }
+    panic!("{command}: {begins:?} was not said within {most} runs");
+}
+
+/// Without what is another each time: digests, numbers, folders.
+fn plain(place: &Place, line: &str) -> String {
+    // When it was last done is a matter of chance.
+    let line = line.split("; it was ").next().unwrap_or(line).replace(&place.text("home"), "").replace(".bin", ".bin ");
+    let mut words: Vec<String> = vec![];
+    for word in line.split_whitespace() {
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let hex = |w: &str| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit());
+        let digest = bare.rsplit('/').next().unwrap_or(bare).trim_end_matches(".age");
+        let folder = bare.split('/').next().unwrap_or(bare);
+        words.push(match () {
+            () if hex(digest) && bare.contains('/') => word.replace(bare, &format!("{folder}/….age")),
+            () if bare.starts_with("Documents/3/") => word.replace(bare, "Documents/3/n.bin"),
+            () if hex(bare) => word.replace(bare, "…"),
+            () if bare.len() > 0 && bare.bytes().all(|b| b.is_ascii_digit()) => word.replace(bare, "n"),
+            () => word.to_owned(),
+        });
+    }
+    words.join(" ").replace(".bin :", ".bin:").replace('|', "\\|")
+}
+
+/// Plants a fault in a copy, and has it found.
+fn found(fault: &'static str, by: &'static str, most: u64, exit: i32, begins: &str, plant: impl FnOnce(&Place)) -> Row {
+    let t0=std::time::Instant::now();let place = base().again();let t1=t0.elapsed();
+    plant(&place);
+    let t2=t0.elapsed();
+    let (after, said, words) = until(&place, by, begins, most);
+    assert_eq!(said.code, exit, "{fault}, {by}:\n{}\n{}", said.out, said.err);
+    // What is planted where it takes longest is not found at once, or the limit would limit nothing.
+    assert!(after > 1 || !fault.starts_with("a flipped byte") || by == SCRUB, "{fault}, {by}: at once");
+    eprintln!("{fault} {by} {t1:?} {t2:?} {:?} {after}", t0.elapsed());
+    let runs = if most == 1 { "1".into() } else { format!("at most {most}") };
+    Row { fault, by, runs, exit, words }
+}
+
+const RUN: &str = "strongroom run";
+const CHECK: &str = "strongroom verify check";
+const RESTORE: &str = "strongroom verify restore";
+const SCRUB: &str = "strongroom verify scrub --max-bytes 1MiB";
+const STATUS: &str = "strongroom status";
+
+fn in_the_store(n: u64) -> Vec<Row> {
+    let last = |p: &Place| flip(&tested_last(p));
+    let greatest = |p: &Place| flip(large(p).last().unwrap());
+    let cut = |p: &Place| change(&tested_last(p), |b| b.truncate(100_000));
+    let index = |p: &Place| std::fs::remove_file(&p.objects("index")[0]).unwrap();
+    vec![
+        found("a flipped byte in a pack", RUN, n, 4, "DAMAGE:", last),
+        found("a flipped byte in a pack", RESTORE, n, 4, "DAMAGE:", last),
+        found("a flipped byte in a pack", SCRUB, n, 4, "DAMAGE:", greatest),
+        found("a truncated pack", RUN, 1, 4, "DAMAGE:", cut),
+        found("a truncated pack", CHECK, 1, 4, "DAMAGE:", cut),
+        found("two packs swapped", CHECK, 1, 4, "DAMAGE:", |p| swap(p, false)),
+        found("two packs swapped, sizes made right", RESTORE, n, 4, "DAMAGE:", |p| swap(p, true)),
+        found("a missing index", RUN, 1, 4, "DAMAGE:", index),
+        found("a missing index", CHECK, 1, 4, "DAMAGE:", index),
+    ]
+}
+
+fn roll_back(place: &Place) {
+    let old = place.again();
+    place.write("Documents/new.txt", b"new\n");
+    place.run(["run"]).ends(0);
+    std::fs::remove_dir_all(place.path("repository")).unwrap();
+    let mut copy = Command::new("cp");
+    copy.arg("-a").arg(old.path("repository")).arg(place.path("repository"));
+    assert!(copy.status().unwrap().success());
+}
+
+fn in_the_log() -> Vec<Row> {
+    let newest = |p: &Place| p.objects("log").iter().rev().take(2).for_each(|f| std::fs::remove_file(f).unwrap());
+    let hole = |p: &Place| std::fs::remove_file(p.objects("log").iter().rev().nth(2).unwrap()).unwrap();
+    let back = "strongroom: the store has gone back in time";
+    let damaged = "strongroom: entry";
+    vec![
+        found("the store rolled back to an older copy", STATUS, 1, 4, back, roll_back),
+        found("the store rolled back to an older copy", RUN, 1, 4, back, roll_back),
+        found("the newest entries of the log deleted", STATUS, 1, 4, back, newest),
+        found("the newest entries of the log deleted", RUN, 1, 4, back, newest),
+        found("an entry missing within the log", RUN, 1, 4, damaged, hole),
+        found("an entry missing within the log", "strongroom log --verify", 1, 4, damaged, hole),
+    ]
+}
+
+/// Everything is looked at, in place of what chance chooses.
+fn look_at_all(place: &Place) {
+    let text = String::from_utf8(place.read("home/council.toml")).unwrap();
+    place.write("home/council.toml", text.replace("documents_per_run = 200", "documents_per_run = 2000").as_bytes());
+}
+
+fn folder_changed(place: &Place, folder: usize) {
+    for n in 0..IN_EACH {
+        place.write(&format!("Documents/{folder}/{n}.bin"), &noise(5000 + folder * IN_EACH + n)[..1400]);
+    }
+}
+
+fn in_the_documents(n: u64) -> Vec<Row> {
+    let cut = |p: &Place| {
+        let whole = docx("The tree was planted. ");
+        p.write("Documents/7/0.docx", &whole[..whole.len() / 2]);
+    };
+    let among_many = |p: &Place| {
+        (0..1).for_each(|folder| folder_changed(p, folder));
+        cut(p);
+        p.run(["backup"]).ends(0);
+        look_at_all(p);
+    };
+    let encrypted = |p: &Place| p.write("Documents/7/1.pdf", &noise(9_000));
+    let all_encrypted = |p: &Place| (0..3).for_each(|folder| folder_changed(p, folder));
+    let rotten = |p: &Place| rot(&p.path("Documents/3/9.bin"));
+    let failing = |p: &Place| (0..IN_EACH).for_each(|n| rot(&p.path(format!("Documents/3/{n}.bin"))));
+    let rotten_one = |p: &Place| {
+        rotten(p);
+        look_at_all(p);
+    };
+    let all = "strongroom verify restore --all";
+    vec![
+        found("a document corrupted before its backup, few others changed", RUN, 1, 4, "SPOILED:", cut),
+        found(
+            "the same, while hundreds of others changed; `documents_per_run` = 2000",
+            all,
+            1,
+            4,
+            "SPOILED:",
+            among_many,
+        ),
+        found("a document encrypted in place", RUN, 1, 4, "NOT ITS NAME:", encrypted),
+        found("750 documents encrypted in place", RUN, 1, 6, "Very many records changed", all_encrypted),
+        found("bit rot in a folder on the live side, times unchanged", RESTORE, n, 3, "problem:", failing),
+        found("bit rot in one live document; `documents_per_run` = 2000", all, 1, 3, "problem:", rotten_one),
+    ]
+}
+
+fn around_it() -> Vec<Row> {
+    let unusable = |p: &Place| p.write("home/state/scratch", b"in the way");
+    let with_sheet = |p: &Place, words: [&str; 3]| {
+        p.run(words.into_iter().chain(["--recovery-key-file", &p.text("sheet.txt")])).ends(0);
+    };
+    let cut_off = |p: &Place| with_sheet(p, ["actor", "revoke", "office server"]);
+    let removed = |p: &Place| with_sheet(p, ["key", "remove", "office server"]);
+    let whether = "Whether documents still open was not looked at";
+    vec![
+        found("a scratch folder that cannot be used (as on a full disk)", RUN, 1, 0, whether, unusable),
+        found("this computer cut off", RUN, 1, 6, "strongroom: this machine may not", cut_off),
+        found("this computer's key taken away", RUN, 1, 12, "strongroom: the key does not", removed),
+        found("this computer's key taken away", STATUS, 1, 12, "strongroom: the key does not", removed),
+    ]
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut text =
+        "| fault | found by | after how many runs | exit | in these words |\n|---|---|---|---|---|\n".to_owned();
+    for Row { fault, by, runs, exit, words } in rows {
+        text.push_str(&format!("| {fault} | `{by}` | {runs} | {exit} | {words} |\n"));
+    }
+    text
+}
+
+#[test]
+fn every_planted_fault_is_found_in_time_and_named_as_the_page_says() {
+    let n = within(base());
+    let rows = [in_the_store(n), in_the_log(), in_the_documents(n), around_it()];
+    let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verification.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (now, after) = rest.split_once(END).unwrap();
+    let table = table(&rows);
+    if std::env::var_os("STRONGROOM_RENEW").is_some() {
+        std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+        return;
+    }
+    let renew = "docs/verification.md is not what happened here. If that is meant: STRONGROOM_RENEW=1 cargo test --features \
+                 testing --test cli faults";
+    assert!(now == table, "{renew}\n--- the page\n{now}--- what happened\n{table}");
+}
