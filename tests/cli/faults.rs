@@ -63,14 +63,12 @@ fn plain(place: &Place, line: &str) -> String {
 
 /// Plants a fault in a copy, and has it found.
 fn found(fault: &'static str, by: &'static str, most: u64, exit: i32, begins: &str, plant: impl FnOnce(&Place)) -> Row {
-    let t0=std::time::Instant::now();let place = base().again();let t1=t0.elapsed();
+    let place = base().again();
     plant(&place);
-    let t2=t0.elapsed();
     let (after, said, words) = until(&place, by, begins, most);
     assert_eq!(said.code, exit, "{fault}, {by}:\n{}\n{}", said.out, said.err);
     // What is planted where it takes longest is not found at once, or the limit would limit nothing.
     assert!(after > 1 || !fault.starts_with("a flipped byte") || by == SCRUB, "{fault}, {by}: at once");
-    eprintln!("{fault} {by} {t1:?} {t2:?} {:?} {after}", t0.elapsed());
     let runs = if most == 1 { "1".into() } else { format!("at most {most}") };
     Row { fault, by, runs, exit, words }
 }
