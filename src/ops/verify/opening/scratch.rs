@@ -43,6 +43,19 @@ impl Drop for Landed {
     }
 }
 
+/// Files have numbers here, which say nothing to a person: what is wrong with them is told by their names, later.
+struct Unnamed<'m>(&'m dyn Monitor);
+
+impl Monitor for Unnamed<'_> {
+    fn stage(&self, name: &str, total: Option<u64>) {
+        self.0.stage(name, total);
+    }
+    fn advance(&self, by: u64) {
+        self.0.advance(by);
+    }
+    fn problem(&self, _: &Problem) {}
+}
+
 /// The folder, while this process has it.
 pub(in crate::ops::verify) struct Scratch {
     folder: PathBuf,
@@ -105,7 +118,7 @@ impl Scratch {
         let folder = self.folder.join(&name);
         let mut landed = Landed { files: vec![], lost: vec![], problems: vec![], folder };
         let plan = plan_numbered(repo, entries, &landed.folder)?;
-        let report = bring(plan, repo, whole, monitor, stop)?;
+        let report = bring(plan, repo, whole, &Unnamed(monitor), stop)?;
         for problem in report.problems {
             let number = problem.path.as_ref().and_then(|p| p.as_text()?.parse::<usize>().ok());
             match number.and_then(|n| Some((n, entries.get(n)?))) {
