@@ -88,7 +88,7 @@ pub fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(WAITING_THREADS).enable_all().build()
 }
 
-/// The first SIGTERM or SIGINT asks for a clean end, the second ends the process at once. While a person is being
+/// The first SIGTERM, SIGINT or SIGHUP asks for a clean end, the second ends the process at once. While a person is being
 /// asked there is nothing to end cleanly: then the first does.
 ///
 /// # Errors
@@ -96,10 +96,12 @@ pub fn runtime() -> io::Result<Runtime> {
 pub fn listen(handle: &Handle, stop: &Stop, stopped: &Arc<AtomicBool>, asking: &Arc<AtomicBool>) -> io::Result<()> {
     let _inside = handle.enter();
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // A connection that drops.
+    let mut hangup = signal(SignalKind::hangup())?;
     let (stop, stopped, asking) = (stop.clone(), Arc::clone(stopped), Arc::clone(asking));
     handle.spawn(async move {
         loop {
-            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {}, _ = hangup.recv() => {} }
             stop.set();
             if stopped.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
                 std::process::exit(crate::domain::problem::Exit::Interrupted as i32);

@@ -113,7 +113,7 @@ pub fn sealed_ranges(size: u64, content: &[(u64, u32)]) -> Vec<Range<u64>> {
     let header = 0..HEADER.min(size);
     let sealed = content.iter().map(|(offset, len)| {
         let end = offset.saturating_add(u64::from(*len)) / PLAIN_BLOCK + 1;
-        (offset / PLAIN_BLOCK * SEALED_BLOCK).min(size)
+        (offset / PLAIN_BLOCK).saturating_mul(SEALED_BLOCK).min(size)
             ..end.saturating_mul(SEALED_BLOCK).saturating_add(HEADER).min(size)
     });
     // Going to the very beginning of a block makes age look at the last one.

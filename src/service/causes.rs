@@ -162,7 +162,9 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             };
             same && (done || got_through)
         }
-        Trouble::Refused | Trouble::Incomplete | Trouble::Spoiled | Trouble::NotItsName => same && done,
+        Trouble::Refused | Trouble::Incomplete => same && done,
+        // Only what looked whether documents open can say that they do.
+        Trouble::Spoiled | Trouble::NotItsName => same && done && step.counts.opening.is_some(),
         // Each may end while the other goes on.
         Trouble::Overdue | Trouble::LimitsTooLow => same && (done || step.outcome == Outcome::Incomplete),
     }
@@ -285,6 +287,7 @@ fn facts(
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+        counts.opening = f.step.counts.opening.or(counts.opening);
     }
     Notice {
         id: format!("{reference}-{}-{}", word(&kind), word(&to)),

@@ -130,6 +130,16 @@ pub fn size(bytes: u64) -> String {
     format!("{}.{} {}", number(tenths / 10), tenths % 10, UNITS[unit])
 }
 
+/// A length of time as a person says it.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".into(),
+        2..=119 => format!("{seconds} seconds"),
+        120..=7199 => counted((seconds + 30) / 60, "minute", "minutes"),
+        _ => counted((seconds + 1800) / 3600, "hour", "hours"),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     match items {

@@ -8,7 +8,7 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, opening, tested};
+use tested::{covered, drilled, opening, tested};
 
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
@@ -19,6 +19,8 @@ use crate::service::words::{Opened, Reference, SetName, Trouble};
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The backups must have been tested at least this recently.
 pub const MAX_TEST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// The whole is brought back once a year.
+const MAX_DRILL_AGE: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Records dated later than this from now were made under a wrong clock, then or now.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// Sets and problems shown one by one.
@@ -78,6 +80,21 @@ pub struct OpenInput {
     pub cause: String,
 }
 
+/// The newest drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrillInput {
+    /// When.
+    pub at: Timestamp,
+    /// Whether all sets came back.
+    pub whole: bool,
+    /// Files that came back.
+    pub files: u64,
+    /// Files that did not.
+    pub failed: u64,
+    /// How long it took.
+    pub seconds: u64,
+}
+
 /// What the status is made from.
 #[derive(Debug, Clone)]
 pub struct StatusInput<'a> {
@@ -89,6 +106,8 @@ pub struct StatusInput<'a> {
     pub last_test: Option<Good>,
     /// Whether the documents of the last test restore on this computer still open, and when it was.
     pub opening: Option<(Timestamp, Opened)>,
+    /// The newest drill.
+    pub drill: Option<DrillInput>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
     /// What is open.
@@ -203,6 +222,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let mut stale = sets(input, &mut lines);
     tested(input, &mut lines);
     opening(input, &mut lines);
+    drilled(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
     open(input, &mut lines);
     messages(input, &mut lines);

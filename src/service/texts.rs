@@ -184,7 +184,7 @@ fn part(notice: &Notice, people: &People) -> Part {
             "warning, documents have turned into something else",
             format!(
                 "A test on {when} found {} whose content is no longer what their names say.",
-                counted(opened(notice).not_its_name, "document", "documents")
+                documents(opened(notice).not_its_name)
             ),
             String::from(
                 "This may be an attack. Earlier, sound versions are kept in the backups. Do not delete anything.",
@@ -195,7 +195,7 @@ fn part(notice: &Notice, people: &People) -> Part {
             "documents can no longer be opened",
             format!(
                 "A test on {when} found {} that could be opened before and cannot be opened now.",
-                counted(opened(notice).damaged, "document", "documents")
+                documents(opened(notice).damaged)
             ),
             String::from(
                 "The backups are good: the damage happened on your office computer. Earlier, sound versions are kept, \
@@ -224,6 +224,11 @@ fn part(notice: &Notice, people: &People) -> Part {
         ),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
+}
+
+/// So many documents; where no number is known, none is said.
+fn documents(n: u64) -> String {
+    if n == 0 { String::from("documents") } else { counted(n, "document", "documents") }
 }
 
 fn opened(notice: &Notice) -> Opened {

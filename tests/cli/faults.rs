@@ -9,7 +9,7 @@ use crate::fault_store::{IN_EACH, base, change, flip, large, rot, swap, tested_l
 use crate::opening::docx;
 use crate::place::{Place, Said, noise};
 
-const BEGIN: &str = "--test cli faults -- --ignored -->\n";
+const BEGIN: &str = "--test cli faults -->\n";
 const END: &str = "<!-- end of faults -->";
 
 /// A fault, what found it, after how many runs at most, and how that was said.
@@ -197,7 +197,6 @@ fn table(rows: &[Row]) -> String {
 }
 
 #[test]
-#[ignore = "takes minutes on a busy computer"]
 fn every_planted_fault_is_found_in_time_and_named_as_the_page_says() {
     let n = within(base());
     let rows = [in_the_store(n), in_the_log(), in_the_documents(n), around_it()];
@@ -212,6 +211,6 @@ fn every_planted_fault_is_found_in_time_and_named_as_the_page_says() {
         return;
     }
     let renew = "docs/verification.md is not what happened here. If that is meant: STRONGROOM_RENEW=1 cargo test --features \
-                 testing --test cli faults -- --ignored";
+                 testing --test cli faults";
     assert!(now == table, "{renew}\n--- the page\n{now}--- what happened\n{table}");
 }

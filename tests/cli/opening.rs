@@ -67,6 +67,22 @@ fn a_document_that_broke_is_told_with_its_last_sound_version_and_closed_when_it_
 }
 
 #[test]
+fn a_document_that_was_emptied_is_told_and_a_drill_closes_nothing() {
+    let place = Place::ready("");
+    place.write("Documents/budget.docx", &docx("The tree was budgeted. "));
+    place.run(["run"]).says("structurally sound");
+    place.write("Documents/budget.docx", b"");
+    place.run(["run"]).ends(4).says("SPOILED: Documents/budget.docx: it is empty");
+    place.run(["status"]).says("documents that could be opened cannot be opened now");
+    place.run(["verify", "drill"]).ends(0).says("every one as it was");
+    place
+        .run(["status"])
+        .says("documents that could be opened cannot be opened now")
+        .says("Drill: everything came back in a second");
+    assert_eq!(std::fs::read_dir(place.path("home/state/drill")).unwrap().count(), 0);
+}
+
+#[test]
 fn nothing_to_open_is_no_success_and_hostile_documents_end_nothing() {
     let place = Place::ready("");
     std::fs::remove_dir_all(place.path("Documents/Minutes")).unwrap();

@@ -277,7 +277,8 @@ fn why_names_everything_that_was_looked_at() {
     let said = said
         .says("  minimum     6 years, to 31 March 2016\n")
         .says("  ceiling     7 years, overdue from 1 April 2017\n");
-    said.says("  decision    dispose; the plan names it; approved by clerk\n").says("  kept in     1 snapshot: ");
+    said.says("  decision    dispose; the plan names it; it waits for approval by the clerk\n")
+        .says("  kept in     1 snapshot: ");
     place.run(["retention", "why", &place.text(&format!("{INVOICES}/inv3.txt"))]).ends(0).says("still in the folders");
     place.run(["retention", "why", "inv"]).ends(2).says("4 records fit; give the whole path of one:");
     place
@@ -364,7 +365,7 @@ fn a_plan_is_approved_only_as_it_was_shown() {
     place.run(["hold", "place", "--reason", "r", "--by", "x", "--review", "2099-01-01"]).ends(2);
     // Somebody wanted the record meanwhile: a new approval is needed.
     let anew = place.run(["retention", "apply", &fewer]).ends(6).says("must be approved anew");
-    anew.says(&format!("Call it off (strongroom retention cancel {fewer})"));
+    anew.says(&format!("Call it off (strongroom retention cancel {fewer} --by NAME --reason TEXT)"));
     place.run(["retention", "cancel", &fewer, "--by", "The Clerk", "--reason", "a claim came in"]).ends(0);
     let fewer = plan_of(&place);
     approve(&place, &fewer).ends(0);

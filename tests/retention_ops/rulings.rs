@@ -88,6 +88,23 @@ fn what_a_scheme_that_waits_will_keep_does_not_go_before_it_comes() {
 }
 
 #[test]
+fn what_a_scheme_that_waits_leaves_to_a_person_nobody_approves_before_it_comes() {
+    let none = scheme(&[class("letters", "Documents/Letters", "2 years", "modified", "destroy", "none")]);
+    let c = council_after(|c| drop(c.adopt(&none)));
+    assert_eq!(c.plan().without_person.records.len(), 1);
+    let others = class("others", "Documents/x.txt", "1 year", "modified", "destroy", "clerk");
+    let next = |action: &str, who: &str| {
+        scheme(&[class("letters", "Documents/Letters", "2 years", "modified", action, who), others.clone()])
+    };
+    assert!(c.adopt(&next("destroy", "council")).cooling_off);
+    assert_eq!((c.plan().without_person.records.len(), c.plan().needs_council), (0, true));
+    assert!(c.adopt(&next("review", "clerk")).cooling_off);
+    let (what, why) = c.decision("Documents/Letters/a.txt");
+    assert_eq!(what, Disposition::Review);
+    assert!(why.ends_with("left to a person by the scheme that comes into force on 1 July 2018"), "{why}");
+}
+
+#[test]
 fn a_scheme_with_an_error_is_refused() {
     let c = council();
     let tie = scheme(&[

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use strongroom::service::causes::{Decision, Evidence, REMIND_AFTER, causes_of, decide};
 use strongroom::service::history::{Finished, fold};
 use strongroom::service::journal::{Event, JournalEntry, Step, Told};
-use strongroom::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble, Why};
+use strongroom::service::words::{
+    Cause, Counts, JobKind, NoticeKind, Opened, Outcome, Reference, Role, SetName, Trouble, Why,
+};
 
 use crate::support::{at, set};
 
@@ -245,6 +247,24 @@ fn a_worse_cause_on_the_same_ticket_is_told_at_once() {
     assert_eq!(decision.notices[0].reference, life.sent[0].4);
     life.carry_out(decision, None);
     assert!(decide_one(&life.journal, vec![backup], &sets, life.now).notices.is_empty());
+}
+
+#[test]
+fn what_does_not_open_is_told_by_its_number_and_closed_only_by_who_looked() {
+    let mut life = Life { journal: Vec::new(), now: at("2026-11-22T02:30:00Z"), sent: Vec::new() };
+    let opened = Opened { damaged: 2, ..Opened::default() };
+    let mut spoiled = step(JobKind::Verify, None, Some(Trouble::Spoiled), false);
+    spoiled.counts.opening = Some(opened);
+    life.note(Event::StepFinished(spoiled.clone()));
+    let decision = decide_one(&life.journal, vec![spoiled], &[], life.now);
+    assert_eq!(decision.notices[0].counts.opening, Some(opened));
+    life.carry_out(decision, None);
+    // Another examination that went well says nothing about it.
+    let mut well = step(JobKind::Verify, None, None, true);
+    life.now += SignedDuration::from_hours(1);
+    assert!(decide_one(&life.journal, vec![well.clone()], &[], life.now).closed.is_empty());
+    well.counts.opening = Some(Opened { sound: 3, ..Opened::default() });
+    assert!(!decide_one(&life.journal, vec![well], &[], life.now).closed.is_empty());
 }
 
 #[test]

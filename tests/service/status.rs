@@ -23,6 +23,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         sets: vec![SetInput { name: set("documents"), last, max_age: MAX_AGE }],
         last_test: last,
         opening: None,
+        drill: None,
         coverage: None,
         open: Vec::new(),
         incidents: Vec::new(),

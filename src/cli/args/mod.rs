@@ -237,7 +237,7 @@ pub struct DrillArgs {
     /// This set only (default: all of them)
     #[arg(long, value_name = "SET")]
     pub set: Option<String>,
-    /// An empty folder with room for everything (default: one beside this computer's state)
+    /// A folder with room for everything; one of its own is made in it, and removed again (default: one in this computer's state folder)
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
     /// Leave what came back there, to look at it

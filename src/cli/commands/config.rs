@@ -8,6 +8,7 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{stores, telling};
 use crate::config::EXAMPLE;
+use crate::config::scheme::read_scheme;
 use crate::service::plain::counted;
 
 pub fn run(shell: &Shell, command: ConfigCommand) -> Result<Done, Failure> {
@@ -28,6 +29,9 @@ fn check(shell: &Shell) -> Result<Done, Failure> {
         shell.out.note(format!("The repository's folder {} is not there yet.", folder.display()));
     } else {
         shell.store(&config)?;
+    }
+    if let Some(scheme) = &config.scheme {
+        read_scheme(scheme, &shell.system)?;
     }
     let mail = shell.mailer(&config)?.is_some();
     let sets = config.sets.len() as u64;

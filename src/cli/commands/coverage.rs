@@ -205,6 +205,7 @@ fn verdict(config: &Config, found: &Coverage) -> String {
 
 fn ages_in_words(config: &Config, ages: &Ages) -> String {
     let oldest = match ages.oldest {
+        Some(at) if at == Timestamp::UNIX_EPOCH => "the oldest at a time that is not known: a clock was wrong".into(),
         Some(at) => format!("the oldest was tested or stored {}", when::shown(at, &config.council.timezone)),
         None => "nothing is stored".into(),
     };

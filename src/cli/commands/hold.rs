@@ -77,7 +77,7 @@ fn place(shell: &Shell, config: &Config, args: &PlaceArgs) -> Result<Done, Failu
     for disposal in under_way {
         shell.out.note(format!(
             "Disposal {disposal} is under way. If records of it must be found or read now, call it off: \
-             strongroom retention cancel {disposal}"
+             strongroom retention cancel {disposal} --by NAME --reason TEXT"
         ));
     }
     let done = done.with("records", touched.records).with("live", touched.live);

@@ -19,6 +19,7 @@ use crate::ops::OpsError;
 use crate::ops::prune::{Amount, PruneOptions, PruneReport, ThinReport, circumstances, prune, thin};
 use crate::ops::verify::any_spoiled;
 use crate::repo::repository::Repository;
+use crate::service::history::fold;
 use crate::service::plain::{counted, size};
 use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, Outcome, Trouble};
@@ -164,6 +165,13 @@ fn is_pruner(repo: &Repository) -> bool {
     repo.machine.as_ref().is_some_and(|m| m.seed_for(&[Role::Pruner]).is_some())
 }
 
+/// Whether people were told of documents that do not open any more, and it was not put right.
+fn told_of_spoiled(shell: &Shell, config: &Config) -> Result<bool, Failure> {
+    let journal = fold(&shell.journal(config).read()?.entries);
+    let mut open = journal.open.values().filter(|o| o.resolved.is_none()).flat_map(|o| &o.causes);
+    Ok(open.any(|c| matches!(c.trouble, Trouble::Spoiled | Trouble::NotItsName)))
+}
+
 /// The thinning of a `run`.
 ///
 /// # Errors
@@ -172,7 +180,8 @@ pub fn thin_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     if !may_prune(shell, repo) {
         return Ok(JobOutcome::done(Counts::default()));
     }
-    if any_spoiled(&shell.state(config)) {
+    // Noted here, or told and not put right yet: the one may be lost without the other.
+    if any_spoiled(&shell.state(config)) || told_of_spoiled(shell, config)? {
         shell.out.note("Nothing is thinned: documents do not open any more, and their last sound versions must stay.");
         return Ok(waits_for_a_person());
     }

@@ -149,7 +149,15 @@ fn bring_back(
     plan.check_way().map_err(|e| in_the_way(e, args))?;
     let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(e, args))?;
     progress.finish();
-    Ok(say(shell, &report, options))
+    let mut done = say(shell, &report, options);
+    if report.files + report.already + report.others + report.failed == 0 && !repo.state().disposals.is_empty() {
+        shell.out.warn(
+            "No file of it is in the backup now. What was withdrawn or destroyed under the retention scheme: strongroom \
+             retention disposals",
+        );
+        done.exit = done.exit.worse(Exit::Failed);
+    }
+    Ok(done)
 }
 
 /// A pattern that fits nothing may fit what the scheme let go.

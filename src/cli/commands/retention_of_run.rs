@@ -187,6 +187,10 @@ impl Step<'_> {
     /// A guard that says no is told in words of its own, and ends nothing else; anything else is a failure.
     fn not_applied(&mut self, disposal: DisposalSeen, error: OpsError) -> Result<(), OpsError> {
         let why = match &error {
+            OpsError::Refused(waiting @ Refusal::NotShownYet(_)) => {
+                self.shell.out.note(format!("Disposal {} is {waiting}", disposal.approval));
+                return Ok(());
+            }
             OpsError::Refused(Refusal::LargePlan { .. }) => Stopped::TooMany,
             OpsError::Refused(_) => Stopped::SafetyCheck,
             OpsError::InTheWay(_) => Stopped::Changed,

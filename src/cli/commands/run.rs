@@ -23,13 +23,14 @@ use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, coverage, notify, opening, prune, retention_of_run, status, trial, verify};
+use super::{backup, coverage, drill, notify, opening, prune, retention_of_run, status, trial, verify};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let config = trial::or_config(shell, &args.folder)?;
     telling::set_names(&config)?;
     let _lock = lock(shell, &config)?;
     clear_scratch(&opening::scratch(&config));
+    clear_scratch(&drill::place(&config));
     if config.trial {
         trial::ensure_repository(shell, &config)?;
     }

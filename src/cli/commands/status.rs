@@ -10,13 +10,14 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{stores, telling};
 use crate::config::Config;
+use crate::domain::log::entry::Drilled;
 use crate::domain::log::state::State;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
-use crate::service::status::{Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
+use crate::service::status::{DrillInput, Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
 use crate::service::words::{JobKind, Opened, SetName, Trouble, Why};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
@@ -85,6 +86,7 @@ pub fn work_out(
         sets,
         last_test,
         opening: opening(&journal),
+        drill: log.and_then(|s| s.drills.last()).map(drilled),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
@@ -142,6 +144,10 @@ fn set(name: &SetName, journal: &JournalState, state: Option<&State>) -> SetInpu
 fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
     let last = journal.last_finished.get(&(JobKind::Verify, None))?;
     Some((last.at, last.step.counts.opening?))
+}
+
+fn drilled((at, d): &(Timestamp, Drilled)) -> DrillInput {
+    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds }
 }
 
 fn tested_in(state: &State) -> Option<Good> {

@@ -149,7 +149,11 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::Stored(_) | Entry::Proved { .. } | Entry::Restored { .. } => {}
         Entry::Snapshot(snapshot) => commit(state, body, snapshot)?,
         Entry::Tested(tested) => test(state, body, tested),
-        Entry::Drilled(drilled) => state.drills.push((body.time, drilled.clone())),
+        Entry::Drilled(drilled) => {
+            // The newest, and the newest of everything, are all that anybody asks for.
+            state.drills.retain(|(_, d)| d.whole && !drilled.whole);
+            state.drills.push((body.time, drilled.clone()));
+        }
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),

@@ -202,7 +202,7 @@ pub struct State {
     pub tests: VecDeque<TestState>,
     /// The newest of all that passed.
     pub last_passed: Option<TestState>,
-    /// Drills: the time, and what was said.
+    /// The newest drill, and before it the newest of all sets if that was an earlier one: the time, and what was said.
     pub drills: Vec<(Timestamp, super::entry::Drilled)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,

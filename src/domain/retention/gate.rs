@@ -46,6 +46,9 @@ pub enum Refusal {
     /// The clocks contradict each other.
     #[error("the clock of this computer is in doubt ({0}). Nothing is deleted until it is put right")]
     Clock(String),
+    /// The store has no clock, and the log does not show yet that the time has passed. Nothing is wrong.
+    #[error("waiting: {0}")]
+    NotShownYet(String),
     /// Too much at once.
     #[error(
         "{percent} % of everything stored would be deleted at once; a person must confirm it: strongroom prune --yes"

@@ -65,6 +65,11 @@ pub enum Reason {
     MinimumEnded(Date),
     /// The class keeps it whatever the day.
     KeptByClass,
+    /// A scheme that was adopted and is not in force yet leaves it to a person.
+    WaitingReviews {
+        /// When that comes into force.
+        from: Date,
+    },
     /// A scheme that was adopted and is not in force yet keeps it.
     WaitingKeeps {
         /// When that comes into force.
@@ -136,6 +141,9 @@ impl fmt::Display for Reason {
             Self::MinimumEnds(date) => write!(f, "minimum ends {}", Said(*date)),
             Self::MinimumEnded(date) => write!(f, "minimum ended {}", Said(*date)),
             Self::KeptByClass => f.write_str("kept for ever by its class"),
+            Self::WaitingReviews { from } => {
+                write!(f, "left to a person by the scheme that comes into force on {}", Said(*from))
+            }
             Self::WaitingKeeps { from } => {
                 write!(f, "kept by the scheme that comes into force on {}", Said(*from))
             }

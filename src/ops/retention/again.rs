@@ -42,7 +42,7 @@ pub(super) fn names(repo: &Repository, disposal: &DisposalState) -> Result<Names
     if disposal.relisted_at.is_none() {
         return Err(OpsError::InTheWay(format!(
             "disposal {0} was carried out by a key that was cut off later, and the names of its records are deleted. \
-             Call it off: strongroom retention cancel {0}; what of it is still due is in the next plan",
+             Call it off: strongroom retention cancel {0} --by NAME --reason TEXT; what of it is still due is in the next plan",
             disposal.at
         )));
     }

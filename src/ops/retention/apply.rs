@@ -232,11 +232,13 @@ impl Run<'_> {
         let times = after.filter_map(|s| s.body.as_ref()).map(|b| b.time);
         let shown = time_shown(withdrawn.time, times, now);
         if shown < self.options.window {
-            return Err(Refusal::Clock(format!(
-                "since the withdrawal the log shows {} days for certain, not {}; it shows more with every run, at least \
-                 one a week. The store has no clock to compare; a person may confirm the date: add --yes",
+            return Err(Refusal::NotShownYet(format!(
+                "since the withdrawal the log shows {} days for certain, not {}. Nothing is wrong: the store has no clock to \
+                 compare, and the log shows more with every run, at least one a week. It goes on by itself; to go on now, \
+                 a person confirms the date: strongroom retention apply {} --yes",
                 shown.as_hours() / 24,
-                self.options.window.as_hours() / 24
+                self.options.window.as_hours() / 24,
+                self.options.approval
             )));
         }
         Ok(())

@@ -216,8 +216,8 @@ impl Recheck {
         let named = self.changed.iter().take(MOST_NAMED).map(|c| format!("\n  {}: {}", c.path, c.why));
         let (some, all) = (self.changed.len(), self.records);
         Err(OpsError::InTheWay(format!(
-            "{some} of the {all} records of plan {plan} must stay now. Call it off (strongroom retention cancel {plan}), \
-             then look again (strongroom retention plan){}",
+            "{some} of the {all} records of plan {plan} must stay now. Call it off (strongroom retention cancel {plan} --by \
+             NAME --reason TEXT), then look again (strongroom retention plan){}",
             named.collect::<String>()
         )))
     }
@@ -267,7 +267,7 @@ fn as_entered(repository: &RepositoryId, entered: &DisposalState, plan: &Plan) -
     }
     Err(OpsError::InTheWay(format!(
         "the list of disposal {0} is not the one that its entry names, {1}: find out who entered it. Nothing of it is \
-         carried out; call it off: strongroom retention cancel {0}",
+         carried out; call it off: strongroom retention cancel {0} --by NAME --reason TEXT",
         entered.at, entered.plan
     )))
 }

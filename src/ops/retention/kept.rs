@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use super::facts::content_id;
+use super::hold;
 use super::note::{self, DateNote};
 use crate::domain::id::ChunkId;
 use crate::domain::pattern::Pattern;
 use crate::domain::retention::plan::Plan;
 use crate::domain::retention::record::ContentId;
-use crate::domain::retention::rulings::HoldText;
 use crate::ops::{OpsError, Stop};
 use crate::repo::listing::{read_page, read_root};
 use crate::repo::repository::Repository;
@@ -40,17 +40,17 @@ pub(super) fn kept_elsewhere(repo: &mut Repository, plan: &Plan, stop: &Stop) ->
 pub(super) fn notes_kept(repo: &Repository, plan: &Plan) -> Result<u64, OpsError> {
     let mut kept = 0;
     for hold in &repo.state().holds {
-        let Ok(text) = note::read::<HoldText>(repo, note::HOLD, &hold.note)? else { continue };
-        kept += u64::from(fits(&text.patterns, plan));
+        let (hold, _) = hold::read(repo, hold)?;
+        kept += u64::from(hold.readable.is_none_or(|text| fits(&text.patterns, plan)));
     }
     for date in &repo.state().dates {
-        let Ok(text) = note::read::<DateNote>(repo, note::DATE, &date.note)? else { continue };
-        kept += u64::from(fits(&[text.pattern], plan));
+        let read = note::read::<DateNote>(repo, note::DATE, &date.note)?;
+        kept += u64::from(read.is_ok_and(|text| fits(&[text.pattern], plan)));
     }
     Ok(kept)
 }
 
 fn fits(patterns: &[String], plan: &Plan) -> bool {
     let patterns: Vec<Pattern> = patterns.iter().map(|p| Pattern::new(p)).collect();
-    plan.records.iter().any(|r| patterns.iter().any(|p| p.matches(&r.path)))
+    plan.records.iter().any(|r| patterns.iter().any(|p| p.matches_within(&r.path)))
 }

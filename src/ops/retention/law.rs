@@ -123,7 +123,9 @@ pub fn load(repo: &Repository, zone: &TimeZone, on: Date) -> Result<LoadedLaw, O
     }
     let compile = |law: Law| Compiled::new(law).map_err(|e| OpsError::Usage(e.to_string()));
     let mut waiting = vec![];
-    for later in state.schemes.iter().filter(|s| s.in_force > on) {
+    // One that never comes into force, since another was adopted after it, keeps nothing.
+    let comes = |s: &&SchemeState| state.in_force(s.in_force).is_some_and(|f| f.at == s.at);
+    for later in state.schemes.iter().filter(|s| s.in_force > on).filter(comes) {
         // One that cannot be read keeps everything.
         let scheme = read_scheme(repo, later)?.ok();
         waiting.push((later.in_force, compile(Law { scheme, ..law.clone() })?));

@@ -165,10 +165,19 @@ impl<'a> Planner<'a> {
                 break;
             }
             let then = later.decide(number);
-            if then.disposition == Disposition::Retain {
-                (decision.disposition, decision.due, decision.overdue_since) = (Disposition::Retain, then.due, None);
-                decision.reasons.push(Reason::WaitingKeeps { from: *from });
+            match then.disposition {
+                Disposition::Retain => {
+                    (decision.disposition, decision.due, decision.overdue_since) =
+                        (Disposition::Retain, then.due, None);
+                    decision.reasons.push(Reason::WaitingKeeps { from: *from });
+                }
+                Disposition::Review if decision.disposition == Disposition::Dispose => {
+                    decision.disposition = Disposition::Review;
+                    decision.reasons.push(Reason::WaitingReviews { from: *from });
+                }
+                _ => {}
             }
+            decision.approver = decision.approver.max(then.approver);
         }
         decision
     }

@@ -99,6 +99,12 @@ impl Work {
     }
 }
 
+/// Whether a name promises a kind that is never empty.
+pub fn names_a_kind(name: &[u8]) -> bool {
+    let expected = kind::by_name(name);
+    expected.is_known() && !matches!(expected, Expected::Text | Expected::Mailbox)
+}
+
 /// Examines a document. The name is a record's path, or a part of one; it may be anything.
 pub fn examine_bytes(name: &[u8], bytes: &[u8]) -> Verdict {
     if bytes.len() as u64 > MAX_DOCUMENT {

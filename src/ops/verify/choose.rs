@@ -13,6 +13,7 @@ use crate::domain::listing::{Entry, PageRef};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
+use crate::ops::sound::names_a_kind;
 use crate::repo::error::RepoError;
 use crate::repo::listing::{chunks_of, find_entry, read_page, read_root};
 use crate::repo::reader::ChunkReader;
@@ -23,6 +24,8 @@ const DOCUMENTS_PER_PACK: usize = 4;
 /// Old snapshots looked into for an old version, and pages of each.
 const OLD_SNAPSHOTS: usize = 8;
 const OLD_PAGES: usize = 4;
+/// Documents without content that are looked at in one run.
+const MOST_BARE: usize = 64;
 
 /// A document that may be brought back.
 #[derive(Debug, Clone)]
@@ -96,6 +99,8 @@ struct Chooser {
     by_pack: BTreeMap<u32, Vec<(Lot, Candidate)>>,
     gone: Option<Drawn>,
     old: Option<Drawn>,
+    /// Live documents without content, or of a hole alone, that their names promise to be more: they cost nothing.
+    bare: Vec<(Lot, Candidate)>,
     /// What costs least of all that costs more.
     spare: Option<Drawn>,
 }
@@ -112,7 +117,7 @@ pub fn choose(
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
     let old = old_snapshots(state, &planner);
-    let mut chooser = Chooser { planner, by_pack: BTreeMap::new(), gone: None, old: None, spare: None };
+    let mut chooser = Chooser { planner, by_pack: BTreeMap::new(), gone: None, old: None, bare: vec![], spare: None };
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {
         for root in with_inherited(&mut chunks, root)? {
@@ -167,8 +172,15 @@ impl Chooser {
     }
 
     fn consider(&mut self, candidate: Candidate) {
-        let Some(first) = candidate.packs.first().copied() else { return };
         let rank = self.planner.rank(&candidate);
+        let Some(first) = candidate.packs.first().copied() else {
+            if candidate.live && names_a_kind(candidate.entry.path.as_bytes()) {
+                self.bare.push((rank.1, candidate));
+                self.bare.sort_by(|a, b| a.0.cmp(&b.0));
+                self.bare.truncate(MOST_BARE);
+            }
+            return;
+        };
         if !candidate.live {
             keep(&mut self.gone, rank, &candidate);
         }
@@ -254,6 +266,7 @@ impl Chooser {
             candidate.packs.iter().for_each(|n| choice.packs.insert(*n));
             choice.documents.push(candidate);
         }
+        choice.documents.extend(self.bare.into_iter().map(|(_, candidate)| candidate));
         // By pack: each is fetched once.
         choice
             .documents

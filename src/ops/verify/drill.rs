@@ -1,8 +1,9 @@
-//! A drill: what a disaster would ask for, done for real. Whole sets come back from the store to an empty place on
+//! A drill: what a disaster would ask for, done for real. Whole sets come back from the store to an empty folder on
 //! a disk, by the way that `restore` takes; every file's digest is checked; the time is taken and put on record.
 //!
 //! What came back is removed again unless somebody wants to look at it. A drill that brought nothing back has failed.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -25,7 +26,7 @@ use crate::repo::repository::Repository;
 pub struct DrillOptions {
     /// This set only; otherwise all of them.
     pub set: Option<String>,
-    /// An empty place, or one that is not there yet.
+    /// The folder within which a folder of its own is made.
     pub to: PathBuf,
     /// What came back stays there.
     pub keep: bool,
@@ -46,6 +47,10 @@ pub struct DrillReport {
     pub damaged: bool,
     /// The same, as damage is told.
     pub failed: Vec<Damage>,
+    /// Where it came back to.
+    pub dir: PathBuf,
+    /// Why what came back is still there, if it could not be removed.
+    pub left_behind: Option<String>,
     /// The entry that records it.
     pub entry: Option<u64>,
 }
@@ -72,8 +77,8 @@ impl DrillReport {
 ///
 /// # Errors
 /// [`RepoError::CannotRead`] without the reading identity; [`OpsError::Nothing`] when nothing came back;
-/// [`OpsError::Target`] when the place is not empty, cannot be used or has no room; faults of the store; `Interrupted`.
-/// Whatever happens, what came back is removed unless it is to be kept.
+/// [`OpsError::Target`] when the place cannot be used or has no room; faults of the store; `Interrupted`.
+/// What came back is removed unless it is to be kept, also when the drill fails; after a kill it lies there still.
 pub fn drill(
     repo: &mut Repository,
     options: &DrillOptions,
@@ -84,7 +89,10 @@ pub fn drill(
         return Err(RepoError::CannotRead.into());
     }
     repo.refresh()?;
-    let place = Place::look(&options.to, options.keep)?;
+    let mut tag = [0; 8];
+    repo.env.entropy.fill(&mut tag);
+    let place = Place::make(&options.to, u64::from_le_bytes(tag), options.keep)?;
+    let dir = place.dir.clone();
     let began = repo.env.clock.now();
     let which = Which { set: options.set.clone(), ..Which::default() };
     let wanted = RestoreOptions { which, owner: Owner::OfFolder, ..RestoreOptions::everything(&place.dir) };
@@ -105,12 +113,22 @@ pub fn drill(
         keyholder: repo.ring.keyholder,
     };
     let entry = repo.append(|_| Ok(Some(Entry::Drilled(drilled.clone()))))?;
-    place.clear()?;
+    let left_behind = place.clear().err();
     let state = repo.state();
     let newest = state.sets().into_iter().filter_map(|s| state.newest(&s).map(|n| n.snapshot.bytes));
     let damaged = report.exit() == Exit::Damage;
     let failed = if damaged { vec![damage(&report)] } else { vec![] };
-    Ok(DrillReport { drilled, began, everything: newest.sum(), problems: report.problems, damaged, failed, entry })
+    Ok(DrillReport {
+        drilled,
+        began,
+        everything: newest.sum(),
+        problems: report.problems,
+        damaged,
+        failed,
+        dir,
+        left_behind,
+        entry,
+    })
 }
 
 fn damage(report: &restore::RestoreReport) -> Damage {
@@ -134,36 +152,27 @@ fn stored(repo: &Repository, snapshots: &[SnapshotId]) -> u64 {
     needs.iter().filter_map(|n| state.packs.get(n as usize)).map(|p| p.pack.size).sum()
 }
 
-/// The place of a drill: private, empty at the start, and gone at the end unless it is to be kept.
+/// The place of a drill: a folder of its own within the one that was given, made by nobody else, private, and gone at
+/// the end unless what came back is to be kept. Nothing beside it is touched.
 struct Place {
     dir: PathBuf,
     keep: bool,
 }
 
 impl Place {
-    fn look(dir: &Path, keep: bool) -> Result<Self, OpsError> {
-        // A place that is not there yet is made by the restore, for our eyes only.
-        match std::fs::read_dir(dir).map(|mut there| there.next().is_some()) {
-            Ok(false) => {}
-            Ok(true) => {
-                let why = "is not empty; a drill wants an empty place, so that nothing is mixed up";
-                return Err(OpsError::Target(format!("{} {why}", dir.display())));
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(OpsError::Target(format!("{}: {e}", dir.display()))),
-        }
-        Ok(Self { dir: dir.to_owned(), keep })
+    fn make(within: &Path, tag: u64, keep: bool) -> Result<Self, OpsError> {
+        let refused = |e: std::io::Error| OpsError::Target(format!("{}: {e}", within.display()));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(within).map_err(refused)?;
+        let dir = within.canonicalize().map_err(refused)?.join(format!("strongroom-drill-{tag:016x}"));
+        std::fs::DirBuilder::new().mode(0o700).create(&dir).map_err(refused)?;
+        Ok(Self { dir, keep })
     }
 
-    fn clear(mut self) -> Result<(), OpsError> {
+    /// Removes what came back; why it could not, otherwise.
+    fn clear(mut self) -> Result<(), String> {
         let keep = std::mem::replace(&mut self.keep, true);
-        if keep {
-            return Ok(());
-        }
-        let why = |e| {
-            OpsError::Target(format!("{}: what the drill brought back could not be removed: {e}", self.dir.display()))
-        };
-        std::fs::remove_dir_all(&self.dir).map_err(why)
+        let why = |e| format!("{}: {e}", self.dir.display());
+        if keep { Ok(()) } else { std::fs::remove_dir_all(&self.dir).map_err(why) }
     }
 }
 

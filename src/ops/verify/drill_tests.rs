@@ -28,7 +28,7 @@ fn everything_comes_back_is_put_on_record_and_removed_again() {
     assert_eq!((d.files, d.bytes, d.failed, d.whole), (2, 7 + (3 << 20), 0, true));
     assert!(d.stored > 3 << 20, "{}", d.stored);
     assert_eq!((report.exit(), report.everything), (Exit::Done, d.bytes));
-    assert!(!council.tmp.path().join("drill").exists());
+    assert_eq!(std::fs::read_dir(council.tmp.path().join("drill")).unwrap().count(), 0);
     let repo = council.open();
     assert_eq!(repo.state().drills.len(), 1);
     assert_eq!(repo.state().drills[0].1, report.drilled);
@@ -38,15 +38,29 @@ fn everything_comes_back_is_put_on_record_and_removed_again() {
 fn what_is_kept_is_what_was_backed_up_and_for_our_eyes_only() {
     use std::os::unix::fs::PermissionsExt;
     let council = with_documents();
-    try_drill(&council, true).unwrap();
-    let place = council.tmp.path().join("drill");
-    assert_eq!(std::fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o700);
-    let back = std::fs::read(place.join("Documents/plan.jpg")).unwrap();
+    let report = try_drill(&council, true).unwrap();
+    assert!(report.dir.starts_with(council.tmp.path().join("drill").canonicalize().unwrap()));
+    assert_eq!(std::fs::metadata(&report.dir).unwrap().permissions().mode() & 0o777, 0o700);
+    let back = std::fs::read(report.dir.join("Documents/plan.jpg")).unwrap();
     assert!(back == Council::noise(1, 3 << 20));
-    let again = try_drill(&council, false).unwrap_err();
-    let words = format!("{} is not empty; a drill wants an empty place, so that nothing is mixed up", place.display());
-    assert_eq!(again.to_string(), words);
-    assert!(place.join("Documents/plan.jpg").exists(), "what lay there was not touched");
+}
+
+#[test]
+fn nothing_beside_it_is_touched_and_a_link_is_followed() {
+    let council = with_documents();
+    let (place, real) = (council.tmp.path().join("drill"), council.tmp.path().join("real"));
+    std::fs::create_dir(&real).unwrap();
+    std::fs::write(real.join("letter.txt"), "somebody else's").unwrap();
+    std::os::unix::fs::symlink(&real, &place).unwrap();
+    let report = try_drill(&council, false).unwrap();
+    assert_eq!((report.drilled.files, report.left_behind), (2, None));
+    let left: Vec<_> = std::fs::read_dir(&real).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["letter.txt"]);
+    assert!(place.symlink_metadata().unwrap().is_symlink());
+    std::fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink("nowhere", &place).unwrap();
+    assert!(matches!(try_drill(&council, false), Err(OpsError::Target(_))));
+    assert!(place.symlink_metadata().is_ok(), "an operator's link stays");
 }
 
 #[test]
@@ -59,7 +73,7 @@ fn damage_is_told_counted_and_nothing_is_left_behind() {
     assert!(report.drilled.failed >= 1 && report.drilled.files + report.drilled.failed == 2, "{:?}", report.drilled);
     assert_eq!(report.failed[0].records.len() as u64, report.drilled.failed);
     assert_eq!(council.open().state().drills[0].1.failed, report.drilled.failed);
-    assert!(!council.tmp.path().join("drill").exists());
+    assert_eq!(std::fs::read_dir(council.tmp.path().join("drill")).unwrap().count(), 0);
     council.lose(pack);
     assert!(matches!(pack, Object::Pack(_)));
     assert_eq!(try_drill(&council, false).unwrap().exit(), Exit::Damage);

@@ -119,15 +119,15 @@ pub fn restore(
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
     }
     run.record(repo)?;
+    super::remember_damage(repo, &run.report)?;
     if let Some(opener) = run.opener.take() {
-        let (opening, spoiled) = opener.finish(repo)?;
+        let (opening, spoiled) = opener.finish(repo);
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;
     let (packs, needed) = (&repo.state().packs, repo.state().needed());
     report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
-    super::remember_damage(repo, &report)?;
     Ok(report)
 }
 

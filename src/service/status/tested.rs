@@ -1,7 +1,9 @@
 //! What `status` says of testing: when, whether documents still open, and whether everything is tested in time.
 
-use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_TEST_AGE, StatusInput};
-use crate::service::plain::{counted, size};
+use jiff::Timestamp;
+
+use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_DRILL_AGE, MAX_TEST_AGE, StatusInput};
+use crate::service::plain::{counted, size, span};
 
 /// When something was brought back last.
 pub(super) fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
@@ -41,13 +43,40 @@ pub(super) fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             o.never_sound,
         ),
     };
-    let light = if bad > 0 { Light::Red } else { Light::Green };
+    // That nothing could be examined is no success.
+    let light = match (bad, examined) {
+        (0, 0) => Light::Amber,
+        (0, _) => Light::Green,
+        _ => Light::Red,
+    };
+    lines.push(Line { light, text });
+}
+
+/// The last drill, where there was one.
+pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some(d) = input.drill else { return };
+    let what = if d.whole { "everything" } else { "a part" };
+    let (when, time) = (input.people.moment(d.at), span(d.seconds));
+    let files = counted(d.files, "file", "files");
+    let (light, text) = if d.failed > 0 {
+        let lost = counted(d.failed, "file", "files");
+        (Light::Red, format!("Drill: {lost} did not come back ({files} did): {when}."))
+    } else if input.now.duration_since(d.at) > MAX_DRILL_AGE {
+        let again = "That is more than a year ago; run: strongroom verify drill";
+        (Light::Amber, format!("Drill: {what} came back in {time} ({files}): {when}. {again}"))
+    } else {
+        (Light::Green, format!("Drill: {what} came back in {time} ({files}): {when}."))
+    };
     lines.push(Line { light, text });
 }
 
 /// Whether something was not tested in time.
 pub(super) fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Line>) -> bool {
-    let (weeks, oldest) = (counted(u64::from(coverage.weeks), "week", "weeks"), input.people.day(coverage.oldest));
+    let weeks = counted(u64::from(coverage.weeks), "week", "weeks");
+    let oldest = match coverage.oldest {
+        at if at == Timestamp::UNIX_EPOCH => String::from("a time that is not known"),
+        at => input.people.day(at),
+    };
     let overdue = coverage.overdue > 0;
     let (light, text) = if overdue {
         let late = format!("{}, the oldest since {oldest}", size(coverage.overdue));

@@ -26,6 +26,11 @@ pub fn run(shell: &Shell, args: &DateArgs) -> Result<Done, Failure> {
         let why = format!("{} lies ahead, and a day is never taken back. Say --anyway if it is meant", Said(*on));
         return Err(with_hint(OpsError::InTheWay(why), "Give the day on which it happened: --on YYYY-MM-DD"));
     }
+    // Nobody can believe a file's own day before then either; a person's birth may lie there.
+    if *on < jiff::civil::date(1980, 1, 2) && trigger.to_string() != "date-of-birth" && !args.anyway {
+        let why = format!("{} is very long ago, and a day is never taken back. Say --anyway if it is meant", Said(*on));
+        return Err(with_hint(OpsError::InTheWay(why), "Give the day on which it happened: --on YYYY-MM-DD"));
+    }
     let options = RecordDate {
         pattern: pattern(&config, what)?,
         trigger: trigger.clone(),

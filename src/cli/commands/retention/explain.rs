@@ -18,6 +18,7 @@ use crate::cli::when;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::Exit;
 use crate::domain::retention::reason::Reason;
+use crate::domain::retention::scheme::Approver;
 use crate::domain::retention::words::Said;
 use crate::ops::OpsError;
 use crate::ops::query::{Resolved, View, Which};
@@ -157,7 +158,8 @@ fn next(next: &Next) -> String {
         Next::HoldReview(hold, day) => format!("hold {hold} is to be looked at on {}", Said(*day)),
         Next::LiveSide => "somebody must delete it in its folder first".into(),
         Next::Decide => "a person decides".into(),
-        Next::Approve(who) => format!("the plan names it; approved by {who}"),
+        Next::Approve(Approver::None) => "the plan names it; its class lets it go without a person".into(),
+        Next::Approve(who) => format!("the plan names it; it waits for approval by the {who}"),
         Next::UnderWay(approval) => {
             format!("it is approved to go, by disposal {approval}: strongroom retention disposals")
         }

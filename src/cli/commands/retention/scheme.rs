@@ -15,7 +15,7 @@ use crate::domain::id::Digest;
 use crate::domain::log::ruled::SchemeState;
 use crate::domain::problem::Exit;
 use crate::domain::retention::lint::{Finding, Severity, lint as look_at};
-use crate::domain::retention::scheme::{Class, Scheme};
+use crate::domain::retention::scheme::{Approver, Class, Scheme};
 use crate::domain::retention::words::Said;
 use crate::ops::retention::adopt::lint as look_with_records;
 use crate::service::plain::counted;
@@ -181,9 +181,13 @@ fn line(class: &Class) -> String {
         [] => "no folder yet".to_owned(),
         patterns => patterns.join("  "),
     };
+    let approval = match class.approver {
+        Approver::None => "without approval".to_owned(),
+        who => format!("once the {who} approves"),
+    };
     format!(
-        "{}: {}\n    {} after {}{ceiling}, then {}; approved by {}\n    {folders}",
-        class.id, class.title, class.minimum, class.trigger, class.action, class.approver
+        "{}: {}\n    {} after {}{ceiling}, then {}, {approval}\n    {folders}",
+        class.id, class.title, class.minimum, class.trigger, class.action
     )
 }
 

@@ -24,7 +24,8 @@ pub(super) enum Before {
     Was { snapshot: u64, at: Timestamp },
 }
 
-/// Looks for the newest sound version before this one; `None` when damage stands in the way of an answer.
+/// Looks for the newest sound version before this one; `None` when it cannot be known now: a version did not come back,
+/// or its examination did not end.
 pub(super) fn find(
     repo: &mut Repository,
     scratch: &mut Scratch,
@@ -39,6 +40,7 @@ pub(super) fn find(
     };
     let now = versions.iter().rposition(|v| same_content(&v.entry, entry)).unwrap_or(versions.len());
     let older = versions[..now].iter().rev().filter(|v| v.entry.is_file() && fits(&v.entry));
+    let mut unsure = false;
     for version in older.take(MOST_VERSIONS) {
         stop.check()?;
         let landed = match scratch.bring(repo, &[&version.entry], None, monitor, stop) {
@@ -46,11 +48,15 @@ pub(super) fn find(
             Err(OpsError::Target(_)) => return Ok(None),
             Err(e) => return Err(e),
         };
-        let Some(Some(file)) = landed.files.first() else { continue };
-        if scratch.examine(file, &version.entry) == Ok(Verdict::Sound) {
-            let (snapshot, at) = version.last;
-            return Ok(Some(Before::Was { snapshot: snapshot.0, at }));
+        let verdict = landed.files.first().and_then(Option::as_ref).map(|file| scratch.examine(file, &version.entry));
+        match verdict {
+            Some(Ok(Verdict::Sound)) => {
+                let (snapshot, at) = version.last;
+                return Ok(Some(Before::Was { snapshot: snapshot.0, at }));
+            }
+            Some(Ok(verdict)) if !verdict.is_passing() => {}
+            _ => unsure = true,
         }
     }
-    Ok(Some(Before::Never))
+    Ok((!unsure).then_some(Before::Never))
 }

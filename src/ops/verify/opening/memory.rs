@@ -32,8 +32,6 @@ const MOST_STANDING: usize = 2_000;
 pub(super) struct Known {
     verdict: Verdict,
     on: Timestamp,
-    #[serde(default)]
-    before: Option<Before>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,6 +51,9 @@ pub(super) struct Memory {
     examiner: u32,
     known: BTreeMap<String, Known>,
     standing: Vec<Standing>,
+    /// Of one content of one record: what its earlier versions were.
+    #[serde(default)]
+    before: BTreeMap<String, Before>,
     /// A person said that these are as they should be.
     #[serde(default)]
     accepted: BTreeSet<String>,
@@ -70,6 +71,13 @@ pub(super) fn key_of(entry: &Entry) -> String {
             None => drop(hasher.update(&encode(&content.pieces).unwrap_or_default())),
         }
     }
+    hex::encode(&hasher.finalize().as_bytes()[..16])
+}
+
+/// Which content of which record.
+fn key_of_record(key: &str, path: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key.as_bytes()).update(path);
     hex::encode(&hasher.finalize().as_bytes()[..16])
 }
 
@@ -91,35 +99,43 @@ impl Memory {
             let oldest = times[times.len() - MOST_KNOWN];
             self.known.retain(|_, k| k.on >= oldest);
         }
+        while self.before.len() > MOST_KNOWN {
+            self.before.pop_first();
+        }
+        while self.accepted.len() > MOST_KNOWN {
+            self.accepted.pop_first();
+        }
         match repo.dir() {
             Some(dir) => dir.save_json(FILE, self),
             None => Ok(()),
         }
     }
 
-    pub fn verdict(&self, key: &str) -> Option<Verdict> {
-        if self.accepted.contains(key) {
+    fn is_accepted(&self, key: &str, path: &[u8]) -> bool {
+        self.accepted.contains(&key_of_record(key, path))
+    }
+
+    pub fn verdict(&self, key: &str, entry: &Entry) -> Option<Verdict> {
+        if self.is_accepted(key, entry.path.as_bytes()) {
             return Some(Verdict::Sound);
         }
         self.known.get(key).map(|k| k.verdict.clone())
     }
 
-    pub fn before(&self, key: &str) -> Option<Before> {
-        self.known.get(key).and_then(|k| k.before.clone())
+    pub fn before(&self, key: &str, entry: &Entry) -> Option<Before> {
+        self.before.get(&key_of_record(key, entry.path.as_bytes())).cloned()
     }
 
     /// What may be otherwise next time is not remembered.
-    pub fn learn(&mut self, key: &str, verdict: &Verdict, on: Timestamp) {
-        if !verdict.is_passing() && !self.accepted.contains(key) {
-            let known = Known { verdict: verdict.clone(), on, before: None };
+    pub fn learn(&mut self, key: &str, entry: &Entry, verdict: &Verdict, on: Timestamp) {
+        if !verdict.is_passing() && !self.is_accepted(key, entry.path.as_bytes()) {
+            let known = Known { verdict: verdict.clone(), on };
             self.known.entry(key.into()).or_insert(known).on = on;
         }
     }
 
-    pub fn learn_before(&mut self, key: &str, before: &Before) {
-        if let Some(known) = self.known.get_mut(key) {
-            known.before = Some(before.clone());
-        }
+    pub fn learn_before(&mut self, key: &str, entry: &Entry, before: &Before) {
+        self.before.insert(key_of_record(key, entry.path.as_bytes()), before.clone());
     }
 
     /// A document is spoiled until it is put right.
@@ -140,12 +156,13 @@ impl Memory {
         for standing in std::mem::take(&mut self.standing) {
             let bytes = hex::decode(&standing.path).unwrap_or_default();
             let Ok(path) = RecordPath::new(bytes) else { continue };
+            let accepted = self.is_accepted(&standing.key, path.as_bytes());
             let still = match live(repo, &path) {
                 Ok(entry) => entry.is_some_and(|e| key_of(&e) == standing.key),
                 Err(e) if e.is_damage() => true,
                 Err(e) => return Err(e.into()),
             };
-            if !still || self.accepted.contains(&standing.key) {
+            if !still || accepted {
                 continue;
             }
             spoiled.push(Spoiled {
@@ -187,10 +204,10 @@ pub fn any_spoiled(dir: &StateDir) -> bool {
 /// The state folder cannot be written.
 pub fn accept(dir: &StateDir, path: &RecordPath) -> Result<bool, RepoError> {
     let Some(mut memory) = dir.load_json::<Memory>(FILE) else { return Ok(false) };
-    let path = hex::encode(path.as_bytes());
+    let (name, path) = (path.as_bytes(), hex::encode(path.as_bytes()));
     let Some(at) = memory.standing.iter().position(|s| s.path == path) else { return Ok(false) };
     let standing = memory.standing.remove(at);
-    memory.accepted.insert(standing.key);
+    memory.accepted.insert(key_of_record(&standing.key, name));
     dir.save_json(FILE, &memory)?;
     Ok(true)
 }

@@ -142,7 +142,7 @@ impl Opener {
             stop.check()?;
             let (Some(file), Some(scratch)) = (file, &mut self.scratch) else { continue };
             let key = key_of(document.entry);
-            let verdict = match self.memory.verdict(&key) {
+            let verdict = match self.memory.verdict(&key, document.entry) {
                 Some(verdict) => verdict,
                 None => match scratch.examine(file, document.entry) {
                     Ok(verdict) => verdict,
@@ -152,7 +152,7 @@ impl Opener {
                     }
                 },
             };
-            self.memory.learn(&key, &verdict, repo.env.clock.now());
+            self.memory.learn(&key, document.entry, &verdict, repo.env.clock.now());
             match verdict {
                 Verdict::Sound => self.counts.sound += 1,
                 Verdict::NotCheckable(_) => self.counts.not_checkable += 1,
@@ -176,31 +176,42 @@ impl Opener {
         monitor: &dyn Monitor,
         stop: &Stop,
     ) -> Result<(), crate::ops::OpsError> {
-        let mut before = self.memory.before(key);
+        let mut before = self.memory.before(key, entry);
         if before.is_none() && self.compared < MOST_COMPARED {
             self.compared += 1;
             let Some(scratch) = &mut self.scratch else { return Ok(()) };
             before = earlier::find(repo, scratch, entry, monitor, stop)?;
             if let Some(before) = &before {
-                self.memory.learn_before(key, before);
+                self.memory.learn_before(key, entry, before);
             }
         }
         match before {
             Some(Before::Was { snapshot, at }) => self.memory.stand(entry, key, verdict, snapshot, at),
-            Some(Before::Never) | None => self.counts.never_sound += 1,
+            Some(Before::Never) => self.counts.never_sound += 1,
+            // Not known yet: the next test that meets it asks again.
+            None => self.counts.not_checkable += 1,
         }
         Ok(())
     }
 
     /// The numbers, and every document that is spoiled now, whenever it was found.
-    pub fn finish(mut self, repo: &mut Repository) -> Result<(Opening, Vec<Spoiled>), crate::ops::OpsError> {
-        let spoiled = self.memory.standing(repo)?;
+    /// What cannot be looked up or noted is no reason to end: it is said.
+    pub fn finish(mut self, repo: &mut Repository) -> (Opening, Vec<Spoiled>) {
+        let spoiled = match self.memory.standing(repo) {
+            Ok(spoiled) => spoiled,
+            Err(e) => {
+                self.skip(format!("what is spoiled could not be looked up: {e}"));
+                return (self.counts, vec![]);
+            }
+        };
         self.counts.not_its_name = spoiled.iter().filter(|s| s.not_its_name).count() as u64;
         self.counts.damaged = spoiled.len() as u64 - self.counts.not_its_name;
         if self.counts.examined() > 0 && self.counts.skipped.is_none() {
             self.memory.last = Some(repo.env.clock.now());
         }
-        self.memory.save(repo)?;
-        Ok((self.counts, spoiled))
+        if let Err(e) = self.memory.save(repo) {
+            self.skip(format!("what was found could not be noted on this computer: {e}"));
+        }
+        (self.counts, spoiled)
     }
 }

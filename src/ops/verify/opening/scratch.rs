@@ -25,19 +25,6 @@ pub(in crate::ops::verify) fn fits(entry: &Entry) -> bool {
     entry.size() <= MAX_DOCUMENT
 }
 
-/// Says nothing of single problems: here a document has a number for a name. Who called names them.
-struct Unnamed<'a>(&'a dyn Monitor);
-
-impl Monitor for Unnamed<'_> {
-    fn stage(&self, what: &str, total: Option<u64>) {
-        self.0.stage(what, total);
-    }
-    fn advance(&self, amount: u64) {
-        self.0.advance(amount);
-    }
-    fn problem(&self, _: &Problem) {}
-}
-
 /// What came back.
 pub(in crate::ops::verify) struct Landed {
     /// The file of each entry, as the examiner knows it; none where it could not come back.
@@ -54,6 +41,19 @@ impl Drop for Landed {
         // What cannot be removed now is at the end, or at the next start.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Files have numbers here, which say nothing to a person: what is wrong with them is told by their names, later.
+struct Unnamed<'m>(&'m dyn Monitor);
+
+impl Monitor for Unnamed<'_> {
+    fn stage(&self, name: &str, total: Option<u64>) {
+        self.0.stage(name, total);
+    }
+    fn advance(&self, by: u64) {
+        self.0.advance(by);
+    }
+    fn problem(&self, _: &Problem) {}
 }
 
 /// The folder, while this process has it.
