@@ -176,7 +176,7 @@ impl Chooser {
         let Some(first) = candidate.packs.first().copied() else {
             if candidate.live && names_a_kind(candidate.entry.path.as_bytes()) {
                 self.bare.push((rank.1, candidate));
-                self.bare.sort_by(|a, b| a.0.cmp(&b.0));
+                self.bare.sort_by_key(|(lot, _)| *lot);
                 self.bare.truncate(MOST_BARE);
             }
             return;
