@@ -54,7 +54,7 @@ fn plain(place: &Place, line: &str) -> String {
             () if hex(digest) && bare.contains('/') => word.replace(bare, &format!("{folder}/….age")),
             () if bare.starts_with("Documents/3/") => word.replace(bare, "Documents/3/n.bin"),
             () if hex(bare) => word.replace(bare, "…"),
-            () if bare.len() > 0 && bare.bytes().all(|b| b.is_ascii_digit()) => word.replace(bare, "n"),
+            () if !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_digit()) => word.replace(bare, "n"),
             () => word.to_owned(),
         });
     }
