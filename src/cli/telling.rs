@@ -8,13 +8,14 @@ use super::hints::advice;
 use super::output::in_a_word;
 use super::shell::Shell;
 use crate::config::{Config, ConfigError, Environment, Tls};
+use crate::domain::problem::Exit;
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
 use crate::service::retention::News;
 use crate::service::retention_notices::Post;
-use crate::service::runner::{Job, RunSummary, Runner};
-use crate::service::words::SetName;
+use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
+use crate::service::words::{JobKind, SetName};
 
 /// How a certificate begins.
 const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -107,6 +108,19 @@ fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
         Ok(mailer) => mailer.map(|m| Box::new(m) as Box<dyn Mailer>),
         Err(failure) => Some(Box::new(Unusable::new(advice(&failure).message))),
     }
+}
+
+/// Journals and tells what a person's own examination found, as that of a run is.
+///
+/// # Errors
+/// As [`run_jobs`].
+pub fn one_job(shell: &Shell, config: &Config, kind: JobKind, found: &JobOutcome) -> Result<Exit, Failure> {
+    let job = Job { kind, set: None, run: Box::new(|| found.clone()) };
+    // Beside a run that is at work there is no lock to be had; what was found is told all the same.
+    let _lock = shell.lock(config).ok();
+    let summary = run_jobs(shell, config, vec![job])?;
+    report(shell, &summary);
+    Ok(summary.exit)
 }
 
 /// What became of the messages.

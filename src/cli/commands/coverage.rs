@@ -14,7 +14,7 @@ use crate::domain::problem::Exit;
 use crate::ops::verify::coverage::{Coverage, Promise, coverage, look};
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
-use crate::service::runner::{Job, JobOutcome};
+use crate::service::runner::JobOutcome;
 use crate::service::status::CoverageInput;
 use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
@@ -74,13 +74,7 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<J
 /// # Errors
 /// The journal cannot be read.
 pub fn tell(shell: &Shell, config: &Config, found: &Coverage) -> Result<Exit, Failure> {
-    let of_it = outcome(found);
-    let job = Job { kind: JobKind::Coverage, set: None, run: Box::new(move || of_it.clone()) };
-    // Beside a run that is at work there is no lock to be had; what was found is told all the same.
-    let _lock = shell.lock(config).ok();
-    let summary = telling::run_jobs(shell, config, vec![job])?;
-    telling::report(shell, &summary);
-    Ok(summary.exit)
+    telling::one_job(shell, config, JobKind::Coverage, &outcome(found))
 }
 
 /// For the status; `None` where nothing is stored.

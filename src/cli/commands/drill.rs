@@ -16,7 +16,7 @@ use crate::repo::local::try_lock;
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::plain::{counted, size, span};
-use crate::service::runner::{Job, JobOutcome};
+use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 /// Where drills land unless somebody says where.
@@ -110,9 +110,5 @@ fn tell(shell: &Shell, config: &Config, report: &DrillReport) -> Result<Exit, Fa
     };
     let counts = Counts { files: d.files, bytes: d.bytes, problems: d.failed, ..Counts::default() };
     let found = JobOutcome { examined_all: false, ..JobOutcome::new(outcome, troubles, counts, report.exit()) };
-    let job = Job { kind: JobKind::Verify, set: None, run: Box::new(move || found.clone()) };
-    let _lock = shell.lock(config).ok();
-    let summary = telling::run_jobs(shell, config, vec![job])?;
-    telling::report(shell, &summary);
-    Ok(summary.exit)
+    telling::one_job(shell, config, JobKind::Verify, &found)
 }

@@ -17,7 +17,7 @@ use crate::ops::verify::{self, Budget, Damage, TestOptions, VerifyReport};
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::plain::{counted, size};
-use crate::service::runner::{Job, JobOutcome};
+use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 /// Records named under one damage; all are in the JSON.
@@ -88,12 +88,7 @@ fn tell(
     let mut found = outcome(report);
     // A check reads nothing, so it cannot show that what was damaged is sound.
     found.examined_all &= !matches!(command, VerifyCommand::Check(_));
-    let job = Job { kind: JobKind::Verify, set: None, run: Box::new(move || found.clone()) };
-    // Beside a run that is at work there is no lock to be had; what was found is told all the same.
-    let _lock = shell.lock(config).ok();
-    let summary = telling::run_jobs(shell, config, vec![job])?;
-    telling::report(shell, &summary);
-    Ok(summary.exit)
+    telling::one_job(shell, config, JobKind::Verify, &found)
 }
 
 fn budget(args: &VerifyArgs) -> Budget {

@@ -12,12 +12,12 @@ use crate::domain::log::entry::Entry;
 use crate::domain::log::state::State;
 use crate::domain::retention::gate::{Circumstances, permit_thin};
 use crate::domain::retention::held::HeldSets;
-use crate::domain::retention::rulings::{Hold, HoldText};
+use crate::domain::retention::rulings::Hold;
 use crate::domain::retention::thinning::{Candidate, Fate, KeepRule, candidates, decide};
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Silent, Stop};
 use crate::ops::retention::facts::gather;
-use crate::ops::retention::note;
+use crate::ops::retention::hold;
 use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
 
@@ -98,12 +98,7 @@ fn snapshots(state: &State) -> Vec<SnapshotId> {
 
 /// The open holds; one whose note cannot be read touches everything.
 fn read_holds(repo: &Repository) -> Result<Vec<Hold>, RepoError> {
-    let mut all = vec![];
-    for hold in repo.state().open_holds() {
-        let readable = note::read::<HoldText>(repo, note::HOLD, &hold.note)?.ok();
-        all.push(Hold { at: hold.at, readable, sets: vec![], review: hold.review, placed: hold.time });
-    }
-    Ok(all)
+    repo.state().open_holds().map(|hold| Ok(hold::read(repo, hold)?.0)).collect()
 }
 
 fn plan(state: &State, rule: &KeepRule, zone: &TimeZone, held: &Held) -> Vec<SnapshotFate> {

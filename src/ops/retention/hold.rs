@@ -263,7 +263,7 @@ pub fn list(
 ///
 /// # Errors
 /// Faults of the store.
-pub(super) fn read(repo: &Repository, state: &HoldState) -> Result<(Hold, Option<String>), RepoError> {
+pub(crate) fn read(repo: &Repository, state: &HoldState) -> Result<(Hold, Option<String>), RepoError> {
     let (readable, why) = match note::read::<HoldText>(repo, note::HOLD, &state.note)? {
         Ok(text) => (Some(text), None),
         Err(why) => (None, Some(why)),

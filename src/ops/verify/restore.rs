@@ -15,7 +15,7 @@ use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
-use super::opening::{Document, Opener, SCRATCH_BYTES, SoundOptions, fits};
+use super::opening::{Document, Opener, Room, SoundOptions};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
@@ -191,13 +191,8 @@ impl Run<'_> {
             let mut paths = HashSet::new();
             let mut new =
                 |c: &Candidate| c.snapshot == first.snapshot && paths.insert(c.entry.path.as_bytes().to_vec());
-            let mut room = SCRATCH_BYTES;
-            let mut lands = |c: &Candidate| {
-                let left = room.checked_sub(if fits(&c.entry) { c.entry.size() } else { 0 });
-                room = left.unwrap_or(0);
-                left.is_some()
-            };
-            let batch = rest.iter().take(most).take_while(|c| new(c) && lands(c)).count();
+            let mut room = Room::new();
+            let batch = rest.iter().take(most).take_while(|c| new(c) && room.takes(&c.entry)).count();
             if !self.documents.is_empty() && self.is_over(repo) {
                 self.report.left += rest.len() as u64;
                 break;
@@ -306,13 +301,8 @@ impl Run<'_> {
     fn look_at(&mut self, repo: &mut Repository, sample: &[Record]) -> Result<(), OpsError> {
         let mut rest = sample;
         while self.opener.is_some() && !rest.is_empty() {
-            let mut room = SCRATCH_BYTES;
-            let mut lands = |e: &Record| {
-                let left = room.checked_sub(if fits(e) { e.size() } else { 0 });
-                room = left.unwrap_or(0);
-                left.is_some()
-            };
-            let batch = rest.iter().take(BATCH).take_while(|e| lands(e)).count();
+            let mut room = Room::new();
+            let batch = rest.iter().take(BATCH).take_while(|e| room.takes(e)).count();
             let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
             self.come_back(repo, &all, None)?;
             rest = &rest[batch..];

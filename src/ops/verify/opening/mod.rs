@@ -25,7 +25,7 @@ use crate::repo::repository::Repository;
 use earlier::Before;
 use memory::{Memory, key_of};
 use scratch::Scratch;
-pub(super) use scratch::{Landed, SCRATCH_BYTES, fits};
+pub(super) use scratch::{Landed, Room, fits};
 
 pub use memory::{accept, any_spoiled};
 pub use scratch::clear as clear_scratch;

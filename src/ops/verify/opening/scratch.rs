@@ -16,9 +16,26 @@ use crate::repo::local::{FileLock, try_lock};
 use crate::repo::repository::Repository;
 
 /// Bytes that lie there at a time.
-pub(in crate::ops::verify) const SCRATCH_BYTES: u64 = 256 << 20;
+const SCRATCH_BYTES: u64 = 256 << 20;
 /// Bytes that are left free beside them.
 const MARGIN: u64 = 64 << 20;
+
+/// The room of the folder, as a batch fills it.
+pub(in crate::ops::verify) struct Room(u64);
+
+impl Room {
+    /// All of it.
+    pub fn new() -> Self {
+        Self(SCRATCH_BYTES)
+    }
+
+    /// Whether one more document lands there, or takes no room since it is not examined.
+    pub fn takes(&mut self, entry: &Entry) -> bool {
+        let left = self.0.checked_sub(if fits(entry) { entry.size() } else { 0 });
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
 
 /// Whether a document is small enough to be examined.
 pub(in crate::ops::verify) fn fits(entry: &Entry) -> bool {
