@@ -17,6 +17,7 @@ mod when;
 mod wiring;
 mod wiring_limits;
 mod wiring_owner;
+mod wiring_terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;

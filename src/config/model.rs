@@ -249,11 +249,25 @@ pub struct Verify {
     pub bytes_per_month: Option<u64>,
     /// How many documents a run restores at most.
     pub documents_per_run: u32,
+    /// A part is brought back in a drill every so many weeks; `None` for never.
+    pub sample_drill_every_weeks: Option<u32>,
+    /// The same of everything.
+    pub drill_every_weeks: Option<u32>,
+    /// Each holder's key is drilled every so many weeks.
+    pub key_drill_every_weeks: Option<u32>,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { every_byte_within_weeks: 12, bytes_per_run: None, bytes_per_month: None, documents_per_run: 200 }
+        Self {
+            every_byte_within_weeks: 12,
+            bytes_per_run: None,
+            bytes_per_month: None,
+            documents_per_run: 200,
+            sample_drill_every_weeks: Some(13),
+            drill_every_weeks: Some(52),
+            key_drill_every_weeks: Some(52),
+        }
     }
 }
 

@@ -53,10 +53,22 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
     }
     Ok(Verify {
         every_byte_within_weeks: weeks(t, &raw.every_byte_within, stated.every_byte_within_weeks)?,
+        sample_drill_every_weeks: weeks_or_never(t, &raw.sample_drill_every, stated.sample_drill_every_weeks)?,
+        drill_every_weeks: weeks_or_never(t, &raw.drill_every, stated.drill_every_weeks)?,
+        key_drill_every_weeks: weeks_or_never(t, &raw.key_drill_every, stated.key_drill_every_weeks)?,
         bytes_per_run: run,
         bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
     })
+}
+
+/// `"52 weeks"` or `"never"`, or the default.
+fn weeks_or_never(t: Text<'_>, value: &Opt<String>, default: Option<u32>) -> Result<Option<u32>, ConfigError> {
+    match value {
+        None => Ok(default),
+        Some(typed) if typed.get_ref() == "never" => Ok(None),
+        Some(_) => weeks(t, value, 0).map(Some),
+    }
 }
 
 /// `"12 weeks"`, or the default.

@@ -169,6 +169,9 @@ pub struct RawVerify {
     pub bytes_per_run: Opt<String>,
     pub bytes_per_month: Opt<String>,
     pub documents_per_run: Opt<i64>,
+    pub sample_drill_every: Opt<String>,
+    pub drill_every: Opt<String>,
+    pub key_drill_every: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

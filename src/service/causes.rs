@@ -158,7 +158,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
                 JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention | JobKind::Coverage => {
                     step.outcome == Outcome::Incomplete
                 }
-                JobKind::Configuration | JobKind::Notices => false,
+                JobKind::Configuration | JobKind::Notices | JobKind::Drills => false,
             };
             same && (done || got_through)
         }
@@ -166,7 +166,10 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         // Only what looked whether documents open can say that they do.
         Trouble::Spoiled | Trouble::NotItsName => same && done && step.counts.opening.is_some(),
         // Each may end while the other goes on.
-        Trouble::Overdue | Trouble::LimitsTooLow => same && (done || step.outcome == Outcome::Incomplete),
+        Trouble::Overdue | Trouble::LimitsTooLow | Trouble::FallingBehind => {
+            same && (done || step.outcome == Outcome::Incomplete)
+        }
+        Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => same && done,
     }
 }
 

@@ -8,8 +8,9 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, opening, tested};
+use tested::{covered, drilled, drills, opening, tested};
 
+use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
 use crate::service::retention_status::{self, RetentionInput};
@@ -19,8 +20,6 @@ use crate::service::words::{Opened, Reference, SetName, Trouble};
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The backups must have been tested at least this recently.
 pub const MAX_TEST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
-/// The whole is brought back once a year.
-const MAX_DRILL_AGE: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Records dated later than this from now were made under a wrong clock, then or now.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// Sets and problems shown one by one.
@@ -93,6 +92,17 @@ pub struct DrillInput {
     pub failed: u64,
     /// How long it took.
     pub seconds: u64,
+    /// How long everything there is now would take at that speed, and how much that is; where it can be said.
+    pub everything: Option<(u64, u64)>,
+}
+
+/// When drills are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillsInput {
+    /// How often they are wanted.
+    pub every: Every,
+    /// Each that is wanted.
+    pub due: Vec<Due>,
 }
 
 /// What the status is made from.
@@ -108,6 +118,8 @@ pub struct StatusInput<'a> {
     pub opening: Option<(Timestamp, Opened)>,
     /// The newest drill.
     pub drill: Option<DrillInput>,
+    /// When drills are due, where the log is at hand.
+    pub drills: Option<DrillsInput>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
     /// What is open.
@@ -223,6 +235,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     tested(input, &mut lines);
     opening(input, &mut lines);
     drilled(input, &mut lines);
+    drills(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
     open(input, &mut lines);
     messages(input, &mut lines);
@@ -309,6 +322,10 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::Overdue if input.coverage.is_some() => (Light::Amber, "a part was not tested in time"),
             Trouble::Overdue => (Light::Red, "a part was not tested in time"),
             Trouble::LimitsTooLow => (Light::Amber, "the limits on testing are too low"),
+            Trouble::FallingBehind => (Light::Amber, "a part will not be tested in time"),
+            Trouble::WholeOverdue => (Light::Amber, "a drill of everything is overdue"),
+            Trouble::SampleOverdue => (Light::Amber, "a drill is overdue"),
+            Trouble::KeysOverdue => (Light::Amber, "a key was not tried for too long"),
         };
         let text =
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);

@@ -79,6 +79,21 @@ fn advice(trouble: Trouble) -> &'static str {
             "raise bytes_per_run or bytes_per_month in [verify], or promise more weeks in every_byte_within; strongroom \
              verify coverage shows the figures."
         }
+        Trouble::FallingBehind => {
+            "see why tests were skipped or take less than they should: strongroom verify coverage. To catch up: strongroom \
+             verify restore --all."
+        }
+        Trouble::WholeOverdue => {
+            "run strongroom verify drill --to DIR, with a DIR that has room for everything. How often it is wanted: \
+             drill_every in [verify]."
+        }
+        Trouble::SampleOverdue => {
+            "run strongroom verify drill --sample 1GiB. How often it is wanted: sample_drill_every in [verify]."
+        }
+        Trouble::KeysOverdue => {
+            "strongroom status names the key; run strongroom key drill NAME with whoever holds it. How often it is wanted: \
+             key_drill_every in [verify]."
+        }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => match why {
             Why::StoreUnreachable => "check the network, name resolution, the proxy and the store's own status.",

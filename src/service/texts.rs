@@ -8,7 +8,7 @@ mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
-use tested::{in_time, test};
+use tested::{drills, in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
@@ -150,7 +150,10 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Coverage, Trouble::LimitsTooLow) => {
             String::from("The settings were found to leave enough room for testing all of the backups in time")
         }
+        (JobKind::Coverage, Trouble::FallingBehind) => String::from("Tests of the backups were found to be in time again"),
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
+        (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried, and they work"),
+        (JobKind::Drills, _) => String::from("Bringing documents back was rehearsed, and they came back"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -208,6 +211,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
+        (trouble, JobKind::Drills) => drills(trouble, &when),
         (_, JobKind::Configuration) => (
             "the settings cannot be used",
             format!("On {when} Strongroom could not use its settings."),

@@ -86,6 +86,8 @@ pub enum JobKind {
     Retention,
     /// Looking whether everything stored was tested in time.
     Coverage,
+    /// Looking whether drills are made in time.
+    Drills,
 }
 
 /// How a job ended.
@@ -176,6 +178,14 @@ pub enum Trouble {
     Overdue,
     /// The limits on testing are too low for the promise.
     LimitsTooLow,
+    /// Nothing is late yet, but will be as tests are made now.
+    FallingBehind,
+    /// For too long everything has not been brought back in a drill.
+    WholeOverdue,
+    /// The same of a part.
+    SampleOverdue,
+    /// For too long a holder's key was not shown to open.
+    KeysOverdue,
 }
 
 impl Trouble {

@@ -20,7 +20,7 @@ pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
     HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
 };
-pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyFile, NotifyCommand};
+pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyDrillArgs, KeyFile, NotifyCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -237,6 +237,12 @@ pub struct DrillArgs {
     /// This set only (default: all of them)
     #[arg(long, value_name = "SET")]
     pub set: Option<String>,
+    /// Only documents drawn by chance, up to so much, such as 1GiB
+    #[arg(long, value_name = "SIZE", conflicts_with = "set")]
+    pub sample: Option<Bytes>,
+    /// How fast the link of the computer would be that all this comes back to, in Mbit/s: for the projection
+    #[arg(long, value_name = "MBIT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub link_mbit: Option<u32>,
     /// A folder with room for everything; one of its own is made in it, and removed again (default: one in this computer's state folder)
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,

@@ -145,6 +145,19 @@ fn what(entry: &Entry) -> String {
             let wrong = if d.failed == 0 { String::new() } else { format!(", {} did not come back", d.failed) };
             format!("{}, {} in {} s{wrong}", counted(d.files, "file", "files"), size(d.bytes), d.seconds)
         }
+        Entry::KeyDrilled(k) => {
+            let wrong = if k.failed == 0 { String::new() } else { format!(", {} failed", k.failed) };
+            format!("key of {}: {}, {}{wrong}", k.keyholder.short(), counted(k.documents, "document", "documents"), size(k.bytes))
+        }
+        Entry::Checked(c) => format!("{}, {} failed", counted(c.objects, "object", "objects"), c.failed),
+        Entry::Scrubbed(s) => {
+            let objects = counted(s.objects, "object", "objects");
+            format!("{objects}, {}, {} failed, {} left", size(s.bytes), s.failed, s.left)
+        }
+        Entry::Opened(o) => {
+            let bad = o.damaged + o.not_its_name;
+            format!("{} sound, {bad} not any more, {} never", counted(o.sound, "document", "documents"), o.never_sound)
+        }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }

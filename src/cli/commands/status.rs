@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{coverage, retention_of_run};
+use super::{coverage, drills, retention_of_run};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -15,6 +15,7 @@ use crate::domain::log::state::State;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
+use crate::ops::verify::drill::projection;
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
 use crate::service::status::{DrillInput, Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
@@ -86,7 +87,8 @@ pub fn work_out(
         sets,
         last_test,
         opening: opening(&journal),
-        drill: log.and_then(|s| s.drills.last()).map(drilled),
+        drill: log.and_then(|s| s.drills.last().map(|d| drilled(s, d))),
+        drills: repo.map(|repo| drills::for_status(shell, config, repo)),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
@@ -94,7 +96,7 @@ pub fn work_out(
         unopened,
         reads,
         trial: config.trial,
-        sheet_proved: journal.sheet_proved.is_some(),
+        sheet_proved: journal.sheet_proved.is_some() || log.is_some_and(|s| s.proofs.keys.values().any(|p| p.root)),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
@@ -146,8 +148,9 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
     Some((last.at, last.step.counts.opening?))
 }
 
-fn drilled((at, d): &(Timestamp, Drilled)) -> DrillInput {
-    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds }
+fn drilled(state: &State, (at, d): &(Timestamp, Drilled)) -> DrillInput {
+    let everything = projection(state, d, None).map(|p| (p.bytes, p.seconds));
+    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds, everything }
 }
 
 fn tested_in(state: &State) -> Option<Good> {

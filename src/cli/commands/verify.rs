@@ -151,10 +151,14 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     }
     opening::say(shell, config, report);
     if report.left > 0 {
-        let oldest =
-            report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
+        let waits = match report.oldest {
+            Some(at) => format!("what waits longest was last examined {}", when::shown(at, &config.council.timezone)),
+            None => "some of it never was".to_owned(),
+        };
         let left = counted(report.left, "object was", "objects were");
-        out.say(format!("{left} left for another time{}. To examine everything: --all", oldest.unwrap_or_default()));
+        out.say(format!(
+            "{left} left for another time: the limits allow no more; {waits}. To examine everything: --all"
+        ));
     }
     if report.foreign > 0 {
         out.note(format!(
@@ -202,6 +206,8 @@ fn summary(report: &VerifyReport) -> Done {
         .with("damaged", report.failed.len())
         .with("problems", report.problems.len())
         .with("left", report.left)
+        .with("oldest", report.oldest.map(|at| at.to_string()))
+        .with("entries", report.entries.clone())
         .with("spoiled", report.spoiled.len());
     opening::summary(done, report)
 }

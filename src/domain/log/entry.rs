@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
     ActorId, ChunkId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
@@ -79,6 +80,14 @@ pub enum Entry {
     Tested(Tested),
     /// Whole sets were brought back to an empty place, as after a disaster, and the time was taken.
     Drilled(Drilled),
+    /// A holder's key alone opened the repository and brought documents back.
+    KeyDrilled(KeyDrilled),
+    /// Everything that snapshots need was looked for, by name and size.
+    Checked(Checked),
+    /// Stored bytes were read again and compared with their names.
+    Scrubbed(Scrubbed),
+    /// It was looked whether documents still open.
+    Opened(Opened),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -261,7 +270,7 @@ pub struct Tested {
     pub keyholder: KeyholderId,
 }
 
-/// A drill: everything of some sets at an empty place, with the digest of every file as it should be.
+/// A drill: everything of some sets, or a sample of it, at an empty place, with the digest of every file as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drilled {
     /// The snapshots brought back: the newest of each set.
@@ -280,6 +289,9 @@ pub struct Drilled {
     pub failed: u64,
     /// Whose identity opened them.
     pub keyholder: KeyholderId,
+    /// Only documents drawn by chance came back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sampled: bool,
 }
 
 /// Something a person must look at. No free text: counts and kinds only.
@@ -324,6 +336,7 @@ impl Entry {
             Self::DisposalWithdrawn(_) => &[Role::Pruner, Role::Approver],
             Self::Relisted { .. } | Self::DisposalDone { .. } => &[Role::Pruner],
             Self::Abandoned { .. } | Self::Incident(_) | Self::Restored { .. } => &[],
+            Self::KeyDrilled(_) | Self::Checked(_) | Self::Scrubbed(_) | Self::Opened(_) => &[],
         }
     }
 
@@ -341,6 +354,10 @@ impl Entry {
             Self::Proved { .. } => "proved",
             Self::Tested(_) => "tested",
             Self::Drilled(_) => "drilled",
+            Self::KeyDrilled(_) => "key-drilled",
+            Self::Checked(_) => "checked",
+            Self::Scrubbed(_) => "scrubbed",
+            Self::Opened(_) => "opened",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",

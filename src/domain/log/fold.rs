@@ -94,6 +94,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         tests: VecDeque::new(),
         last_passed: None,
         drills: vec![],
+        proofs: super::proofs::Proofs::beginning(created, body.time),
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -147,6 +148,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::ActorAdded(_) | Entry::ActorRevoked { .. } | Entry::Epoch(_) => roster(state, body)?,
         Entry::KeyholderAdded(_) | Entry::KeyholderRemoved { .. } => roster(state, body)?,
         Entry::Stored(_) | Entry::Proved { .. } | Entry::Restored { .. } => {}
+        Entry::KeyDrilled(_) | Entry::Checked(_) | Entry::Scrubbed(_) | Entry::Opened(_) => {}
         Entry::Snapshot(snapshot) => commit(state, body, snapshot)?,
         Entry::Tested(tested) => test(state, body, tested),
         Entry::Drilled(drilled) => {
@@ -180,6 +182,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![] };
         state.incidents.push(IncidentState { at: body.n, time: body.time, incident, resolved: false });
     }
+    super::proofs::show(state, body);
     state.newest_time = state.newest_time.max(body.time);
     Ok(())
 }

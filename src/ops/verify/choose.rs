@@ -40,6 +40,10 @@ pub struct Candidate {
     pub packs: Vec<u32>,
 }
 
+/// Packs of the first part of a test that is limited by time, and by how much each part is larger than the one before.
+const FIRST_PART: usize = 16;
+const GROWTH: usize = 4;
+
 /// What to do.
 #[derive(Debug, Default)]
 pub struct Choice {
@@ -49,6 +53,35 @@ pub struct Choice {
     pub documents: Vec<Candidate>,
     /// Packs left for another time.
     pub left: u64,
+    /// The packs in the order in which they are wanted.
+    order: Vec<u32>,
+}
+
+impl Choice {
+    /// What is wanted first comes in a part of its own, then what is wanted next, in larger and larger parts: the time
+    /// may be up at any moment, and every part reads the index once more. Without a limit of time all is one part.
+    pub fn parts(self, timed: bool) -> Vec<Self> {
+        if !timed {
+            return vec![self];
+        }
+        let mut part_of = vec![];
+        let (mut parts, mut rest, mut size) = (vec![], &self.order[..], FIRST_PART);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            part_of.extend(now.iter().map(|n| (*n, parts.len())));
+            parts.push(Self { packs: now.iter().copied().collect(), ..Self::default() });
+            (rest, size) = (later, size.saturating_mul(GROWTH));
+        }
+        if parts.is_empty() {
+            parts.push(Self::default());
+        }
+        let part_of: BTreeMap<u32, usize> = part_of.into_iter().collect();
+        for document in self.documents {
+            let first = document.packs.iter().filter_map(|n| part_of.get(n)).min().copied().unwrap_or(0);
+            parts[first].documents.push(document);
+        }
+        parts
+    }
 }
 
 /// A place in a draw: the smallest comes first.
@@ -240,7 +273,12 @@ impl Chooser {
         let Planner { packs: seen, terms, allowance, .. } = &self.planner;
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
         let mut choice =
-            Choice { packs: planned.packs.iter().copied().collect(), left: planned.left, documents: vec![] };
+            Choice {
+                packs: planned.packs.iter().copied().collect(),
+                left: planned.left,
+                documents: vec![],
+                order: planned.packs.clone(),
+            };
         let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
         let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));
@@ -264,6 +302,7 @@ impl Chooser {
         // At least one document: a backup of which nothing was brought back is not tested.
         if let (true, Some((_, candidate))) = (choice.documents.is_empty(), self.spare) {
             candidate.packs.iter().for_each(|n| choice.packs.insert(*n));
+            choice.order.extend(&candidate.packs);
             choice.documents.push(candidate);
         }
         choice.documents.extend(self.bare.into_iter().map(|(_, candidate)| candidate));

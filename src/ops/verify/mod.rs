@@ -21,6 +21,7 @@ mod live;
 mod notes_tests;
 pub mod opening;
 pub mod restore;
+pub(crate) mod sampled;
 pub mod scrub;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName, SnapshotId};
+use crate::domain::log::entry::Entry;
 use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
@@ -40,6 +42,7 @@ use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
+use crate::repo::store::StoreFault;
 
 pub use affected::affected_records;
 pub use check::check;
@@ -189,6 +192,19 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: Some(i.size) }));
     all.extend(state.needed_notes().into_iter().map(|n| Wanted { object: Object::Note(n), size: None }));
     Ok(all)
+}
+
+/// Puts what was found on record, in counts, where this computer may: without a place on the roster, or with rights to
+/// read alone, an examination is still worth its result. Returns the entry.
+pub(crate) fn put_on_record(repo: &mut Repository, entry: &Entry) -> Result<Option<u64>, RepoError> {
+    let actors = repo.own_actors();
+    let by_root = repo.machine.is_none() && repo.ring.root.is_some();
+    let may = |state: &State| by_root || actors.iter().any(|actor| state.may(actor, entry.roles()));
+    match repo.append(|state| Ok(may(state).then(|| entry.clone()))) {
+        Err(RepoError::NoRole(_) | RepoError::WrongKey) => Ok(None),
+        Err(RepoError::Store(e)) if matches!(e.fault(), StoreFault::ReadOnly | StoreFault::Denied) => Ok(None),
+        other => other,
+    }
 }
 
 /// Packs found damaged are not relied on by the next backup: what the sources still have is stored again.

@@ -16,7 +16,7 @@ use super::choose::{Candidate, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
-use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
+use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
 use crate::domain::log::bits::Bits;
@@ -109,10 +109,16 @@ pub fn restore(
     } else {
         let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
         run.report.left = choice.left;
-        run.bring_back(repo, &choice.documents)?;
-        // What the documents did not fetch already.
-        let rest: Bits = choice.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-        run.packs(repo, &rest)?;
+        for part in choice.parts(options.max_duration.is_some()) {
+            run.bring_back(repo, &part.documents)?;
+            // What the documents did not fetch already.
+            let rest: Bits = part.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+            if run.report.examined.packs > 0 && run.is_over(repo) {
+                run.report.left += rest.count() as u64;
+            } else {
+                run.packs(repo, &rest)?;
+            }
+        }
     }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
@@ -122,6 +128,7 @@ pub fn restore(
     super::remember_damage(repo, &run.report)?;
     if let Some(opener) = run.opener.take() {
         let (opening, spoiled) = opener.finish(repo);
+        run.report.entries.extend(put_on_record(repo, &Entry::Opened(opening.for_the_log()))?);
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;

@@ -66,6 +66,15 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
             ),
             Urgency::Days,
         ),
+        Trouble::FallingBehind => (
+            "tests of the backups are falling behind",
+            format!("On {when} tests of the backups were found to be falling behind."),
+            String::from(
+                "Backups go on, and nothing is late yet. As tests are made now, a part will not be tested in time: your \
+                 provider can put this right before it happens.",
+            ),
+            Urgency::Days,
+        ),
         other => (
             "it is unknown whether tests are late",
             format!(
@@ -73,6 +82,45 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
                 if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
             ),
             format!("Backups go on. {last}"),
+            if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
+}
+
+/// Of drills that are late.
+pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
+    match trouble {
+        Trouble::WholeOverdue => (
+            "bringing everything back should be rehearsed",
+            format!("On {when} the last rehearsal of bringing everything back was longer ago than planned."),
+            String::from(
+                "Backups go on and are tested in parts. A rehearsal shows that all of it comes back, and how long that \
+                 takes. Ask your provider for a day when it can be done.",
+            ),
+            Urgency::Days,
+        ),
+        Trouble::SampleOverdue => (
+            "bringing documents back should be rehearsed",
+            format!("On {when} the last rehearsal of bringing documents back was longer ago than planned."),
+            String::from("Backups go on and are tested in parts. Your provider can do this rehearsal at any time."),
+            Urgency::Days,
+        ),
+        Trouble::KeysOverdue => (
+            "a key to the backups should be tried",
+            format!("On {when} a key to the backups had not been tried for longer than planned."),
+            String::from(
+                "If the office computer is lost, only such a key opens the backups. If it is the sheet in the safe, \
+                 fetch it and type the key when your provider asks you to; then it goes back into the safe.",
+            ),
+            Urgency::Days,
+        ),
+        other => (
+            "it is unknown whether rehearsals are late",
+            format!(
+                "On {when} it could not be seen whether rehearsals are late. {}",
+                if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
+            ),
+            String::from("Backups go on."),
             if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
         ),
     }
