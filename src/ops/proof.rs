@@ -96,7 +96,8 @@ fn bring_back(
     stop: &Stop,
 ) -> Result<(), OpsError> {
     let state = repo.state();
-    let mut newest: Vec<_> = state.sets().iter().filter_map(|set| state.newest(set)).map(|s| (s.id, s.snapshot.root)).collect();
+    let mut newest: Vec<_> =
+        state.sets().iter().filter_map(|set| state.newest(set)).map(|s| (s.id, s.snapshot.root)).collect();
     newest.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
     for (id, root) in newest {
         let documents = sample(repo, &[root], DOCUMENTS, BYTES)?;

@@ -150,7 +150,9 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Coverage, Trouble::LimitsTooLow) => {
             String::from("The settings were found to leave enough room for testing all of the backups in time")
         }
-        (JobKind::Coverage, Trouble::FallingBehind) => String::from("Tests of the backups were found to be in time again"),
+        (JobKind::Coverage, Trouble::FallingBehind) => {
+            String::from("Tests of the backups were found to be in time again")
+        }
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
         (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried, and they work"),
         (JobKind::Drills, _) => String::from("Bringing documents back was rehearsed, and they came back"),

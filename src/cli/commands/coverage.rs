@@ -67,7 +67,9 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<J
         shell.out.warn(format!("{}: strongroom verify coverage", too_low(config, &found.forecast)));
     } else if let (false, Some(at)) = (found.is_overdue(), found.forecast.breaks) {
         let day = when::shown(at, &config.council.timezone);
-        shell.out.warn(format!("As runs are now, a part will not be tested in time, from {day} on: strongroom verify coverage"));
+        shell.out.warn(format!(
+            "As runs are now, a part will not be tested in time, from {day} on: strongroom verify coverage"
+        ));
     }
     Ok(outcome(&found))
 }
@@ -128,12 +130,8 @@ fn outcome(found: &Coverage) -> JobOutcome {
     .into_iter()
     .filter_map(|(is_so, trouble)| is_so.then_some(trouble))
     .collect();
-    let counts = Counts {
-        files: found.all.packs,
-        bytes: found.all.bytes,
-        problems: troubles.len() as u64,
-        ..Counts::default()
-    };
+    let counts =
+        Counts { files: found.all.packs, bytes: found.all.bytes, problems: troubles.len() as u64, ..Counts::default() };
     if troubles.is_empty() {
         return JobOutcome::done(counts);
     }

@@ -102,10 +102,13 @@ fn say(shell: &Shell, repo: &Repository, report: &KeyDrillReport) {
         return;
     }
     let Some(snapshot) = d.snapshot else {
-        shell.out.say(format!("{key} works: with it alone the log opened. It may read no document, so none was asked for."));
+        shell
+            .out
+            .say(format!("{key} works: with it alone the log opened. It may read no document, so none was asked for."));
         return;
     };
-    let (documents, pieces) = (counted(d.documents, "document", "documents"), counted(report.chunks, "piece", "pieces"));
+    let (documents, pieces) =
+        (counted(d.documents, "document", "documents"), counted(report.chunks, "piece", "pieces"));
     shell.out.say(format!(
         "{key} works: with it alone the repository opened, a pack of {pieces} was read, and {documents} of snapshot \
          {snapshot} ({}) came back as listed.",

@@ -147,7 +147,12 @@ fn what(entry: &Entry) -> String {
         }
         Entry::KeyDrilled(k) => {
             let wrong = if k.failed == 0 { String::new() } else { format!(", {} failed", k.failed) };
-            format!("key of {}: {}, {}{wrong}", k.keyholder.short(), counted(k.documents, "document", "documents"), size(k.bytes))
+            format!(
+                "key of {}: {}, {}{wrong}",
+                k.keyholder.short(),
+                counted(k.documents, "document", "documents"),
+                size(k.bytes)
+            )
         }
         Entry::Checked(c) => format!("{}, {} failed", counted(c.objects, "object", "objects"), c.failed),
         Entry::Scrubbed(s) => {

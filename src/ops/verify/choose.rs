@@ -272,13 +272,12 @@ impl Chooser {
         let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
         let Planner { packs: seen, terms, allowance, .. } = &self.planner;
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
-        let mut choice =
-            Choice {
-                packs: planned.packs.iter().copied().collect(),
-                left: planned.left,
-                documents: vec![],
-                order: planned.packs.clone(),
-            };
+        let mut choice = Choice {
+            packs: planned.packs.iter().copied().collect(),
+            left: planned.left,
+            documents: vec![],
+            order: planned.packs.clone(),
+        };
         let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
         let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));

@@ -134,7 +134,9 @@ pub fn drill(
     }
     let drilled = Drilled {
         whole: drawn.is_none() && is_whole(repo, &report.snapshots),
-        stored: drawn.as_ref().map_or_else(|| stored(repo.state(), &report.snapshots), |(_, packs)| sizes(repo.state(), packs)),
+        stored: drawn
+            .as_ref()
+            .map_or_else(|| stored(repo.state(), &report.snapshots), |(_, packs)| sizes(repo.state(), packs)),
         sampled: drawn.is_some(),
         snapshots: report.snapshots.clone(),
         files: report.files,
@@ -147,16 +149,7 @@ pub fn drill(
     let left_behind = place.clear().err();
     let damaged = report.exit() == Exit::Damage;
     let failed = if damaged { vec![damage(&report)] } else { vec![] };
-    Ok(DrillReport {
-        drilled,
-        began,
-        problems: report.problems,
-        damaged,
-        failed,
-        dir,
-        left_behind,
-        entry,
-    })
+    Ok(DrillReport { drilled, began, problems: report.problems, damaged, failed, dir, left_behind, entry })
 }
 
 fn damage(report: &restore::RestoreReport) -> Damage {

@@ -65,7 +65,9 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         (Light::Red, format!("Drill: {lost} did not come back ({files} did): {when}."))
     } else {
         let all = match d.everything {
-            Some((bytes, seconds)) => format!(" At that speed all there is now ({}) takes {}.", size(bytes), span(seconds)),
+            Some((bytes, seconds)) => {
+                format!(" At that speed all there is now ({}) takes {}.", size(bytes), span(seconds))
+            }
             None => String::new(),
         };
         (Light::Green, format!("Drill: {what} came back in {time} ({files}): {when}.{all}"))
