@@ -67,14 +67,18 @@ fn weeks_or_never(t: Text<'_>, value: &Opt<String>, default: Option<u32>) -> Res
     match value {
         None => Ok(default),
         Some(typed) if typed.get_ref() == "never" => Ok(None),
-        Some(_) => weeks(t, value, 0).map(Some),
+        Some(_) => weeks_or(t, value, 0, ", or \"never\"").map(Some),
     }
 }
 
 /// `"12 weeks"`, or the default.
 fn weeks(t: Text<'_>, value: &Opt<String>, default: u32) -> Result<u32, ConfigError> {
+    weeks_or(t, value, default, "")
+}
+
+fn weeks_or(t: Text<'_>, value: &Opt<String>, default: u32, or: &str) -> Result<u32, ConfigError> {
     let Some(typed) = value else { return Ok(default) };
-    let help = "Write a whole number of weeks, as in \"12 weeks\".";
+    let help = format!("Write a whole number of weeks, as in \"12 weeks\"{or}.");
     let (number, unit) = typed.get_ref().split_once(' ').unwrap_or((typed.get_ref(), ""));
     let number = number.parse::<u32>().ok().filter(|_| matches!(unit.trim(), "week" | "weeks"));
     match number {

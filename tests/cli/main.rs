@@ -6,6 +6,7 @@ mod covering;
 mod fault_store;
 mod faults;
 mod golden;
+mod key_drill;
 mod looking;
 mod opening;
 mod place;

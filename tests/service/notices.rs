@@ -33,7 +33,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 8] = [
+const JOBS: [JobKind; 9] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -42,6 +42,7 @@ const JOBS: [JobKind; 8] = [
     JobKind::Notices,
     JobKind::Retention,
     JobKind::Coverage,
+    JobKind::Drills,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -64,6 +65,10 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Incomplete,
         Trouble::Overdue,
         Trouble::LimitsTooLow,
+        Trouble::FallingBehind,
+        Trouble::WholeOverdue,
+        Trouble::SampleOverdue,
+        Trouble::KeysOverdue,
     ]);
     all
 }
@@ -102,12 +107,14 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
-        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow);
+        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow | Trouble::FallingBehind);
+        let of_drills = matches!(trouble, Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue);
         // Only a test opens documents.
         let opening = matches!(trouble, Trouble::Spoiled | Trouble::NotItsName);
         let may = |job: &JobKind| match () {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
+            () if of_drills => *job == JobKind::Drills,
             () => !of_coverage || *job == JobKind::Coverage,
         };
         for job in JOBS.into_iter().filter(may) {
@@ -182,6 +189,10 @@ fn is_approved_by_word(name: &str) -> bool {
         "retention-failed-other",
         "coverage-overdue",
         "coverage-limits-too-low",
+        "coverage-falling-behind",
+        "drills-whole-overdue",
+        "drills-sample-overdue",
+        "drills-keys-overdue",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -197,6 +208,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "retention-failed-store-unreachable",
         "retention-incomplete",
         "coverage-failed-other",
+        "drills-failed-other",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {
