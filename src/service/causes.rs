@@ -245,7 +245,7 @@ fn open_notices(
             (None, _) => (NoticeKind::Failure, true),
             (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
-            (Some(told), _) if evidence.now.duration_since(*told).abs() < REMIND_AFTER => continue,
+            (Some(told), _) if evidence.now.duration_since(*told).abs() < remind_after(remaining) => continue,
             _ if remaining.iter().all(replaced) => continue,
             _ => (NoticeKind::Reminder, false),
         };
@@ -255,6 +255,12 @@ fn open_notices(
         }
         notices.push(notice);
     }
+}
+
+/// Nothing is broken by a drill that is late: of it people are reminded once a week.
+fn remind_after(causes: &BTreeSet<Cause>) -> SignedDuration {
+    let is_drill = |c: &Cause| c.job == JobKind::Drills;
+    if causes.iter().all(is_drill) { SignedDuration::from_hours(7 * 24) - SLACK } else { REMIND_AFTER }
 }
 
 /// Whether it has stayed wrong for so long. Once told, the deputy is told to the end, whatever is configured since.

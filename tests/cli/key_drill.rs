@@ -207,7 +207,6 @@ fn overdue_drills_are_told_and_closed_by_making_them() {
     let status = place.run(["status"]).ends(0).says("NOT YET RIGHT: see what to do below.");
     let status =
         status.says("* Drill of everything: never yet, wanted every 52 weeks. Run: strongroom verify drill --to DIR\n");
-    let status = place.run(["status"]);
     status.says("* Drill of the key of \"recovery sheet\": never yet, wanted every 52 weeks. Run: strongroom key drill \"recovery sheet\"\n");
     // The office server's own key brought documents back in the run.
     place.run(["status"]).never_says("the key of \"office server\"").never_says("Drill of a part");
@@ -217,8 +216,7 @@ fn overdue_drills_are_told_and_closed_by_making_them() {
     let sampled = place.run(["verify", "drill", "--sample", "1MiB", "--link-mbit", "1"]).ends(0);
     let sampled =
         sampled.says("A sample came back in a second: 3 documents (").says("Measured: ").says(" a second to the disk.");
-    let sampled =
-        sampled.says("At this speed, over a link of 1 Mbit/s, everything (").says(" in the store) would take about ");
+    sampled.says("At this speed, over a link of 1 Mbit/s, everything (").says(" in the store) would take about ");
     let mail = told(&server);
     assert_eq!(mail.len(), 2, "{mail:?}");
     one_with(&mail, "Bringing documents back was rehearsed, and they came back");

@@ -29,7 +29,7 @@ Exit codes:
     2  usage or configuration; nothing was touched
     3  finished, but some files could not be read or some deletions were refused
     4  damage was found
-    5  overdue: a backup, or the test of a part of it, is too old
+    5  overdue: a backup, or the test of a part of it, is too old or will be
     6  refused by a safety check
    10  there is no repository at that address
    12  the key does not open this repository
