@@ -90,11 +90,12 @@ fn pin_in(text: &str) -> Option<RepositoryId> {
 /// The key may be typed over several lines, as it is printed; it is complete when it can be read. What is typed is not
 /// shown, nor said afterwards: only how many letters there are.
 fn typed(shell: &Shell, input: &mut impl BufRead) -> Result<Given, Failure> {
+    // Before anybody is asked, so that nothing typed in answer is shown.
+    let _hidden = Hidden::begin();
     shell.out.to_stderr(
         "Type the key from the recovery sheet, line by line, each followed by Enter. It is not shown while you type.\n\
          Spaces, dashes and small letters do not matter.",
     );
-    let _hidden = Hidden::begin();
     let mut text = Zeroizing::new(String::new());
     for _ in 0..MAX_LINES {
         let mut line = Zeroizing::new(String::new());

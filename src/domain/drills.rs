@@ -4,6 +4,7 @@
 //! count. A date from the future tells of a wrong clock, not of a drill.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::domain::log::state::State;
 
@@ -22,7 +23,8 @@ pub struct Every {
 }
 
 /// What is to be drilled.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Drill {
     /// A part.
     Sample,
@@ -33,7 +35,7 @@ pub enum Drill {
 }
 
 /// One drill's date.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Due {
     /// Of what.
     pub drill: Drill,

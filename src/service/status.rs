@@ -192,6 +192,8 @@ pub struct Status {
     pub lines: Vec<Line>,
     /// How long ago everything stored was tested.
     pub coverage: Option<CoverageInput>,
+    /// When drills are due.
+    pub drills: Vec<Due>,
     /// The council's scheme and records, in numbers.
     pub retention: Option<RetentionInput>,
 }
@@ -257,7 +259,8 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let light = if input.trial { worst.max(Light::Trial) } else { worst };
     let title = format!("Strongroom for {}, {}", input.people.council, input.people.moment(input.now));
     let (coverage, retention) = (input.coverage, input.retention.clone());
-    let mut status = Status { light, stale, exit: 0, title, lines, coverage, retention };
+    let drills = input.drills.as_ref().map(|d| d.due.clone()).unwrap_or_default();
+    let mut status = Status { light, stale, exit: 0, title, lines, coverage, drills, retention };
     status.exit = status.exit() as u8;
     status
 }

@@ -4,7 +4,7 @@
 //! reach a message. The two types that hold text, [`SetName`] and [`Reference`], refuse all but a few characters,
 //! also when they are read back from disk.
 
-pub use super::opened::Opened;
+pub use super::opened::{Counts, Opened};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -339,23 +339,6 @@ pub enum NoticeKind {
     Test,
     /// Something about the council's scheme on keeping records: nothing has gone wrong.
     Retention,
-}
-
-/// What a job counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Files examined.
-    pub files: u64,
-    /// Bytes examined.
-    pub bytes: u64,
-    /// Items that failed.
-    pub problems: u64,
-    /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
-    #[serde(default)]
-    pub changed: u64,
-    /// Whether documents that came back still open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opening: Option<Opened>,
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ pub fn prove(shell: &Shell, config: &Config, mut repo: Repository, given: Given)
     }
     let mut own = shell.open(config).ok();
     let mut entry = proof::note(own.as_mut(), d)?;
-    if entry.is_none() {
+    let by_own = entry.is_some();
+    if !by_own {
         entry = proof::note(Some(&mut repo), d)?;
     }
     say(shell, &repo, &report);
@@ -68,7 +69,7 @@ pub fn prove(shell: &Shell, config: &Config, mut repo: Repository, given: Given)
         shell.out.note("Noted on this computer only: it has no key that may write into the log.");
     }
     let told = tell(shell, config, &report)?;
-    let looked = drills::tell(shell, config, own.as_ref().unwrap_or(&repo))?;
+    let looked = drills::tell(shell, config, own.as_ref().filter(|_| by_own).unwrap_or(&repo))?;
     Ok(Done::with_exit(report.exit().worse(told).worse(looked))
         .with("keyholder", d.keyholder.to_hex())
         .with("name", holder(&repo))
