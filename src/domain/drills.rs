@@ -138,9 +138,9 @@ mod tests {
     fn a_young_repository_and_a_new_key_have_the_whole_time_first() {
         assert!(due(&World::new().state(), &EVERY, day(5000)).is_empty(), "no backup, no drill");
         let mut world = begun();
-        say(&mut world, ROOT, 30, added(9, "deputy"));
         assert_eq!(overdue(&world, 17), [], "to the day");
         assert_eq!(overdue(&world, 18), [Drill::Sample]);
+        say(&mut world, ROOT, 30, added(9, "deputy"));
         assert_eq!(overdue(&world, 39), [Drill::Sample, Drill::Whole]);
         assert_eq!(overdue(&world, 45), [Drill::Sample, Drill::Whole, Drill::Key("deputy".into())]);
         let never = Every { sample: None, whole: None, key: None };

@@ -87,8 +87,8 @@ fn open(notice: &Notice, people: &People) -> Letter {
     lines.push(format!("What it means: {}", part.meaning));
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
-    lines
-        .push(String::from("You will be told daily until it is put right. There is nothing to click in this message."));
+    let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
+    lines.push(format!("You will be told {often} until it is put right. There is nothing to click in this message."));
     Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
 }
 
@@ -154,8 +154,8 @@ fn works_again(notice: &Notice) -> String {
             String::from("Tests of the backups were found to be in time again")
         }
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
-        (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried, and they work"),
-        (JobKind::Drills, _) => String::from("Bringing documents back was rehearsed, and they came back"),
+        (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried and found to work"),
+        (JobKind::Drills, _) => String::from("Documents were brought back in a rehearsal"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }

@@ -139,6 +139,7 @@ fn falling_behind_is_told_before_anything_is_late() {
     let place = council(&server, "");
     // Nobody has tested since, and in half a day it will be too late.
     backed_up(&place, 13);
+    place.run(["backup"]).ends(0);
     let said = place.run(["verify", "coverage"]).ends(5).says("It holds until ");
     said.says("; then a part will be late, as runs are now (a run takes up to ");
     let mail = told(&server);

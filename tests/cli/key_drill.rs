@@ -219,7 +219,7 @@ fn overdue_drills_are_told_and_closed_by_making_them() {
     sampled.says("At this speed, over a link of 1 Mbit/s, everything (").says(" in the store) would take about ");
     let mail = told(&server);
     assert_eq!(mail.len(), 2, "{mail:?}");
-    one_with(&mail, "Bringing documents back was rehearsed, and they came back");
+    one_with(&mail, "Documents were brought back in a rehearsal");
     let place_said = place.run(["status"]);
     place_said.says("Drill: a part came back in a second (3 files)").says("At that speed all there is now (");
     place.run(["status"]).says("* Drill of everything: never yet");
@@ -230,7 +230,7 @@ fn overdue_drills_are_told_and_closed_by_making_them() {
     place.run(["key", "drill", "recovery sheet", "--key-file", &place.text("sheet.txt")]).ends(0);
     let mail = told(&server);
     assert_eq!(mail.len(), 2, "{mail:?}");
-    one_with(&mail, "The keys to the backups were tried, and they work");
+    one_with(&mail, "The keys to the backups were tried and found to work");
     place.run(["status"]).never_says("Drill of the key");
 
     let text = String::from_utf8(place.read("home/council.toml")).unwrap();

@@ -54,7 +54,7 @@ pub struct Choice {
     /// Packs left for another time.
     pub left: u64,
     /// The packs in the order in which they are wanted.
-    order: Vec<u32>,
+    pub order: Vec<u32>,
 }
 
 impl Choice {
@@ -69,7 +69,7 @@ impl Choice {
         while !rest.is_empty() {
             let (now, later) = rest.split_at(size.min(rest.len()));
             part_of.extend(now.iter().map(|n| (*n, parts.len())));
-            parts.push(Self { packs: now.iter().copied().collect(), ..Self::default() });
+            parts.push(Self { packs: now.iter().copied().collect(), order: now.to_vec(), ..Self::default() });
             (rest, size) = (later, size.saturating_mul(GROWTH));
         }
         if parts.is_empty() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::affected::{name_records, with_inherited};
-use super::choose::{Candidate, choose};
+use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
@@ -105,19 +105,14 @@ pub fn restore(
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
         let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-        run.packs(repo, &rest)?;
+        run.packs(repo, &rest, false)?;
     } else {
         let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
         run.report.left = choice.left;
-        for part in choice.parts(options.max_duration.is_some()) {
+        let timed = options.max_duration.is_some();
+        for (n, part) in choice.parts(timed).into_iter().enumerate() {
             run.bring_back(repo, &part.documents)?;
-            // What the documents did not fetch already.
-            let rest: Bits = part.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-            if run.report.examined.packs > 0 && run.is_over(repo) {
-                run.report.left += rest.count() as u64;
-            } else {
-                run.packs(repo, &rest)?;
-            }
+            run.rest(repo, &part, timed && n == 0)?;
         }
     }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
@@ -150,14 +145,31 @@ impl Run<'_> {
         self.passed.contains(number) || self.report.failed.iter().any(|d| d.object.is_some() && d.object == name)
     }
 
+    /// What the documents did not fetch already. `singly`: in the very order in which packs are wanted, and at least
+    /// one, so that within however little time a run tests something that has waited longest.
+    fn rest(&mut self, repo: &Repository, part: &Choice, singly: bool) -> Result<(), OpsError> {
+        let rest: Vec<u32> = part.order.iter().copied().filter(|n| !self.is_known(repo.state(), *n)).collect();
+        if !singly {
+            if self.report.examined.packs > 0 && self.is_over(repo) {
+                self.report.left += rest.len() as u64;
+                return Ok(());
+            }
+            return self.packs(repo, &rest.into_iter().collect(), false);
+        }
+        for (n, number) in rest.into_iter().enumerate() {
+            self.packs(repo, &[number].into_iter().collect(), n == 0)?;
+        }
+        Ok(())
+    }
+
     /// Opens packs from end to end, against what the index says is in them.
-    fn packs(&mut self, repo: &Repository, wanted: &Bits) -> Result<(), OpsError> {
+    fn packs(&mut self, repo: &Repository, wanted: &Bits, anyway: bool) -> Result<(), OpsError> {
         self.monitor.stage("testing packs", Some(wanted.count() as u64));
         let (key, mut described) = (repo.chunk_key(), Bits::default());
         repo.for_each_pack(wanted, |number, pack| -> Result<(), OpsError> {
             self.stop.check()?;
             described.insert(number);
-            if self.report.examined.packs > 0 && self.is_over(repo) {
+            if !anyway && self.report.examined.packs > 0 && self.is_over(repo) {
                 self.report.left += 1;
                 return Ok(());
             }
