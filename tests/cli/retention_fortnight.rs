@@ -86,6 +86,7 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
         by: "Clerk".into(),
         minute: "8a".into(),
         large: false,
+        dated: true,
         zone: zone.clone(),
         today,
     };
