@@ -161,7 +161,8 @@ pub fn nameless(shell: &Shell, repo: &Repository) -> Result<u64, OpsError> {
 pub fn say(shell: &Shell, config: &Config, found: &[Disposed]) {
     for one in found.iter().take(MOST) {
         let (words, hint) = in_words(one, config);
-        shell.out.row(|| format!("{words}.\n    {}", hint.replace('\n', "\n    ")), || object(one));
+        let hint = shell.out.as_typed(&hint).replace('\n', "\n    ");
+        shell.out.row(|| format!("{words}.\n    {hint}"), || object(one));
     }
 }
 

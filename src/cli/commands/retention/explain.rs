@@ -60,7 +60,7 @@ pub fn why(shell: &Shell, args: &WhyArgs) -> Result<Done, Failure> {
         },
     };
     for one in &found {
-        shell.out.row(|| in_words(one, &config.council.timezone), || object(one));
+        shell.out.row(|| shell.out.as_typed(&in_words(one, &config.council.timezone)), || object(one));
     }
     Ok(Done::ok().with("records", found.len()).with("on", on.to_string()))
 }
