@@ -164,6 +164,6 @@ fn after_a_long_silence_nothing_is_approved_by_itself_until_a_person_has_looked_
     c.place.run([&approve[..], &["--yes"]].concat()).ends(0).says("Approved: 1 record");
     // From here on it goes by itself again; the first one still waits until the log shows the days.
     let said = c.place.run(["run"]).ends(0).never_says("is it really");
-    said.says(&format!("Disposal {approval} is waiting: since the withdrawal the log shows"));
-    said.says("1 record withdrawn; destroyed from");
+    let waiting = format!("Disposal {approval} is waiting: since the withdrawal the log shows");
+    said.says(&waiting).says("1 record withdrawn; destroyed from");
 }
