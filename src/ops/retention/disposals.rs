@@ -174,13 +174,13 @@ pub fn told(repo: &Repository, d: &DisposalState) -> Result<Told, RepoError> {
     if let Some(withdrawn) = &d.withdrawn {
         told.urgent = urgent_reason(repo, withdrawn)?;
     }
-    if let Some(name) = &d.cancel_note {
-        if let Ok(CancelNote { by, note, approved_by, minute }) = note::read(repo, note::CANCEL, name)? {
-            if told.by.is_none() {
-                (told.by, told.minute) = (approved_by, minute);
-            }
-            told.cancelled = Some(WhyNote { by, note });
+    if let Some(name) = &d.cancel_note
+        && let Ok(CancelNote { by, note, approved_by, minute }) = note::read(repo, note::CANCEL, name)?
+    {
+        if told.by.is_none() {
+            (told.by, told.minute) = (approved_by, minute);
         }
+        told.cancelled = Some(WhyNote { by, note });
     }
     Ok(told)
 }
