@@ -110,7 +110,7 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
             format!("On {when} a key to the backups had not been tried for longer than planned."),
             String::from(
                 "If the office computer is lost, only such a key opens the backups. If it is the sheet in the safe, \
-                 fetch it when your provider asks you to, and type the key.",
+                 fetch it when your provider asks, and type its key.",
             ),
             Urgency::Days,
         ),
