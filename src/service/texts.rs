@@ -8,7 +8,7 @@ mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
-use tested::{drills, in_time, test};
+use tested::{in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
@@ -212,8 +212,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
-        (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
-        (trouble, JobKind::Drills) => drills(trouble, &when),
+        (trouble, JobKind::Coverage | JobKind::Drills) => in_time(trouble, notice, people, &when),
         (_, JobKind::Configuration) => (
             "the settings cannot be used",
             format!("On {when} Strongroom could not use its settings."),

@@ -3,7 +3,7 @@
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted};
-use crate::service::words::{Trouble, Why};
+use crate::service::words::{JobKind, Trouble, Why};
 
 /// Of test restores.
 pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
@@ -42,8 +42,11 @@ pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &st
     }
 }
 
-/// Of tests that are late.
+/// Of tests and drills that are late.
 pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
+    if notice.lead.job == JobKind::Drills {
+        return drills(trouble, when);
+    }
     let last = match notice.last_good {
         Some(at) => format!("All of it was last found tested in time on {}.", people.day(at)),
         None => String::from("It has never been found that all of it was tested in time."),
@@ -88,7 +91,7 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
 }
 
 /// Of drills that are late.
-pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
+fn drills(trouble: Trouble, when: &str) -> Words {
     match trouble {
         Trouble::WholeOverdue => (
             "bringing everything back should be rehearsed",
