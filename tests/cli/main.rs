@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod covering;
+mod email_set;
+mod every_command;
 mod fault_store;
 mod faults;
 mod golden;
 mod looking;
 mod opening;
 mod place;
+mod progress;
 mod quick_start;
 mod retention;
 mod retention_fortnight;
@@ -16,6 +19,7 @@ mod retention_life;
 mod retention_more;
 mod retention_run;
 mod retention_words;
+mod root_shell;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;
