@@ -9,7 +9,7 @@ use strongroom::cli::args::Args;
 use strongroom::repo::seal::Identity;
 
 use crate::place::Place;
-use crate::retention::{INVOICES, adopt, six_years};
+use crate::retention::{INVOICES, six_years};
 use crate::smtp::{Manner, Server};
 
 const MAY: &str = "Documents/Minutes/2026/May.txt";
@@ -71,8 +71,9 @@ fn set_up(walk: &mut Walk) {
     walk.line(["retention", "lint"], 0);
     walk.line(["retention", "classes"], 0);
     walk.line(["retention", "assign", INVOICES, "paid-invoices", "--anyway", "--yes"], 0);
-    adopt(&walk.place).ends(0);
-    walk.line(["retention", "adopt", "--minute", "7c", "--on", "2026-03-17", "--yes"], 0);
+    for _ in 0..2 {
+        walk.line(["retention", "adopt", "--minute", "7c", "--on", "2026-03-17", "--yes"], 0);
+    }
     walk.line(["run"], 0);
     std::fs::remove_file(walk.place.path(format!("{INVOICES}/inv1.txt"))).unwrap();
     walk.line(["backup"], 0);
@@ -120,7 +121,7 @@ fn keep_and_destroy(walk: &mut Walk) {
     walk.line(["hold", "list"], 0);
     walk.line(["hold", "release", "--reason", "FOI 1", "--by", "C", "--note", "answered"], 0);
     walk.line(["retention", "unassign", INVOICES, "--yes"], 0);
-    walk.line(["retention", "unassign", INVOICES, "--yes"], 1);
+    walk.line(["retention", "unassign", INVOICES, "--yes"], 2);
     walk.line(["prune", "--keep-last", "1", "--grace", "0", "--yes"], 0);
 }
 

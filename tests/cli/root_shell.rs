@@ -80,6 +80,7 @@ fn root_and_the_services_user_take_turns_and_nobody_is_locked_out() {
             &["prune", "--keep-last", "1", "--grace", "0", "--yes"],
             &["log", "--verify"],
             &["hold", "place", "Documents/Plans", "--reason", "FOI", "--by", "C", "--review", "2030-01-01"],
+            &["hold", "release", "--reason", "FOI", "--by", "C", "--note", "answered"],
         ] {
             shells.run(true, words).ends(0);
             shells.in_order(&format!("root's {}", words.join(" ")));
