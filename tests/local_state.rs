@@ -126,7 +126,11 @@ impl Office {
             Ok(_) => assert_eq!(self.shown(), self.after, "{what}"),
             Err(e) => {
                 assert!(e.exit() != Exit::Done && e.to_string().len() > 20, "{what}: {e}");
-                assert_eq!(self.shown(), self.before, "{what}: {e}");
+                let shown = self.shown();
+                // A folder in the way of a copy may be met after the snapshot was committed: that is told, and no harm.
+                let late = what.ends_with("by a folder") && shown == self.after;
+                assert!(shown == self.before || late, "{what}: {e}: something else is shown");
+                assert!(!what.ends_with("by a folder") || e.to_string().contains("a folder stands"), "{what}: {e}");
             }
         }
         [read.is_ok(), done.is_ok()]
