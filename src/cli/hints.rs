@@ -167,6 +167,9 @@ fn store(error: &StoreError) -> Option<&'static str> {
         StoreFault::Unreachable => {
             "Check the network and the address in council.toml. Nothing is lost: run again and it goes on from there."
         }
+        StoreFault::Unsupported if text.contains("hard links") => {
+            "Nothing was stored. Another disk, a network share with hard links or a cloud store will do."
+        }
         StoreFault::Unsupported => {
             "This store cannot create an object only if it is absent. Use another, or for one computer alone write \
              single_machine = true into [repository]."

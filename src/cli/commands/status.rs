@@ -51,7 +51,8 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
     };
     shell.out.row(|| shell.out.as_typed(status.text().trim_end()), object);
     let exit = exit.worse(status.exit());
-    Done::with_exit(exit).with("light", json!(status.light)).with("stale", status.stale)
+    let done = Done::with_exit(exit).with("light", json!(status.light));
+    done.with("stale", status.stale).with("lines", status.lines.len())
 }
 
 /// The answer, from everything at hand.
