@@ -42,6 +42,8 @@ impl Policies {
     pub fn reviews(&self, today: Date) -> [Review; 2] {
         [&self.it, &self.retention].map(|one| match one {
             None => Review::Missing,
+            // A slip in the year must not silence it for long; a day ahead is another time zone.
+            Some(adopted) if adopted.on > today.saturating_add(1.day()) => Review::Missing,
             Some(adopted) if adopted.on.saturating_add(1.year()) < today => Review::Due(adopted.on),
             Some(_) => Review::Fresh,
         })
@@ -98,6 +100,7 @@ mod tests {
         let old = "2025-11-21".parse().unwrap();
         assert_eq!(policies("2025-11-21").reviews(today)[0], Review::Due(old));
         assert!(policies("2026-11-22").is_due(today));
+        assert_eq!(policies("2062-05-11").reviews(today)[0], Review::Missing);
         let both = Policies { it: adopted("2026-05-11"), retention: adopted("2026-05-11") };
         assert!(!both.is_due(today));
         let text = |p: &Policies| p.lines(today).into_iter().map(|l| (l.light, l.text)).collect::<Vec<_>>();

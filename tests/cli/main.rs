@@ -16,6 +16,7 @@ mod retention_life;
 mod retention_more;
 mod retention_run;
 mod retention_words;
+mod serving;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;

@@ -77,7 +77,9 @@ fn no_trial(config: Config) -> Result<Config, Failure> {
 
 /// This program, with the words that lead it to the configuration.
 fn program(shell: &Shell) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system does not say where this program lies: {e}"), "");
+    let failed = |e: std::io::Error| {
+        Failure::said(Exit::Failed, format!("the system does not say where this program lies: {e}"), "")
+    };
     let mut words = vec![wiring_service::executable().map_err(failed)?];
     if let Some(home) = shell.home()? {
         words.extend([PathBuf::from("--home"), home]);
@@ -141,7 +143,11 @@ fn systemctl(shell: &Shell, root: &Path, calls: &[Vec<String>]) -> Result<(), Fa
             continue;
         }
         shell.system.command(&words).map_err(|e| {
-            Failure::said(Exit::Failed, format!("{}: {e}", words.join(" ")), "The files are written. See what systemd says above.")
+            Failure::said(
+                Exit::Failed,
+                format!("{}: {e}", words.join(" ")),
+                "The files are written. See what systemd says above.",
+            )
         })?;
     }
     Ok(())
@@ -150,7 +156,8 @@ fn systemctl(shell: &Shell, root: &Path, calls: &[Vec<String>]) -> Result<(), Fa
 fn remove(shell: &Shell, args: &RemoveArgs) -> Result<Done, Failure> {
     let root = absolute(&args.place.root)?;
     let there: Vec<PathBuf> = ALL.iter().map(|name| root.join(name)).filter(|p| p.exists()).collect();
-    let unedited = |path: &Path| local::read(path).ok().flatten().is_some_and(|b| is_unedited(&String::from_utf8_lossy(&b)));
+    let unedited =
+        |path: &Path| local::read(path).ok().flatten().is_some_and(|b| is_unedited(&String::from_utf8_lossy(&b)));
     if let Some(edited) = there.iter().find(|p| !unedited(p)).filter(|_| !args.yes && !args.print) {
         let message = format!("{} was edited or is not ours", edited.display());
         return Err(Failure::refused(message, "To remove it all the same: --yes"));
@@ -159,7 +166,8 @@ fn remove(shell: &Shell, args: &RemoveArgs) -> Result<Done, Failure> {
         shell.out.say("There is nothing to remove.");
     }
     let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let units: Vec<String> = there.iter().map(name).filter(|n| n.ends_with(".timer") || n.contains("-serve.")).collect();
+    let units: Vec<String> =
+        there.iter().map(name).filter(|n| n.ends_with(".timer") || n.contains("-serve.")).collect();
     if !units.is_empty() && !args.print {
         let disable = ["disable".to_owned(), "--now".to_owned()].into_iter().chain(units).collect();
         systemctl(shell, &root, &[disable])?;
@@ -169,7 +177,10 @@ fn remove(shell: &Shell, args: &RemoveArgs) -> Result<Done, Failure> {
             local::remove(path)?;
         }
         let word = if args.print { "Would be removed" } else { "Removed" };
-        shell.out.row(|| format!("{word}: {}", path.display()), || json!({"message_type": "file", "path": path.display().to_string()}));
+        shell.out.row(
+            || format!("{word}: {}", path.display()),
+            || json!({"message_type": "file", "path": path.display().to_string()}),
+        );
     }
     Ok(Done::ok().with("files", there.len()))
 }

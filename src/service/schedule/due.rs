@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn jitter_is_this_computer_s_own_and_always_the_same() {
         let schedule = Schedule::nightly().unwrap();
-        let of = |machine: &str| {
-            due(&schedule, &Begun::default(), at("2026-11-22T09:00:00Z"), &london(), machine).unwrap()
-        };
-        let all: Vec<SignedDuration> = (0..50).map(|n| of(&n.to_string())).map(|d| d.from.duration_since(d.slot)).collect();
+        let of =
+            |machine: &str| due(&schedule, &Begun::default(), at("2026-11-22T09:00:00Z"), &london(), machine).unwrap();
+        let all: Vec<SignedDuration> =
+            (0..50).map(|n| of(&n.to_string())).map(|d| d.from.duration_since(d.slot)).collect();
         assert!(all.iter().all(|d| !d.is_negative() && *d < schedule.jitter));
         assert!(all.iter().any(|d| *d < schedule.jitter / 4) && all.iter().any(|d| *d > schedule.jitter / 4 * 3));
         assert_eq!(of("a"), of("a"));

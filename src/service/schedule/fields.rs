@@ -53,9 +53,16 @@ impl Fields {
     pub fn parse(line: &str) -> Result<Self, CronError> {
         let line = line.trim();
         let line = match line.strip_prefix('@') {
-            Some(_) => SHORT.iter().find(|(word, _)| word.eq_ignore_ascii_case(line)).map(|(_, long)| *long).ok_or_else(
-                || wrong(format!("{line} is not known"), "Known are @hourly, @daily, @nightly (01:30), @weekly, @monthly and @yearly."),
-            )?,
+            Some(_) => {
+                SHORT.iter().find(|(word, _)| word.eq_ignore_ascii_case(line)).map(|(_, long)| *long).ok_or_else(
+                    || {
+                        wrong(
+                            format!("{line} is not known"),
+                            "Known are @hourly, @daily, @nightly (01:30), @weekly, @monthly and @yearly.",
+                        )
+                    },
+                )?
+            }
             None => line,
         };
         let mut parts: Vec<&str> = line.split_whitespace().collect();
@@ -96,7 +103,9 @@ fn field(text: &str, kind: &Kind) -> Result<BTreeSet<u8>, CronError> {
             None => (item, None),
         };
         let (from, to) = match range.split_once('-') {
-            _ if range == "*" || range == "?" => (kind.least, kind.most.min(if kind.name == "weekday" { 6 } else { kind.most })),
+            _ if range == "*" || range == "?" => {
+                (kind.least, kind.most.min(if kind.name == "weekday" { 6 } else { kind.most }))
+            }
             Some((from, to)) => (value(from, kind)?, value(to, kind)?),
             // As in crontab: from there to the end.
             None if step.is_some() => (value(range, kind)?, kind.most),
@@ -105,7 +114,10 @@ fn field(text: &str, kind: &Kind) -> Result<BTreeSet<u8>, CronError> {
         // FRI-SUN goes on into the next week.
         let to = if kind.name == "weekday" && to < from && to == 0 { 7 } else { to };
         if to < from {
-            return Err(wrong(format!("{range} runs backwards in the field for the {}", kind.name), "Write two ranges."));
+            return Err(wrong(
+                format!("{range} runs backwards in the field for the {}", kind.name),
+                "Write two ranges.",
+            ));
         }
         all.extend((from..=to).step_by(usize::from(step.unwrap_or(1))));
     }
@@ -124,10 +136,9 @@ fn value(text: &str, kind: &Kind) -> Result<u8, CronError> {
     let number = text.parse::<u8>().ok().filter(|_| all_digits(text));
     match number {
         Some(n) if (kind.least..=kind.most).contains(&n) => Ok(n),
-        Some(n) => Err(wrong(
-            format!("{n} is no {}: it must be from {} to {}", kind.name, kind.least, kind.most),
-            FORM,
-        )),
+        Some(n) => {
+            Err(wrong(format!("{n} is no {}: it must be from {} to {}", kind.name, kind.least, kind.most), FORM))
+        }
         None => Err(wrong(format!("'{}' is no {}", crate::domain::path::printable(text.as_bytes()), kind.name), FORM)),
     }
 }

@@ -149,10 +149,15 @@ mod tests {
 
     #[test]
     fn units_say_what_the_schedule_says() {
-        let all = of("[schedule]\nrun = \"0 2 * * SUN\"\nbackup = \"0 12 * * *\"\njitter = \"5 minutes\"\nrun_limit = \"3 hours\"", By::Timer);
+        let all = of(
+            "[schedule]\nrun = \"0 2 * * SUN\"\nbackup = \"0 12 * * *\"\njitter = \"5 minutes\"\nrun_limit = \"3 hours\"",
+            By::Timer,
+        );
         let text = |name: &str| &all.iter().find(|u| u.name() == name).unwrap().text;
         let timer = text("strongroom.timer");
-        for line in ["OnCalendar=Sun *-*-* 02:00:00 Europe/London\n", "RandomizedDelaySec=300s\n", "Unit=strongroom.service\n"] {
+        for line in
+            ["OnCalendar=Sun *-*-* 02:00:00 Europe/London\n", "RandomizedDelaySec=300s\n", "Unit=strongroom.service\n"]
+        {
             assert!(timer.contains(line), "{timer}");
         }
         assert!(text("strongroom.service").contains("\nExecStart=/opt/sr --config /c.toml run\n"));
@@ -161,7 +166,9 @@ mod tests {
         let backups = text("strongroom-backups.timer");
         assert!(backups.contains("OnCalendar=*-*-* 12:00:00 Europe/London\n"), "{backups}");
         assert!(backups.contains("Unit=strongroom-backups.service\n"), "{backups}");
-        assert!(text("strongroom-backups.service").contains("\nExecStart=/opt/sr --config /c.toml run --backups-only\n"));
+        assert!(
+            text("strongroom-backups.service").contains("\nExecStart=/opt/sr --config /c.toml run --backups-only\n")
+        );
         assert!(all.iter().all(|u| ALL.iter().any(|known| Path::new(known) == u.path) && is_unedited(&u.text)));
     }
 
@@ -176,7 +183,8 @@ mod tests {
                 "0 12 * * 1,2,3,4,5 root /opt/sr --config /c.toml --quiet run --backups-only"
             ]
         );
-        let text = format!("{}\n[schedule]\nrun = \"5 30 1 * * *\"", include_str!("../../../../config/council.minimal.toml"));
+        let text =
+            format!("{}\n[schedule]\nrun = \"5 30 1 * * *\"", include_str!("../../../../config/council.minimal.toml"));
         assert!(units(&config::parse(&text, "c").unwrap(), By::Cron, "x").is_err());
     }
 

@@ -75,7 +75,10 @@ impl Starters {
             Found::Enabled => Some(format!("{name} is installed, and systemd starts it.")),
         };
         let mut lines: Vec<String> =
-            [unit("strongroom.timer", self.timer), unit("strongroom-serve.service", self.service)].into_iter().flatten().collect();
+            [unit("strongroom.timer", self.timer), unit("strongroom-serve.service", self.service)]
+                .into_iter()
+                .flatten()
+                .collect();
         lines.extend(self.serving.then(|| "strongroom serve is at work.".to_owned()));
         lines.extend(self.cron.then(|| "A crontab starts the runs: /etc/cron.d/strongroom".to_owned()));
         if lines.is_empty() {

@@ -56,7 +56,10 @@ impl Job {
             None if self.began.elapsed() >= limit => {
                 terminate(&self.child);
                 self.asked = Some(Instant::now());
-                Some(format!("It has taken longer than {} and is asked to end.", crate::service::plain::span(limit.as_secs())))
+                Some(format!(
+                    "It has taken longer than {} and is asked to end.",
+                    crate::service::plain::span(limit.as_secs())
+                ))
             }
             Some(at) if at.elapsed() >= patience && !self.killed => {
                 self.killed = true;

@@ -15,7 +15,10 @@ fn at(text: &str) -> Timestamp {
 
 fn next(line: &str, from: &str, n: usize) -> Vec<String> {
     let (line, zone) = (Line::parse(line).unwrap(), london());
-    line.after(at(from), &zone).take(n).map(|t| t.to_zoned(zone.clone()).strftime("%m-%d %H:%M %Z").to_string()).collect()
+    line.after(at(from), &zone)
+        .take(n)
+        .map(|t| t.to_zoned(zone.clone()).strftime("%m-%d %H:%M %Z").to_string())
+        .collect()
 }
 
 #[test]
@@ -24,10 +27,7 @@ fn a_time_left_out_in_spring_comes_once_and_later() {
         next("30 1 * * *", "2026-03-27T12:00:00Z", 3),
         ["03-28 01:30 GMT", "03-29 02:00 BST", "03-30 01:30 BST"]
     );
-    assert_eq!(
-        next("30 1 * * *", "2027-03-27T12:00:00Z", 2),
-        ["03-28 02:00 BST", "03-29 01:30 BST"]
-    );
+    assert_eq!(next("30 1 * * *", "2027-03-27T12:00:00Z", 2), ["03-28 02:00 BST", "03-29 01:30 BST"]);
     // Every half hour: no time twice, none out of order.
     assert_eq!(
         next("*/30 * * * *", "2026-03-29T00:00:00Z", 4),
@@ -38,14 +38,8 @@ fn a_time_left_out_in_spring_comes_once_and_later() {
 
 #[test]
 fn a_time_repeated_in_autumn_comes_once_and_first() {
-    assert_eq!(
-        next("30 1 * * *", "2026-10-24T12:00:00Z", 2),
-        ["10-25 01:30 BST", "10-26 01:30 GMT"]
-    );
-    assert_eq!(
-        next("30 1 * * *", "2027-10-30T12:00:00Z", 2),
-        ["10-31 01:30 BST", "11-01 01:30 GMT"]
-    );
+    assert_eq!(next("30 1 * * *", "2026-10-24T12:00:00Z", 2), ["10-25 01:30 BST", "10-26 01:30 GMT"]);
+    assert_eq!(next("30 1 * * *", "2027-10-30T12:00:00Z", 2), ["10-31 01:30 BST", "11-01 01:30 GMT"]);
     // Asked in the middle of the second half past one.
     assert_eq!(next("30 1 * * *", "2026-10-25T01:15:00Z", 1), ["10-26 01:30 GMT"]);
     let zone = london();
@@ -65,7 +59,10 @@ fn crontab_s_meaning_of_days_holds() {
         assert_eq!(next(sunday, from, 1), ["11-29 02:00 GMT"], "{sunday}");
     }
     assert_eq!(next("@weekly", from, 1), ["11-29 00:00 GMT"]);
-    assert_eq!(next("0 2 * * FRI-SUN", from, 4), ["11-27 02:00 GMT", "11-28 02:00 GMT", "11-29 02:00 GMT", "12-04 02:00 GMT"]);
+    assert_eq!(
+        next("0 2 * * FRI-SUN", from, 4),
+        ["11-27 02:00 GMT", "11-28 02:00 GMT", "11-29 02:00 GMT", "12-04 02:00 GMT"]
+    );
     assert_eq!(next("0 2 * * 1-7/3", from, 3), ["11-23 02:00 GMT", "11-26 02:00 GMT", "11-29 02:00 GMT"]);
     assert_eq!(next("30 0 2 29 2 *", from, 1), ["02-29 02:00 GMT"]);
     assert_eq!(next("0 0 1 JAN,jul *", from, 2), ["01-01 00:00 GMT", "07-01 00:00 BST"]);
@@ -123,10 +120,7 @@ fn field(least: u8, most: u8) -> impl Strategy<Value = String> {
 }
 
 fn lines() -> impl Strategy<Value = String> {
-    let days = prop_oneof![
-        (field(1, 28), Just(String::from("*"))),
-        (Just(String::from("*")), field(0, 6)),
-    ];
+    let days = prop_oneof![(field(1, 28), Just(String::from("*"))), (Just(String::from("*")), field(0, 6)),];
     (field(0, 59), field(0, 23), days, field(1, 12)).prop_map(|(m, h, (d, w), mo)| format!("{m} {h} {d} {mo} {w}"))
 }
 
