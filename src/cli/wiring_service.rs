@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
@@ -101,9 +101,20 @@ pub fn start(program: &PathBuf, words: &[OsString]) -> io::Result<tokio::process
 
 /// Asks a child to end cleanly.
 pub fn terminate(child: &tokio::process::Child) {
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    if let Some(pid) = pid {
+    if let Some(pid) = pid(child) {
         // It may have ended meanwhile.
         let _ = kill_process(pid, Signal::TERM);
     }
+}
+
+/// Ends a child, and what it started.
+pub fn kill(child: &tokio::process::Child) {
+    if let Some(pid) = pid(child) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// None once it has ended and its number may be somebody else's.
+fn pid(child: &tokio::process::Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
 }

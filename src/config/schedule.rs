@@ -41,7 +41,7 @@ pub(super) fn schedule(
     for (set, typed) in sets.iter().zip(typed_sets) {
         // The clock's changes, and a run that takes its time.
         if gap > set.max_age + A_DAY {
-            let days = |d: SignedDuration| counted(d.as_hours().unsigned_abs().div_ceil(24), "day", "days");
+            let days = |d: SignedDuration| counted((d.as_hours().unsigned_abs() + 12) / 24, "day", "days");
             let message = format!(
                 "up to {} lie between two backups, but the set `{}` must have one in {}",
                 days(gap),

@@ -353,7 +353,7 @@ fn schedules_and_policies() {
     let weekly = "[schedule]\nrun = \"@weekly\"\n[state]";
     assert!(config::parse(&minimal("[state]", weekly), "c").is_ok());
     let daily = minimal("[state]", weekly).replace("[[set]]", "[[set]]\nmax_age = \"2 days\"");
-    assert!(error(&daily).contains("line 12: up to 8 days lie between two backups"), "{}", error(&daily));
+    assert!(error(&daily).contains("line 13: up to 7 days lie between two backups"), "{}", error(&daily));
     let both = minimal("[state]", "[schedule]\nrun = \"0 1 1 * *\"\nbackup = \"@nightly\"\n[state]");
     assert!(config::parse(&both, "c").is_ok());
 }

@@ -134,26 +134,32 @@ impl Serve<'_> {
     /// Starts what is due, stops what takes too long; and how long there is nothing to do.
     fn look(&mut self) -> Duration {
         let now = self.shell.env.clock.now();
-        if let Some(job) = &mut self.job {
-            let patience = patience(self.config.schedule.run_limit);
-            if let Some(words) = job.keep_to(limit(&self.config, job.what), patience) {
-                self.shell.out.warn(words);
-            }
-            return job.next_look(limit(&self.config, job.what), patience).min(self.beat());
+        let wait = if self.job.is_none() { self.look_at_the_schedule(now) } else { LOOK };
+        let patience = self.patience();
+        let Some(job) = &mut self.job else { return wait.min(self.beat()) };
+        let limit = limit(&self.config, job.what);
+        let said = job.keep_to(limit, patience);
+        let wait = job.next_look(limit, patience);
+        if let Some(words) = said {
+            self.shell.out.warn(words);
         }
+        wait.min(self.beat())
+    }
+
+    fn look_at_the_schedule(&mut self, now: Timestamp) -> Duration {
         match self.due(now) {
-            Some(due) if due.from > now => self.until(due.from, now),
-            Some(due) if self.was_tried(&due) => LOOK.min(self.beat()),
+            Some(due) if due.from > now => until(due.from, now),
+            Some(due) if self.was_tried(&due) => LOOK,
             Some(due) if self.is_free() => {
                 self.tried = Some((due.slot, Instant::now()));
                 self.start(What::Run(due.round));
-                self.beat()
+                LOOK
             }
             Some(due) => {
                 self.wait_for_another(&due, now);
-                self.beat()
+                LOOK
             }
-            None => self.until(self.next_slot(now).unwrap_or(now), now),
+            None => until(self.next_slot(now).unwrap_or(now), now),
         }
     }
 
@@ -186,11 +192,6 @@ impl Serve<'_> {
 
     fn next_slot(&self, now: Timestamp) -> Option<Timestamp> {
         next(&self.config.schedule, now, &self.config.council.timezone, 1).first().map(|(at, _)| *at)
-    }
-
-    fn until(&self, at: Timestamp, now: Timestamp) -> Duration {
-        let wait = at.duration_since(now).max(SignedDuration::from_millis(5)).unsigned_abs();
-        wait.min(self.beat())
     }
 
     /// Twice as often as the watchdog wants to hear of it.
@@ -279,6 +280,10 @@ impl Serve<'_> {
             self.start(What::Tell);
         }
     }
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    at.duration_since(now).max(SignedDuration::from_millis(5)).unsigned_abs()
 }
 
 /// How long a job may take.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Child;
 
 use crate::cli::args::Globals;
-use crate::cli::wiring_service::{start, terminate};
+use crate::cli::wiring_service::{kill, start, terminate};
 use crate::service::schedule::Round;
 
 /// What a child does.
@@ -63,8 +63,7 @@ impl Job {
             }
             Some(at) if at.elapsed() >= patience && !self.killed => {
                 self.killed = true;
-                // It may have ended meanwhile.
-                let _ = self.child.start_kill();
+                kill(&self.child);
                 Some("It did not end when it was asked to, and was killed.".into())
             }
             _ => None,
@@ -85,7 +84,9 @@ impl Job {
     pub async fn stop(&mut self, patience: Duration) {
         terminate(&self.child);
         if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
-            let _ = self.child.kill().await;
+            kill(&self.child);
+            // It is gone now, and its number is free again.
+            let _ = self.child.wait().await;
         }
     }
 }
