@@ -1,6 +1,7 @@
 //! The service and what starts it: real processes, real signals, the real clock.
 
 use std::fs::File;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -26,9 +27,14 @@ impl Drop for Serving<'_> {
 
 impl<'p> Serving<'p> {
     fn start(place: &'p Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    fn start_with(place: &'p Place, variables: &[(&str, String)]) -> Self {
         let (out, err) =
             (File::create(place.path("serve.out")).unwrap(), File::create(place.path("serve.err")).unwrap());
         let mut command = place.command();
+        command.envs(variables.iter().cloned());
         let child = command.arg("--home").arg(place.path("home")).arg("serve").stdout(out).stderr(err).spawn().unwrap();
         let serving = Self { place, child };
         serving.waits_for("Serving.");
@@ -96,11 +102,25 @@ fn to_clerk(server: &Server) -> Vec<String> {
 #[test]
 fn the_service_runs_each_time_once_beside_nobody_and_stops_cleanly() {
     let place = Place::ready("[schedule]\nrun = \"*/3 * * * * *\"\njitter = \"0 seconds\"");
-    let serving = Serving::start(&place);
+    let socket = UnixDatagram::bind(place.path("systemd")).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let systemd = [("NOTIFY_SOCKET", place.text("systemd")), ("WATCHDOG_USEC", String::from("2000000"))];
+    let serving = Serving::start_with(&place, &systemd);
     place.run(["serve"]).ends(6).says("another strongroom serve is at work on this computer");
     place.run(["schedule", "status"]).ends(0).says("strongroom serve is at work.").says("Next: ");
     wait(|| (ended(&place) >= 3).then_some(()), || serving.said());
     let said = serving.stops();
+    let mut told = String::new();
+    let mut buffer = [0; 1024];
+    while let Ok(n) = socket.recv(&mut buffer) {
+        told.push_str(&String::from_utf8_lossy(&buffer[..n]));
+    }
+    for word in ["READY=1", "WATCHDOG=1", "STATUS=The next run is due", "STATUS=At work: the whole job.", "STOPPING=1"]
+    {
+        assert!(told.contains(word), "{word} in\n{told}");
+    }
+    // The children, who have ends of their own, say nothing.
+    assert_eq!((told.matches("READY=1").count(), told.matches("STOPPING=1").count()), (1, 1));
     assert!(said.contains("Begun: the whole job.") && said.contains("Stopped."), "{said}");
     let slots: Vec<i64> = begun(&place).into_iter().map(|at| at / 3).collect();
     let mut once = slots.clone();
@@ -207,8 +227,31 @@ fn a_run_that_does_not_end_when_asked_is_killed_and_the_clerk_told_once() {
     let said = serving.stops();
     assert_eq!(to_clerk(&server).len(), 1, "{said}");
     let words = to_clerk(&server).remove(0).replace("=\r\n", "").replace("\r\n", " ");
-    assert!(words.contains("before it was finished"), "{words}");
+    assert!(words.contains("stopped before it had finished"), "{words}");
     assert_eq!(begun(&place).len(), 1);
+}
+
+/// Something hangs and holds the lock: whatever it is, it does not tell of itself.
+#[test]
+fn a_job_that_holds_the_lock_past_all_limits_is_told_of() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    let state = place.path("home/state");
+    let held = strongroom::repo::local::try_lock(&state.join("run.lock")).unwrap().unwrap();
+    place.run(["notify", "failed"]).ends(0).says("will tell people itself");
+    assert!(to_clerk(&server).is_empty());
+    // The same journal, three days later.
+    let journal = Journal::new(&state);
+    let entries = journal.read().unwrap().entries;
+    std::fs::remove_file(state.join("journal.jsonl")).unwrap();
+    for mut entry in entries {
+        entry.at -= jiff::SignedDuration::from_hours(72);
+        journal.append(&entry).unwrap();
+    }
+    place.run(["notify", "failed"]).ends(0).says("The clerk was told by e-mail.");
+    assert_eq!(to_clerk(&server).len(), 1);
+    drop(held);
 }
 
 #[test]
@@ -275,4 +318,20 @@ fn figures_are_left_for_prometheus_after_success_and_failure() {
     std::fs::rename(place.path("gone"), place.path("repository")).unwrap();
     drop(file);
     place.run(["run"]).ends(0).says("The figures for Prometheus could not be written");
+}
+
+#[test]
+fn the_yearly_review_of_policies_is_told_once_a_month() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    let text = String::from_utf8(place.read("home/council.toml")).unwrap();
+    let day = text.split("adopted = ").nth(1).unwrap()[..10].to_owned();
+    place.write("home/council.toml", text.replacen(&day, "2024-05-13", 1).as_bytes());
+    place.run(["run"]).ends(0);
+    let told = to_clerk(&server);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("a policy of the council") && told[0].contains("13 May 2024"), "{told:?}");
+    place.run(["run"]).ends(0);
+    assert_eq!(to_clerk(&server).len(), 1);
+    place.run(["status"]).says("The council's IT policy was adopted 13 May 2024 (minute FC 1): more than a year ago.");
 }
