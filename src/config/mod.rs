@@ -137,7 +137,7 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
         mail: policy::mail(t, &raw.notify.mail, &council)?,
         limits: policy::limits(t, &raw.limits)?,
         schedule,
-        metrics_file: raw.status.metrics_file.as_ref().map(|p| check::absolute(t, p, "the file's path")).transpose()?,
+        metrics_file: raw.status.metrics.as_ref().map(|p| check::absolute(t, p, "the file's path")).transpose()?,
         policy: schedule::policies(t, &raw.policy)?,
         council,
         trial: false,

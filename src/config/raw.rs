@@ -216,7 +216,7 @@ pub struct RawSchedule {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawStatus {
-    pub metrics_file: Opt<String>,
+    pub metrics: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -292,7 +292,7 @@ fn units_are_written_known_again_and_removed_but_no_edit_is_lost() {
 fn figures_are_left_for_prometheus_after_success_and_failure() {
     let file = tempfile::tempdir().unwrap();
     let path = file.path().join("strongroom.prom");
-    let place = Place::ready(&format!("[status]\nmetrics_file = \"{}\"", path.display()));
+    let place = Place::ready(&format!("[status]\nmetrics = \"{}\"", path.display()));
     let figures = || std::fs::read_to_string(&path).unwrap();
     place.run(["run"]).ends(0);
     let well = figures();

@@ -11,8 +11,8 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-pub use cron::{CronError, Line};
-pub use due::{Begun, Due, due, latest, next};
+pub use self::cron::{CronError, Line};
+pub use self::due::{Begun, Due, due, latest, next};
 
 /// Which jobs are done in one go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

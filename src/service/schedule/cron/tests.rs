@@ -44,8 +44,8 @@ fn a_time_repeated_in_autumn_comes_once_and_first() {
     assert_eq!(next("30 1 * * *", "2026-10-25T01:15:00Z", 1), ["10-26 01:30 GMT"]);
     let zone = london();
     let line = Line::parse("45 1 * * *").unwrap();
-    for now in ["2026-10-25T00:45:00Z", "2026-10-25T01:15:00Z", "2026-10-25T01:45:00Z", "2026-10-25T20:00:00Z"] {
-        assert_eq!(line.latest(at(now), &zone), Some(at("2026-10-25T00:45:00Z")), "{now}");
+    for asked in ["2026-10-25T00:45:00Z", "2026-10-25T01:15:00Z", "2026-10-25T01:45:00Z", "2026-10-25T20:00:00Z"] {
+        assert_eq!(line.latest(at(asked), &zone), Some(at("2026-10-25T00:45:00Z")), "{asked}");
     }
     assert_eq!(line.latest(at("2026-10-25T00:44:59Z"), &zone), Some(at("2026-10-24T00:45:00Z")));
 }
