@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use url::Url;
 
 use super::secret::SecretSource;
 use crate::domain::path::RecordPath;
+use crate::service::policy::Policies;
+use crate::service::schedule::Schedule;
+use crate::service::status::MAX_AGE;
 
 /// The state folder where none is stated.
 pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
@@ -41,6 +45,12 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// What a run may use.
     pub limits: Limits,
+    /// When things run.
+    pub schedule: Schedule,
+    /// Where `status` leaves its figures for Prometheus.
+    pub metrics_file: Option<PathBuf>,
+    /// When the council last adopted its policies.
+    pub policy: Policies,
     /// A trial with no configuration: key and backup are on this computer, nobody is told.
     pub trial: bool,
     /// The file's text, kept with each snapshot so that a recovery finds it.
@@ -188,6 +198,8 @@ pub struct ProtectedSet {
     pub exclude: Vec<String>,
     /// An empty folder is no alarm.
     pub allow_empty: bool,
+    /// How old its last good backup may be.
+    pub max_age: SignedDuration,
 }
 
 /// How a set is read.
@@ -341,6 +353,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             folders: vec![Folder { path: folder.to_owned(), name }],
             exclude: Vec::new(),
             allow_empty: false,
+            max_age: MAX_AGE,
         }],
         elsewhere: BTreeMap::new(),
         retention: Retention::default(),
@@ -348,6 +361,9 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
         verify: Verify::default(),
         mail: None,
         limits: Limits::default(),
+        schedule: Schedule::nightly().unwrap_or_else(|_| unreachable!("the default is a schedule")),
+        metrics_file: None,
+        policy: Policies::default(),
         trial: true,
         source_text: None,
     }

@@ -28,6 +28,9 @@ pub struct RawConfig {
     pub verify: RawVerify,
     pub notify: RawNotify,
     pub limits: RawLimits,
+    pub schedule: RawSchedule,
+    pub status: RawStatus,
+    pub policy: RawPolicy,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +111,7 @@ pub struct RawSet {
     pub exclude: Words,
     #[serde(default)]
     pub allow_empty: bool,
+    pub max_age: Opt<String>,
 }
 
 /// `"/srv/x"` or `{ path = "/srv/x", as = "X" }`.
@@ -200,4 +204,34 @@ pub struct RawMail {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawLimits {
     pub upload_connections: Opt<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawSchedule {
+    pub run: Opt<String>,
+    pub backup: Opt<String>,
+    pub jitter: Opt<String>,
+    pub run_limit: Opt<String>,
+    pub grace: Opt<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawStatus {
+    pub metrics: Opt<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawPolicy {
+    pub it: Opt<RawAdopted>,
+    pub retention: Opt<RawAdopted>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table { adopted, minute }")]
+pub struct RawAdopted {
+    pub adopted: Opt<Datetime>,
+    pub minute: Opt<String>,
 }

@@ -13,6 +13,7 @@ use tested::{covered, drilled, drills, opening, tested};
 use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
+use crate::service::policy::Policies;
 use crate::service::retention_status::{self, RetentionInput};
 use crate::service::words::{Opened, Reference, SetName, Trouble};
 
@@ -150,6 +151,8 @@ pub struct StatusInput<'a> {
     pub journal_damaged: u64,
     /// The council's scheme and records, where they were looked at.
     pub retention: Option<RetentionInput>,
+    /// The council's own policies.
+    pub policies: Policies,
     /// Now.
     pub now: Timestamp,
 }
@@ -245,6 +248,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
         set_up(input, &mut lines);
         let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
         lines.extend(retention);
+        lines.extend(input.policies.lines(input.now.to_zoned(input.people.zone.clone()).date()));
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
     let red = lines.iter().any(|l| l.light == Light::Red);

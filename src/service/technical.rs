@@ -105,7 +105,10 @@ fn advice(trouble: Trouble) -> &'static str {
             Why::SourceMissing => "check that the configured folders exist and can be read by the service's user.",
             Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
             Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
-            Why::Interrupted => "nothing, if the computer was shut down; the next run goes on from where it stopped.",
+            Why::Interrupted => {
+                "nothing, if the computer was shut down; the next run goes on from where it stopped. If it reached run_limit, \
+                 see what takes so long."
+            }
             Why::SourceUnreadable => "see that the service's user may read the configured folders.",
             Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
             Why::NotStarted => {

@@ -344,7 +344,7 @@ fn reason(why: Why) -> &'static str {
         Why::SourceMissing => "The council's folders were not found.",
         Why::SourceEmpty => "The council's folders were empty, although they held files before.",
         Why::SourceNotMounted => "The office file storage was not connected to this computer.",
-        Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown.",
+        Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown or time limit.",
         Why::SourceUnreadable => "This computer may not read some of the council's folders.",
         Why::NotOpened => "The backups could not be opened. The reason is recorded on the office computer.",
         Why::NotStarted => "The nightly work did not start. The reason is recorded on the office computer.",

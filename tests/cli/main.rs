@@ -21,6 +21,7 @@ mod retention_more;
 mod retention_run;
 mod retention_words;
 mod root_shell;
+mod serving;
 mod setting_up;
 #[path = "../service/smtp.rs"]
 mod smtp;

@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
+use strongroom::service::policy::Review;
 use strongroom::service::retention::{DisposalSeen, News, RetentionNotice, Stopped};
 use strongroom::service::retention_notices::letter;
 use strongroom::service::technical::for_provider;
@@ -160,6 +161,8 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
         News::DisposalStopped { disposal, why: Stopped::SafetyCheck },
         News::DisposalDone { disposal },
         News::Reappeared { records: 3 },
+        News::Policies([Review::Due(day("2025-05-12")), Review::Missing]),
+        News::Policies([Review::Fresh, Review::Due(day("2025-05-12"))]),
     ];
     let named = all.into_iter().enumerate().flat_map(|(n, news)| {
         news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use strongroom::domain::drills::{Drill, Due, Every};
 use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
+use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
     CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, status,
 };
@@ -17,6 +18,10 @@ fn now() -> Timestamp {
 
 fn good(at: Timestamp) -> Good {
     Good { at, files: 12_345, bytes: 5_600_000_000, problems: 0 }
+}
+
+fn adopted(day: &str) -> Option<Adopted> {
+    Some(Adopted { on: day.parse().unwrap(), minute: String::from("FC 2026/47") })
 }
 
 fn sound(people: &People) -> StatusInput<'_> {
@@ -43,6 +48,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         messages_lost: 0,
         journal_damaged: 0,
         retention: None,
+        policies: Policies { it: adopted("2026-05-11"), retention: adopted("2025-12-01") },
         now: now(),
     }
 }
@@ -99,6 +105,18 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
         (
             StatusInput { reading_proved: false, ..base.clone() },
             "* To do: nobody has yet proved they can open this. Run: strongroom verify restore\n",
+        ),
+        (
+            StatusInput { policies: Policies { it: None, ..base.policies.clone() }, ..base.clone() },
+            "* To do: note when the council adopted its IT policy: [policy] it = { adopted = DATE, minute = \"…\" }\n",
+        ),
+        (
+            StatusInput {
+                policies: Policies { retention: adopted("2025-11-21"), ..base.policies.clone() },
+                ..base.clone()
+            },
+            "* The council's retention policy was adopted 21 November 2025 (minute FC 2026/47): more than a year ago. Once it \
+             is reviewed, put the new day and minute into [policy] retention.\n",
         ),
         (StatusInput { last_test: None, ..base.clone() }, "* No backup has been tested yet by bringing files back.\n"),
         (

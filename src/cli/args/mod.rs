@@ -5,6 +5,7 @@
 mod limits;
 mod reading;
 mod retention;
+mod schedule;
 mod trust;
 
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
     HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
 };
+pub use schedule::{InstallArgs, RemoveArgs, ScheduleCommand, WhereArgs};
 pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyDrillArgs, KeyFile, NotifyCommand};
 
 const EXIT_CODES: &str = "\
@@ -75,6 +77,11 @@ pub enum Command {
     Init(InitArgs),
     /// The whole job: back up, test by bringing files back, thin, reclaim space, tell people
     Run(RunArgs),
+    /// Stay, and run the whole job whenever the schedule asks for it
+    Serve,
+    /// What starts the runs: a systemd timer or service, or a crontab line
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Are we safe? In plain words
     Status,
     /// Look for what could go wrong: files, disks, store, keys, clock, mail
@@ -138,6 +145,12 @@ pub struct RunArgs {
     /// Try it out without any configuration: back up this folder into a repository on this computer
     #[arg(long, value_name = "DIR")]
     pub folder: Vec<PathBuf>,
+    /// The backups alone: no test, no clean-up
+    #[arg(long, conflicts_with = "folder")]
+    pub backups_only: bool,
+    /// Where the configuration cannot be used, go on with that of the last good run, and tell people
+    #[arg(long, conflicts_with = "folder")]
+    pub last_good: bool,
 }
 
 /// `config …`
@@ -274,6 +287,8 @@ impl Command {
         match self {
             Self::Init(_) => "init",
             Self::Run(_) => "run",
+            Self::Serve => "serve",
+            Self::Schedule(c) => c.name(),
             Self::Status => "status",
             Self::Doctor => "doctor",
             Self::Config(ConfigCommand::Example) => "config example",
@@ -339,7 +354,7 @@ mod tests {
         let mut command = Args::command();
         command.clone().debug_assert();
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-        for later in ["serve", "watch", "report", "schedule", "repair", "problem"] {
+        for later in ["watch", "report", "repair", "problem"] {
             assert!(!names.contains(&later), "{later}");
         }
         let help = command.render_long_help().to_string();

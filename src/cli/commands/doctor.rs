@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::doctor_schedule;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -25,15 +26,15 @@ use crate::service::plain::size;
 /// Less free room than this is a problem soon.
 const LITTLE_ROOM: u64 = 1 << 30;
 
-struct Lines<'a> {
-    shell: &'a Shell,
+pub(super) struct Lines<'a> {
+    pub(super) shell: &'a Shell,
     problems: u64,
     unchecked: u64,
     ok: u64,
 }
 
 impl Lines<'_> {
-    fn add(&mut self, what: &str, verdict: &Verdict, todo: &str) {
+    pub(super) fn add(&mut self, what: &str, verdict: &Verdict, todo: &str) {
         let (word, why) = match verdict {
             Verdict::Passed => ("ok", ""),
             Verdict::Failed(why) => ("problem", why.as_str()),
@@ -72,6 +73,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
     this_computer(&mut lines, &config);
     store(&mut lines, &config);
     mail(&mut lines, &config);
+    doctor_schedule::look(&mut lines, &config);
     let exit = if lines.problems > 0 { Exit::Failed } else { Exit::Done };
     Ok(Done::with_exit(exit).with("ok", lines.ok).with("problems", lines.problems).with("not_checked", lines.unchecked))
 }

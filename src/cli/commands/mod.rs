@@ -7,6 +7,7 @@ mod config;
 mod coverage;
 mod disposed;
 mod doctor;
+mod doctor_schedule;
 mod drill;
 mod drills;
 mod examine;
@@ -26,6 +27,8 @@ mod restore;
 mod retention;
 mod retention_of_run;
 mod run;
+mod schedule;
+mod serve;
 mod status;
 mod trial;
 mod verify;
@@ -41,6 +44,8 @@ use super::shell::Shell;
 pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
     match command {
         Command::Init(args) => init::run(shell, &args),
+        Command::Serve => serve::run(shell),
+        Command::Schedule(command) => schedule::run(shell, &command),
         Command::Status => status::run(shell),
         Command::Doctor => doctor::run(shell),
         Command::Config(command) => config::run(shell, command),
