@@ -90,7 +90,17 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None, salvaged: HashMap::new() };
+        let mut repo = Self {
+            store,
+            env,
+            ring,
+            machine: Some(machine),
+            dir: Some(dir),
+            slots,
+            state,
+            index: None,
+            salvaged: HashMap::new(),
+        };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)

@@ -8,7 +8,7 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, opening, tested};
+use tested::{covered, drilled, lost, opening, tested};
 
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
@@ -108,6 +108,8 @@ pub struct StatusInput<'a> {
     pub opening: Option<(Timestamp, Opened)>,
     /// The newest drill.
     pub drill: Option<DrillInput>,
+    /// Records that cannot be restored any more, and when a person last accepted that.
+    pub lost: Option<(u64, Timestamp)>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
     /// What is open.
@@ -223,6 +225,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     tested(input, &mut lines);
     opening(input, &mut lines);
     drilled(input, &mut lines);
+    lost(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
     open(input, &mut lines);
     messages(input, &mut lines);

@@ -10,6 +10,7 @@ mod looking;
 mod opening;
 mod place;
 mod quick_start;
+mod repairing;
 mod retention;
 mod retention_fortnight;
 mod retention_life;

@@ -24,6 +24,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         last_test: last,
         opening: None,
         drill: None,
+        lost: None,
         coverage: None,
         open: Vec::new(),
         incidents: Vec::new(),
@@ -194,4 +195,15 @@ fn what_the_log_knows_and_a_missing_store_are_red() {
     assert!(status(&blind).text().contains("open this. Run: strongroom key sheet --check"));
     let trial = StatusInput { trial: true, voids: vec![7], ..base };
     assert!(!status(&trial).text().contains("Ring "));
+}
+
+#[test]
+fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
+    let people = people();
+    let lost = |records| status(&StatusInput { lost: Some((records, at("2026-11-20T10:00:00Z"))), ..sound(&people) });
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Green, Exit::Done));
+    let words = "3 documents cannot be restored any more: accepted on Friday 20 November 2026. They are named by: strongroom \
+                 repair\n";
+    assert!(lost(3).text().contains(words), "{}", lost(3).text());
+    assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
 }

@@ -87,6 +87,7 @@ pub fn work_out(
         last_test,
         opening: opening(&journal),
         drill: log.and_then(|s| s.drills.last()).map(drilled),
+        lost: log.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
@@ -148,6 +149,11 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
 
 fn drilled((at, d): &(Timestamp, Drilled)) -> DrillInput {
     DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds }
+}
+
+fn lost_in(state: &State) -> Option<(u64, Timestamp)> {
+    let newest = state.open_losses().map(|l| l.time).max()?;
+    Some((state.open_losses().map(|l| l.records).sum(), newest))
 }
 
 fn tested_in(state: &State) -> Option<Good> {

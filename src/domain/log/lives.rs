@@ -174,7 +174,8 @@ pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
         if index.index.name == *name {
             known = true;
             mine.union(&index.covers);
-        } else if matches!(index.life, Life::Live) && !index.void && !index.quarantined && state.is_pruner(&index.actor) {
+        } else if matches!(index.life, Life::Live) && !index.void && !index.quarantined && state.is_pruner(&index.actor)
+        {
             elsewhere.union(&index.covers);
         }
     }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::bits::Bits;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
-use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId};
+use crate::domain::id::{
+    ActorId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
+};
 
 /// Entries about test restores that are remembered one by one; what each pack went through is kept with the pack.
 pub const TESTS_KEPT: usize = 1024;

@@ -51,12 +51,7 @@ impl Found {
 }
 
 /// Compares the store with the log, and reads again what was found damaged before, here or elsewhere; with `all`, everything.
-pub(super) fn look(
-    repo: &mut Repository,
-    all: bool,
-    monitor: &dyn Monitor,
-    stop: &Stop,
-) -> Result<Found, OpsError> {
+pub(super) fn look(repo: &mut Repository, all: bool, monitor: &dyn Monitor, stop: &Stop) -> Result<Found, OpsError> {
     let mut report = verify::check(repo, false, monitor, stop)?;
     if all {
         let budget = Budget { all, ..Budget::default() };

@@ -67,8 +67,7 @@ impl Accepted {
     pub fn load(repo: &Repository) -> Result<Self, RepoError> {
         let mut all = Self::default();
         for loss in repo.state().open_losses() {
-            let said: Option<LossNote> =
-                if repo.can_read() { note::read(repo, LOSS, &loss.note)?.ok() } else { None };
+            let said: Option<LossNote> = if repo.can_read() { note::read(repo, LOSS, &loss.note)?.ok() } else { None };
             all.chunks.extend(said.iter().flat_map(|s| &s.chunks));
             all.losses.push((loss.at, said));
         }

@@ -248,8 +248,12 @@ impl Chooser<'_> {
         let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
         let Planner { packs: seen, terms, allowance, .. } = &self.planner;
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
-        let mut choice =
-            Choice { packs: planned.packs.iter().copied().collect(), left: planned.left, lost: self.lost, documents: vec![] };
+        let mut choice = Choice {
+            packs: planned.packs.iter().copied().collect(),
+            left: planned.left,
+            lost: self.lost,
+            documents: vec![],
+        };
         let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
         let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));

@@ -186,8 +186,12 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
     let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
     let packs = state.testable().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
     let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: Some(p.size) }).collect();
-    let mut indexes: Vec<_> =
-        state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void && !i.quarantined).map(|i| i.index).collect();
+    let mut indexes: Vec<_> = state
+        .indexes
+        .iter()
+        .filter(|i| matches!(i.life, Life::Live) && !i.void && !i.quarantined)
+        .map(|i| i.index)
+        .collect();
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
     all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: Some(i.size) }));

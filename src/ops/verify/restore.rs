@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::affected::{name_records, with_inherited};
 use super::accepted::Accepted;
+use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};

@@ -70,6 +70,18 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     lines.push(Line { light, text });
 }
 
+/// What a person accepted as lost: no alarm any more, and never forgotten.
+pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some((records, at)) = input.lost else { return };
+    let what = match records {
+        0 => String::from("A part of what is stored"),
+        n => counted(n, "document", "documents"),
+    };
+    let day = input.people.day(at);
+    let text = format!("{what} cannot be restored any more: accepted on {day}. They are named by: strongroom repair");
+    lines.push(Line { light: Light::Green, text });
+}
+
 /// Whether something was not tested in time.
 pub(super) fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Line>) -> bool {
     let weeks = counted(u64::from(coverage.weeks), "week", "weeks");
