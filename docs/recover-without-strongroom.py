@@ -198,6 +198,9 @@ class Chunks:
         told = [(entry["kind"], entry["data"]) for entry in valid]
         dead = {name for kind, data in told if kind == "swept" for name in data["packs"] + data["indexes"]}
         named = {data["index"]["name"] for kind, data in told if kind == "stored"}
+        self.order = {}  # of two packs with a chunk the one stored later comes first: it may be there because the other is bad
+        for name in (pack["name"] for kind, data in told if kind == "stored" for pack in data["packs"]):
+            self.order.setdefault(name, len(self.order))
         doubtful = {name for kind, data in told if kind == "quarantined" for name in data["indexes"]}  # others say the same
         if problems:  # the log is damaged and may no longer name every index
             named |= {name[:-4] for name in os.listdir(os.path.join(options.repository, "index"))}
@@ -231,7 +234,7 @@ class Chunks:
         return any(map(os.path.exists, paths))
 
     def get(self, chunk):
-        for pack in self.packs.get(chunk, []):
+        for pack in sorted(self.packs.get(chunk, []), key=lambda name: -self.order.get(name, -1)):
             if chunk in self.pack(pack):
                 return self.pack(pack)[chunk]
         raise OSError("chunk %s is missing or damaged" % chunk.hex())

@@ -29,10 +29,11 @@ pub(super) fn exchange(
     walked: &Walked,
 ) -> Result<u64, OpsError> {
     let mut done = 0;
-    for number in found.packs.keys().copied() {
-        let Some(wish) = wish(repo, found, salvage, walked, number)? else { continue };
+    let wishes = found.packs.keys().map(|number| wish(repo, found, salvage, walked, *number));
+    let wishes: Vec<Wish> = wishes.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    for wish in wishes {
         let said = repo.append_as(Some(Role::Pruner), |state| Ok(entry(state, walked, &wish)))?;
-        done += u64::from(said.is_some() && !wish.to.contains(number));
+        done += u64::from(said.is_some() && !wish.to.contains(wish.from));
     }
     Ok(done)
 }

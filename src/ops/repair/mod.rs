@@ -42,6 +42,9 @@ use look::{Found, look};
 use salvage::{Salvage, bring_over, survey};
 use walk::{Walked, walk};
 
+/// How often a repair looks around because a snapshot came meanwhile.
+const MAX_ROUNDS: u32 = 3;
+
 /// How to repair.
 #[derive(Debug, Clone, Default)]
 pub struct RepairOptions {
@@ -152,7 +155,15 @@ pub fn repair(
         if !again.is_empty() {
             (salvage, walked) = around(repo, &found, monitor, stop)?;
         }
-        report.replaced = exchange::exchange(repo, &found, &salvage, &walked)?;
+        for _ in 0..MAX_ROUNDS {
+            report.replaced += exchange::exchange(repo, &found, &salvage, &walked)?;
+            repo.refresh()?;
+            if walked.is_of(repo.state()) {
+                break;
+            }
+            (salvage, walked) = around(repo, &found, monitor, stop)?;
+        }
+        repo.index_despite(&found.numbers(), &[])?;
         report.lost = unaccepted(repo, &walked, &mut report)?;
         repo.salvaged.clear();
         let open = |state: &State| state.open_sessions.contains_key(&session);

@@ -7,6 +7,7 @@ use super::salvage::Salvage;
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Content, Entry, Kind, PageRef, Pieces, Root};
 use crate::domain::log::bits::Bits;
+use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
@@ -44,6 +45,13 @@ pub(super) struct Walked {
     pub packs: Bits,
     /// The snapshots whose listings were walked, with their roots.
     pub roots: HashMap<SnapshotId, ChunkId>,
+}
+
+impl Walked {
+    /// Whether these are all snapshots there are, as they are.
+    pub fn is_of(&self, state: &State) -> bool {
+        state.live_snapshots().all(|s| self.roots.get(&s.id) == Some(&s.snapshot.root))
+    }
 }
 
 /// What one page holds: entries with lost pieces, or why it holds nothing.

@@ -33,27 +33,26 @@ const HURTS: [(&str, Hurt); 4] = [
 
 #[test]
 fn what_is_still_on_this_computer_is_stored_again_and_old_snapshots_find_it() {
-    for (what, hurt) in HURTS {
-        for forget in [false, true] {
-            let c = growing();
-            let before = c.everything();
-            let (number, pack) = c.pack_of("Documents/0.bin");
-            hurt(&c, pack);
-            if forget {
-                c.forget_everything();
-            }
-            let seen = c.preview();
-            assert_eq!((named(&seen.here), named(&seen.lost)), (vec!["Documents/0.bin".into()], vec![]), "{what}");
-            assert_eq!((seen.damaged.len(), seen.exit()), (1, Exit::Damage), "{what}");
-            let done = c.repair();
-            assert_eq!((done.replaced, done.exit()), (1, Exit::Done), "{what}: {done:?}");
-            assert!(!c.open().state().needed().contains(number), "{what}");
-            c.is_clean();
-            let now = c.everything();
-            assert!(before.iter().all(|old| now.iter().any(|new| new == old)), "{what}: every snapshot is as it was");
-            let again = c.repair();
-            assert!(again.damaged.is_empty() && again.backups.is_empty(), "{what}: nothing is left to do");
+    for (at, (what, hurt)) in HURTS.into_iter().enumerate() {
+        let forget = at % 2 == 0;
+        let c = growing();
+        let before = c.everything();
+        let (number, pack) = c.pack_of("Documents/0.bin");
+        hurt(&c, pack);
+        if forget {
+            c.forget_everything();
         }
+        let seen = c.preview();
+        assert_eq!((named(&seen.here), named(&seen.lost)), (vec!["Documents/0.bin".into()], vec![]), "{what}");
+        assert_eq!((seen.damaged.len(), seen.exit()), (1, Exit::Damage), "{what}");
+        let done = c.repair();
+        assert_eq!((done.replaced, done.exit()), (1, Exit::Done), "{what}: {done:?}");
+        assert!(!c.open().state().needed().contains(number), "{what}");
+        c.is_clean();
+        let now = c.everything();
+        assert!(before.iter().all(|old| now.iter().any(|new| new == old)), "{what}: every snapshot is as it was");
+        let again = c.repair();
+        assert!(again.damaged.is_empty() && again.backups.is_empty(), "{what}: nothing is left to do");
     }
 }
 
@@ -96,7 +95,7 @@ fn only_what_was_hit_is_lost_and_the_rest_of_the_pack_is_brought_over() {
 #[test]
 fn the_index_is_made_again_from_copies_or_from_the_packs() {
     for forget in [false, true] {
-        for (what, hurt) in HURTS {
+        for (what, hurt) in [HURTS[0], HURTS[3]] {
             let c = growing();
             let before = c.everything();
             let name = c.open().state().indexes[0].index.name;
@@ -132,7 +131,7 @@ fn a_copy_of_a_missing_index_gets_its_old_name_back() {
 
 #[test]
 fn a_listing_is_written_again_by_a_backup() {
-    for (what, hurt) in HURTS {
+    for (what, hurt) in [HURTS[1], HURTS[3]] {
         for forget in [false, true] {
             let c = growing();
             hurt(&c, listing_pack(&c));
@@ -155,7 +154,7 @@ fn a_listing_is_written_again_by_a_backup() {
 
 #[test]
 fn pack_and_index_at_once() {
-    for (what, hurt) in HURTS {
+    for (what, hurt) in [HURTS[0], HURTS[3]] {
         for forget in [false, true] {
             let c = growing();
             let (_, pack) = c.pack_of("Documents/0.bin");
