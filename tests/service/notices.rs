@@ -360,7 +360,7 @@ fn that_damage_is_over_does_not_hide_what_was_lost() {
     let letter = for_clerk(&over, &people);
     let words = "Everything that can still be restored was tested again and found sound on";
     assert!(letter.body.contains(words), "{}", letter.body);
-    let said = "2 documents cannot be restored any more. This has been accepted and is on record; your provider can name each.";
+    let said = "2 versions of documents cannot be restored any more. This has been accepted and is on record; your provider can name each.";
     let one_line = letter.body.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(one_line.contains(said) && !one_line.contains("You need do nothing."), "{}", letter.body);
 }

@@ -75,10 +75,10 @@ pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let Some((records, at)) = input.lost else { return };
     let what = match records {
         0 => String::from("A part of what is stored"),
-        n => counted(n, "document", "documents"),
+        n => counted(n, "version of a document", "versions of documents"),
     };
     let day = input.people.day(at);
-    let text = format!("{what} cannot be restored any more: accepted on {day}. They are named by: strongroom repair");
+    let text = format!("{what} cannot be restored any more: accepted on {day}. Named by: strongroom repair");
     lines.push(Line { light: Light::Green, text });
 }
 

@@ -83,7 +83,7 @@ pub(super) fn lost(notice: &Notice) -> Option<String> {
     let of_damage = notice.lead.trouble == Trouble::Damage && notice.lead.job == JobKind::Verify;
     let many = notice.counts.lost;
     (of_damage && many > 0).then(|| {
-        let records = counted(many, "document", "documents");
+        let records = counted(many, "version of a document", "versions of documents");
         format!(
             "{records} cannot be restored any more. This has been accepted and is on record; your provider can name \
                  each."
