@@ -185,6 +185,9 @@ pub(super) fn bring_over(
     repo.salvaged.clear();
     let bad = found.numbers();
     repo.index_despite(&bad, &[])?;
+    if bad.is_empty() {
+        return Ok(0);
+    }
     let known = repo.descriptions(&bad)?;
     let mut writer = repack::writer(repo)?;
     let mut copied: HashSet<ChunkId> = HashSet::new();
