@@ -102,13 +102,11 @@ pub(super) fn own_directory(repo: &Repository, number: u32) -> Result<Option<Vec
     Ok(Remains::of(repo, number)?.read(PackReader::directory).map(|d| d.segments))
 }
 
+/// Takes each chunk of a pack, and its bytes where they can still be read and are right.
+type Each<'e> = &'e mut dyn FnMut(&ChunkId, Option<&[u8]>) -> Result<(), RepoError>;
+
 /// Reads what is left of one pack. `segments`: what the index says is in it.
-fn remains(
-    repo: &Repository,
-    number: u32,
-    mut segments: Vec<Segment>,
-    each: &mut dyn FnMut(&ChunkId, Option<&[u8]>) -> Result<(), RepoError>,
-) -> Result<bool, RepoError> {
+fn remains(repo: &Repository, number: u32, mut segments: Vec<Segment>, each: Each<'_>) -> Result<bool, RepoError> {
     let mut pack = Remains::of(repo, number)?;
     if let Some(directory) = pack.read(PackReader::directory) {
         segments.extend(directory.segments);
