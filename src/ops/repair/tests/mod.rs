@@ -67,6 +67,7 @@ impl Council {
     }
 }
 
+#[allow(clippy::ptr_arg, reason = "handed on as it is")]
 fn flip(bytes: &mut Vec<u8>) {
     let at = bytes.len() / 2;
     bytes[at] ^= 0x10;
