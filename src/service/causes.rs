@@ -296,6 +296,7 @@ fn facts(
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+        counts.lost = counts.lost.max(f.step.counts.lost);
         counts.opening = f.step.counts.opening.or(counts.opening);
     }
     Notice {

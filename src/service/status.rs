@@ -8,7 +8,7 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, drills, opening, tested};
+use tested::{covered, drilled, drills, lost, opening, tested};
 
 use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
@@ -121,6 +121,8 @@ pub struct StatusInput<'a> {
     pub drill: Option<DrillInput>,
     /// When drills are due, where the log is at hand.
     pub drills: Option<DrillsInput>,
+    /// Records that cannot be restored any more, and when a person last accepted that.
+    pub lost: Option<(u64, Timestamp)>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
     /// What is open.
@@ -241,6 +243,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     opening(input, &mut lines);
     drilled(input, &mut lines);
     drills(input, &mut lines);
+    lost(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
     open(input, &mut lines);
     messages(input, &mut lines);

@@ -60,7 +60,10 @@ fn advice(trouble: Trouble) -> &'static str {
             "look at the office files before anything else; disconnect machines if this is an attack. Thinning and \
              pruning are stopped until the incident is resolved."
         }
-        Trouble::Damage => "run a full verification, keep the store as it is, and look into what happened to it.",
+        Trouble::Damage => {
+            "keep the store as it is and look into what happened to it. strongroom repair says what is damaged and what can \
+             be had back; strongroom repair --yes does it. Then run a full verification."
+        }
         Trouble::Spoiled => {
             "run strongroom verify restore: it names each document, its last sound version and the command that brings \
              it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."

@@ -120,7 +120,7 @@ fn closed(notice: &Notice, people: &People) -> Letter {
             "working again",
             vec![
                 format!("{} on {}. The problem of {began} is over.", works_again(notice), people.moment(notice.at)),
-                String::from("You need do nothing."),
+                tested::lost(notice).unwrap_or_else(|| String::from("You need do nothing.")),
                 format!("Questions: {}, telephone {}.", people.provider, people.phone),
             ],
         ),
@@ -138,6 +138,9 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
+        (JobKind::Verify, Trouble::Damage) if notice.counts.lost > 0 => {
+            String::from("Everything that can still be restored was tested again and found sound")
+        }
         (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
         (_, Trouble::Spoiled | Trouble::NotItsName) => {
             String::from("The documents that could not be opened any more were put right, moved or deleted")

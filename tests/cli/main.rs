@@ -14,6 +14,7 @@ mod opening;
 mod place;
 mod progress;
 mod quick_start;
+mod repairing;
 mod retention;
 mod retention_fortnight;
 mod retention_life;

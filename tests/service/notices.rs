@@ -98,6 +98,7 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
             problems: 3,
             changed: 2_468,
             opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
+            lost: 0,
         },
         exit: 1,
         last_good: Some(at("2026-11-15T02:30:00Z")),
@@ -364,4 +365,17 @@ proptest! {
             prop_assert!(!letter.body.contains("://"));
         }
     }
+}
+
+#[test]
+fn that_damage_is_over_does_not_hide_what_was_lost() {
+    let people = people();
+    let mut over = notice(Trouble::Damage, JobKind::Verify, NoticeKind::WorkingAgain, Role::Clerk);
+    over.counts.lost = 2;
+    let letter = for_clerk(&over, &people);
+    let words = "Everything that can still be restored was tested again and found sound on";
+    assert!(letter.body.contains(words), "{}", letter.body);
+    let said = "2 versions of documents cannot be restored any more. This has been accepted and is on record; your provider can name each.";
+    let one_line = letter.body.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(said) && !one_line.contains("You need do nothing."), "{}", letter.body);
 }

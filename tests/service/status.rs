@@ -33,6 +33,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         opening: None,
         drill: None,
         drills: None,
+        lost: None,
         coverage: None,
         open: Vec::new(),
         incidents: Vec::new(),
@@ -303,4 +304,15 @@ fn what_will_be_late_is_amber_and_stale_before_it_is() {
     assert_eq!(status(&StatusInput { coverage: Some(low), ..sound(&people) }).exit(), Exit::Stale);
     let fine = CoverageInput { breaks: None, ..coverage };
     assert_eq!(status(&StatusInput { coverage: Some(fine), ..sound(&people) }).exit(), Exit::Done);
+}
+
+#[test]
+fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
+    let people = people();
+    let lost = |records| status(&StatusInput { lost: Some((records, at("2026-11-20T10:00:00Z"))), ..sound(&people) });
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Green, Exit::Done));
+    let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026. Named by: strongroom \
+                 repair\n";
+    assert!(lost(3).text().contains(words), "{}", lost(3).text());
+    assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
 }

@@ -15,7 +15,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use limits::{Bytes, Span};
 pub use reading::{
-    CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RestoreArgs, SnapshotsArgs, When,
+    CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RepairArgs, RestoreArgs, SnapshotsArgs,
+    When,
 };
 pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
@@ -111,6 +112,9 @@ pub enum Command {
     /// Bring everything back on a new computer, with the recovery sheet
     #[command(after_help = reading::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
+    /// After damage: what can be had back, and what is lost
+    #[command(after_help = reading::REPAIR_EXAMPLES)]
+    Repair(RepairArgs),
     /// Prove that what is stored is there and right
     #[command(subcommand)]
     Verify(VerifyCommand),
@@ -303,6 +307,7 @@ impl Command {
             Self::Diff(_) => "diff",
             Self::Restore(_) => "restore",
             Self::Recover(_) => "recover",
+            Self::Repair(_) => "repair",
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
@@ -354,7 +359,7 @@ mod tests {
         let mut command = Args::command();
         command.clone().debug_assert();
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-        for later in ["watch", "report", "repair", "problem"] {
+        for later in ["watch", "report", "problem"] {
             assert!(!names.contains(&later), "{later}");
         }
         let help = command.render_long_help().to_string();

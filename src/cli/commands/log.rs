@@ -119,6 +119,14 @@ fn what(entry: &Entry) -> String {
             format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
         }
         Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
+        Entry::Quarantined { packs, indexes } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{packs}, {}", counted(indexes.len() as u64, "index object", "index objects"))
+        }
+        Entry::LossAccepted { packs, records, .. } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{}, {packs}", counted(*records, "version of a record", "versions of records"))
+        }
         Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),

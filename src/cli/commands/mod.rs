@@ -23,6 +23,7 @@ mod opening;
 mod prune;
 mod records;
 mod recover;
+mod repair;
 mod restore;
 mod retention;
 mod retention_of_run;
@@ -64,6 +65,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Backup(args) => backup::run(shell, &args),
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),
+        Command::Repair(args) => repair::run(shell, &args),
         Command::Recover(args) => recover::run(shell, &args),
         Command::Run(args) => run::run(shell, &args),
         Command::Prune(args) => prune::run(shell, &args),

@@ -96,6 +96,7 @@ pub fn work_out(
         opening: opening(&journal),
         drill: log.and_then(|s| s.drills.last().map(|d| drilled(s, d))),
         drills: repo.map(|repo| drills::for_status(shell, config, repo)),
+        lost: log.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
@@ -185,6 +186,11 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
 fn drilled(state: &State, (at, d): &(Timestamp, Drilled)) -> DrillInput {
     let everything = projection(state, d, None).map(|p| (p.bytes, p.seconds));
     DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds, everything }
+}
+
+fn lost_in(state: &State) -> Option<(u64, Timestamp)> {
+    let newest = state.open_losses().map(|l| l.time).max()?;
+    Some((state.open_losses().map(|l| l.records).sum(), newest))
 }
 
 fn tested_in(state: &State) -> Option<Good> {

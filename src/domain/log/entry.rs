@@ -96,6 +96,11 @@ pub enum Entry {
     Condemned { packs: Vec<PackName>, indexes: Vec<IndexName>, reason: Reason },
     /// These names are dead for ever and may be deleted.
     Swept { packs: Vec<PackName>, indexes: Vec<IndexName> },
+    /// These packs were found damaged or missing: nobody relies on them until they are tested again. These indexes are out
+    /// of use where another says the same. Nothing of it is deleted by this.
+    Quarantined { packs: Bits, indexes: Vec<IndexName> },
+    /// A person accepts that what only these packs held cannot be restored any more; the note names it.
+    LossAccepted { packs: Bits, records: u64, note: NoteName },
     /// A session that will not go on. Information only.
     Abandoned { session: SessionId },
     /// Something a person must look at.
@@ -330,6 +335,8 @@ impl Entry {
             Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
+            Self::Quarantined { .. } => &[Role::Writer, Role::Tester, Role::Pruner],
+            Self::LossAccepted { .. } => &[Role::Approver],
             Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
             Self::HoldPlaced { .. } | Self::HoldReleased { .. } => &[Role::Approver],
             Self::DisposalApproved(_) | Self::DisposalCancelled { .. } => &[Role::Approver],
@@ -362,6 +369,8 @@ impl Entry {
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",
             Self::Swept { .. } => "swept",
+            Self::Quarantined { .. } => "quarantined",
+            Self::LossAccepted { .. } => "loss-accepted",
             Self::Abandoned { .. } => "abandoned",
             Self::Incident(_) => "incident",
             Self::IncidentResolved { .. } => "incident-resolved",

@@ -75,6 +75,18 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     lines.push(Line { light, text });
 }
 
+/// What a person accepted as lost: no alarm any more, and never forgotten.
+pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some((records, at)) = input.lost else { return };
+    let what = match records {
+        0 => String::from("A part of what is stored"),
+        n => counted(n, "version of a document", "versions of documents"),
+    };
+    let day = input.people.day(at);
+    let text = format!("{what} cannot be restored any more: accepted on {day}. Named by: strongroom repair");
+    lines.push(Line { light: Light::Green, text });
+}
+
 /// Drills that are overdue, each with what to type; and those that nobody wants.
 pub(super) fn drills(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let Some(drills) = input.drills.as_ref().filter(|_| !input.trial) else { return };

@@ -3,7 +3,7 @@
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted};
-use crate::service::words::{Trouble, Why};
+use crate::service::words::{JobKind, Trouble, Why};
 
 /// Of test restores.
 pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
@@ -124,4 +124,17 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
             if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
         ),
     }
+}
+
+/// That damage is over does not bring back what it took.
+pub(super) fn lost(notice: &Notice) -> Option<String> {
+    let of_damage = notice.lead.trouble == Trouble::Damage && notice.lead.job == JobKind::Verify;
+    let many = notice.counts.lost;
+    (of_damage && many > 0).then(|| {
+        let records = counted(many, "version of a document", "versions of documents");
+        format!(
+            "{records} cannot be restored any more. This has been accepted and is on record; your provider can name \
+                 each."
+        )
+    })
 }
