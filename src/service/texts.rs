@@ -8,7 +8,7 @@ mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
-use tested::{in_time, test};
+use tested::{guarded, in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
@@ -151,6 +151,7 @@ fn works_again(notice: &Notice) -> String {
             String::from("The settings were found to leave enough room for testing all of the backups in time")
         }
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
+        (JobKind::Store, _) => String::from("The backups were found to be protected as agreed"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -208,6 +209,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
+        (trouble, JobKind::Store) => guarded(trouble, notice, people, &when),
         (_, JobKind::Configuration) => (
             "the settings cannot be used",
             format!("On {when} Strongroom could not use its settings."),

@@ -86,6 +86,8 @@ pub enum JobKind {
     Retention,
     /// Looking whether everything stored was tested in time.
     Coverage,
+    /// Testing what the store itself does for what lies in it.
+    Store,
 }
 
 /// How a job ended.
@@ -168,6 +170,8 @@ pub enum Trouble {
     Failed(Why),
     /// The job examined nothing, and so proved nothing.
     ExaminedNothing,
+    /// The store does not protect what lies in it as claimed.
+    Unprotected,
     /// A guard refused to go on.
     Refused,
     /// Some items failed.

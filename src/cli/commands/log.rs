@@ -145,6 +145,10 @@ fn what(entry: &Entry) -> String {
             let wrong = if d.failed == 0 { String::new() } else { format!(", {} did not come back", d.failed) };
             format!("{}, {} in {} s{wrong}", counted(d.files, "file", "files"), size(d.bytes), d.seconds)
         }
+        Entry::StoreTested(t) => {
+            let (broken, unproved) = (t.broken().count(), t.unproved().count());
+            format!("{} looked at, {broken} not as claimed, {unproved} not shown", t.seen.len())
+        }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }

@@ -27,6 +27,7 @@ mod run;
 mod status;
 mod trial;
 mod verify;
+mod verify_store;
 
 pub use examine::run as examine;
 

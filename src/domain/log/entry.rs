@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::guards::StoreTested;
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
     ActorId, ChunkId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
@@ -79,6 +80,8 @@ pub enum Entry {
     Tested(Tested),
     /// Whole sets were brought back to an empty place, as after a disaster, and the time was taken.
     Drilled(Drilled),
+    /// The store itself was tested: what it does for what lies in it.
+    StoreTested(StoreTested),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -315,6 +318,7 @@ impl Entry {
             Self::KeyholderAdded(_) | Self::KeyholderRemoved { .. } | Self::Epoch(_) => &[Role::Root],
             Self::Stored(_) => &[Role::Writer, Role::Pruner],
             Self::Snapshot(_) | Self::Proved { .. } => &[Role::Writer],
+            Self::StoreTested(_) => &[Role::Writer, Role::Tester],
             Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
@@ -341,6 +345,7 @@ impl Entry {
             Self::Proved { .. } => "proved",
             Self::Tested(_) => "tested",
             Self::Drilled(_) => "drilled",
+            Self::StoreTested(_) => "store-tested",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",

@@ -94,6 +94,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         tests: VecDeque::new(),
         last_passed: None,
         drills: vec![],
+        store_test: None,
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -154,6 +155,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
             state.drills.retain(|(_, d)| d.whole && !drilled.whole);
             state.drills.push((body.time, drilled.clone()));
         }
+        Entry::StoreTested(tested) => state.store_test = Some((body.time, tested.clone())),
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),

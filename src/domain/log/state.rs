@@ -204,6 +204,8 @@ pub struct State {
     pub last_passed: Option<TestState>,
     /// The newest drill, and before it the newest of all sets if that was an earlier one: the time, and what was said.
     pub drills: Vec<(Timestamp, super::entry::Drilled)>,
+    /// The newest test of the store itself.
+    pub store_test: Option<(Timestamp, super::guards::StoreTested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
     /// Adopted schemes, oldest first.

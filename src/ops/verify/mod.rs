@@ -22,6 +22,7 @@ mod notes_tests;
 pub mod opening;
 pub mod restore;
 pub mod scrub;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ pub use drill::{DrillOptions, DrillReport, drill};
 pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
+pub use store::{Claims, StoreReport, store};
 
 /// How much to do. With no limit at all, everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

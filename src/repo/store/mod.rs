@@ -6,6 +6,10 @@
 mod error;
 mod open;
 mod probe;
+mod protection;
+mod protection_canary;
+mod protection_s3;
+mod protection_xml;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +26,7 @@ use tokio::runtime::Handle;
 pub use error::{StoreError, StoreFault};
 pub use open::{StoreCredentials, StoreOptions, open};
 pub use probe::{Finding, ProbeReport, probe};
+pub use protection::{Protection, protection};
 
 use super::layout::Key;
 
@@ -71,12 +76,22 @@ pub struct Store {
     own_clock: bool,
     patience: Duration,
     credentials_from: Option<String>,
+    raw: Option<Arc<protection_s3::RawS3>>,
 }
 
 impl Store {
     /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
     pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
-        Self { inner, prefix, handle, address, own_clock, patience: REQUEST_PATIENCE, credentials_from: None }
+        Self {
+            inner,
+            prefix,
+            handle,
+            address,
+            own_clock,
+            patience: REQUEST_PATIENCE,
+            credentials_from: None,
+            raw: None,
+        }
     }
 
     /// The same store with another patience, for tests of stalls.
@@ -91,6 +106,18 @@ impl Store {
     pub fn with_credentials_from(mut self, place: Option<String>) -> Self {
         self.credentials_from = place;
         self
+    }
+
+    /// The same store, that can be asked what only S3 can be.
+    #[must_use]
+    fn with_raw(mut self, raw: protection_s3::RawS3) -> Self {
+        self.raw = Some(Arc::new(raw));
+        self
+    }
+
+    /// Whether it is a folder on a disk.
+    pub fn is_folder(&self) -> bool {
+        self.address.starts_with("file:")
     }
 
     /// The address, without any credential.
