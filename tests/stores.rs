@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "stores/guards.rs"]
+mod guards;
 mod support;
 
 use std::sync::Arc;

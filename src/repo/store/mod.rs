@@ -70,6 +70,8 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
+    /// The same, for writing objects: some stores want more said with those.
+    writer: Arc<dyn ObjectStore>,
     prefix: Path,
     handle: Handle,
     address: String,
@@ -83,6 +85,7 @@ impl Store {
     /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
     pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
         Self {
+            writer: Arc::clone(&inner),
             inner,
             prefix,
             handle,
@@ -105,6 +108,13 @@ impl Store {
     #[must_use]
     pub fn with_credentials_from(mut self, place: Option<String>) -> Self {
         self.credentials_from = place;
+        self
+    }
+
+    /// The same store, that writes through another client.
+    #[must_use]
+    fn with_writer(mut self, writer: Arc<dyn ObjectStore>) -> Self {
+        self.writer = writer;
         self
     }
 
@@ -220,7 +230,7 @@ impl Store {
         let mut last = None;
         for _ in 0..LOOKS {
             let put = self.wait("write", bytes.len() as u64, async {
-                self.inner.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
+                self.writer.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
             });
             let error = match put {
                 Ok(_) => return Ok(Created::Ours),
@@ -243,7 +253,7 @@ impl Store {
     fn put(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
         let path = self.path(key);
         self.wait("write", bytes.len() as u64, async {
-            self.inner.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
+            self.writer.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
         })
     }
 

@@ -9,7 +9,7 @@ use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientOptions, HeaderMap, HeaderValue, ObjectStore, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use url::Url;
@@ -32,6 +32,8 @@ pub struct StoreOptions {
     pub allow_http: bool,
     /// Credentials; what is absent is taken from the platform's usual places.
     pub credentials: StoreCredentials,
+    /// The bucket locks what is written, and wants check sums with it (S3).
+    pub locked: bool,
     /// Create the folder of a `file:///` store if it is not there (`init` only).
     pub create_folder: bool,
 }
@@ -75,7 +77,11 @@ pub fn open(options: &StoreOptions, handle: &Handle) -> Result<Store, StoreError
         "s3" => {
             let s3 = s3(options, &url).build().map_err(fail)?;
             let http = ReqwestConnector::default().connect(&client(options)).map_err(fail)?;
-            Ok(own(Arc::new(s3.clone())).with_raw(RawS3 { s3, http }))
+            let store = own(Arc::new(s3.clone())).with_raw(RawS3 { s3, http });
+            match options.locked {
+                true => Ok(store.with_writer(Arc::new(into_locked(options, &url).build().map_err(fail)?))),
+                false => Ok(store),
+            }
         }
         "az" | "azure" => Ok(own(Arc::new(azure(options, &url).build().map_err(fail)?))),
         "gs" => Ok(own(Arc::new(gcs(options, &url).build().map_err(fail)?))),
@@ -121,6 +127,15 @@ fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
         b = b.with_token(v.expose_secret());
     }
     if is_amazon(&b) { b.with_checksum_algorithm(Checksum::SHA256) } else { b }
+}
+
+/// A bucket that locks what is written takes it only with a check sum, and some servers only if it is announced. That is no
+/// header for other requests than writing.
+fn into_locked(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("SHA256"));
+    let client = client(options).with_default_headers(headers);
+    s3(options, url).with_checksum_algorithm(Checksum::SHA256).with_client_options(client)
 }
 
 /// Amazon refuses objects without a check sum where a bucket locks what is written. Some other stores refuse those with one.

@@ -38,7 +38,8 @@ impl Element {
 /// Whether the answer to `?versioning` says that versions are kept; `None`: it makes no sense.
 pub(super) fn keeps_versions(answer: &[u8]) -> Option<bool> {
     let root = parse(answer)?;
-    (root.name == "VersioningConfiguration").then(|| root.text_of("Status") == Some("Enabled"))
+    // Some servers call it something else.
+    root.name.contains("Versioning").then(|| root.text_of("Status") == Some("Enabled"))
 }
 
 /// The worst that the answer to `?lifecycle` says of what lies below `ours` (with a slash at its end, or empty).
