@@ -209,13 +209,8 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
-        (trouble, JobKind::Store) => guarded(trouble, notice, people, &when),
-        (_, JobKind::Configuration) => (
-            "the settings cannot be used",
-            format!("On {when} Strongroom could not use its settings."),
-            String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
-            Urgency::Today,
-        ),
+        (trouble, JobKind::Store) => guarded(trouble, &when),
+        (_, JobKind::Configuration) => settings(&when),
         (_, JobKind::Notices) => (
             "a message to you may be lost",
             format!("On {when} a message that was waiting to be sent was found damaged."),
@@ -285,6 +280,15 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
             Urgency::Today,
         ),
     }
+}
+
+fn settings(when: &str) -> Words {
+    (
+        "the settings cannot be used",
+        format!("On {when} Strongroom could not use its settings."),
+        String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
+        Urgency::Today,
+    )
 }
 
 fn clean_up(trouble: Trouble, when: &str) -> Words {

@@ -33,7 +33,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 8] = [
+const JOBS: [JobKind; 9] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -42,6 +42,7 @@ const JOBS: [JobKind; 8] = [
     JobKind::Notices,
     JobKind::Retention,
     JobKind::Coverage,
+    JobKind::Store,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -60,6 +61,7 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Spoiled,
         Trouble::Damage,
         Trouble::ExaminedNothing,
+        Trouble::Unprotected,
         Trouble::Refused,
         Trouble::Incomplete,
         Trouble::Overdue,
@@ -108,6 +110,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
         let may = |job: &JobKind| match () {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
+            () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
         for job in JOBS.into_iter().filter(may) {
@@ -181,6 +184,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "notices-damage",
         "retention-failed-other",
         "coverage-overdue",
+        "store-unprotected",
         "coverage-limits-too-low",
         "history-changed",
     ];
@@ -197,6 +201,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "retention-failed-store-unreachable",
         "retention-incomplete",
         "coverage-failed-other",
+        "store-failed-other",
+        "store-incomplete",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {

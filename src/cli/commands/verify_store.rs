@@ -95,21 +95,21 @@ pub fn for_status(repo: &Repository, config: &Config) -> Option<StoreInput> {
 
 /// For `doctor`: what the last test found, and what to do.
 pub fn for_doctor(repo: &Repository, config: &Config, people: &People) -> (Verdict, &'static str) {
-    const TODO: &str = "Run: strongroom verify store";
+    const AGAIN: &str = "Run: strongroom verify store";
     let now = claims(config);
     let Some((at, t)) = &repo.state().store_test else {
-        return (Verdict::NotChecked("that was never tested".into()), TODO);
+        return (Verdict::NotChecked("that was never tested".into()), AGAIN);
     };
     let when = people.day(*at);
     let names = |all: Vec<&str>| list(&all);
     let broken: Vec<&str> = t.broken().map(|s| s.guard.short()).collect();
     let unproved: Vec<&str> = t.unproved().map(|s| s.guard.short()).collect();
     if !t.claimed(now.lock_days, now.version_days) {
-        return (Verdict::NotChecked(format!("the claims changed after the last test, of {when}")), TODO);
+        return (Verdict::NotChecked(format!("the claims changed after the last test, of {when}")), AGAIN);
     }
     match (broken.is_empty(), unproved.is_empty()) {
-        (false, _) => (Verdict::Failed(format!("not on {when}: {}", names(broken))), TODO),
-        (true, false) => (Verdict::NotChecked(format!("not shown on {when}: {}", names(unproved))), TODO),
+        (false, _) => (Verdict::Failed(format!("not on {when}: {}", names(broken))), AGAIN),
+        (true, false) => (Verdict::NotChecked(format!("not shown on {when}: {}", names(unproved))), AGAIN),
         (true, true) => (Verdict::Passed, ""),
     }
 }

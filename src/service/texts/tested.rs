@@ -79,32 +79,28 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
 }
 
 /// Of what the store does for the backups.
-pub(super) fn guarded(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
-    let last = match notice.last_good {
-        Some(at) => format!("That was last found to be so on {}.", people.day(at)),
-        None => String::from("That has never been found to be so."),
-    };
+pub(super) fn guarded(trouble: Trouble, when: &str) -> Words {
     match trouble {
         Trouble::Unprotected => (
             "the backups are not protected as agreed",
             format!(
                 "A test on {when} found that the place where backups are kept does not protect them as the settings say."
             ),
-            format!(
-                "Backups go on and can be brought back, but an attacker or a wrong setting could delete them. {last}"
+            String::from(
+                "Backups go on and can be brought back, but an attacker or a wrong setting could delete them.",
             ),
             Urgency::Today,
         ),
         Trouble::Failed(why) => (
             "the protection of the backups could not be tested",
             format!("On {when} it could not be tested how the backups are protected. {}", reason(why)),
-            format!("Backups that were made are not changed by this. {last}"),
+            String::from("The backups are not changed by this. They may be protected, but nobody has seen it."),
             if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
         ),
         _ => (
             "it is unknown whether the backups are protected as agreed",
             format!("A test on {when} could not show that the backups are protected as the settings say."),
-            format!("Backups go on and can be brought back. They may be protected, but nobody has seen it. {last}"),
+            String::from("Backups go on and can be brought back. They may be protected, but nobody has seen it."),
             Urgency::Days,
         ),
     }
