@@ -88,7 +88,7 @@ pub fn for_status(repo: &Repository, config: &Config) -> Option<StoreInput> {
     };
     let (broken, unproved): (Vec<_>, Vec<_>) = (t.broken().map(short).collect(), t.unproved().map(short).collect());
     if !t.claimed(now.lock_days, now.version_days) {
-        return now.any().then(|| StoreInput { at: None, broken, unproved });
+        return now.any().then_some(StoreInput { at: None, broken, unproved });
     }
     (now.any() || !t.holds()).then_some(StoreInput { at: Some(*at), broken, unproved })
 }
