@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use strongroom::config::{self, Config, ConfigError, Environment, SecretPlace, Store, Tls};
+use strongroom::config::{self, Claims, Config, ConfigError, Environment, SecretPlace, Store, Tls};
 use strongroom::domain::problem::Exit;
 
 const MINIMAL: &str = include_str!("../config/council.minimal.toml");
@@ -84,6 +84,9 @@ fn the_minimal_file_means_what_the_manual_says() {
         ("bucket", "prefix", false, false)
     );
     assert!(s3.keys.is_none() && !c.repository.single_machine);
+    assert_eq!((c.repository.claims, c.verify.store_every_days), (Claims::default(), 30));
+    let claimed = parse(&minimal("[repository]\n", "[repository]\nclaims = { object_lock = \"1 day\" }\n"));
+    assert_eq!(claimed.repository.claims, Claims { object_lock_days: Some(1), versioning_days: None });
     assert_eq!(c.sets[0].folders[0].name.as_bytes(), b"Documents");
     assert_eq!(c.sets[0].exclude, ["~$*", "*.tmp"]);
     let r = c.retention;

@@ -173,6 +173,9 @@ fn store(error: &StoreError) -> Option<&'static str> {
             "This store cannot create an object only if it is absent. Use another, or for one computer alone write \
              single_machine = true into [repository]."
         }
+        StoreFault::Other if text.contains("object lock") => {
+            "The bucket locks what is written. Say so, with its days: claims = { object_lock = \"30 days\" } in [repository]."
+        }
         StoreFault::Exists | StoreFault::Other => {
             "If it stays, give this message to your provider; strongroom doctor tries the store out."
         }

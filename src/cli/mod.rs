@@ -18,8 +18,8 @@ mod wiring;
 mod wiring_files;
 mod wiring_limits;
 mod wiring_owner;
-mod wiring_terminal;
 mod wiring_service;
+mod wiring_terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -112,6 +112,17 @@ pub struct Repository {
     pub store: Store,
     /// The owner promises that one machine only, pruner included, ever writes.
     pub single_machine: bool,
+    /// What the store is claimed to do for what lies in it; nothing for a folder.
+    pub claims: Claims,
+}
+
+/// `[repository] claims`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Every object is locked for so many days.
+    pub object_lock_days: Option<u32>,
+    /// What is deleted can be read for so many days.
+    pub versioning_days: Option<u32>,
 }
 
 /// A kind of store. Absent credentials mean the platform's own: environment or instance metadata.
@@ -267,6 +278,8 @@ pub struct Verify {
     pub drill_every_weeks: Option<u32>,
     /// Each holder's key is drilled every so many weeks.
     pub key_drill_every_weeks: Option<u32>,
+    /// The store itself is tested again after so many days.
+    pub store_every_days: u32,
 }
 
 impl Default for Verify {
@@ -279,6 +292,7 @@ impl Default for Verify {
             sample_drill_every_weeks: Some(13),
             drill_every_weeks: Some(52),
             key_drill_every_weeks: Some(52),
+            store_every_days: 30,
         }
     }
 }
@@ -345,6 +359,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             url: Url::from_file_path(&repository).map_or_else(|()| repository.display().to_string(), String::from),
             store: Store::Folder(repository),
             single_machine: false,
+            claims: Claims::default(),
         },
         state_dir: home.join("state"),
         sets: vec![ProtectedSet {

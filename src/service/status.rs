@@ -8,7 +8,8 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, drills, lost, opening, tested};
+pub use tested::StoreInput;
+use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
 use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
@@ -125,6 +126,8 @@ pub struct StatusInput<'a> {
     pub lost: Option<(u64, Timestamp)>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
+    /// What the store does for what lies in it, where something is claimed of it or wrong with it.
+    pub store: Option<StoreInput>,
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
@@ -245,6 +248,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     drills(input, &mut lines);
     lost(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
+    guarded(input, &mut lines);
     open(input, &mut lines);
     messages(input, &mut lines);
     if !input.trial {
@@ -326,6 +330,7 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
             Trouble::Failed(_) => (Light::Red, "something failed"),
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
+            Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
             // What the log says now stands in a line of its own.

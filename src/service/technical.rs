@@ -73,6 +73,10 @@ fn advice(trouble: Trouble) -> &'static str {
              document and its last sound version. Do not prune."
         }
         Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
+        Trouble::Unprotected => {
+            "run strongroom verify store: it says what does not hold. Set the bucket's versioning, object lock and lifecycle \
+             rules as [repository] claims, or correct the claims."
+        }
         Trouble::Refused => "read why the guard refused before overriding it.",
         Trouble::Overdue => {
             "see why tests were skipped; strongroom verify coverage shows what waits, and strongroom verify restore --all \

@@ -8,7 +8,7 @@ mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
-use tested::{drills, in_time, test};
+use tested::{drills, guarded, in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
@@ -159,6 +159,7 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
         (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried and found to work"),
         (JobKind::Drills, _) => String::from("Documents were brought back in a rehearsal"),
+        (JobKind::Store, _) => String::from("The backups were found to be protected as agreed"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -217,12 +218,8 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Retention) => keeping(trouble, &when),
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
         (trouble, JobKind::Drills) => drills(trouble, &when),
-        (_, JobKind::Configuration) => (
-            "the settings cannot be used",
-            format!("On {when} Strongroom could not use its settings."),
-            String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
-            Urgency::Today,
-        ),
+        (trouble, JobKind::Store) => guarded(trouble, &when),
+        (_, JobKind::Configuration) => settings(&when),
         (_, JobKind::Notices) => (
             "a message to you may be lost",
             format!("On {when} a message that was waiting to be sent was found damaged."),
@@ -292,6 +289,15 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
             Urgency::Today,
         ),
     }
+}
+
+fn settings(when: &str) -> Words {
+    (
+        "the settings cannot be used",
+        format!("On {when} Strongroom could not use its settings."),
+        String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
+        Urgency::Today,
+    )
 }
 
 fn clean_up(trouble: Trouble, when: &str) -> Words {

@@ -44,6 +44,7 @@ const JOBS: [JobKind; 9] = [
     JobKind::Retention,
     JobKind::Coverage,
     JobKind::Drills,
+    JobKind::Store,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -62,6 +63,7 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Spoiled,
         Trouble::Damage,
         Trouble::ExaminedNothing,
+        Trouble::Unprotected,
         Trouble::Refused,
         Trouble::Incomplete,
         Trouble::Overdue,
@@ -117,6 +119,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
             () if of_drills => *job == JobKind::Drills,
+            () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
         for job in JOBS.into_iter().filter(may) {
@@ -192,6 +195,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "notices-damage",
         "retention-failed-other",
         "coverage-overdue",
+        "store-unprotected",
         "coverage-limits-too-low",
         "coverage-falling-behind",
         "drills-whole-overdue",
@@ -213,6 +217,8 @@ fn is_approved_by_word(name: &str) -> bool {
         "retention-incomplete",
         "coverage-failed-other",
         "drills-failed-other",
+        "store-failed-other",
+        "store-incomplete",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {

@@ -6,8 +6,9 @@ use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
-    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, status,
+    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, StoreInput, status,
 };
+
 use strongroom::service::words::{Reference, Trouble, Why};
 
 use crate::support::{at, people, set};
@@ -35,6 +36,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         drills: None,
         lost: None,
         coverage: None,
+        store: None,
         open: Vec::new(),
         incidents: Vec::new(),
         voids: Vec::new(),
@@ -315,4 +317,27 @@ fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
                  repair\n";
     assert!(lost(3).text().contains(words), "{}", lost(3).text());
     assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
+}
+
+#[test]
+fn what_the_store_does_for_the_backups() {
+    let people = people();
+    let said = |at: Option<Timestamp>, broken: &[&'static str], unproved: &[&'static str]| {
+        let store = Some(StoreInput { at, broken: broken.to_vec(), unproved: unproved.to_vec() });
+        let status = status(&StatusInput { store, ..sound(&people) });
+        let text = status.text();
+        let lines: Vec<&str> = text.lines().filter(|l| l.contains("protect")).collect();
+        (status.light, status.exit(), lines.join("\n"))
+    };
+    let when = Some(at("2026-11-20T02:30:00Z"));
+    let holds = "  The store protects the backups as claimed: Friday 20 November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &[]), (Light::Green, Exit::Done, holds.into()));
+    let unproved = "* Not shown that the store protects the backups as claimed (lock dates and lifecycle rules): Friday 20 \
+                    November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &["lock dates", "lifecycle rules"]), (Light::Amber, Exit::Done, unproved.into()));
+    let broken = "! The store does not protect the backups as claimed (object lock): Friday 20 November 2026 at 02:30. See: \
+                  strongroom verify store";
+    assert_eq!(said(when, &["object lock"], &["lifecycle rules"]), (Light::Red, Exit::Failed, broken.into()));
+    let never = "* Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
+    assert_eq!(said(None, &["object lock"], &[]), (Light::Amber, Exit::Done, never.into()));
 }

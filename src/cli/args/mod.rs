@@ -222,6 +222,8 @@ pub enum VerifyCommand {
     Coverage,
     /// As after a disaster: whole sets come back to an empty place, and the time is taken
     Drill(DrillArgs),
+    /// The store itself: what it does to protect what lies in it, and whether that is what the settings claim
+    Store,
     /// You have looked: a document that a test restore calls spoiled is as it should be
     Accept(AcceptArgs),
 }
@@ -313,6 +315,7 @@ impl Command {
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
             Self::Verify(VerifyCommand::Coverage) => "verify coverage",
             Self::Verify(VerifyCommand::Drill(_)) => "verify drill",
+            Self::Verify(VerifyCommand::Store) => "verify store",
             Self::Verify(VerifyCommand::Accept(_)) => "verify accept",
             Self::Examine => "examine",
             Self::Retention(c) => c.name(),

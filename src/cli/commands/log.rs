@@ -171,6 +171,10 @@ fn what(entry: &Entry) -> String {
             let bad = o.damaged + o.not_its_name;
             format!("{} sound, {bad} not any more, {} never", counted(o.sound, "document", "documents"), o.never_sound)
         }
+        Entry::StoreTested(t) => {
+            let (broken, unproved) = (t.broken().count(), t.unproved().count());
+            format!("{} looked at, {broken} not as claimed, {unproved} not shown", t.seen.len())
+        }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }

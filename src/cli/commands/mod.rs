@@ -33,6 +33,7 @@ mod serve;
 mod status;
 mod trial;
 mod verify;
+mod verify_store;
 
 pub use examine::run as examine;
 

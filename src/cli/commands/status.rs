@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{coverage, drills, retention_of_run};
+use super::{coverage, drills, retention_of_run, verify_store};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -98,6 +98,7 @@ pub fn work_out(
         drills: repo.map(|repo| drills::for_status(shell, config, repo)),
         lost: log.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
+        store: repo.and_then(|repo| verify_store::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),

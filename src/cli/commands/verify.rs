@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{coverage, drill, opening};
+use super::{coverage, drill, opening, verify_store};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -33,6 +33,7 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let mut repo = shell.open(&config)?;
     let args = match command {
         VerifyCommand::Coverage => return coverage::run(shell, &config, &mut repo),
+        VerifyCommand::Store => return verify_store::run(shell, &config, &mut repo),
         VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
         VerifyCommand::Accept(args) => return opening::accept(shell, args),
         VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
@@ -88,6 +89,8 @@ pub enum Entry {
     Scrubbed(Scrubbed),
     /// It was looked whether documents still open.
     Opened(Opened),
+    /// The store itself was tested: what it does for what lies in it.
+    StoreTested(StoreTested),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -332,6 +335,7 @@ impl Entry {
             Self::KeyholderAdded(_) | Self::KeyholderRemoved { .. } | Self::Epoch(_) => &[Role::Root],
             Self::Stored(_) => &[Role::Writer, Role::Pruner],
             Self::Snapshot(_) | Self::Proved { .. } => &[Role::Writer],
+            Self::StoreTested(_) => &[Role::Writer, Role::Tester],
             Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
@@ -365,6 +369,7 @@ impl Entry {
             Self::Checked(_) => "checked",
             Self::Scrubbed(_) => "scrubbed",
             Self::Opened(_) => "opened",
+            Self::StoreTested(_) => "store-tested",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",

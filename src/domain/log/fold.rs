@@ -96,6 +96,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         drills: vec![],
         proofs: super::proofs::Proofs::beginning(created, body.time),
         losses: vec![],
+        store_test: None,
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -157,6 +158,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
             state.drills.retain(|(_, d)| d.whole && !drilled.whole);
             state.drills.push((body.time, drilled.clone()));
         }
+        Entry::StoreTested(tested) => state.store_test = Some((body.time, tested.clone())),
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),

@@ -231,6 +231,8 @@ pub struct State {
     pub proofs: super::proofs::Proofs,
     /// Losses that a person accepted, oldest first.
     pub losses: Vec<LossState>,
+    /// The newest test of the store itself.
+    pub store_test: Option<(Timestamp, super::guards::StoreTested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
     /// Adopted schemes, oldest first.

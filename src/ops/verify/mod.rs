@@ -24,6 +24,7 @@ pub mod opening;
 pub mod restore;
 pub(crate) mod sampled;
 pub mod scrub;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +54,7 @@ pub use drill::{DrillOptions, DrillReport, drill};
 pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
+pub use store::{Claims, StoreReport, store};
 
 /// How much to do. With no limit at all, everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

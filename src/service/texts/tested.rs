@@ -1,4 +1,4 @@
-//! The words about testing: that it failed, and that it is late.
+//! The words about testing: that it failed, that it is late, and what it found of the store itself.
 
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
@@ -137,4 +137,31 @@ pub(super) fn lost(notice: &Notice) -> Option<String> {
                  each."
         )
     })
+}
+/// Of what the store does for the backups.
+pub(super) fn guarded(trouble: Trouble, when: &str) -> Words {
+    match trouble {
+        Trouble::Unprotected => (
+            "the backups are not protected as agreed",
+            format!(
+                "A test on {when} found that the place where backups are kept does not protect them as the settings say."
+            ),
+            String::from(
+                "Backups go on and can be brought back, but an attacker or a wrong setting could delete them.",
+            ),
+            Urgency::Today,
+        ),
+        Trouble::Failed(why) => (
+            "the protection of the backups could not be tested",
+            format!("On {when} it could not be tested how the backups are protected. {}", reason(why)),
+            String::from("The backups are not changed by this. They may be protected, but nobody has seen it."),
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "it is unknown whether the backups are protected as agreed",
+            format!("A test on {when} could not show that the backups are protected as the settings say."),
+            String::from("Backups go on and can be brought back. They may be protected, but nobody has seen it."),
+            Urgency::Days,
+        ),
+    }
 }
