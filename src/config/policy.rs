@@ -1,6 +1,6 @@
 //! `[retention]`, `[verify]`, `[notify]` and `[limits]`: numbers within bounds, and the way notices leave.
 
-use super::check::{absolute, email, is_host_name, is_loopback, number, one_line, required, size};
+use super::check::{absolute, days, email, is_host_name, is_loopback, number, one_line, required, size};
 use super::error::{ConfigError, Text};
 use super::model::{Council, Limits, Mail, Retention, Tls, Verify};
 use super::raw::{Opt, RawLimits, RawMail, RawRetention, RawVerify};
@@ -12,6 +12,7 @@ const LONGEST_GRACE_DAYS: u32 = 3650;
 const MOST_DOCUMENTS: u32 = 100_000;
 const MOST_CONNECTIONS: u32 = 64;
 const LONGEST_WEEKS: u32 = 104;
+const MOST_DAYS_BETWEEN: u32 = 366;
 
 pub(super) fn retention(t: Text<'_>, raw: &RawRetention) -> Result<Retention, ConfigError> {
     let stated = Retention::default();
@@ -59,6 +60,7 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
         bytes_per_run: run,
         bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
+        store_every_days: days(t, &raw.store_every, MOST_DAYS_BETWEEN)?.unwrap_or(stated.store_every_days),
     })
 }
 

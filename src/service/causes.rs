@@ -158,11 +158,12 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
                 JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention | JobKind::Coverage => {
                     step.outcome == Outcome::Incomplete
                 }
+                JobKind::Store => step.troubles.iter().all(|t| matches!(t, Trouble::Unprotected | Trouble::Incomplete)),
                 JobKind::Configuration | JobKind::Notices | JobKind::Drills => false,
             };
             same && (done || got_through)
         }
-        Trouble::Refused | Trouble::Incomplete => same && done,
+        Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
         // Only what looked whether documents open can say that they do.
         Trouble::Spoiled | Trouble::NotItsName => same && done && step.counts.opening.is_some(),
         // Each may end while the other goes on.
@@ -296,6 +297,7 @@ fn facts(
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+        counts.lost = counts.lost.max(f.step.counts.lost);
         counts.opening = f.step.counts.opening.or(counts.opening);
     }
     Notice {

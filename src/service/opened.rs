@@ -34,4 +34,7 @@ pub struct Counts {
     /// Whether documents that came back still open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opened>,
+    /// Records that cannot be restored any more, as a person accepted.
+    #[serde(default)]
+    pub lost: u64,
 }

@@ -8,11 +8,13 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, drills, opening, tested};
+pub use tested::StoreInput;
+use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
 use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
+use crate::service::policy::Policies;
 use crate::service::retention_status::{self, RetentionInput};
 use crate::service::words::{Opened, Reference, SetName, Trouble};
 
@@ -120,8 +122,12 @@ pub struct StatusInput<'a> {
     pub drill: Option<DrillInput>,
     /// When drills are due, where the log is at hand.
     pub drills: Option<DrillsInput>,
+    /// Records that cannot be restored any more, and when a person last accepted that.
+    pub lost: Option<(u64, Timestamp)>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
+    /// What the store does for what lies in it, where something is claimed of it or wrong with it.
+    pub store: Option<StoreInput>,
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
@@ -150,6 +156,8 @@ pub struct StatusInput<'a> {
     pub journal_damaged: u64,
     /// The council's scheme and records, where they were looked at.
     pub retention: Option<RetentionInput>,
+    /// The council's own policies.
+    pub policies: Policies,
     /// Now.
     pub now: Timestamp,
 }
@@ -238,13 +246,16 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     opening(input, &mut lines);
     drilled(input, &mut lines);
     drills(input, &mut lines);
+    lost(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
+    guarded(input, &mut lines);
     open(input, &mut lines);
     messages(input, &mut lines);
     if !input.trial {
         set_up(input, &mut lines);
         let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
         lines.extend(retention);
+        lines.extend(input.policies.lines(input.now.to_zoned(input.people.zone.clone()).date()));
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
     let red = lines.iter().any(|l| l.light == Light::Red);
@@ -319,6 +330,7 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
             Trouble::Failed(_) => (Light::Red, "something failed"),
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
+            Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
             // What the log says now stands in a line of its own.

@@ -88,6 +88,8 @@ pub enum JobKind {
     Coverage,
     /// Looking whether drills are made in time.
     Drills,
+    /// Testing what the store itself does for what lies in it.
+    Store,
 }
 
 /// How a job ended.
@@ -170,6 +172,8 @@ pub enum Trouble {
     Failed(Why),
     /// The job examined nothing, and so proved nothing.
     ExaminedNothing,
+    /// The store does not protect what lies in it as claimed.
+    Unprotected,
     /// A guard refused to go on.
     Refused,
     /// Some items failed.

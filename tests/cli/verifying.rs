@@ -55,7 +55,7 @@ fn damage_is_exit_4_and_names_the_records() {
     flip(content);
     place.run(["verify", "scrub", "--all"]).ends(4).says("DAMAGE: packs/").says("Documents/Plans/site.bin");
     let said = place.run(["verify", "restore", "--all"]).ends(4).says("Documents/Plans/site.bin");
-    said.says("strongroom backup --reread");
+    said.says("strongroom repair");
     let object = place.run(["verify", "restore", "--all", "--json"]).ends(4).objects();
     let named: Vec<String> = object
         .iter()

@@ -4,9 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use strongroom::domain::drills::{Drill, Due, Every};
 use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
+use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
-    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, status,
+    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, StoreInput, status,
 };
+
 use strongroom::service::words::{Reference, Trouble, Why};
 
 use crate::support::{at, people, set};
@@ -19,6 +21,10 @@ fn good(at: Timestamp) -> Good {
     Good { at, files: 12_345, bytes: 5_600_000_000, problems: 0 }
 }
 
+fn adopted(day: &str) -> Option<Adopted> {
+    Some(Adopted { on: day.parse().unwrap(), minute: String::from("FC 2026/47") })
+}
+
 fn sound(people: &People) -> StatusInput<'_> {
     let last = Some(good(at("2026-11-22T02:30:00Z")));
     StatusInput {
@@ -28,7 +34,9 @@ fn sound(people: &People) -> StatusInput<'_> {
         opening: None,
         drill: None,
         drills: None,
+        lost: None,
         coverage: None,
+        store: None,
         open: Vec::new(),
         incidents: Vec::new(),
         voids: Vec::new(),
@@ -43,6 +51,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         messages_lost: 0,
         journal_damaged: 0,
         retention: None,
+        policies: Policies { it: adopted("2026-05-11"), retention: adopted("2025-12-01") },
         now: now(),
     }
 }
@@ -99,6 +108,18 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
         (
             StatusInput { reading_proved: false, ..base.clone() },
             "* To do: nobody has yet proved they can open this. Run: strongroom verify restore\n",
+        ),
+        (
+            StatusInput { policies: Policies { it: None, ..base.policies.clone() }, ..base.clone() },
+            "* To do: note when the council adopted its IT policy: [policy] it = { adopted = DATE, minute = \"…\" }\n",
+        ),
+        (
+            StatusInput {
+                policies: Policies { retention: adopted("2025-11-21"), ..base.policies.clone() },
+                ..base.clone()
+            },
+            "* The council's retention policy was adopted 21 November 2025 (minute FC 2026/47): more than a year ago. Once it \
+             is reviewed, put the new day and minute into [policy] retention.\n",
         ),
         (StatusInput { last_test: None, ..base.clone() }, "* No backup has been tested yet by bringing files back.\n"),
         (
@@ -285,4 +306,38 @@ fn what_will_be_late_is_amber_and_stale_before_it_is() {
     assert_eq!(status(&StatusInput { coverage: Some(low), ..sound(&people) }).exit(), Exit::Stale);
     let fine = CoverageInput { breaks: None, ..coverage };
     assert_eq!(status(&StatusInput { coverage: Some(fine), ..sound(&people) }).exit(), Exit::Done);
+}
+
+#[test]
+fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
+    let people = people();
+    let lost = |records| status(&StatusInput { lost: Some((records, at("2026-11-20T10:00:00Z"))), ..sound(&people) });
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Green, Exit::Done));
+    let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026. Named by: strongroom \
+                 repair\n";
+    assert!(lost(3).text().contains(words), "{}", lost(3).text());
+    assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
+}
+
+#[test]
+fn what_the_store_does_for_the_backups() {
+    let people = people();
+    let said = |at: Option<Timestamp>, broken: &[&'static str], unproved: &[&'static str]| {
+        let store = Some(StoreInput { at, broken: broken.to_vec(), unproved: unproved.to_vec() });
+        let status = status(&StatusInput { store, ..sound(&people) });
+        let text = status.text();
+        let lines: Vec<&str> = text.lines().filter(|l| l.contains("protect")).collect();
+        (status.light, status.exit(), lines.join("\n"))
+    };
+    let when = Some(at("2026-11-20T02:30:00Z"));
+    let holds = "  The store protects the backups as claimed: Friday 20 November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &[]), (Light::Green, Exit::Done, holds.into()));
+    let unproved = "* Not shown that the store protects the backups as claimed (lock dates and lifecycle rules): Friday 20 \
+                    November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &["lock dates", "lifecycle rules"]), (Light::Amber, Exit::Done, unproved.into()));
+    let broken = "! The store does not protect the backups as claimed (object lock): Friday 20 November 2026 at 02:30. See: \
+                  strongroom verify store";
+    assert_eq!(said(when, &["object lock"], &["lifecycle rules"]), (Light::Red, Exit::Failed, broken.into()));
+    let never = "* Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
+    assert_eq!(said(None, &["object lock"], &[]), (Light::Amber, Exit::Done, never.into()));
 }

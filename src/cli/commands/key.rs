@@ -79,7 +79,8 @@ fn add(
     let can = if reads { "read every document in the backup" } else { "see what is stored, but read no document" };
     shell.out.say(format!("'{}' now holds a key and can {can}, old backups included.", shown(name)));
     shell.out.say("They open it with the secret half of the recipient you gave, and the repository's id.");
-    Ok(Done::ok().with("keyholder", holder.id.to_hex()).with("repository", repo.state().repository.to_hex()))
+    let (epoch, id) = (repo.state().epoch().number, repo.state().repository.to_hex());
+    Ok(Done::ok().with("keyholder", holder.id.to_hex()).with("epoch", epoch).with("repository", id))
 }
 
 /// Everybody who ever held a key, newest first: a removal that was cut short can be finished.
@@ -155,7 +156,7 @@ fn print_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Fa
         date,
     };
     shell.out.row(|| sheet.printed(), || json!({"message_type": "sheet", "text": sheet.printed()}));
-    Ok(Done::ok().with("repository", repo.state().repository.to_hex()))
+    Ok(Done::ok().with("repository", repo.state().repository.to_hex()).with("epoch", repo.state().epoch().number))
 }
 
 fn check_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Failure> {

@@ -119,6 +119,14 @@ fn what(entry: &Entry) -> String {
             format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
         }
         Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
+        Entry::Quarantined { packs, indexes } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{packs}, {}", counted(indexes.len() as u64, "index object", "index objects"))
+        }
+        Entry::LossAccepted { packs, records, .. } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{}, {packs}", counted(*records, "version of a record", "versions of records"))
+        }
         Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),
@@ -162,6 +170,10 @@ fn what(entry: &Entry) -> String {
         Entry::Opened(o) => {
             let bad = o.damaged + o.not_its_name;
             format!("{} sound, {bad} not any more, {} never", counted(o.sound, "document", "documents"), o.never_sound)
+        }
+        Entry::StoreTested(t) => {
+            let (broken, unproved) = (t.broken().count(), t.unproved().count());
+            format!("{} looked at, {broken} not as claimed, {unproved} not shown", t.seen.len())
         }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
@@ -88,6 +89,8 @@ pub enum Entry {
     Scrubbed(Scrubbed),
     /// It was looked whether documents still open.
     Opened(Opened),
+    /// The store itself was tested: what it does for what lies in it.
+    StoreTested(StoreTested),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -96,6 +99,11 @@ pub enum Entry {
     Condemned { packs: Vec<PackName>, indexes: Vec<IndexName>, reason: Reason },
     /// These names are dead for ever and may be deleted.
     Swept { packs: Vec<PackName>, indexes: Vec<IndexName> },
+    /// These packs were found damaged or missing: nobody relies on them until they are tested again. These indexes are out
+    /// of use where another says the same. Nothing of it is deleted by this.
+    Quarantined { packs: Bits, indexes: Vec<IndexName> },
+    /// A person accepts that what only these packs held cannot be restored any more; the note names it.
+    LossAccepted { packs: Bits, records: u64, note: NoteName },
     /// A session that will not go on. Information only.
     Abandoned { session: SessionId },
     /// Something a person must look at.
@@ -327,9 +335,12 @@ impl Entry {
             Self::KeyholderAdded(_) | Self::KeyholderRemoved { .. } | Self::Epoch(_) => &[Role::Root],
             Self::Stored(_) => &[Role::Writer, Role::Pruner],
             Self::Snapshot(_) | Self::Proved { .. } => &[Role::Writer],
+            Self::StoreTested(_) => &[Role::Writer, Role::Tester],
             Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
+            Self::Quarantined { .. } => &[Role::Writer, Role::Tester, Role::Pruner],
+            Self::LossAccepted { .. } => &[Role::Approver],
             Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
             Self::HoldPlaced { .. } | Self::HoldReleased { .. } => &[Role::Approver],
             Self::DisposalApproved(_) | Self::DisposalCancelled { .. } => &[Role::Approver],
@@ -358,10 +369,13 @@ impl Entry {
             Self::Checked(_) => "checked",
             Self::Scrubbed(_) => "scrubbed",
             Self::Opened(_) => "opened",
+            Self::StoreTested(_) => "store-tested",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",
             Self::Swept { .. } => "swept",
+            Self::Quarantined { .. } => "quarantined",
+            Self::LossAccepted { .. } => "loss-accepted",
             Self::Abandoned { .. } => "abandoned",
             Self::Incident(_) => "incident",
             Self::IncidentResolved { .. } => "incident-resolved",

@@ -7,6 +7,7 @@
 pub mod bits;
 pub mod entry;
 pub mod fold;
+pub mod guards;
 mod hindsight;
 mod lives;
 pub mod proofs;

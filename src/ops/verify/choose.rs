@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::accepted::Accepted;
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
 use super::everything::fingerprint;
@@ -53,6 +54,8 @@ pub struct Choice {
     pub documents: Vec<Candidate>,
     /// Packs left for another time.
     pub left: u64,
+    /// Documents passed over because a person accepted that they are lost.
+    pub lost: u64,
     /// The packs in the order in which they are wanted.
     pub order: Vec<u32>,
 }
@@ -102,7 +105,7 @@ struct Planner {
 
 impl Planner {
     fn new(state: &State, seed: [u8; 32], promise: &Promise, typed: Option<u64>, now: jiff::Timestamp) -> Self {
-        let packs = seen(state, &state.needed(), Some(&seed));
+        let packs = seen(state, &state.testable(), Some(&seed));
         let terms = terms(state, promise, now);
         let allowance = typed.unwrap_or_else(|| forecast(&packs, &terms).allowance);
         let sizes = state.packs.iter().map(|p| p.pack.size).collect();
@@ -127,8 +130,10 @@ impl Planner {
 /// A document and where it stands in the draw.
 type Drawn = (Rank, Candidate);
 
-struct Chooser {
+struct Chooser<'a> {
     planner: Planner,
+    accepted: &'a Accepted,
+    lost: u64,
     by_pack: BTreeMap<u32, Vec<(Lot, Candidate)>>,
     gone: Option<Drawn>,
     old: Option<Drawn>,
@@ -144,13 +149,15 @@ pub fn choose(
     promise: &Promise,
     typed: Option<u64>,
     documents: usize,
+    accepted: &Accepted,
 ) -> Result<Choice, RepoError> {
     let state = repo.state();
     let planner = Planner::new(state, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
     let old = old_snapshots(state, &planner);
-    let mut chooser = Chooser { planner, by_pack: BTreeMap::new(), gone: None, old: None, bare: vec![], spare: None };
+    let (by_pack, bare) = (BTreeMap::new(), vec![]);
+    let mut chooser = Chooser { planner, accepted, lost: 0, by_pack, gone: None, old: None, bare, spare: None };
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {
         for root in with_inherited(&mut chunks, root)? {
@@ -185,7 +192,7 @@ fn intact<T>(result: Result<T, RepoError>) -> Result<Option<T>, RepoError> {
     }
 }
 
-impl Chooser {
+impl Chooser<'_> {
     fn walk(
         &mut self,
         chunks: &mut ChunkReader<'_>,
@@ -195,7 +202,9 @@ impl Chooser {
     ) -> Result<(), RepoError> {
         for page in pages {
             for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                if entry.is_file() {
+                if entry.is_file() && self.accepted.covers_record(&entry, chunks)? {
+                    self.lost += 1;
+                } else if entry.is_file() {
                     let packs = packs_of(chunks, &entry)?;
                     self.consider(Candidate { snapshot, entry, live, packs });
                 }
@@ -244,7 +253,7 @@ impl Chooser {
         differing.sort_by_key(|p| self.planner.chance(p.id.as_bytes()));
         for page in differing.into_iter().take(OLD_PAGES) {
             for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                if !entry.is_file() {
+                if !entry.is_file() || self.accepted.covers_record(&entry, chunks)? {
                     continue;
                 }
                 let candidate = Candidate { snapshot, packs: packs_of(chunks, &entry)?, entry, live: false };
@@ -275,6 +284,7 @@ impl Chooser {
         let mut choice = Choice {
             packs: planned.packs.iter().copied().collect(),
             left: planned.left,
+            lost: self.lost,
             documents: vec![],
             order: planned.packs.clone(),
         };

@@ -129,7 +129,7 @@ pub fn coverage(repo: &mut Repository, promise: &Promise) -> Result<Coverage, Op
 /// The same from what was read already; `None` where nothing is stored.
 pub fn look(repo: &Repository, promise: &Promise) -> Option<Coverage> {
     let (state, now) = (repo.state(), repo.env.clock.now());
-    let packs = seen(state, &state.needed(), None);
+    let packs = seen(state, &state.testable(), None);
     let terms = terms(state, promise, now);
     let stored = packs.iter().map(|p| p.stored);
     let of_set = |set: String| {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::accepted::Accepted;
 use super::affected::{name_records, with_inherited};
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
@@ -78,6 +79,7 @@ struct Run<'a> {
     passed: Bits,
     documents: BTreeMap<SnapshotId, (Examined, u64)>,
     opener: Option<Opener>,
+    accepted: Accepted,
 }
 
 /// Restores a part, or everything, to nowhere.
@@ -98,17 +100,18 @@ pub fn restore(
     wanted(repo.state())?;
     let began = repo.env.clock.now();
     let report = VerifyReport::default();
+    let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
     let (passed, documents) = (Bits::default(), BTreeMap::new());
-    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener };
+    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted };
     if options.all {
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
-        let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        let rest: Bits = repo.state().testable().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest, false)?;
     } else {
-        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
-        run.report.left = choice.left;
+        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run, &run.accepted)?;
+        (run.report.left, run.report.lost) = (choice.left, choice.lost);
         let timed = options.max_duration.is_some();
         for (n, part) in choice.parts(timed).into_iter().enumerate() {
             run.bring_back(repo, &part.documents)?;
@@ -127,7 +130,7 @@ pub fn restore(
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;
-    let (packs, needed) = (&repo.state().packs, repo.state().needed());
+    let (packs, needed) = (&repo.state().packs, repo.state().testable());
     report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
     Ok(report)
@@ -278,11 +281,16 @@ impl Run<'_> {
             (newest, s.id == newest, s.snapshot.root)
         };
         let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
-        let mut walk = Walk::new(Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run));
+        let sample = Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run);
+        let mut walk = Walk::new(sample, self.accepted.clone());
         let (whole, mut lost) = (Whole::default(), vec![]);
         for (snapshot, is_newest, root) in snapshots {
-            let roots = with_inherited(&mut repo.chunks()?, root)?;
-            if roots.is_empty() {
+            let (roots, known) = {
+                let mut chunks = repo.chunks()?;
+                (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
+            };
+            self.report.lost += u64::from(known);
+            if roots.is_empty() && !known {
                 let what = format!("the listing of snapshot {snapshot} cannot be read");
                 self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
             }
@@ -300,6 +308,7 @@ impl Run<'_> {
             self.note_pack(repo.state(), name, result);
         }
         self.report.failed.sort_by_key(|d| d.object);
+        self.report.lost += walk.lost;
         for (first, what, packs) in walk.unread {
             self.note_lost(repo.state(), first, what, &packs);
         }

@@ -5,7 +5,18 @@ use jiff::Timestamp;
 use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_TEST_AGE, SHOWN, StatusInput};
 use crate::domain::drills::{Drill, Due};
 use crate::domain::path::printable;
-use crate::service::plain::{counted, size, span};
+use crate::service::plain::{counted, list, size, span};
+
+/// What the store was found to do for what lies in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInput {
+    /// When; never, where that was under other claims than those of now.
+    pub at: Option<Timestamp>,
+    /// What is claimed or needed and does not hold, in a word or two.
+    pub broken: Vec<&'static str>,
+    /// What is claimed and could not be shown.
+    pub unproved: Vec<&'static str>,
+}
 
 /// When something was brought back last.
 pub(super) fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
@@ -73,6 +84,18 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         (Light::Green, format!("Drill: {what} came back in {time} ({files}): {when}.{all}"))
     };
     lines.push(Line { light, text });
+}
+
+/// What a person accepted as lost: no alarm any more, and never forgotten.
+pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some((records, at)) = input.lost else { return };
+    let what = match records {
+        0 => String::from("A part of what is stored"),
+        n => counted(n, "version of a document", "versions of documents"),
+    };
+    let day = input.people.day(at);
+    let text = format!("{what} cannot be restored any more: accepted on {day}. Named by: strongroom repair");
+    lines.push(Line { light: Light::Green, text });
 }
 
 /// Drills that are overdue, each with what to type; and those that nobody wants.
@@ -145,4 +168,29 @@ pub(super) fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: 
     lines.push(Line { light, text });
     // What will be late is told before it is.
     overdue || coverage.limits_too_low || coverage.breaks.is_some()
+}
+
+/// Whether the store protects the backups as claimed.
+pub(super) fn guarded(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some(store) = &input.store else { return };
+    let Some(at) = store.at else {
+        let text = "Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
+        return lines.push(Line { light: Light::Amber, text: text.into() });
+    };
+    let when = input.people.moment(at);
+    let (light, text) = match (store.broken.as_slice(), store.unproved.as_slice()) {
+        ([], []) => (Light::Green, format!("The store protects the backups as claimed: {when}.")),
+        ([], unproved) => (
+            Light::Amber,
+            format!("Not shown that the store protects the backups as claimed ({}): {when}.", list(unproved)),
+        ),
+        (broken, _) => (
+            Light::Red,
+            format!(
+                "The store does not protect the backups as claimed ({}): {when}. See: strongroom verify store",
+                list(broken)
+            ),
+        ),
+    };
+    lines.push(Line { light, text });
 }

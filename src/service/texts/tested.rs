@@ -1,4 +1,4 @@
-//! The words about testing: that it failed, and that it is late.
+//! The words about testing: that it failed, that it is late, and what it found of the store itself.
 
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
@@ -42,11 +42,8 @@ pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &st
     }
 }
 
-/// Of tests and drills that are late.
+/// Of tests that are late.
 pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
-    if notice.lead.job == JobKind::Drills {
-        return drills(trouble, when);
-    }
     let last = match notice.last_good {
         Some(at) => format!("All of it was last found tested in time on {}.", people.day(at)),
         None => String::from("It has never been found that all of it was tested in time."),
@@ -91,7 +88,7 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
 }
 
 /// Of drills that are late.
-fn drills(trouble: Trouble, when: &str) -> Words {
+pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
     match trouble {
         Trouble::WholeOverdue => (
             "bringing everything back should be rehearsed",
@@ -125,6 +122,46 @@ fn drills(trouble: Trouble, when: &str) -> Words {
             ),
             String::from("Backups go on."),
             if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
+}
+
+/// That damage is over does not bring back what it took.
+pub(super) fn lost(notice: &Notice) -> Option<String> {
+    let of_damage = notice.lead.trouble == Trouble::Damage && notice.lead.job == JobKind::Verify;
+    let many = notice.counts.lost;
+    (of_damage && many > 0).then(|| {
+        let records = counted(many, "version of a document", "versions of documents");
+        format!(
+            "{records} cannot be restored any more. This has been accepted and is on record; your provider can name \
+                 each."
+        )
+    })
+}
+/// Of what the store does for the backups.
+pub(super) fn guarded(trouble: Trouble, when: &str) -> Words {
+    match trouble {
+        Trouble::Unprotected => (
+            "the backups are not protected as agreed",
+            format!(
+                "A test on {when} found that the place where backups are kept does not protect them as the settings say."
+            ),
+            String::from(
+                "Backups go on and can be brought back, but an attacker or a wrong setting could delete them.",
+            ),
+            Urgency::Today,
+        ),
+        Trouble::Failed(why) => (
+            "the protection of the backups could not be tested",
+            format!("On {when} it could not be tested how the backups are protected. {}", reason(why)),
+            String::from("The backups are not changed by this. They may be protected, but nobody has seen it."),
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "it is unknown whether the backups are protected as agreed",
+            format!("A test on {when} could not show that the backups are protected as the settings say."),
+            String::from("Backups go on and can be brought back. They may be protected, but nobody has seen it."),
+            Urgency::Days,
         ),
     }
 }
