@@ -34,7 +34,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 9] = [
+const JOBS: [JobKind; 10] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
