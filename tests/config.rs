@@ -89,7 +89,7 @@ fn the_minimal_file_means_what_the_manual_says() {
     let r = c.retention;
     assert_eq!((r.keep_last, r.keep_daily, r.keep_weekly, r.keep_monthly, r.keep_yearly), (0, 0, 8, 12, 7));
     assert_eq!((r.prune_grace_days, c.verify.every_byte_within_weeks, c.verify.documents_per_run), (14, 12, 200));
-    assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month), (None, None));
+    assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month, c.verify.live_bytes_per_run), (None, None, None));
     assert_eq!(c.limits.upload_connections, 4);
     let mail = c.mail.as_ref().unwrap();
     assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));

@@ -247,13 +247,21 @@ pub struct Verify {
     pub bytes_per_run: Option<u64>,
     /// What the runs of a month bring back at most.
     pub bytes_per_month: Option<u64>,
-    /// How many documents a run restores at most.
+    /// How many documents a run restores beside those that it opens for the first time.
     pub documents_per_run: u32,
+    /// What a run reads again of the files on this computer at most; absent: what the promise needs.
+    pub live_bytes_per_run: Option<u64>,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { every_byte_within_weeks: 12, bytes_per_run: None, bytes_per_month: None, documents_per_run: 200 }
+        Self {
+            every_byte_within_weeks: 12,
+            bytes_per_run: None,
+            bytes_per_month: None,
+            documents_per_run: 200,
+            live_bytes_per_run: None,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
         bytes_per_run: run,
         bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
+        live_bytes_per_run: limit(&raw.live_bytes_per_run)?,
     })
 }
 

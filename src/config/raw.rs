@@ -169,6 +169,7 @@ pub struct RawVerify {
     pub bytes_per_run: Opt<String>,
     pub bytes_per_month: Opt<String>,
     pub documents_per_run: Opt<i64>,
+    pub live_bytes_per_run: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,3 +9,4 @@ pub mod path;
 pub mod pattern;
 pub mod problem;
 pub mod retention;
+pub mod rotation;

@@ -180,6 +180,18 @@ fn part(notice: &Notice, people: &People) -> Part {
             ),
             Urgency::Now,
         ),
+        (Trouble::ManyNotItsName, _) => (
+            "warning, several documents have turned into something else",
+            format!(
+                "A test on {when} found {} whose content is no longer what their names say.",
+                documents(opened(notice).not_its_name)
+            ),
+            String::from(
+                "This may be an attack. Earlier, sound versions are kept in the backups, and clean-up has stopped until \
+                 you or your provider says to go on. Do not delete anything.",
+            ),
+            Urgency::Now,
+        ),
         (Trouble::NotItsName, _) => (
             "warning, documents have turned into something else",
             format!(

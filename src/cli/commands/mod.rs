@@ -13,6 +13,7 @@ mod hold;
 mod incident;
 mod init;
 mod key;
+mod live;
 mod log;
 mod look;
 mod notify;

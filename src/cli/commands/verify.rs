@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{coverage, drill, opening};
+use super::{coverage, drill, live, opening};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -149,6 +149,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
             "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
         );
     }
+    live::say(shell, report);
     opening::say(shell, config, report);
     if report.left > 0 {
         let oldest =
@@ -203,7 +204,7 @@ fn summary(report: &VerifyReport) -> Done {
         .with("problems", report.problems.len())
         .with("left", report.left)
         .with("spoiled", report.spoiled.len());
-    opening::summary(done, report)
+    opening::summary(live::summary(done, report), report)
 }
 
 /// The verification of a `run`: its outcome, the documents that came back, and their bytes. That everything is there is

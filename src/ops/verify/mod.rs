@@ -21,6 +21,9 @@ mod live;
 mod notes_tests;
 pub mod opening;
 pub mod restore;
+mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 pub mod scrub;
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,9 @@ pub use affected::affected_records;
 pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
-pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
+pub use opening::{Opening, SEVERAL, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
+pub use rotation::LiveRead;
 pub use scrub::scrub;
 
 /// How much to do. With no limit at all, everything.
@@ -140,6 +144,8 @@ pub struct VerifyReport {
     pub opening: Option<Opening>,
     /// Live documents that no longer open.
     pub spoiled: Vec<Spoiled>,
+    /// What was read again on this computer; `None` where no folder is backed up here.
+    pub live: Option<LiveRead>,
     /// Objects that the budget left for another time.
     pub left: u64,
     /// Names in the store that are none of ours.
