@@ -265,5 +265,7 @@ fn outcome(report: &VerifyReport) -> JobOutcome {
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
         _ => (Outcome::Done, vec![]),
     };
-    JobOutcome { examined_all: report.left == 0, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
+    // What came with a mass change that is open was told as that.
+    let waits = outcome == Outcome::Damage && Vec::is_empty(&troubles);
+    JobOutcome { examined_all: report.left == 0, waits, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
 }

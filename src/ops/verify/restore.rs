@@ -115,7 +115,7 @@ pub fn restore(
         let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest)?;
     } else {
-        let (opener, rotation) = (run.opener.as_ref(), &mut run.rotation);
+        let (opener, rotation) = (run.opener.as_ref().filter(|o| o.is_able()), &mut run.rotation);
         let mut each = |entry: &Record| rotation.iter_mut().for_each(|r| r.offer(entry));
         let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run, opener, &mut each)?;
         (run.report.left, run.due) = (choice.left, choice.due);
@@ -289,7 +289,8 @@ impl Run<'_> {
             let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
             let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
             walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
-            let (opener, rotation, waiting) = (self.opener.as_ref(), &mut self.rotation, &mut self.due.waiting);
+            let opener = self.opener.as_ref().filter(|o| o.is_able());
+            let (rotation, waiting) = (&mut self.rotation, &mut self.due.waiting);
             let mut each = |entry: &Record| {
                 rotation.iter_mut().for_each(|r| r.offer(entry));
                 match opener.is_some_and(|o| o.wants(entry)) {

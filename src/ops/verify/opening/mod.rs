@@ -149,6 +149,11 @@ impl Opener {
         self.memory.opened.contains(pack)
     }
 
+    /// Whether documents can be opened at all.
+    pub fn is_able(&self) -> bool {
+        self.scratch.is_some()
+    }
+
     /// Whether something would be learnt by opening this document.
     pub fn wants(&self, entry: &Entry) -> bool {
         fits(entry) && !self.memory.is_settled(&key_of(entry), entry, self.began)
