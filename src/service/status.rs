@@ -12,6 +12,7 @@ pub use tested::StoreInput;
 use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
 use crate::domain::drills::{Due, Every};
+use crate::domain::log::entry::IncidentKind;
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
 use crate::service::policy::Policies;
@@ -131,7 +132,7 @@ pub struct StatusInput<'a> {
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
-    pub incidents: Vec<(u64, Timestamp)>,
+    pub incidents: Vec<(u64, Timestamp, IncidentKind)>,
     /// Entries of the log by somebody who may not write them, that nobody has looked at.
     pub voids: Vec<u64>,
     /// Why what must be there cannot be opened.
@@ -325,6 +326,7 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         let (light, what) = match open.trouble {
             Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
             Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
+            Trouble::ManyNotItsName => (Light::Red, "several documents have turned into something else"),
             Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
             Trouble::Damage => (Light::Red, "damage was found"),
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
@@ -346,10 +348,13 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);
         lines.push(Line { light, text });
     }
-    for (number, since) in input.incidents.iter().take(SHOWN) {
+    for (number, since, what) in input.incidents.iter().take(SHOWN) {
+        let what = match what {
+            IncidentKind::NotItsName => "several documents turned into something else",
+            _ => "very many records changed at once",
+        };
         let text = format!(
-            "Since {}: very many records changed at once (incident {number}). Look, then: strongroom incident resolve \
-             {number} --by NAME --note TEXT",
+            "Since {}: {what} (incident {number}). Look, then: strongroom incident resolve {number} --by NAME --note TEXT",
             input.people.day(*since)
         );
         lines.push(Line { light: Light::Red, text });
