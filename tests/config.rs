@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use strongroom::config::{self, Config, ConfigError, Environment, SecretPlace, Store, Tls};
+use strongroom::config::{self, Claims, Config, ConfigError, Environment, SecretPlace, Store, Tls};
 use strongroom::domain::problem::Exit;
 
 const MINIMAL: &str = include_str!("../config/council.minimal.toml");
@@ -84,12 +84,26 @@ fn the_minimal_file_means_what_the_manual_says() {
         ("bucket", "prefix", false, false)
     );
     assert!(s3.keys.is_none() && !c.repository.single_machine);
+    assert_eq!((c.repository.claims, c.verify.store_every_days), (Claims::default(), 30));
+    let claimed = parse(&minimal("[repository]\n", "[repository]\nclaims = { object_lock = \"1 day\" }\n"));
+    assert_eq!(claimed.repository.claims, Claims { object_lock_days: Some(1), versioning_days: None });
     assert_eq!(c.sets[0].folders[0].name.as_bytes(), b"Documents");
     assert_eq!(c.sets[0].exclude, ["~$*", "*.tmp"]);
     let r = c.retention;
     assert_eq!((r.keep_last, r.keep_daily, r.keep_weekly, r.keep_monthly, r.keep_yearly), (0, 0, 8, 12, 7));
     assert_eq!((r.prune_grace_days, c.verify.every_byte_within_weeks, c.verify.documents_per_run), (14, 12, 200));
     assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month), (None, None));
+    let v = &c.verify;
+    assert_eq!(
+        (v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks),
+        (Some(13), Some(52), Some(52))
+    );
+    let never = parse(&minimal(
+        "[council]\n",
+        "[verify]\ndrill_every = \"never\"\nkey_drill_every = \"26 weeks\"\n[council]\n",
+    ));
+    let v = &never.verify;
+    assert_eq!((v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks), (Some(13), None, Some(26)));
     assert_eq!(c.limits.upload_connections, 4);
     let mail = c.mail.as_ref().unwrap();
     assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));

@@ -19,6 +19,7 @@ mod wiring_files;
 mod wiring_limits;
 mod wiring_owner;
 mod wiring_service;
+mod wiring_terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ fn unreadable(error: &clap::Error) -> Exit {
     if exit == Exit::Usage && wiring::asks_for_json() {
         let out = Out::new(true, false);
         out.error(&hints::Advice { message: error.to_string(), hint: None, exit });
-        out.summary(&args::name_in(&wiring::words()), &Done::with_exit(exit));
+        out.summary(&args::name_in(&wiring::words()), &Done::failed(exit));
     } else {
         // Nobody there to read it is no reason to fail.
         let _ = error.print();
@@ -92,7 +93,7 @@ fn run(args: Args) -> Exit {
     let done = ended.unwrap_or_else(|failure| {
         let advice = advice(&failure);
         out.error(&advice);
-        Done::with_exit(advice.exit)
+        Done::failed(advice.exit)
     });
     out.summary(name, &done);
     match out.failure() {

@@ -112,6 +112,17 @@ pub struct Repository {
     pub store: Store,
     /// The owner promises that one machine only, pruner included, ever writes.
     pub single_machine: bool,
+    /// What the store is claimed to do for what lies in it; nothing for a folder.
+    pub claims: Claims,
+}
+
+/// `[repository] claims`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Every object is locked for so many days.
+    pub object_lock_days: Option<u32>,
+    /// What is deleted can be read for so many days.
+    pub versioning_days: Option<u32>,
 }
 
 /// A kind of store. Absent credentials mean the platform's own: environment or instance metadata.
@@ -261,11 +272,28 @@ pub struct Verify {
     pub bytes_per_month: Option<u64>,
     /// How many documents a run restores at most.
     pub documents_per_run: u32,
+    /// A part is brought back in a drill every so many weeks; `None` for never.
+    pub sample_drill_every_weeks: Option<u32>,
+    /// The same of everything.
+    pub drill_every_weeks: Option<u32>,
+    /// Each holder's key is drilled every so many weeks.
+    pub key_drill_every_weeks: Option<u32>,
+    /// The store itself is tested again after so many days.
+    pub store_every_days: u32,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { every_byte_within_weeks: 12, bytes_per_run: None, bytes_per_month: None, documents_per_run: 200 }
+        Self {
+            every_byte_within_weeks: 12,
+            bytes_per_run: None,
+            bytes_per_month: None,
+            documents_per_run: 200,
+            sample_drill_every_weeks: Some(13),
+            drill_every_weeks: Some(52),
+            key_drill_every_weeks: Some(52),
+            store_every_days: 30,
+        }
     }
 }
 
@@ -331,6 +359,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             url: Url::from_file_path(&repository).map_or_else(|()| repository.display().to_string(), String::from),
             store: Store::Folder(repository),
             single_machine: false,
+            claims: Claims::default(),
         },
         state_dir: home.join("state"),
         sets: vec![ProtectedSet {

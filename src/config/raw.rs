@@ -64,6 +64,7 @@ pub struct RawProvider {
 pub struct RawRepository {
     pub url: Opt<String>,
     pub single_machine: Option<bool>,
+    pub claims: Opt<RawClaims>,
     pub endpoint: Opt<String>,
     pub region: Opt<String>,
     pub allow_http: Opt<bool>,
@@ -93,6 +94,13 @@ pub struct RawRepository {
     pub service_account_env: Opt<String>,
     pub service_account_credential: Opt<String>,
     pub service_account_command: Opt<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table { object_lock, versioning }")]
+pub struct RawClaims {
+    pub object_lock: Opt<String>,
+    pub versioning: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +181,10 @@ pub struct RawVerify {
     pub bytes_per_run: Opt<String>,
     pub bytes_per_month: Opt<String>,
     pub documents_per_run: Opt<i64>,
+    pub sample_drill_every: Opt<String>,
+    pub drill_every: Opt<String>,
+    pub key_drill_every: Opt<String>,
+    pub store_every: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -132,7 +132,8 @@ impl JournalState {
         let finished = Finished { at, step: step.clone() };
         let good = match step.job {
             JobKind::Backup => matches!(step.outcome, Outcome::Done | Outcome::Incomplete),
-            _ => step.outcome == Outcome::Done,
+            // That drills are overdue is found by a look that is done, and is no success.
+            _ => step.outcome == Outcome::Done && step.troubles.is_empty(),
         };
         if good {
             self.last_good.insert(key.clone(), finished.clone());

@@ -22,7 +22,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail-parser", &["src/ops/sound/mail.rs"]),
     ("minicbor", &["src/domain/", "src/repo/"]),
     ("object_store", &["src/repo/store/"]),
-    ("quick-xml", &["src/ops/sound/archive.rs"]),
+    ("quick-xml", &["src/ops/sound/archive.rs", "src/repo/store/protection_xml.rs"]),
     ("rustix", &["src/ops/fs/", "src/repo/local.rs", "src/cli/wiring*"]),
     ("rustls", &["src/service/mail.rs", "src/repo/store/", "src/cli/wiring*"]),
     ("sd-notify", &["src/cli/wiring*"]),

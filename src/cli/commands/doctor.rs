@@ -23,6 +23,8 @@ use crate::repo::store::{Store, probe};
 use crate::service::history::fold;
 use crate::service::plain::size;
 
+use super::verify_store;
+
 /// Less free room than this is a problem soon.
 const LITTLE_ROOM: u64 = 1 << 30;
 
@@ -156,6 +158,10 @@ fn store(lines: &mut Lines<'_>, config: &Config) {
         Ok(repo) => {
             lines.add("the keys open the repository", &Verdict::Passed, "");
             clock(lines, &store, &repo);
+            if verify_store::is_looked_at(config) {
+                let (verdict, todo) = verify_store::for_doctor(&repo, config, &telling::people(config));
+                lines.add("the store protects what lies in it as claimed", &verdict, todo);
+            }
         }
     }
 }

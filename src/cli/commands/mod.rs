@@ -9,11 +9,13 @@ mod disposed;
 mod doctor;
 mod doctor_schedule;
 mod drill;
+mod drills;
 mod examine;
 mod hold;
 mod incident;
 mod init;
 mod key;
+mod key_drill;
 mod log;
 mod look;
 mod notify;
@@ -21,6 +23,7 @@ mod opening;
 mod prune;
 mod records;
 mod recover;
+mod repair;
 mod restore;
 mod retention;
 mod retention_of_run;
@@ -30,6 +33,7 @@ mod serve;
 mod status;
 mod trial;
 mod verify;
+mod verify_store;
 
 pub use examine::run as examine;
 
@@ -62,6 +66,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Backup(args) => backup::run(shell, &args),
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),
+        Command::Repair(args) => repair::run(shell, &args),
         Command::Recover(args) => recover::run(shell, &args),
         Command::Run(args) => run::run(shell, &args),
         Command::Prune(args) => prune::run(shell, &args),

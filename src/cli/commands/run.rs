@@ -25,7 +25,9 @@ use crate::service::schedule::Round;
 use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, coverage, drill, notify, opening, prune, retention_of_run, status, trial, verify};
+use super::{
+    backup, coverage, drill, drills, notify, opening, prune, retention_of_run, status, trial, verify, verify_store,
+};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let (config, broken) = match trial::or_config(shell, &args.folder) {
@@ -151,6 +153,14 @@ impl Work<'_> {
         all.push(Job { kind: JobKind::Verify, set: None, run: verify });
         let coverage = Box::new(|| self.with(|repo| coverage::of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Coverage, set: None, run: coverage });
+        if !self.config.trial {
+            let drills = Box::new(|| self.with(|repo| drills::of_run(self.shell, self.config, repo)));
+            all.push(Job { kind: JobKind::Drills, set: None, run: drills });
+        }
+        if verify_store::is_looked_at(self.config) {
+            let store = Box::new(|| self.with(|repo| verify_store::of_run(self.shell, self.config, repo)));
+            all.push(Job { kind: JobKind::Store, set: None, run: store });
+        }
         let thin = Box::new(|| self.with(|repo| prune::thin_of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Thin, set: None, run: thin });
         let prune = Box::new(|| self.with(|repo| prune::prune_of_run(self.shell, self.config, repo)));

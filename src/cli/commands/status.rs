@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{coverage, retention_of_run};
+use super::{coverage, drills, retention_of_run, verify_store};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -16,6 +16,7 @@ use crate::domain::log::state::State;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
+use crate::ops::verify::drill::projection;
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
 use crate::service::metrics;
@@ -53,7 +54,8 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
     };
     shell.out.row(|| shell.out.as_typed(status.text().trim_end()), object);
     let exit = exit.worse(status.exit());
-    Done::with_exit(exit).with("light", json!(status.light)).with("stale", status.stale)
+    let done = Done::with_exit(exit).with("light", json!(status.light));
+    done.with("stale", status.stale).with("lines", status.lines.len())
 }
 
 /// The answer, from everything at hand.
@@ -92,15 +94,18 @@ pub fn work_out(
         sets: sets.collect(),
         last_test,
         opening: opening(&journal),
-        drill: log.and_then(|s| s.drills.last()).map(drilled),
+        drill: log.and_then(|s| s.drills.last().map(|d| drilled(s, d))),
+        drills: repo.map(|repo| drills::for_status(shell, config, repo)),
+        lost: log.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
+        store: repo.and_then(|repo| verify_store::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
         unopened,
         reads,
         trial: config.trial,
-        sheet_proved: journal.sheet_proved.is_some(),
+        sheet_proved: journal.sheet_proved.is_some() || log.is_some_and(|s| s.proofs.keys.values().any(|p| p.root)),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
@@ -179,8 +184,14 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
     Some((last.at, last.step.counts.opening?))
 }
 
-fn drilled((at, d): &(Timestamp, Drilled)) -> DrillInput {
-    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds }
+fn drilled(state: &State, (at, d): &(Timestamp, Drilled)) -> DrillInput {
+    let everything = projection(state, d, None).map(|p| (p.bytes, p.seconds));
+    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds, everything }
+}
+
+fn lost_in(state: &State) -> Option<(u64, Timestamp)> {
+    let newest = state.open_losses().map(|l| l.time).max()?;
+    Some((state.open_losses().map(|l| l.records).sum(), newest))
 }
 
 fn tested_in(state: &State) -> Option<Good> {
