@@ -5,6 +5,7 @@
 //! identity. A fault of the store ends the run and records nothing: it proves neither good nor bad.
 
 mod again;
+mod all;
 mod landing;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,15 +14,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::accepted::Accepted;
-use super::affected::{name_records, with_inherited};
+use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
-use super::everything::{Sample, Walk};
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
 use super::rotation::Rotation;
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
-use crate::domain::id::{ChunkId, PackName, SnapshotId};
-use crate::domain::listing::{Entry as Record, Root};
+use crate::domain::id::{PackName, SnapshotId};
+use crate::domain::listing::Entry as Record;
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Tested};
 use crate::domain::log::state::State;
@@ -29,17 +29,14 @@ use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{Lost, Whole, check_stream};
+use crate::ops::restore::{Lost, Whole};
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
-use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 /// Documents brought back at a time: so that the clock is looked at, or so that memory is enough.
 const BATCH: usize = 64;
 const LARGE_BATCH: usize = 1_000;
-/// Documents opened for the first time when everything is tested.
-const MOST_DUE: usize = 20_000;
 
 /// How much to test, and what to compare with.
 #[derive(Debug, Clone)]
@@ -291,81 +288,6 @@ impl Run<'_> {
         let needs = |s: &Bits| packs.iter().any(|n| s.contains(*n));
         let snapshots = state.live_snapshots().filter(|s| needs(&s.snapshot.needs)).map(|s| s.id).collect();
         self.report.failed.push(Damage { object: None, what, snapshots, records: vec![path] });
-    }
-
-    /// Every document of every snapshot, each content once; every pack met on the way is opened from end to end.
-    fn documents_of_all(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
-        let state = repo.state();
-        let of = |s: &crate::domain::log::state::SnapshotState| {
-            let newest = state.newest(&s.snapshot.set).map_or(s.id, |n| n.id);
-            (newest, s.id == newest, s.snapshot.root)
-        };
-        let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
-        let sample = Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run);
-        let mut walk = Walk::new(sample, self.accepted.clone());
-        let whole = Whole::stated(repo, &repo.state().needed())?;
-        let (mut lost, mut due) = (vec![], vec![]);
-        for (snapshot, is_newest, root) in snapshots {
-            let (roots, known) = {
-                let mut chunks = repo.chunks()?;
-                (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
-            };
-            self.report.lost += u64::from(known);
-            if roots.is_empty() && !known {
-                let what = format!("the listing of snapshot {snapshot} cannot be read");
-                self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
-            }
-            let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
-            let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
-            walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
-            let opener = self.opener.as_ref().filter(|o| o.is_able());
-            let (rotation, waiting) = (&mut self.rotation, &mut self.due.waiting);
-            let mut each = |entry: &Record| {
-                rotation.iter_mut().for_each(|r| r.offer(entry));
-                match opener.is_some_and(|o| o.wants(entry)) {
-                    true if due.len() < MOST_DUE => due.push(entry.clone()),
-                    true => *waiting += 1,
-                    false => {}
-                }
-            };
-            let mut next = |chunks: &mut ChunkReader<'_>| walk.next(chunks, &mut each);
-            let report = check_stream(repo, &mut next, Some(&whole), self.monitor, self.stop)?;
-            let (done, failed) = self.documents.entry(snapshot).or_default();
-            done.documents += report.files;
-            done.bytes += report.bytes;
-            *failed += report.failed.len() as u64;
-            lost.extend(report.failed);
-        }
-        for (name, result) in whole.into_results() {
-            self.note_pack(repo.state(), name, result);
-        }
-        self.report.failed.sort_by_key(|d| d.object);
-        self.report.lost += walk.lost;
-        for (first, what, packs) in walk.unread {
-            self.note_lost(repo.state(), first, what, &packs);
-        }
-        for Lost { problem, packs } in lost {
-            if let Some(path) = problem.path {
-                self.note_lost(repo.state(), path, problem.detail, &packs);
-            }
-        }
-        self.look_at(repo, &due)?;
-        let paths: HashSet<&RecordPath> = due.iter().map(|e: &Record| &e.path).collect();
-        let sample: Vec<Record> = walk.live.entries().filter(|e| !paths.contains(&e.path)).cloned().collect();
-        self.look_at(repo, &sample)
-    }
-
-    /// Documents that came back to nowhere already and were found right come back once more, to be opened.
-    fn look_at(&mut self, repo: &mut Repository, sample: &[Record]) -> Result<(), OpsError> {
-        let mut rest = sample;
-        while self.opener.is_some() && !rest.is_empty() {
-            let mut room = Room::new();
-            let batch = rest.iter().take(BATCH).take_while(|e| room.takes(e)).count();
-            let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
-            self.come_back(repo, &all, None)?;
-            rest = &rest[batch..];
-        }
-        Ok(())
     }
 
     fn note_pack(&mut self, state: &State, name: PackName, result: Result<u64, String>) {
