@@ -13,7 +13,7 @@ use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::listing::read_root;
 use strongroom::repo::repository::Repository;
 use strongroom::repo::seal::Identity;
-use strongroom::testing::{Fault, Plan, Point, every_fault, under_all};
+use strongroom::testing::{Fault, Plan, Point, Turn, every_fault, under_all};
 
 use crate::support::world::{Files, World, files_of, read_back};
 use crate::{first_documents, second_documents};
@@ -72,6 +72,13 @@ fn same(now: &(Files, Files), wanted: &(Files, Files), what: &str) {
     assert!(now == wanted, "{what}: {} instead of {}", both(now), both(wanted));
 }
 
+/// The share of the day: what is played changes, never what must come of it.
+#[allow(clippy::disallowed_methods)]
+fn turn(turns: usize) -> Turn {
+    let days = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    Turn::of_day(turns, days, |name| std::env::var(name).ok())
+}
+
 fn try_backup(world: &World, fault: Fault) -> Result<BackupReport, OpsError> {
     let stalls = matches!(fault, Fault::StallBefore | Fault::StallAfter);
     let store = if stalls { world.store().with_patience(PATIENCE) } else { world.store() };
@@ -118,7 +125,7 @@ fn campaign(what: &str, start: &Start, turns: usize) {
     let calls = reference.faults.verbs();
     same(&start.shown(&reference), &start.after, "without any fault");
     let (points, tally) = (every_fault(&calls), Mutex::new(Tally::new()));
-    let played = under_all(&points, turns, |point| {
+    let played = under_all(&points, turn(turns), |point| {
         let Some((fault, exit)) = play(start, calls.len(), point) else { return };
         let kind = format!("{fault:?}").split('(').next().unwrap().to_owned();
         let code = exit.map_or(0, |exit| exit as u8);
