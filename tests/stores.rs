@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "stores/guards.rs"]
+mod guards;
 #[path = "support/odd_store.rs"]
 mod odd_store;
 mod support;

@@ -107,11 +107,10 @@ fn repo(error: &RepoError) -> Option<&'static str> {
              it back; then run: strongroom log --verify"
         }
         RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
-            "Stored data is damaged or missing. Run: strongroom verify check, then strongroom backup --reread, which \
-             stores again what is still on this computer."
+            "Stored data is damaged or missing. What can be had back, and what is lost: strongroom repair"
         }
         RepoError::Listing(_) => {
-            "Run: strongroom verify restore, and strongroom snapshots for an older snapshot to restore from."
+            "Run: strongroom repair, and strongroom snapshots for an older snapshot to restore from."
         }
         RepoError::Local(e) if e.full => {
             "Nothing stored is lost. Free some space on this computer's disk and run again; it goes on from there."
@@ -173,6 +172,9 @@ fn store(error: &StoreError) -> Option<&'static str> {
         StoreFault::Unsupported => {
             "This store cannot create an object only if it is absent. Use another, or for one computer alone write \
              single_machine = true into [repository]."
+        }
+        StoreFault::Other if text.contains("object lock") => {
+            "The bucket locks what is written. Say so, with its days: claims = { object_lock = \"30 days\" } in [repository]."
         }
         StoreFault::Exists | StoreFault::Other => {
             "If it stays, give this message to your provider; strongroom doctor tries the store out."

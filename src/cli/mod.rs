@@ -15,8 +15,11 @@ mod telling;
 mod trial;
 mod when;
 mod wiring;
+mod wiring_files;
 mod wiring_limits;
 mod wiring_owner;
+mod wiring_service;
+mod wiring_terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,7 +66,10 @@ fn run(args: Args) -> Exit {
     let (stop, stopped, asking) = (Stop::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
     let ended = wiring::runtime().map_err(system).and_then(|runtime| {
-        wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
+        // A service has signals of its own.
+        if !matches!(args.command, args::Command::Serve) {
+            wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
+        }
         let shell = Shell {
             globals: args.global,
             out: Arc::clone(&out),

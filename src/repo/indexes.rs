@@ -2,7 +2,9 @@
 //!
 //! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
 
 use super::chunk::{ChunkIndex, IndexObject, IndexedPack};
 use super::compress::unframe_up_to;
@@ -25,36 +27,59 @@ impl Repository {
     /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
     pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
         if self.index.is_none() {
-            let objects = self.readable_objects()?;
-            let mut index = ChunkIndex::default();
-            let own = self.own_actors();
-            let state = &self.state;
-            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
-                Some(Life::Live) if state.packs[number as usize].doubted => 1,
-                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
-                Some(Life::Condemned { .. }) => 1,
-                _ => 0,
-            };
-            let mut trusted: HashMap<u32, u8> = HashMap::new();
-            for (author, object) in &objects {
-                for (number, _) in object.packs.iter().filter_map(|p| state.pack(&p.name)) {
-                    let best = trusted.entry(number).or_default();
-                    *best = (*best).max(self.trust(author, number, &own));
-                }
-            }
-            for (author, object) in &objects {
-                for pack in &object.packs {
-                    let Some((number, _)) = state.pack(&pack.name) else { continue };
-                    let believed = trusted.get(&number) == Some(&self.trust(author, number, &own));
-                    if rank(number) > 0 && believed {
-                        // A chunk is stored again only when it could not be relied on where it was.
-                        index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
-                    }
-                }
-            }
-            self.index = Some(index);
+            self.index = Some(self.summed_up(&self.readable_objects(false)?, &Bits::default(), &[]));
         }
         self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
+    }
+
+    /// Loads the index from what can be read of it, and from `more` that was found out otherwise. What lies in one of the
+    /// packs `bad` is looked for there only if it lies nowhere else.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn index_despite(&mut self, bad: &Bits, more: &[IndexedPack]) -> Result<&ChunkIndex, RepoError> {
+        let index = self.summed_up(&self.readable_objects(true)?, bad, more);
+        Ok(self.index.insert(index))
+    }
+
+    fn summed_up(&self, objects: &[(&IndexState, IndexObject)], bad: &Bits, more: &[IndexedPack]) -> ChunkIndex {
+        let mut index = ChunkIndex::default();
+        let own = self.own_actors();
+        let state = &self.state;
+        let rank = |number: u32| match state.packs.get(number as usize) {
+            Some(p) if matches!(p.life, Life::Swept { .. }) => 0,
+            Some(p) if p.quarantined.is_some() || bad.contains(number) => 1,
+            Some(p) if p.doubted || matches!(p.life, Life::Condemned { .. }) => 2,
+            Some(_) => 3 + u8::from(state.may_rely(number, &own)),
+            None => 0,
+        };
+        let mut trusted: HashMap<u32, u8> = HashMap::new();
+        for (author, object) in objects {
+            for (number, _) in object.packs.iter().filter_map(|p| state.pack(&p.name)) {
+                let best = trusted.entry(number).or_default();
+                *best = (*best).max(self.trust(author, number, &own));
+            }
+        }
+        let mut add = |number: u32, pack: &IndexedPack| {
+            if rank(number) > 0 {
+                // A chunk is stored again only when it could not be relied on where it was.
+                index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
+            }
+        };
+        for (author, object) in objects {
+            for pack in &object.packs {
+                let Some((number, _)) = state.pack(&pack.name) else { continue };
+                if trusted.get(&number) == Some(&self.trust(author, number, &own)) {
+                    add(number, pack);
+                }
+            }
+        }
+        for pack in more {
+            if let Some((number, _)) = state.pack(&pack.name) {
+                add(number, pack);
+            }
+        }
+        index
     }
 
     /// The index, if it was loaded.
@@ -89,18 +114,37 @@ impl Repository {
     /// # Errors
     /// As [`Repository::index`].
     pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        Ok(self.readable_objects()?.into_iter().map(|(_, object)| object).collect())
+        Ok(self.readable_objects(false)?.into_iter().map(|(_, object)| object).collect())
     }
 
     /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
     /// nobody if it is not.
-    fn readable_objects(&self) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
+    /// The same for what is out of use because another says it; with `partly` for all that cannot be read.
+    fn readable_objects(&self, partly: bool) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
         let mut all = vec![];
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {
                 Ok(object) => all.push((index, object)),
-                Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.doubted => {}
+                Err(RepoError::Index(_) | RepoError::Seal(_))
+                    if partly || index.void || index.doubted || index.quarantined => {}
                 Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Everything that the readable part of the index says is in these packs, whoever says it.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn descriptions(&self, wanted: &Bits) -> Result<BTreeMap<u32, Vec<IndexedPack>>, RepoError> {
+        let mut all: BTreeMap<u32, Vec<IndexedPack>> = BTreeMap::new();
+        for pack in self.readable_objects(true)?.into_iter().flat_map(|(_, object)| object.packs) {
+            if let Some((number, _)) = self.state.pack(&pack.name).filter(|(n, _)| wanted.contains(*n)) {
+                let known = all.entry(number).or_default();
+                if !known.contains(&pack) {
+                    known.push(pack);
+                }
             }
         }
         Ok(all)
@@ -125,7 +169,7 @@ impl Repository {
                     continue;
                 }
                 let object = match self.index_object(&index.index.name) {
-                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => continue,
+                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.quarantined => continue,
                     other => other?,
                 };
                 for pack in &object.packs {
@@ -138,6 +182,11 @@ impl Repository {
             }
         }
         Ok(())
+    }
+
+    /// This computer's own copy of an index object, if it has one that is right.
+    pub fn index_copy(&self, name: &IndexName) -> Option<Bytes> {
+        self.dir.as_ref().and_then(|d| d.load_index(name))
     }
 
     /// One index object, from cache or store, checked against its name.

@@ -74,6 +74,9 @@ impl<'a> ChunkReader<'a> {
     /// # Errors
     /// [`RepoError::ChunkUnknown`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the store.
     pub fn read(&mut self, id: &ChunkId) -> Result<Vec<u8>, RepoError> {
+        if let Some(bytes) = self.repo.salvaged.get(id) {
+            return Ok(bytes.clone());
+        }
         let (segment, place) = self.index.find(id).ok_or(RepoError::ChunkUnknown)?;
         let content = self.segment(segment)?;
         let (from, to) = (place.start as usize, place.start as usize + place.len as usize);

@@ -3,6 +3,7 @@
 //! Saying something means `append`: the decision is made from everything that was read, and made again from
 //! scratch whenever somebody else was faster.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::{ActorId, PackName, RepositoryId};
+use crate::domain::id::{ActorId, ChunkId, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
 use crate::domain::log::fold::fold;
 use crate::domain::log::state::{Slot, State};
@@ -50,6 +51,8 @@ pub struct Repository {
     pub(super) slots: Vec<Slot>,
     pub(super) state: State,
     pub(super) index: Option<ChunkIndex>,
+    /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
+    pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
 
 impl Repository {
@@ -87,7 +90,17 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None };
+        let mut repo = Self {
+            store,
+            env,
+            ring,
+            machine: Some(machine),
+            dir: Some(dir),
+            slots,
+            state,
+            index: None,
+            salvaged: HashMap::new(),
+        };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -122,7 +135,7 @@ impl Repository {
         let (ring, _) = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
         let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
         let state = fold(id, &slots)?;
-        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None })
+        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None, salvaged: HashMap::new() })
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {

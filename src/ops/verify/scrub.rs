@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
-use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, wanted};
+use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
 use crate::domain::id::{IndexName, NoteName, PackName, RepositoryId};
+use crate::domain::log::entry::Entry;
+use crate::domain::log::proofs::Scrubbed;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
@@ -108,6 +110,9 @@ pub fn scrub(
     report.oldest = dates.into_iter().min().flatten();
     name_records(repo, &mut report.failed)?;
     super::remember_damage(repo, &report)?;
+    let (e, failed) = (report.examined, report.failed.len() as u64);
+    let scrubbed = Scrubbed { objects: e.objects, bytes: e.bytes, failed, left: report.left, oldest: report.oldest };
+    report.entries.extend(put_on_record(repo, &Entry::Scrubbed(scrubbed))?);
     Ok(report)
 }
 
