@@ -5,7 +5,6 @@
 use super::fault_plan::{Fault, Verb};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One fault at one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +50,9 @@ pub fn every_fault(calls: &[Verb]) -> Vec<Point> {
     calls.iter().enumerate().flat_map(of).collect()
 }
 
-/// Plays each point of today's turn, one of `turns`, or all of them; dying at a call is in every turn. How many were
-/// played. What one of them fails with is said with the point.
-pub fn under_all(points: &[Point], turns: usize, play: impl Fn(Point) + Sync) -> usize {
-    let turn = turn(turns.max(1));
+/// Plays each point of this turn; dying at a call is in every turn. How many were played. What one of them fails with
+/// is said with the point.
+pub fn under_all(points: &[Point], turn: Turn, play: impl Fn(Point) + Sync) -> usize {
     let dies = |point: &Point| matches!(point.fault, Fault::StopBefore | Fault::StopAfter);
     let chosen = points.iter().enumerate().filter(|(i, point)| turn.has(*i) || dies(point));
     let chosen: Vec<Point> = chosen.map(|(_, point)| *point).collect();
@@ -84,24 +82,24 @@ pub fn under_all(points: &[Point], turns: usize, play: impl Fn(Point) + Sync) ->
     chosen.len()
 }
 
-struct Turn {
+/// Which share of the points is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
     seed: usize,
     of: usize,
 }
 
 impl Turn {
+    /// One of `turns`: that of the day, as many days after 1970, unless `asked` for another by the environment.
+    pub fn of_day(turns: usize, days: u64, asked: impl Fn(&str) -> Option<String>) -> Self {
+        let seed = asked("STRONGROOM_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(days as usize);
+        Self { seed, of: if asked("STRONGROOM_LONG").is_some() { 1 } else { turns.max(1) } }
+    }
+
     fn has(&self, point: usize) -> bool {
         // The days walk through all residues; neighbours fall on different days.
         point % self.of == self.seed % self.of
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "which day it is decides what is played, never what must come of it")]
-fn turn(of: usize) -> Turn {
-    let set = |name| std::env::var(name).ok();
-    let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() / 86_400);
-    let seed = set("STRONGROOM_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(days as usize);
-    Turn { seed, of: if set("STRONGROOM_LONG").is_some() { 1 } else { of } }
 }
 
 #[cfg(test)]
@@ -119,10 +117,14 @@ mod tests {
         for point in 0..40 {
             assert_eq!((0..4).filter(|seed| Turn { seed: *seed, of: 4 }.has(point)).count(), 1);
         }
+        let long = Turn::of_day(4, 9, |name| (name == "STRONGROOM_LONG").then(String::new));
+        assert_eq!((long.seed, long.of), (9, 1));
+        let again = Turn::of_day(4, 9, |name| (name == "STRONGROOM_SEED").then(|| "7".into()));
+        assert_eq!((again.seed, again.of), (7, 4));
         let seen = Mutex::new(vec![]);
-        let played = under_all(&points, 1, |point| seen.lock().unwrap().push(point));
+        let played = under_all(&points, all, |point| seen.lock().unwrap().push(point));
         assert_eq!((played, seen.lock().unwrap().len()), (points.len(), points.len()));
-        let one = std::panic::catch_unwind(|| under_all(&points[..1], 1, |_| panic!("found")));
+        let one = std::panic::catch_unwind(|| under_all(&points[..1], all, |_| panic!("found")));
         assert!(one.is_err());
     }
 }

@@ -7,7 +7,7 @@ pub mod entropy;
 pub mod fault_plan;
 pub mod store_faults;
 
-pub use campaign::{Point, every_fault, under_all};
+pub use campaign::{Point, Turn, every_fault, under_all};
 pub use clock::FakeClock;
 pub use entropy::SeededEntropy;
 pub use fault_plan::{Fault, Plan, Verb};
