@@ -1,6 +1,7 @@
 //! The index of an open repository: its objects in the store, and their sum in memory.
 //!
-//! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's.
+//! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's. What an index object
+//! that cannot be read said of packs, the packs say themselves.
 
 use std::collections::HashMap;
 
@@ -11,12 +12,15 @@ use super::layout::Key;
 use super::repository::Repository;
 use super::seal::open;
 use super::store::StoreFault;
-use crate::domain::id::{ActorId, IndexName};
+use crate::domain::id::{ActorId, ChunkId, IndexName};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::state::{IndexState, Life};
 
 /// No index object is larger than this once decompressed.
 const MAX_INDEX: usize = 60 << 20;
+
+/// Index objects that could be read, and those that could not.
+type Objects<'r> = (Vec<(&'r IndexState, IndexObject)>, Vec<&'r IndexState>);
 
 impl Repository {
     /// Where every chunk lies. Built from the index objects when first asked for.
@@ -25,7 +29,7 @@ impl Repository {
     /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
     pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
         if self.index.is_none() {
-            let objects = self.readable_objects()?;
+            let (objects, lost) = self.readable_objects()?;
             let mut index = ChunkIndex::default();
             let own = self.own_actors();
             let state = &self.state;
@@ -52,9 +56,41 @@ impl Repository {
                     }
                 }
             }
+            for pack in self.packs_own_words(&self.undescribed(&lost, &trusted))? {
+                if let Some((number, _)) = state.pack(&pack.name) {
+                    index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
+                }
+            }
+            self.lost_indexes = lost.iter().map(|i| i.index.name).collect();
             self.index = Some(index);
         }
         self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
+    }
+
+    /// Index objects that could not be read when the index was loaded: what they said, packs said themselves.
+    pub fn lost_indexes(&self) -> &[IndexName] {
+        &self.lost_indexes
+    }
+
+    /// Why a chunk is in no pack that lives: the entry that made its pack dead, where an index still says what was in it.
+    pub fn unknown(&self, id: &ChunkId) -> RepoError {
+        let swept = |pack: &IndexedPack| match self.state.pack(&pack.name)?.1.life {
+            Life::Swept { at } => Some(at),
+            _ => None,
+        };
+        let dead = self.dead.get_or_init(|| {
+            let mut dead = HashMap::new();
+            for pack in self.readable_objects().map(|o| o.0).unwrap_or_default().iter().flat_map(|(_, o)| &o.packs) {
+                let Some(at) = swept(pack) else { continue };
+                dead.extend(pack.segments.iter().flat_map(|s| &s.chunks).map(|c| (c.id, at)));
+            }
+            dead
+        });
+        let body = |at: u64| self.slots.get(at as usize).and_then(|s| s.body.as_ref());
+        match dead.get(id).and_then(|at| Some((*at, body(*at)?.time))) {
+            Some((entry, on)) => RepoError::Destroyed { entry, on },
+            None => RepoError::ChunkUnknown,
+        }
     }
 
     /// The index, if it was loaded.
@@ -73,7 +109,7 @@ impl Repository {
 
     /// Whose description of a pack is believed: this machine's own, else a pruner's, else that of whoever stored the
     /// pack first. A stolen writer's key cannot say that somebody else's pack holds what it does not.
-    fn trust(&self, author: &IndexState, pack: u32, own: &[ActorId]) -> u8 {
+    pub(super) fn trust(&self, author: &IndexState, pack: u32, own: &[ActorId]) -> u8 {
         let storer = self.state.packs.get(pack as usize).map(|p| p.actor);
         match author {
             i if i.void => 0,
@@ -89,21 +125,22 @@ impl Repository {
     /// # Errors
     /// As [`Repository::index`].
     pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        Ok(self.readable_objects()?.into_iter().map(|(_, object)| object).collect())
+        Ok(self.readable_objects()?.0.into_iter().map(|(_, object)| object).collect())
     }
 
     /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
-    /// nobody if it is not.
-    fn readable_objects(&self) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
-        let mut all = vec![];
+    /// nobody if it is not. Others that cannot be read are lost: a machine that may read asks the packs instead.
+    fn readable_objects(&self) -> Result<Objects<'_>, RepoError> {
+        let (mut all, mut lost) = (vec![], vec![]);
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {
                 Ok(object) => all.push((index, object)),
                 Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.doubted => {}
+                Err(e) if self.can_read() && e.is_damage() => lost.push(index),
                 Err(e) => return Err(e),
             }
         }
-        Ok(all)
+        Ok((all, lost))
     }
 
     /// What the index says is in each of these packs, one at a time, as [`Repository::index`] believes it.
@@ -116,16 +153,21 @@ impl Repository {
         mut each: impl FnMut(u32, &IndexedPack) -> Result<(), E>,
     ) -> Result<(), E> {
         let own = self.own_actors();
-        let mut left = wanted.clone();
+        let (mut left, mut asked) = (wanted.clone(), Bits::default());
         let mut alive: Vec<_> = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })).collect();
         for trust in (0..=4).rev() {
             alive.retain(|i| i.covers.iter().any(|n| left.contains(n)));
+            let mut lost: Vec<&IndexState> = vec![];
             for index in &alive {
                 if !index.covers.iter().any(|n| left.contains(n) && self.trust(index, n, &own) == trust) {
                     continue;
                 }
                 let object = match self.index_object(&index.index.name) {
                     Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => continue,
+                    Err(e) if self.can_read() && e.is_damage() => {
+                        lost.push(index);
+                        continue;
+                    }
                     other => other?,
                 };
                 for pack in &object.packs {
@@ -135,6 +177,17 @@ impl Repository {
                         each(number, pack)?;
                     }
                 }
+            }
+            // Nobody who is believed less speaks for these.
+            let of = |i: &&IndexState, n: u32| i.covers.contains(n) && self.trust(i, n, &own) == trust;
+            for number in left.clone().iter().filter(|n| lost.iter().any(|i| of(i, *n))) {
+                left.remove(number);
+                asked.insert(number);
+            }
+        }
+        for pack in self.packs_own_words(&asked)? {
+            if let Some((number, _)) = self.state.pack(&pack.name) {
+                each(number, &pack)?;
             }
         }
         Ok(())

@@ -3,7 +3,8 @@
 //! Saying something means `append`: the decision is made from everything that was read, and made again from
 //! scratch whenever somebody else was faster.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -19,7 +20,7 @@ use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::{ActorId, PackName, RepositoryId};
+use crate::domain::id::{ActorId, ChunkId, IndexName, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
 use crate::domain::log::fold::fold;
 use crate::domain::log::state::{Slot, State};
@@ -50,6 +51,9 @@ pub struct Repository {
     pub(super) slots: Vec<Slot>,
     pub(super) state: State,
     pub(super) index: Option<ChunkIndex>,
+    pub(super) lost_indexes: Vec<IndexName>,
+    /// What lay in packs that are dead, and the entries that say so; looked up only to say why something is missing.
+    pub(super) dead: OnceLock<HashMap<ChunkId, u64>>,
 }
 
 impl Repository {
@@ -87,7 +91,7 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None };
+        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None, lost_indexes: vec![], dead: OnceLock::new() };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -119,10 +123,14 @@ impl Repository {
         accepted: u64,
     ) -> Result<Self, RepoError> {
         let zero = bundles::entry_zero(&store, id)?;
-        let (ring, _) = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
-        let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
+        let bundles::Newest { ring, newer, .. } = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
+        let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted).map_err(|e| match (e, newer) {
+            // Only that could have opened it.
+            (RepoError::LogDamaged { .. }, Some(damaged)) => RepoError::BundleDamaged(damaged),
+            (e, _) => e,
+        })?;
         let state = fold(id, &slots)?;
-        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None })
+        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None, lost_indexes: vec![], dead: OnceLock::new() })
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -188,7 +196,7 @@ impl Repository {
         self.slots = slots;
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
-            self.index = None;
+            (self.index, self.dead) = (None, OnceLock::new());
             self.follow_epoch(newer)?;
             self.keep_slots()?;
         }

@@ -119,7 +119,7 @@ fn what(entry: &Entry) -> String {
             format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
         }
         Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
-        Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.name)),
+        Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.holder.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),
         Entry::Epoch(e) => e.number.to_string(),

@@ -5,6 +5,7 @@
 //! about records: schemes, dates, holds, disposals.
 
 pub mod bits;
+pub mod bundles;
 pub mod entry;
 pub mod fold;
 mod hindsight;

@@ -16,6 +16,7 @@ use super::choose::{Candidate, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
+use super::{bundles, every_run};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
@@ -113,6 +114,9 @@ pub fn restore(
         // What the documents did not fetch already.
         let rest: Bits = choice.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest)?;
+    }
+    for name in repo.lost_indexes().to_vec() {
+        run.report.failed.push(damage(repo.state(), Object::Index(name), every_run::LOST));
     }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
@@ -335,6 +339,7 @@ impl Run<'_> {
         let keyholder = repo.ring.keyholder;
         let complete = self.options.all && self.report.failed.is_empty();
         let mut packs = std::mem::take(&mut self.passed);
+        let mut bundles = bundles::seen(repo);
         // Damage that belongs to no one set counts against each: none of them passed.
         let other = self.report.failed.len() as u64;
         for (snapshot, (done, failed)) in std::mem::take(&mut self.documents) {
@@ -348,12 +353,13 @@ impl Run<'_> {
                 failed: failed.max(other),
                 complete,
                 keyholder,
+                bundles: std::mem::take(&mut bundles),
             };
             self.append(repo, tested)?;
         }
         if !packs.is_empty() || (other > 0 && self.report.entries.is_empty()) {
             let (snapshot, documents, bytes) = (None, 0, 0);
-            self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder })?;
+            self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder, bundles })?;
         }
         Ok(())
     }

@@ -97,6 +97,12 @@ impl StoreError {
         }
     }
 
+    /// What was written is not what is there.
+    pub(super) fn not_taken(address: &str) -> Self {
+        let detail = "it took the bytes and shows others".into();
+        Self { fault: StoreFault::Other, what: "write".into(), address: address.into(), detail, unknown_outcome: true }
+    }
+
     /// The folder of a `file:///` store is not there: unmounted, perhaps.
     pub(super) fn missing_folder(address: &str) -> Self {
         Self {

@@ -212,12 +212,24 @@ impl Store {
         Err(last.unwrap_or_else(|| StoreError::timed_out("write", &self.address)))
     }
 
-    /// Overwrites whatever has the name. For probes only.
+    /// Overwrites whatever has the name.
     fn put(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
         let path = self.path(key);
         self.wait("write", bytes.len() as u64, async {
             self.inner.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
         })
+    }
+
+    /// Writes an object's very own bytes over what is left of it, and looks whether they are there then.
+    ///
+    /// # Errors
+    /// A fault of the store; nothing is lost by it.
+    pub fn put_back(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
+        self.put(key, bytes)?;
+        match self.get(key)? {
+            there if there == *bytes => Ok(()),
+            _ => Err(StoreError::not_taken(&self.address)),
+        }
     }
 
     /// Everything in a folder. Foreign names are left out and counted.
