@@ -80,8 +80,10 @@ impl Repository {
         };
         let dead = self.dead.get_or_init(|| {
             let mut dead = HashMap::new();
-            for pack in self.readable_objects().map(|o| o.0).unwrap_or_default().iter().flat_map(|(_, o)| &o.packs) {
-                let Some(at) = swept(pack) else { continue };
+            // Swept ones too, as far as they are still there or in the cache.
+            let objects = self.state.indexes.iter().filter_map(|i| self.index_object(&i.index.name).ok());
+            for pack in objects.flat_map(|o| o.packs) {
+                let Some(at) = swept(&pack) else { continue };
                 dead.extend(pack.segments.iter().flat_map(|s| &s.chunks).map(|c| (c.id, at)));
             }
             dead

@@ -110,6 +110,13 @@ pub fn large(place: &Place) -> Vec<PathBuf> {
     packs(place).into_iter().filter(|(_, size)| *size > 200_000).map(|(p, _)| p).collect()
 }
 
+/// The recovery sheet's.
+pub fn key_file(place: &Place) -> PathBuf {
+    let created = place.run(["log", "--json"]).ends(0).objects().swap_remove(0);
+    let sheet = created["body"]["data"]["keyholders"][0]["id"].as_str().unwrap().to_owned();
+    place.objects("keys").into_iter().find(|p| p.to_str().unwrap().contains(&sheet)).unwrap()
+}
+
 /// Changes a byte in the middle.
 pub fn flip(path: &Path) {
     change(path, |bytes| {

@@ -149,9 +149,12 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!("Examined {all}: everything {what}."));
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
-        out.warn(
-            "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
-        );
+        let content = |d: &&Damage| matches!(d.object, None | Some(Object::Pack(_)));
+        if report.failed.iter().find(content).is_some() {
+            out.warn(
+                "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
+            );
+        }
     }
     opening::say(shell, config, report);
     if report.left > 0 {

@@ -25,6 +25,8 @@ pub mod opening;
 pub mod restore;
 pub mod scrub;
 #[cfg(test)]
+mod small_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

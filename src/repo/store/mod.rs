@@ -4,6 +4,7 @@
 //! `create` never overwrites. An unknown outcome is resolved by reading back, never by guessing.
 
 mod error;
+mod leftovers;
 mod open;
 mod probe;
 
@@ -69,6 +70,8 @@ pub struct Store {
     handle: Handle,
     address: String,
     own_clock: bool,
+    /// Where it is a folder of this computer: which.
+    folder: Option<std::path::PathBuf>,
     patience: Duration,
     credentials_from: Option<String>,
 }
@@ -76,13 +79,21 @@ pub struct Store {
 impl Store {
     /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
     pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
-        Self { inner, prefix, handle, address, own_clock, patience: REQUEST_PATIENCE, credentials_from: None }
+        let (folder, patience, credentials_from) = (None, REQUEST_PATIENCE, None);
+        Self { inner, prefix, handle, address, own_clock, folder, patience, credentials_from }
     }
 
     /// The same store with another patience, for tests of stalls.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same store, which is this folder.
+    #[must_use]
+    fn in_folder(mut self, folder: std::path::PathBuf) -> Self {
+        self.folder = Some(folder);
         self
     }
 
