@@ -133,7 +133,16 @@ fn snapshot(known: u32) -> Entry {
 fn test(packs: Bits) -> Entry {
     let (documents, bytes) = (200, u64::from(TESTED) * PACK);
     let keyholder = KeyholderId::new([1; 32]);
-    Entry::Tested(Tested { snapshot: None, packs, documents, bytes, failed: 0, complete: false, keyholder, bundles: vec![] })
+    Entry::Tested(Tested {
+        snapshot: None,
+        packs,
+        documents,
+        bytes,
+        failed: 0,
+        complete: false,
+        keyholder,
+        bundles: vec![],
+    })
 }
 
 fn kib(what: &str) -> u64 {

@@ -34,7 +34,8 @@ fn join(world: &World, key: &Identity, name: &str, roles: &[Role], reads: bool) 
     let mut machine = Machine::generate(name, reads, roles, &*world.entropy);
     let id = world.open().unwrap().state().repository;
     let mut root = Repository::open_with_identity(world.store(), key, id, world.env()).unwrap();
-    root.append(|_| Ok(Some(Entry::KeyholderAdded(KeyholderAdded { holder: machine.keyholder(), bundle: None })))).unwrap();
+    root.append(|_| Ok(Some(Entry::KeyholderAdded(KeyholderAdded { holder: machine.keyholder(), bundle: None }))))
+        .unwrap();
     for actor in machine.actors() {
         root.append(|_| Ok(Some(Entry::ActorAdded(actor.clone())))).unwrap();
     }

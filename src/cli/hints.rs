@@ -38,7 +38,11 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Source { kind, .. } => source(*kind),
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
         // The same words serve several commands; each adds its own hint.
-        OpsError::InTheWay(_) | OpsError::Unreadable(_) | OpsError::NotFound(_) | OpsError::Usage(_) => return None,
+        OpsError::Unreadable(_) => {
+            "If the store keeps old versions, bring the damaged object back and run this again; strongroom snapshots lists \
+             what else there is."
+        }
+        OpsError::InTheWay(_) | OpsError::NotFound(_) | OpsError::Usage(_) => return None,
         OpsError::Nothing(_) => {
             "A test or backup of nothing proves nothing. Check which folders and sets are configured."
         }

@@ -87,6 +87,7 @@ pub fn note(repo: &mut Repository, opened: &Opened) -> Result<Option<u64>, OpsEr
     let mut packs = Bits::default();
     packs.insert(opened.pack);
     let (bytes, keyholder) = (opened.bytes, opened.keyholder);
-    let tested = Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder, bundles: vec![] };
+    let tested =
+        Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder, bundles: vec![] };
     Ok(repo.append(|state| Ok(state.may(&actor, &[Role::Tester]).then(|| Entry::Tested(tested.clone()))))?)
 }

@@ -114,7 +114,12 @@ fn prepare(store: &Store, dir: &StateDir, env: &Env, options: &CreateOptions) ->
         recipient: recovery.recipient().to_string(),
         reads: true,
     };
-    let epoch = Epoch { number: 1, reading: reading.recipient().to_string(), writing: writing.recipient().to_string(), bundles: vec![] };
+    let epoch = Epoch {
+        number: 1,
+        reading: reading.recipient().to_string(),
+        writing: writing.recipient().to_string(),
+        bundles: vec![],
+    };
     let created = Created {
         root: root.actor(),
         epoch,

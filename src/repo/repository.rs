@@ -91,7 +91,18 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self { store, env, ring, machine: Some(machine), dir: Some(dir), slots, state, index: None, lost_indexes: vec![], dead: OnceLock::new() };
+        let mut repo = Self {
+            store,
+            env,
+            ring,
+            machine: Some(machine),
+            dir: Some(dir),
+            slots,
+            state,
+            index: None,
+            lost_indexes: vec![],
+            dead: OnceLock::new(),
+        };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -130,7 +141,18 @@ impl Repository {
             (e, _) => e,
         })?;
         let state = fold(id, &slots)?;
-        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None, lost_indexes: vec![], dead: OnceLock::new() })
+        Ok(Self {
+            store,
+            env,
+            ring,
+            machine: None,
+            dir: None,
+            slots,
+            state,
+            index: None,
+            lost_indexes: vec![],
+            dead: OnceLock::new(),
+        })
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {

@@ -17,6 +17,7 @@ mod retention_more;
 mod retention_run;
 mod retention_words;
 mod setting_up;
+mod small;
 #[path = "../service/smtp.rs"]
 mod smtp;
 mod telling;

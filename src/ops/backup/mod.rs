@@ -117,7 +117,9 @@ pub fn backup(
     let mounts = source::check(repo, options)?;
     for attempt in 1.. {
         match commit::run(repo, options, monitor, stop) {
-            Err(OpsError::Repo(RepoError::ChunkUnknown | RepoError::Destroyed { .. })) if attempt < MAX_ATTEMPTS => repo.refresh()?,
+            Err(OpsError::Repo(RepoError::ChunkUnknown | RepoError::Destroyed { .. })) if attempt < MAX_ATTEMPTS => {
+                repo.refresh()?
+            }
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;
                 return Ok(report);

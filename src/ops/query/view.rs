@@ -8,8 +8,8 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::choose::{Which, choose, held_back};
-use super::instead::{instead, unopened_in_words};
 use super::hit::Hit;
+use super::instead::{instead, unopened_in_words};
 use super::stream::{Hidden, Merged, Superseded, layers};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::{Entry, Gone, Root};

@@ -2,8 +2,8 @@
 //! store are those that were stored (this machine's cache would hide that they rotted), and, where this machine still
 //! has the very bytes, that they are put back. What was put back is told as damage all the same.
 
-use super::scrub::scrub_index;
 use super::check::compare;
+use super::scrub::scrub_index;
 use super::{Damage, Object, VerifyReport};
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};

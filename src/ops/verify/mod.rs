@@ -5,8 +5,8 @@
 //! the last needs the reading identity. A run that examined nothing has failed; skipped is not passed.
 
 pub mod affected;
-pub mod check;
 mod bundles;
+pub mod check;
 mod choose;
 pub mod coverage;
 #[cfg(test)]
@@ -48,8 +48,8 @@ use crate::repo::repository::Repository;
 pub use affected::affected_records;
 pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
-pub use every_run::look;
 pub use drill::{DrillOptions, DrillReport, drill};
+pub use every_run::look;
 pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;

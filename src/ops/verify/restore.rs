@@ -16,8 +16,8 @@ use super::choose::{Candidate, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
-use super::{bundles, every_run};
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
+use super::{bundles, every_run};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
 use crate::domain::log::bits::Bits;
@@ -359,7 +359,10 @@ impl Run<'_> {
         }
         if !packs.is_empty() || (other > 0 && self.report.entries.is_empty()) {
             let (snapshot, documents, bytes) = (None, 0, 0);
-            self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder, bundles })?;
+            self.append(
+                repo,
+                Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder, bundles },
+            )?;
         }
         Ok(())
     }

@@ -81,9 +81,7 @@ fn everything(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
     let mut all = wanted(repo.state())?;
     let (state, epoch) = (repo.state(), repo.state().epoch().number);
     let told = |id| repo.bundle_expected(id).map(|b| b.size);
-    all.extend(
-        state.keyholders.iter().map(|k| Wanted { object: Object::Bundle(k.id, epoch), size: told(&k.id) }),
-    );
+    all.extend(state.keyholders.iter().map(|k| Wanted { object: Object::Bundle(k.id, epoch), size: told(&k.id) }));
     all.extend(repo.slots().iter().map(|s| Wanted { object: Object::Entry(s.n), size: None }));
     Ok(all)
 }

@@ -184,7 +184,11 @@ fn without_index_and_cache_everything_comes_back_from_what_the_packs_say() {
     for lost in [true, false] {
         let c = council();
         let index = index(&c);
-        if lost { c.lose(index) } else { c.damage(index, flip) }
+        if lost {
+            c.lose(index)
+        } else {
+            c.damage(index, flip)
+        }
         let report = recovered(&c).unwrap();
         assert!(is_all_back(&c));
         let said: Vec<&str> = report.restored.problems.iter().map(|p| p.detail.as_str()).collect();

@@ -89,7 +89,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, b"half").unwrap();
         };
-        let gone = [format!("packs/ab/{digest}.age#1"), format!("index/{digest}.age#12"), "log/0000000007.age#1".into()];
+        let gone =
+            [format!("packs/ab/{digest}.age#1"), format!("index/{digest}.age#12"), "log/0000000007.age#1".into()];
         let stay = [
             format!("packs/ab/{digest}.age"),
             format!("packs/ab/{digest}.age#"),

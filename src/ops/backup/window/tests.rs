@@ -14,12 +14,7 @@ fn kept(reading: &Reading<'_>, path: &str) -> (Found, Known) {
     let mut stat = of_file(file.as_file()).unwrap();
     stat.nlink = 2;
     let found = Found { path: RecordPath::new(path).unwrap(), kind: FoundKind::File, stat };
-    let content = Content {
-        size: 7,
-        digest: None,
-        pieces: Pieces::Inline(vec![]),
-        link_group: Some(9),
-    };
+    let content = Content { size: 7, digest: None, pieces: Pieces::Inline(vec![]), link_group: Some(9) };
     let meta = crate::domain::listing::Meta {
         mode: stat.permissions(),
         uid: stat.uid,
