@@ -115,7 +115,11 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "Nothing will be deleted until that entry is back. Do not run init. If the store keeps old versions, bring \
              it back; then run: strongroom log --verify"
         }
-        RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
+        RepoError::Index(_) => {
+            "A computer that may read asks the packs instead; this one may only write, and has no copy. Run on one that may \
+             read: strongroom run"
+        }
+        RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::ChunkUnknown => {
             "Stored data is damaged or missing. Run: strongroom verify check, then strongroom backup --reread, which \
              stores again what is still on this computer."
         }

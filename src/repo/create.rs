@@ -62,7 +62,10 @@ pub fn create(
     options: &CreateOptions,
     keep: impl FnOnce(&Recovery) -> Result<(), RepoError>,
 ) -> Result<RepositoryId, RepoError> {
-    let pending = match dir.load_json::<Pending>(PENDING) {
+    // This machine's keys are kept after it: where they are not there, nothing of it went anywhere, and it would end with a
+    // repository that this machine cannot open.
+    let machine = dir.load_machine()?.is_some();
+    let pending = match dir.load_json::<Pending>(PENDING).filter(|_| machine) {
         Some(pending) => pending,
         None => prepare(store, dir, env, options)?,
     };

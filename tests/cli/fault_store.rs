@@ -141,7 +141,9 @@ pub fn rot(path: &Path) {
 
 pub fn swap(place: &Place, same_size: bool) {
     let all = large(place);
-    let (one, other) = (&all[0], &all[all.len() - 1]);
+    let size = |p: &PathBuf| std::fs::metadata(p).unwrap().len();
+    let one = &all[0];
+    let other = all[1..].iter().rev().find(|p| same_size || size(p) != size(one)).expect("to be found by its size");
     let (first, second) = (std::fs::read(one).unwrap(), std::fs::read(other).unwrap());
     let len = |bytes: &[u8], len: usize| {
         let mut bytes = bytes.to_vec();
@@ -150,5 +152,4 @@ pub fn swap(place: &Place, same_size: bool) {
     };
     change(one, |bytes| *bytes = len(&second, first.len()));
     change(other, |bytes| *bytes = len(&first, second.len()));
-    assert!(same_size || first.len() != second.len(), "to be found by its size");
 }

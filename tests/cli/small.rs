@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::fault_store::{change, flip, key_file};
-use crate::place::{Place, Said};
+use crate::place::{Place, Said, noise};
 
 fn recover(place: &Place, to: &str) -> Said {
     let url = format!("file://{}", place.text("repository"));
@@ -52,7 +52,7 @@ fn a_listing_that_rotted_is_named_with_the_older_snapshot_that_can_be_restored()
     let place = Place::ready("");
     place.run(["backup"]).ends(0);
     let before = place.objects("packs");
-    place.write("Documents/Minutes/later.txt", b"only in the second\n");
+    place.write("Documents/Minutes/later.bin", &noise(200_001));
     place.run(["backup"]).ends(0);
     flip(&newest_listing(&place, &before));
     let said = place.run(["restore", "--all", "--to", &place.text("none")]).ends(4);
