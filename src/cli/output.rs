@@ -5,8 +5,8 @@
 //! printing too, and the program then fails: half an answer must never look like a whole one.
 
 use std::io::{ErrorKind, Write};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,27 @@ pub struct Out {
     closed: AtomicBool,
     failed: Mutex<Option<std::io::Error>>,
     bar: Mutex<Option<ProgressBar>>,
+    /// Of a trial that was named: how its commands begin.
+    named: OnceLock<String>,
 }
+
+/// Commands that mean the trial they are spoken of in. `init`, `config` and `recover` are for the real thing.
+const OF_TRIALS: [&str; 14] = [
+    "backup",
+    "cat",
+    "diff",
+    "find",
+    "history",
+    "hold",
+    "incident",
+    "log",
+    "ls",
+    "restore",
+    "retention",
+    "snapshots",
+    "status",
+    "verify",
+];
 
 /// How a command ended, and what it counted.
 #[derive(Debug)]
@@ -55,7 +75,27 @@ impl Done {
 impl Out {
     /// The process's own streams.
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, closed: AtomicBool::new(false), failed: Mutex::new(None), bar: Mutex::new(None) }
+        let (closed, failed, bar) = (AtomicBool::new(false), Mutex::new(None), Mutex::new(None));
+        Self { json, quiet, closed, failed, bar, named: OnceLock::new() }
+    }
+
+    /// From here on the commands that are named to people begin with `--home` and this folder.
+    pub fn in_trial(&self, home: &std::path::Path) {
+        let home = shell_quoted(home.as_os_str().as_encoded_bytes());
+        let _ = self.named.set(format!("strongroom --home {home} "));
+    }
+
+    /// A text of our own as it is to be typed here: in a trial that was named, its commands name it too.
+    pub fn as_typed(&self, text: &str) -> String {
+        let Some(named) = self.named.get() else { return text.to_owned() };
+        let mut typed = String::new();
+        for (at, part) in text.split("strongroom ").enumerate() {
+            let word = part.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            let begin = if OF_TRIALS.contains(&word) { named } else { "strongroom " };
+            typed.push_str(if at == 0 { "" } else { begin });
+            typed.push_str(part);
+        }
+        typed
     }
 
     /// Whether objects are printed instead of lines.
@@ -79,7 +119,7 @@ impl Out {
     /// A remark: for people who did not ask for quiet.
     pub fn say(&self, text: impl AsRef<str>) {
         if !self.json && !self.quiet {
-            self.to_stdout(format!("{}\n", text.as_ref()).as_bytes());
+            self.to_stdout(format!("{}\n", self.as_typed(text.as_ref())).as_bytes());
         }
     }
 
@@ -112,7 +152,7 @@ impl Out {
         if self.json {
             self.object(json!({"message_type": "note", "message": text.as_ref()}));
         } else if !self.quiet {
-            self.to_stderr(text.as_ref());
+            self.to_stderr(&self.as_typed(text.as_ref()));
         }
     }
 
@@ -121,7 +161,7 @@ impl Out {
         if self.json {
             self.object(json!({"message_type": "warning", "message": text.as_ref()}));
         } else {
-            self.to_stderr(text.as_ref());
+            self.to_stderr(&self.as_typed(text.as_ref()));
         }
     }
 
@@ -149,7 +189,7 @@ impl Out {
                 "message_type": "error", "message": advice.message, "hint": advice.hint, "exit": advice.exit as u8,
             }));
         }
-        let hint = advice.hint.as_ref().map(|h| format!("\n\nhint: {h}")).unwrap_or_default();
+        let hint = advice.hint.as_ref().map(|h| format!("\n\nhint: {}", self.as_typed(h))).unwrap_or_default();
         self.to_stderr(&format!("strongroom: {}{hint}", advice.message));
     }
 

@@ -92,7 +92,11 @@ impl Shell {
             let system = System { state_dir: Some(home.join("state")) };
             return Ok(Some(config::load(&file, &system)?));
         }
-        Ok(trial::load(home))
+        let trial = trial::load(home);
+        if trial.is_some() {
+            self.out.in_trial(home);
+        }
+        Ok(trial)
     }
 
     /// This computer's own folder.

@@ -11,6 +11,8 @@ use crate::repo::error::RepoError;
 use crate::repo::machine::StateDir;
 
 const FILE: &str = "trial.json";
+/// A retention scheme to try out, where somebody puts it.
+pub const SCHEME: &str = "retention.toml";
 
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
@@ -57,6 +59,7 @@ fn build(home: &Path, folders: &[PathBuf]) -> Option<Config> {
         let name = free_name(&set.folders, wanted);
         set.folders.push(Folder { path: path.clone(), name });
     }
+    config.scheme = Some(home.join(SCHEME)).filter(|file| file.is_file());
     Some(config)
 }
 

@@ -98,7 +98,8 @@ fn stopped(all: impl Iterator<Item = (u64, Stopped)>) -> Vec<u64> {
 /// The lines of the status.
 pub fn lines(input: &RetentionInput, people: &People, now: Timestamp) -> Vec<Line> {
     let mut lines = vec![first(input, people, now)];
-    if let Some(next) = &input.next {
+    // Where it is the first, the line above has named it.
+    if let Some(next) = input.next.as_ref().filter(|_| input.scheme.is_some()) {
         let text = format!("A new scheme (minute {}) counts from {}.", minute(next), day(next.in_force));
         lines.push(Line { light: Light::Green, text });
     }
@@ -129,7 +130,14 @@ fn first(input: &RetentionInput, people: &People, now: Timestamp) -> Line {
     let held = (input.holds > 0).then(|| counted(input.holds, "open hold", "open holds"));
     let Some(scheme) = &input.scheme else {
         let held = held.map(|h| format!(" {h}.")).unwrap_or_default();
-        let text = format!("Retention: no scheme is adopted, so no record is destroyed.{held}");
+        let text = match &input.next {
+            Some(next) => format!(
+                "Retention: the scheme of minute {} counts from {}; until then no record is destroyed.{held}",
+                minute(next),
+                day(next.in_force)
+            ),
+            None => format!("Retention: no scheme is adopted, so no record is destroyed.{held}"),
+        };
         return Line { light: Light::Green, text };
     };
     let mut parts = vec![format!("scheme adopted {} (minute {})", day(scheme.on), minute(scheme))];

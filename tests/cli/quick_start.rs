@@ -148,3 +148,52 @@ fn a_signal_ends_a_run_cleanly_and_the_next_one_goes_on() {
     place.run(["run"]).ends(0).says("Backed up \"documents\": 15 files");
     place.run(["verify", "check"]).ends(0);
 }
+
+#[test]
+fn a_scheme_is_tried_out_in_a_trial_and_every_hint_names_the_trial() {
+    let place = Place::new();
+    let home = place.text("home");
+    place.write("Documents/Letters/old.txt", b"an old letter");
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_262_304_000);
+    let letter = std::fs::File::options().write(true).open(place.path("Documents/Letters/old.txt")).unwrap();
+    letter.set_modified(long_ago).unwrap();
+    place.run(folder(&place)).ends(0);
+    let none = format!(
+        "this trial has no retention scheme to try\n\nhint: Begin with the draft: strongroom --home {home} retention \
+         draft > {home}/retention.toml\n"
+    );
+    for (code, words) in [(6, &["plan"][..]), (6, &["review"]), (2, &["lint"]), (2, &["assign"])] {
+        place.run([&["retention"], words].concat()).ends(code).says(&none);
+    }
+    std::fs::remove_file(place.path("Documents/Letters/old.txt")).unwrap();
+    place.run(["run"]).ends(0);
+    let scheme = "[scheme]\ntitle = \"A try\"\n[[class]]\nid = \"letters\"\ntitle = \"Letters\"\npatterns = \
+                  [\"Documents/Letters/**\"]\nminimum = \"2 years\"\ntrigger = \"modified\"\naction = \"destroy\"\n\
+                  authority = \"test\"\n\
+                  [[class]]\nid = \"staff\"\ntitle = \"Staff\"\npatterns = [\"Documents/Plans/**\"]\nminimum = \
+                  \"2 years\"\ntrigger = \"employment-end\"\naction = \"destroy\"\nauthority = \"test\"\n";
+    place.write("home/retention.toml", scheme.as_bytes());
+    place.run(["retention", "lint"]).ends(0).says("2 classes, 0 errors");
+    let tried = format!("A trial: as if {home}/retention.toml were adopted. Nothing is destroyed by it.");
+    let said = place.run(["retention", "plan"]).ends(0).says(&tried).says("Documents/Letters/old.txt");
+    said.says("This is a trial: it shows what would be due, and cannot be approved.").never_says("retention approve");
+    let summary = place.run(["retention", "plan", "--json"]).ends(0).summary();
+    assert_eq!((&summary["dispose"], &summary["trial"]), (&1.into(), &true.into()));
+    place.run(["retention", "plan", "--on", "2010-02-01"]).ends(0).says("There is nothing to approve.");
+    place.run(["retention", "why", "old.txt"]).ends(0).says(&tried).says("letters");
+    place.run(["retention", "why", "Documents/Letters"]).ends(0).says(&tried);
+    let date = format!("strongroom --home {home} retention date Documents/Plans/site.bin --trigger employment-end");
+    place.run(["retention", "review"]).ends(0).says(&tried).says(&date);
+    // Nothing was adopted, and so nothing can be approved.
+    let plan = summary["plan"].as_str().unwrap();
+    place.run(["retention", "approve", plan, "--by", "The Clerk"]).ends(6).says("nothing has been adopted yet");
+    place.run(["run"]).ends(0).says("No retention scheme is adopted: every record is kept.");
+    place.run(["find", "no such name"]).ends(0);
+    place.run(["restore", "no such name"]).ends(1).says(&format!("strongroom --home {home} find NAME"));
+    // Found without --home, its commands need none.
+    let data = place.path("user/.local/share/strongroom");
+    std::fs::create_dir_all(data.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(place.path("home"), data).unwrap();
+    let said = Said::of(place.command().args(["restore", "no such name"]).output().unwrap());
+    said.ends(1).says("included: strongroom find NAME");
+}

@@ -40,8 +40,13 @@ impl Entropy for Chance {
     }
 }
 
-/// Sets the council up, backs up, adopts, approves and withdraws, all so many days ago.
+/// Sets the council up, backs up, adopts, approves and withdraws, all so many days ago; backs up every night since.
 fn withdrawn(c: &Council, days_ago: i64) -> u64 {
+    withdrawn_until(c, days_ago, 1)
+}
+
+/// As [`withdrawn`]; the last night is so many days ago.
+fn withdrawn_until(c: &Council, days_ago: i64, last: i64) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = StoreOptions {
         url: format!("file://{}", c.place.text("repository")),
@@ -86,6 +91,7 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
         by: "Clerk".into(),
         minute: "8a".into(),
         large: false,
+        dated: true,
         zone: zone.clone(),
         today,
     };
@@ -96,7 +102,7 @@ fn withdrawn(c: &Council, days_ago: i64) -> u64 {
     let report = apply(&mut repo, &applying, &silent, &stop).unwrap();
     assert!(matches!(report.stage, Stage::Withdrawn { .. }));
     // A folder as a store has no clock of its own: the log must show that the days have passed.
-    for day in (1..days_ago).rev() {
+    for day in (last..days_ago).rev() {
         *clock.0.lock().unwrap() = SignedDuration::from_hours(24 * day);
         backup(&mut repo, &BackupOptions::new("documents", vec![source.clone()]), &silent, &stop).unwrap();
     }
@@ -138,4 +144,26 @@ fn within_two_weeks_it_waits_and_a_hold_then_stops_it() {
     assert_eq!(about(&c.told(), "destruction was stopped").len(), 1);
     c.place.run(["retention", "cancel", &approval.to_string(), "--by", "Clerk", "--reason", "held"]).ends(0);
     c.place.run(["restore", "Documents/Letters/old.txt", "--to", &c.place.text("back")]).ends(0);
+}
+
+#[test]
+fn after_a_long_silence_nothing_is_approved_by_itself_until_a_person_has_looked_at_the_date() {
+    let c = Council::unmade();
+    c.old_file("Documents/Letters/old.txt");
+    c.old_file("Documents/Drafts/draft.txt");
+    let approval = withdrawn_until(&c, 60, 58);
+    std::fs::remove_file(c.place.path("Documents/Drafts/draft.txt")).unwrap();
+    let said = c.place.run(["run"]).ends(0).says("Nothing was approved by the scheme itself: is it really ");
+    said.says("and the store has no clock to compare").says("1 record is due and waiting for a decision");
+    let told = c.told();
+    assert_eq!((about(&told, "waiting for your decision").len(), told.len()), (1, 1), "{told:?}");
+    let plan = c.place.run(["retention", "plan", "--json"]).ends(0).summary()["plan"].as_str().unwrap().to_owned();
+    let approve = ["retention", "approve", &plan, "--by", "The Clerk"];
+    let said = c.place.run(approve).ends(6).says("strongroom: is it really ");
+    said.says("approve PLAN --by NAME --yes").says("Right: a person says so once");
+    c.place.run([&approve[..], &["--yes"]].concat()).ends(0).says("Approved: 1 record");
+    // From here on it goes by itself again; the first one still waits until the log shows the days.
+    let said = c.place.run(["run"]).ends(0).never_says("is it really");
+    let waiting = format!("Disposal {approval} is waiting: since the withdrawal the log shows");
+    said.says(&waiting).says("1 record withdrawn; destroyed from");
 }

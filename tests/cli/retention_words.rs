@@ -189,3 +189,54 @@ fn mistakes_are_called_by_the_name_that_was_typed() {
         place.run(command).ends(2).says(&words).never_says("the configuration");
     }
 }
+
+#[test]
+fn a_folder_of_which_a_part_went_says_so_before_and_after_the_destruction() {
+    let place = adopted();
+    let plan = plan_of(&place);
+    let to = place.text("back");
+    let looked = |words: &str| {
+        let line = format!("Not all of it is there: 2 records of it were withdrawn or destroyed under plan {plan}.");
+        for within in [INVOICES, "Documents/Finance", "Documents"] {
+            for args in [vec!["ls", within], vec!["restore", within, "--to", &to, "--overwrite", "if-changed"]] {
+                let said = place.run(&args).ends(0);
+                assert_eq!(said.err.matches(&line).count(), 1, "{words}, {args:?}: {}", said.err);
+                assert!(said.err.contains("See: strongroom retention disposals"), "{}", said.err);
+                let summary = place.run(args.iter().chain(&["--json"])).ends(0).summary();
+                assert_eq!((&summary["disposed"], &summary["disposed_plans"][0]), (&2.into(), &plan.as_str().into()));
+            }
+        }
+        for args in [&["ls"][..], &["restore", "--all", "--to", &to, "--overwrite", "if-changed"]] {
+            assert!(place.run(args).ends(0).err.contains(&line), "{words}, {args:?}");
+        }
+        for args in [vec!["ls", "Documents/Minutes"], vec!["restore", "Documents/HR", "--to", &to, "--preview"]] {
+            place.run(&args).never_says("Not all of it is there");
+            assert_eq!(place.run(args.iter().chain(&["--json"])).summary()["disposed"], serde_json::Value::Null);
+        }
+    };
+    approve(&place, &plan).ends(0);
+    place.run(["ls", INVOICES, "--json"]).ends(0).never_says("disposed");
+    apply(&place, &plan, &[]).ends(0);
+    looked("withdrawn");
+    cancel(&place, &plan, "not yet").ends(0);
+    let plan = plan_of(&place);
+    approve(&place, &plan).ends(0);
+    apply(&place, &plan, &URGENT).ends(0).says("Done.");
+    let line = format!("2 records of it were withdrawn or destroyed under plan {plan}.");
+    for args in [
+        &["ls", INVOICES][..],
+        &["ls", "Documents/Finance"],
+        &["restore", INVOICES, "--to", &to, "--overwrite", "always"],
+    ] {
+        assert!(place.run(args).ends(0).err.contains(&line), "{args:?}");
+    }
+    assert_eq!(place.run(["ls", "Documents", "--json"]).ends(0).summary()["disposed"], 2);
+    place.run(["ls", "Documents/Minutes"]).ends(0).never_says("Not all of it");
+
+    // No part of a name is left; who asks by one is told how to ask.
+    let said = place.run(["find", "inv1"]).ends(0).says("Nothing in the backup has such a name");
+    said.says("2 records were destroyed under the scheme, of whose names no part is kept. Give the whole name")
+        .says("or the path: then the register knows it. See: strongroom retention disposals");
+    assert_eq!(place.run(["find", "inv1", "--json"]).summary()["destroyed_without_name"], 2);
+    place.run(["find", "inv1.txt"]).ends(0).says("inv1.txt was destroyed under the scheme").never_says("no part");
+}

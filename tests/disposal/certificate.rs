@@ -7,12 +7,15 @@ use jiff::tz::TimeZone;
 
 use strongroom::domain::log::Entry;
 use strongroom::domain::log::rulings::SchemeAdopted;
-use strongroom::ops::retention::certificate::{self, ClassFacts};
+use strongroom::domain::path::RecordPath;
+use strongroom::domain::retention::scheme::Scheme;
+use strongroom::ops::retention::certificate::{self, ClassFacts, KeptBy};
 use strongroom::ops::retention::hold::{PlaceHold, Which, place, release};
 use strongroom::ops::retention::note::{self, SCHEME};
+use strongroom::ops::retention::register::record_digest;
 use strongroom::repo::repository::Repository;
 
-use super::town::{SECRET, Town, town_with_secret};
+use super::town::{SECRET, Town, noise, town_with_secret};
 
 fn openssl(town: &Town, json: &[u8], pem: &str, signature: &[u8]) -> bool {
     let file = |name: &str, bytes: &[u8]| {
@@ -106,4 +109,63 @@ fn it_says_what_was_done_and_openssl_can_check_it() {
     assert!(!openssl(&town, &changed, &found.public_key, &signature), "a changed text is noticed");
     let another = certificate::pem(&strongroom::repo::sign::Seed::new([5; 32]).actor());
     assert!(!openssl(&town, json, &another, &signature), "another key is noticed");
+}
+
+#[test]
+fn it_names_the_records_that_still_have_the_content_unless_a_person_may_be_in_them() {
+    let town = Town::new();
+    let copies = [("Old/plan.bin", 1), ("Maps/plan.bin", 1), ("HR/plan.bin", 1), ("Other/plan.bin", 1)];
+    let personal = [("HR/smith.bin", 2), ("Maps/smith.bin", 2), ("x.bin", 3)];
+    for (name, seed) in copies.into_iter().chain(personal) {
+        town.write(name, noise(seed, 90_000));
+    }
+    town.backup();
+    town.remove("Old/plan.bin");
+    town.remove("HR/smith.bin");
+    town.backup();
+    town.test();
+    let class = |id: &str, ceiling: Option<&str>| {
+        let mut class = serde_json::json!({
+            "id": id.to_lowercase(), "title": id, "patterns": [format!("Documents/{id}/**")], "minimum": "6 years",
+            "trigger": "modified", "action": "destroy"});
+        if let Some(ceiling) = ceiling {
+            class["ceiling"] = ceiling.into();
+        }
+        class
+    };
+    let classes = [class("Old", None), class("Maps", None), class("HR", Some("7 years"))];
+    let scheme: Scheme =
+        serde_json::from_value(serde_json::json!({"scheme": {"title": "Draft"}, "class": classes})).unwrap();
+    let mut repo = town.open();
+    let name = note::put(&repo, SCHEME, &scheme).unwrap();
+    let (digest, on) = (strongroom::domain::id::Digest::of(b"x"), jiff::civil::date(2026, 3, 17));
+    let adopted = SchemeAdopted { note: name, digest, minute: "12a".into(), on, in_force: on };
+    let at = repo.append(|_| Ok(Some(Entry::SchemeAdopted(adopted.clone())))).unwrap().unwrap();
+    let mut plan = town.plan(&["Documents/Old/plan.bin", "Documents/HR/smith.bin"]);
+    plan.scheme_at = at;
+    for record in &mut plan.records {
+        record.class = if record.path.as_bytes().starts_with(b"Documents/HR") { "hr".into() } else { "old".into() };
+    }
+    let (approval, _) = town.approve(&plan);
+    town.apply_now(approval).unwrap();
+    let repo = town.open();
+    let found = certificate::read(&repo, approval).unwrap();
+    let facts = found.facts().unwrap();
+    assert_eq!((facts.content_kept_elsewhere, facts.kept_by_records), (2, 4));
+    // HR has a ceiling, Other no class, and what was in a staff file is not named wherever else it lies.
+    let digest = |path: &str| record_digest(&repo.register_key(), "documents", &RecordPath::new(path).unwrap());
+    let wanted =
+        [("HR/plan.bin", false), ("Maps/plan.bin", true), ("Maps/smith.bin", false), ("Other/plan.bin", false)];
+    let wanted = wanted.map(|(name, named)| {
+        let path = format!("Documents/{name}");
+        KeptBy { record: digest(&path), path: named.then_some(path) }
+    });
+    assert_eq!(facts.kept_by, wanted);
+    let said = format!(
+        "- Of 2 of these records, other records that are kept still have the same content, 4 in number:\n  - digest \
+         {}\n  - Documents/Maps/plan.bin\n  - digest {}\n",
+        wanted[0].record, wanted[2].record
+    );
+    assert!(found.text.contains(&said), "{}", found.text);
+    assert!(!found.json.contains("smith") && !found.text.contains("smith"));
 }

@@ -6,6 +6,7 @@ mod certificate;
 mod crash;
 mod cut_off;
 mod guards;
+mod killed;
 mod left_over;
 mod meanwhile;
 mod names;

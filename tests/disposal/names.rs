@@ -1,11 +1,15 @@
 //! Which disposal is meant, and what is said of a record that one of them took.
 
+use jiff::civil::date;
 use strongroom::domain::path::RecordPath;
 use strongroom::domain::pattern::Pattern;
 use strongroom::domain::problem::Exit;
-use strongroom::ops::retention::approve::cancel;
-use strongroom::ops::retention::disposals::{Stage, Wanted, disposal_meant};
+use strongroom::domain::retention::plan::PlanId;
+use strongroom::ops::prune::{PruneOptions, prune};
+use strongroom::ops::retention::approve::{ApproveOptions, approve, cancel};
+use strongroom::ops::retention::disposals::{Stage, Wanted, disposal_meant, told};
 use strongroom::ops::retention::disposed::{Asked, Memory};
+use strongroom::ops::{Silent, Stop};
 
 use super::town::{SECRET, Town, town_with_secret};
 
@@ -73,4 +77,27 @@ fn a_record_is_known_by_its_digest_once_its_name_is_forgotten() {
     let by_name = |name: &str| Asked { name: Some(name.into()), folders: vec![folder.clone()], ..Asked::default() };
     assert_eq!(find(&by_name("secret.bin"))[0].path, secret);
     assert!(find(&by_name("other.bin")).is_empty());
+}
+
+#[test]
+fn who_approved_what_was_called_off_is_known_after_the_names_are_pruned() {
+    let (town, _) = town_with_secret();
+    let (approval, note) = town.approve(&town.plan(&[SECRET]));
+    cancel(&mut town.open(), &approval.to_string(), "B. Deputy", "the auditor asked for it").unwrap();
+    let said = || {
+        let repo = town.open();
+        let told = told(&repo, repo.state().disposal(approval).unwrap()).unwrap();
+        (told.by_whom(), told.cancelled.unwrap().in_words())
+    };
+    let wanted = (" by A. Clerk, minute 7c".to_owned(), "B. Deputy: the auditor asked for it".to_owned());
+    assert_eq!(said(), wanted);
+    town.clock.advance_days(30);
+    prune(&mut town.open(), &PruneOptions::default(), &Silent, &Stop::default()).unwrap();
+    assert!(town.open().read_note::<serde_json::Value>(&note).is_err(), "the names are gone");
+    assert_eq!(said(), wanted);
+    let plan: PlanId = town.open().state().disposal(approval).unwrap().plan.parse().unwrap();
+    let (by, minute, zone) = ("C".into(), String::new(), jiff::tz::TimeZone::UTC);
+    let options = ApproveOptions { plan, by, minute, large: false, dated: true, zone, today: date(2030, 1, 1) };
+    let error = approve(&mut town.open(), &options, &Silent, &Stop::default()).unwrap_err().to_string();
+    assert!(error.contains("was approved by A. Clerk, minute 7c on "), "{error}");
 }

@@ -137,6 +137,29 @@ fn a_clock_that_jumps_ahead_does_not_end_the_window() {
 }
 
 #[test]
+fn while_the_date_is_in_doubt_a_person_withdraws_and_nobody_else() {
+    let (town, _) = town_with_secret();
+    let (approval, _) = town.approve(&town.plan(&[SECRET]));
+    town.clock.advance_days(3_650);
+    town.write("minutes.txt", "after the leap");
+    town.backup();
+    town.test();
+    for urgent in [None, Some("an order".to_owned())] {
+        let error = town.apply_with(approval, |o| o.urgent = urgent).unwrap_err();
+        assert_eq!(error.exit(), strongroom::domain::problem::Exit::Refused);
+        assert!(error.to_string().starts_with("is it really "), "{error}");
+        assert!(error.to_string().contains("retention apply PLAN --yes"), "{error}");
+    }
+    let report = town.apply_with(approval, |o| o.person = true).unwrap();
+    assert!(matches!(report.stage, Stage::Withdrawn { .. }), "{report:?}");
+    // Where the store has a clock that agrees, that one is asked and no person.
+    let (mut town, _) = town_with_secret();
+    let (approval, _) = town.approve(&town.plan(&[SECRET]));
+    town.own_clock = true;
+    assert!(matches!(town.apply(approval).unwrap().stage, Stage::Withdrawn { .. }));
+}
+
+#[test]
 fn an_office_that_runs_weekly_needs_nobody() {
     let (town, markers) = town_with_secret();
     let (approval, _) = town.approve(&town.plan(&[SECRET]));

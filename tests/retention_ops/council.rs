@@ -190,12 +190,18 @@ impl Council {
         place(&mut self.open(), &options).unwrap()
     }
 
+    /// By somebody who looked at the calendar.
     pub fn approve(&self, plan: &PlanId) -> Result<ApproveReport, OpsError> {
+        self.approve_as(plan, true)
+    }
+
+    pub fn approve_as(&self, plan: &PlanId, dated: bool) -> Result<ApproveReport, OpsError> {
         let options = ApproveOptions {
             plan: plan.clone(),
             by: "A. Clerk".into(),
             minute: "12/2026".into(),
             large: false,
+            dated,
             zone: zone(),
             today: self.today(),
         };

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use strongroom::domain::listing::Root;
 use strongroom::domain::problem::Problem;
 use strongroom::ops::retention::facts::gather;
+use strongroom::ops::retention::law::load;
 use strongroom::ops::{Monitor, Stop};
 use strongroom::repo::listing::read_root;
 
-use crate::council::Council;
+use crate::council::{Council, class, scheme, usual, zone};
 
 /// Counts the pages that were taken in.
 #[derive(Default)]
@@ -61,4 +62,17 @@ fn a_page_is_read_once_however_many_snapshots_have_it() {
     assert_eq!((facts.pages, taken.0.into_inner()), (pages as u64, pages as u64));
     let most = page_packs.len() + root_packs.len();
     assert!(fetched <= most, "for its roots and for its pages each pack once: {fetched}, not {most}");
+}
+
+#[test]
+fn the_note_of_a_scheme_that_waits_is_read_once() {
+    let c = Council::new("2020-01-10");
+    c.adopt(&usual());
+    c.write("Letters/a.txt", "a letter", "2018-05-01");
+    c.backup("2020-01-11");
+    c.adopt(&scheme(&[class("letters", "Documents/Letters", "1 month", "modified", "destroy", "none")]));
+    let (repo, before) = (c.open(), c.world.faults.count("get notes/"));
+    let law = load(&repo, &zone(), c.today()).unwrap();
+    assert!(law.in_force.is_some() && law.next.is_some() && law.waiting.len() == 1);
+    assert_eq!(c.world.faults.count("get notes/") - before, 2, "the one in force, and the one that waits");
 }

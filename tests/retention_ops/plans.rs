@@ -3,13 +3,13 @@
 use strongroom::domain::problem::Exit;
 use strongroom::domain::retention::decide::Disposition;
 use strongroom::domain::retention::scheme::Approver;
-use strongroom::ops::retention::approve::{ApproveOptions, approve, approve_by_scheme, cancel, recheck};
+use strongroom::ops::retention::approve::{ApproveOptions, ApproveReport, approve, approve_by_scheme, cancel, recheck};
 use strongroom::ops::retention::disposals::{Stage, Wanted, disposal_meant, disposals};
 use strongroom::ops::retention::plan::Planner;
 use strongroom::ops::retention::register::Register;
 use strongroom::ops::retention::review::{Waits, review};
 use strongroom::ops::retention::why::{Next, why};
-use strongroom::ops::{Silent, Stop};
+use strongroom::ops::{OpsError, Silent, Stop};
 
 use crate::council::{Council, class, day, names, one, path, scheme, usual, zone};
 
@@ -144,7 +144,7 @@ fn an_approval_does_not_do_once_the_council_must_say_so() {
     c.backup("2018-06-02");
     c.remove("Drafts/d.txt");
     c.backup("2018-06-03");
-    c.go_to("2018-09-01");
+    c.go_to("2018-07-04");
     let by_scheme = approve_by_scheme(&mut c.open(), &zone(), c.today(), &Silent, &Stop::default()).unwrap().unwrap();
     let ask = |approval| recheck(&mut c.open(), approval, &zone(), c.today(), &Silent, &Stop::default()).unwrap();
     assert!(ask(by_scheme.approval).permit(&by_scheme.plan).is_ok());
@@ -159,13 +159,61 @@ fn an_approval_does_not_do_once_the_council_must_say_so() {
     c.adopt(&careful());
     let with = |minute: &str| {
         let (by, minute) = ("A. Clerk".into(), minute.into());
-        let options =
-            ApproveOptions { plan: plan.id.clone(), by, minute, large: false, zone: zone(), today: c.today() };
+        let options = ApproveOptions {
+            plan: plan.id.clone(),
+            by,
+            minute,
+            large: false,
+            dated: true,
+            zone: zone(),
+            today: c.today(),
+        };
         approve(&mut c.open(), &options, &Silent, &Stop::default())
     };
     let refused = with("").unwrap_err();
     assert!(refused.exit() == Exit::Refused && refused.to_string().contains("--minute"), "{refused}");
     assert_eq!(with("12/2020").unwrap().records, 2);
+}
+
+#[test]
+fn a_clock_that_leapt_approves_nothing_until_a_person_has_looked() {
+    let c = Council::new("2018-06-01");
+    c.adopt(&usual());
+    for (name, text) in [("Drafts/d.txt", "a draft"), ("Drafts/e.txt", "another"), ("x.txt", "x")] {
+        c.write(name, text, "2018-05-01");
+    }
+    c.backup("2018-06-02");
+    c.remove("Drafts/d.txt");
+    c.backup("2018-06-03");
+    let by_scheme = || approve_by_scheme(&mut c.open(), &zone(), c.today(), &Silent, &Stop::default());
+    let refused = |result: Result<Option<ApproveReport>, OpsError>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused);
+        error.to_string()
+    };
+    // Ten years at once, and nights with the wrong clock: they count, the leap does not.
+    c.go_to("2028-06-04");
+    assert!(
+        refused(by_scheme()).starts_with("is it really 4 June 2028? This computer says so, but by the log it was 3")
+    );
+    c.backup("2028-06-05");
+    c.remove("Drafts/e.txt");
+    c.backup("2028-06-25");
+    let said = refused(by_scheme());
+    assert!(said.contains("by the log it was 23 June 2018 at the latest"), "{said}");
+    assert!(said.contains("approve PLAN --by NAME --yes"), "{said}");
+    let plan = c.plan();
+    assert!(refused(c.approve_as(&plan.id, false).map(Some)).contains("is it really 25 June 2028?"));
+    // The clock is put right: nothing is in doubt, and nothing is due.
+    c.go_to("2018-06-30");
+    assert_eq!(by_scheme().unwrap(), None);
+    // Or the office was closed for so long, and a person says so: then it goes on by itself.
+    c.go_to("2028-06-25");
+    let plan = c.plan();
+    assert_eq!(names(&plan), ["Documents/Drafts/d.txt"]);
+    c.approve(&plan.id).unwrap();
+    c.go_to("2028-07-20");
+    assert_eq!(by_scheme().unwrap().map(|a| a.records), Some(1), "the other draft, a month after it was seen last");
 }
 
 #[test]
@@ -235,6 +283,7 @@ fn the_council_must_have_decided() {
         by: "Clerk".into(),
         minute: String::new(),
         large: false,
+        dated: true,
         zone: zone(),
         today: c.today(),
     };

@@ -193,4 +193,15 @@ fn what_was_not_counted_is_not_called_none() {
     night(&office, &Look { scheme: None, numbers: None, ..Look::default() });
     let all = said(&status_of(&office).unwrap(), "2026-11-23T02:00:00Z");
     assert_eq!(all[0], (Light::Green, "Retention: no scheme is adopted, so no record is destroyed.".into()));
+    // One that waits is named first, and once.
+    let waits = SchemeSeen {
+        entry: 4,
+        minute: "7c".into(),
+        on: "2026-11-20".parse().unwrap(),
+        in_force: "2026-12-18".parse().unwrap(),
+    };
+    night(&office, &Look { scheme: None, next: Some(waits), numbers: None, ..Look::default() });
+    let all = said(&status_of(&office).unwrap(), "2026-11-23T02:00:00Z");
+    let text = "Retention: the scheme of minute 7c counts from 18 December 2026; until then no record is destroyed.";
+    assert_eq!(all, [(Light::Green, text.into())]);
 }

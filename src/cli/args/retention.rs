@@ -189,6 +189,9 @@ pub struct ApproveArgs {
     /// You have looked at the number of records: it is a large share
     #[arg(long)]
     pub large: bool,
+    /// You have looked at the calendar: this computer's date is right, although the log has nothing of the time before
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `retention cancel`

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::key::shown;
 use super::records;
 use crate::cli::failure::Failure;
-use crate::cli::output::about;
+use crate::cli::output::{Done, about};
 use crate::cli::shell::Shell;
 use crate::config::Config;
 use crate::domain::listing::Kind;
@@ -19,9 +19,9 @@ use crate::domain::problem::Exit;
 use crate::ops::OpsError;
 use crate::ops::query::{View, Which, record_path_of};
 use crate::ops::retention::disposals::{Stage, day};
-use crate::ops::retention::disposed::{Asked, Disposed, Memory};
+use crate::ops::retention::disposed::{Asked, Disposed, Memory, Taken};
 use crate::repo::repository::Repository;
-use crate::service::plain::counted;
+use crate::service::plain::{counted, list};
 
 /// So many disposals are named.
 const MOST: usize = 5;
@@ -107,11 +107,62 @@ pub fn nothing(config: &Config, repo: &mut Repository, typed: &[u8], exit: Exit)
     }
 }
 
+/// One line on what of these folders (of everything, where one is `None`) the scheme let go, and the same as fields.
+///
+/// # Errors
+/// Faults of the store.
+pub fn taken_from(
+    shell: &Shell,
+    repo: &Repository,
+    folders: &[Option<RecordPath>],
+    set: Option<&str>,
+    done: Done,
+) -> Result<Done, OpsError> {
+    let memory = Memory::load(repo)?;
+    let mut by_plan: Vec<Taken> = vec![];
+    for taken in folders.iter().flat_map(|f| memory.taken_from(f.as_ref(), set)) {
+        match by_plan.iter_mut().find(|t| t.plan == taken.plan) {
+            Some(before) => before.records += taken.records,
+            None => by_plan.push(taken),
+        }
+    }
+    let records: u64 = by_plan.iter().map(|t| t.records).sum();
+    if records == 0 {
+        return Ok(done);
+    }
+    let plans: Vec<String> = by_plan.iter().map(|t| shown(&t.plan)).collect();
+    let (were, plan) =
+        (counted(records, "record of it was", "records of it were"), if plans.len() == 1 { "plan" } else { "plans" });
+    let named = list(&plans[..plans.len().min(MOST)]);
+    let more = if plans.len() > MOST { format!(" and {} more", plans.len() - MOST) } else { String::new() };
+    shell.out.note(format!(
+        "Not all of it is there: {were} withdrawn or destroyed under {plan} {named}{more}. See: strongroom retention disposals"
+    ));
+    Ok(done.with("disposed", records).with("disposed_plans", plans))
+}
+
+/// No part of a destroyed record's name is kept: who asks by one is told so.
+///
+/// # Errors
+/// Faults of the store.
+pub fn nameless(shell: &Shell, repo: &Repository) -> Result<u64, OpsError> {
+    let records = Memory::load(repo)?.nameless();
+    if records > 0 {
+        let were = counted(records, "record was", "records were");
+        shell.out.say(format!(
+            "{were} destroyed under the scheme, of whose names no part is kept. Give the whole name, as in strongroom find \
+             'Letter to Smith.docx', or the path: then the register knows it. See: strongroom retention disposals"
+        ));
+    }
+    Ok(records)
+}
+
 /// Says it as an answer.
 pub fn say(shell: &Shell, config: &Config, found: &[Disposed]) {
     for one in found.iter().take(MOST) {
         let (words, hint) = in_words(one, config);
-        shell.out.row(|| format!("{words}.\n    {}", hint.replace('\n', "\n    ")), || object(one));
+        let hint = shell.out.as_typed(&hint).replace('\n', "\n    ");
+        shell.out.row(|| format!("{words}.\n    {hint}"), || object(one));
     }
 }
 

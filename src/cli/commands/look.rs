@@ -128,7 +128,9 @@ pub fn ls(shell: &Shell, args: &LsArgs) -> Result<Done, Failure> {
         while_read(shell)
     });
     unless_closed(shell, walked)?;
-    Ok(Done::with_exit(exit).with("records", count))
+    drop(view);
+    let done = Done::with_exit(exit).with("records", count);
+    Ok(disposed::taken_from(shell, &repo, &[within], args.when.set.as_deref(), done)?)
 }
 
 fn is_child(path: &RecordPath, folder: Option<&RecordPath>) -> bool {
@@ -169,14 +171,16 @@ pub fn find(shell: &Shell, args: &FindArgs) -> Result<Done, Failure> {
     });
     unless_closed(shell, walked)?;
     drop(view);
+    let mut done = Done::with_exit(exit).with("records", count).with("deleted", deleted);
     if count == 0 && !shell.out.is_closed() {
         let disposed = disposed::find(&config, &mut repo, args.name.as_bytes())?;
         disposed::say(shell, &config, &disposed);
         if disposed.is_empty() {
             shell.out.say("Nothing in the backup has such a name, deleted files included.");
+            done = done.with("destroyed_without_name", disposed::nameless(shell, &repo)?);
         }
     }
-    Ok(Done::with_exit(exit).with("records", count).with("deleted", deleted))
+    Ok(done)
 }
 
 pub fn history(shell: &Shell, args: &HistoryArgs) -> Result<Done, Failure> {

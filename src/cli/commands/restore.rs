@@ -145,12 +145,14 @@ fn bring_back(
     }
     if args.preview {
         progress.finish();
-        return Ok(preview(shell, &plan));
+        let done = preview(shell, &plan);
+        return Ok(partly(shell, repo, options, done)?);
     }
     plan.check_way().map_err(|e| in_the_way(e, args))?;
     let report = apply(plan, repo, &progress, &shell.stop).map_err(|e| in_the_way(e, args))?;
     progress.finish();
-    let mut done = say(shell, &report, options);
+    let done = say(shell, &report, options);
+    let mut done = partly(shell, repo, options, done)?;
     if report.files + report.already + report.others + report.failed == 0 && !repo.state().disposals.is_empty() {
         shell.out.warn(
             "No file of it is in the backup now. What was withdrawn or destroyed under the retention scheme: strongroom \
@@ -159,6 +161,17 @@ fn bring_back(
         done.exit = done.exit.worse(Exit::Failed);
     }
     Ok(done)
+}
+
+/// Of what is brought back a part may be withdrawn or destroyed: that is said.
+fn partly(shell: &Shell, repo: &Repository, options: &RestoreOptions, done: Done) -> Result<Done, OpsError> {
+    let folder = |selected: &Selected| match selected {
+        Selected::All => Some(None),
+        Selected::Within(path) => Some(Some(path.clone())),
+        Selected::Fits(_) => None,
+    };
+    let folders: Vec<_> = options.selection.iter().filter_map(folder).collect();
+    disposed::taken_from(shell, repo, &folders, options.which.set.as_deref(), done)
 }
 
 /// A pattern that fits nothing may fit what the scheme let go.

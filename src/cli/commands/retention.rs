@@ -15,6 +15,8 @@ mod propose;
 mod review;
 mod scheme;
 
+use std::path::PathBuf;
+
 use jiff::civil::Date;
 
 use super::key::shown;
@@ -24,6 +26,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::config::Config;
+use crate::config::scheme::read_scheme;
 use crate::domain::path::{RecordPath, printable};
 use crate::domain::problem::Exit;
 use crate::domain::retention::words::Said;
@@ -86,6 +89,22 @@ pub fn can_read(repo: &Repository) -> Result<(), Failure> {
 pub struct Ground {
     pub facts: Facts,
     pub law: LoadedLaw,
+    /// The scheme's file, where a trial only looks at what it would do.
+    pub tried: Option<PathBuf>,
+}
+
+/// As [`ground`], to look at: in a trial without an adopted scheme, as if its file were in force.
+///
+/// # Errors
+/// As [`ground`]; something in the file is wrong.
+pub fn ground_to_look(shell: &Shell, config: &Config, repo: &mut Repository, on: Date) -> Result<Ground, Failure> {
+    let ground = ground(shell, config, repo, on)?;
+    let Some(file) = config.scheme.as_ref().filter(|_| config.trial && ground.law.in_force.is_none()) else {
+        return Ok(ground);
+    };
+    let law = ground.law.as_if(read_scheme(file, &shell.system)?)?;
+    shell.out.say(format!("A trial: as if {} were adopted. Nothing is destroyed by it.", file.display()));
+    Ok(Ground { law, tried: Some(file.clone()), ..ground })
 }
 
 /// Reads all listings, and the law for a day.
@@ -105,7 +124,22 @@ pub fn ground(shell: &Shell, config: &Config, repo: &mut Repository, on: Date) -
             note.what, note.entry
         ));
     }
-    Ok(Ground { facts, law })
+    Ok(Ground { facts, law, tried: None })
+}
+
+/// As [`must_be_in_force`], unless a trial tries a scheme out.
+///
+/// # Errors
+/// As [`must_be_in_force`]; the hint of a trial says where to put a scheme.
+pub fn must_be_in_force_or_tried(config: &Config, ground: &Ground) -> Result<(), Failure> {
+    let law = &ground.law;
+    if ground.tried.is_some() {
+        return Ok(());
+    }
+    if config.trial && law.in_force.is_none() && law.next.is_none() {
+        return Err(Failure::refused("this trial has no retention scheme to try", scheme::hint_of_trial(config)));
+    }
+    must_be_in_force(law)
 }
 
 /// Stops where no scheme counts yet on the day of the law.

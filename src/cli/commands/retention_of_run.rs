@@ -19,7 +19,7 @@ use crate::domain::problem::Exit;
 use crate::domain::retention::gate::Refusal;
 use crate::domain::retention::plan::PlanId;
 use crate::ops::retention::apply::{ApplyOptions, ApplyReport, apply};
-use crate::ops::retention::approve::{WINDOW, approve_by_scheme, recheck};
+use crate::ops::retention::approve::{WINDOW, approve_by_scheme, calendar_is_right, recheck};
 use crate::ops::retention::disposals::{Stage, disposals};
 use crate::ops::retention::facts::gather;
 use crate::ops::retention::law::load;
@@ -79,7 +79,8 @@ impl Step<'_> {
         self.decide(repo)?;
         self.carry_out(repo)?;
         if !self.look.approved.is_empty() || !self.look.done.is_empty() {
-            self.look.numbers = Some(numbers(&self.plan(repo)?));
+            let report = self.plan(repo)?;
+            self.look.numbers = Some(self.numbers(repo, &report));
         }
         Ok(())
     }
@@ -87,7 +88,7 @@ impl Step<'_> {
     /// Counts, and approves what the scheme lets go without a person.
     fn decide(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
         let report = self.plan(repo)?;
-        self.look.numbers = Some(numbers(&report));
+        self.look.numbers = Some(self.numbers(repo, &report));
         let asked = &report.without_person.records;
         if asked.is_empty() || !may(repo, Role::Approver) {
             return Ok(());
@@ -209,6 +210,12 @@ impl Step<'_> {
         Planner::new(&facts, &law, self.today).plan(&repo.state().repository, &mut |_| Ok(()))
     }
 
+    /// While the date is in doubt, what the scheme lets go without a person waits for one as well.
+    fn numbers(&self, repo: &Repository, report: &PlanReport) -> Numbers {
+        let by_itself = if calendar_is_right(repo).is_ok() { report.without_person.records.len() as u64 } else { 0 };
+        numbers(report, report.counts.dispose.saturating_sub(by_itself))
+    }
+
     fn end(self, repo: &Repository) -> JobOutcome {
         let Look { numbers, approved, stopped, done, reappeared, .. } = self.look;
         let look = Look { numbers, approved, stopped, done, reappeared, ..seen(repo.state(), self.today) };
@@ -238,13 +245,13 @@ fn may(repo: &Repository, role: Role) -> bool {
     repo.machine.as_ref().is_some_and(|m| m.seed_for(&[role]).is_some())
 }
 
-fn numbers(report: &PlanReport) -> Numbers {
+fn numbers(report: &PlanReport, asks_person: u64) -> Numbers {
     let c = &report.counts;
     Numbers {
         records: c.records,
         classed: c.classed,
         datable: c.datable,
-        due: c.dispose.saturating_sub(report.without_person.records.len() as u64),
+        due: asks_person,
         needs_council: report.needs_council,
         review: c.review,
         live: c.live,

@@ -48,7 +48,7 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
         object["message_type"] = "status".into();
         object
     };
-    shell.out.row(|| status.text().trim_end().to_owned(), object);
+    shell.out.row(|| shell.out.as_typed(status.text().trim_end()), object);
     let exit = exit.worse(status.exit());
     Done::with_exit(exit).with("light", json!(status.light)).with("stale", status.stale)
 }

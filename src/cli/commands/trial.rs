@@ -49,6 +49,9 @@ pub fn or_config(shell: &Shell, folders: &[PathBuf]) -> Result<Config, Failure> 
         absolute.push(checked(folder, &home)?);
     }
     let begun = trial::begin(&home, &absolute)?;
+    if shell.globals.home.is_some() {
+        shell.out.in_trial(&home);
+    }
     begun.ok_or_else(|| Failure::usage("no folder was named", "strongroom run --folder DIR"))
 }
 

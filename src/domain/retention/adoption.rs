@@ -10,6 +10,7 @@ use jiff::Unit;
 use jiff::civil::Date;
 
 use super::decide::{Compiled, Decider, Decision, Disposition};
+use super::matching::ClassPattern;
 use super::period::{Period, sooner};
 use super::record::RecordFacts;
 use super::rulings::Law;
@@ -60,6 +61,8 @@ pub enum ClassChange {
     Action(Action, Action),
     /// Who must approve: old, new.
     Approver(Approver, Approver),
+    /// It claims a place more, where no record lies yet.
+    Claims(String),
 }
 
 /// What adopting would change.
@@ -104,6 +107,7 @@ impl fmt::Display for ClassChange {
             Self::Trigger(old, new) => write!(f, "counts from {new} instead of {old}"),
             Self::Action(old, new) => write!(f, "says {new} instead of {old}"),
             Self::Approver(old, new) => write!(f, "is approved by {new} instead of {old}"),
+            Self::Claims(pattern) => write!(f, "takes what will lie in '{pattern}', where there is no record yet"),
         }
     }
 }
@@ -113,8 +117,8 @@ impl ClassChange {
     fn shortens(&self) -> bool {
         match self {
             Self::Shorter(..) => true,
-            // Another event may come sooner for records that are not there yet.
-            Self::Trigger(..) => true,
+            // Another event may come sooner for records that are not there yet, and a place more takes them.
+            Self::Trigger(..) | Self::Claims(_) => true,
             Self::Action(old, new) => new < old,
             Self::Approver(old, new) => new < old,
             _ => false,
@@ -155,7 +159,10 @@ pub fn compare(old: Option<&Law>, new: &Law, records: &[RecordFacts], today: Dat
     let old = Compiled::new(old.unwrap_or(&nothing).clone())?;
     let new = Compiled::new(new.clone())?;
     let (before, after) = (Decider::new(&old, records, today), Decider::new(&new, records, today));
-    let classes = class_changes(old.law().scheme.as_ref(), new.law().scheme.as_ref());
+    let mut classes = class_changes(old.law().scheme.as_ref(), new.law().scheme.as_ref());
+    if let (Some(old), Some(new)) = (&old.law().scheme, &new.law().scheme) {
+        classes.extend(claims(old, new, records));
+    }
     let mut adoption =
         Adoption { shortened: classes.iter().any(|(_, c)| c.shortens()), classes, ..Adoption::default() };
     let (mut earlier, mut later) = (BTreeMap::new(), BTreeMap::new());
@@ -179,6 +186,20 @@ pub fn compare(old: Option<&Law>, new: &Law, records: &[RecordFacts], today: Dat
     };
     (adoption.now_due_earlier, adoption.later) = (listed(earlier), listed(later));
     Ok(adoption)
+}
+
+/// Patterns that a class of the new scheme has, the same of the old one has not, and no record fits: what comes there
+/// later would go by them.
+fn claims(old: &Scheme, new: &Scheme, records: &[RecordFacts]) -> Vec<(String, ClassChange)> {
+    let had = |class: &Class, text: &String| old.classes.iter().any(|c| c.id == class.id && c.patterns.contains(text));
+    let goes = |class: &&Class| class.action != Action::Keep && class.minimum != Period::Indefinite;
+    let mut more: Vec<(&Class, &String, ClassPattern)> = vec![];
+    for class in new.classes.iter().filter(goes) {
+        let fresh = class.patterns.iter().filter(|text| !had(class, text));
+        more.extend(fresh.filter_map(|text| Some((class, text, ClassPattern::new(text).ok()?))));
+    }
+    more.retain(|(.., pattern)| !records.iter().any(|r| pattern.matches(&r.path)));
+    more.into_iter().map(|(class, text, _)| (class.id.clone(), ClassChange::Claims(text.clone()))).collect()
 }
 
 fn is_due(decision: &Decision) -> bool {

@@ -93,3 +93,25 @@ fn another_trigger_or_class_that_lets_records_go_earlier_shortens() {
     let b = compare(Some(&with("6 years", |_| ())), &new, &records(), TODAY).unwrap();
     assert_eq!((b.earlier(), b.shortened), (1, true));
 }
+
+#[test]
+fn a_place_more_where_no_record_lies_yet_shortens() {
+    let old = with("1 year", |_| ());
+    let wider = |change: fn(&mut Class)| {
+        with("1 year", |c| {
+            c.patterns.push("Later/**".into());
+            change(c);
+        })
+    };
+    let a = compare(Some(&old), &wider(|_| ()), &records(), TODAY).unwrap();
+    assert_eq!((a.earlier(), a.shortened), (0, true));
+    assert_eq!(a.classes, [("invoices".to_owned(), ClassChange::Claims("Later/**".into()))]);
+    assert_eq!(a.classes[0].1.to_string(), "takes what will lie in 'Later/**', where there is no record yet");
+    for keeps in [wider(|c| c.action = Action::Keep), wider(|c| c.minimum = Period::Indefinite)] {
+        assert!(!compare(Some(&keeps), &keeps, &records(), TODAY).unwrap().shortened);
+        assert!(!compare(Some(&old), &keeps, &records(), TODAY).unwrap().shortened, "what comes there stays");
+    }
+    // The other way round it is given up, and nothing goes by that.
+    assert!(!compare(Some(&wider(|_| ())), &old, &records(), TODAY).unwrap().shortened);
+    assert!(!compare(None, &old, &[], TODAY).unwrap().shortened, "a council without records need not wait");
+}

@@ -4,12 +4,14 @@
 //! The gate decides whether it is *sensible*: enough time, a believable clock, no open incident, not too much
 //! at once. A person may insist on the sensible, never on the safe.
 
+mod calendar;
 mod disposal;
 mod elapsed;
 mod given_up;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use calendar::{Leap, leap, said};
 pub use elapsed::time_shown;
 pub use given_up::{GivenUp, given_up};
 
@@ -49,6 +51,15 @@ pub enum Refusal {
     /// The store has no clock, and the log does not show yet that the time has passed. Nothing is wrong.
     #[error("waiting: {0}")]
     NotShownYet(String),
+    /// The store has no clock, and this one leapt ahead: records may look due that are not.
+    #[error(
+        "is it really {to}? This computer says so, but by the log it was {from} at the latest, and the store has no clock \
+         to compare. While that is in doubt nothing is approved or destroyed without a person: what is not due may look \
+         due. Wrong: set the clock. Right: a person says so once, by approving a plan (strongroom retention plan; \
+         strongroom retention approve PLAN --by NAME --yes) or carrying one out (strongroom retention apply PLAN --yes)",
+        to = day(&.0.to), from = day(&.0.from)
+    )]
+    Leapt(Leap),
     /// Too much at once.
     #[error(
         "{percent} % of everything stored would be deleted at once; a person must confirm it: strongroom prune --yes"
@@ -103,6 +114,10 @@ pub enum Refusal {
     /// There is still time to change one's mind, or somebody did.
     #[error("{0}")]
     Disposal(String),
+}
+
+fn day(time: &Timestamp) -> String {
+    time.strftime("%-d %B %Y").to_string()
 }
 
 /// What the gate is asked with.

@@ -32,6 +32,15 @@ fn a_year_of_nights_leaves_weeks_months_and_the_year() {
 }
 
 #[test]
+fn where_backups_are_missing_older_ones_stay_instead() {
+    let rule = KeepRule { last: 0, daily: 14, weekly: 0, monthly: 0, yearly: 0 };
+    let all = nightly(60);
+    let gap: Vec<Candidate> = all.iter().filter(|c| !(41..60).contains(&c.id.0)).cloned().collect();
+    assert_eq!(kept(&all, &rule), (47..=60).collect::<Vec<_>>());
+    assert_eq!(kept(&gap, &rule), (28..=40).chain([60]).collect::<Vec<_>>(), "fourteen nights, of whatever age");
+}
+
+#[test]
 fn zeros_keep_everything_and_the_newest_always_stays() {
     let c = nightly(5);
     let none = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::again::{self, Names};
+use super::approve::calendar_is_right;
 use super::certificate;
 use super::disposals::{Stage, disposals};
 use super::note::line;
@@ -195,6 +196,9 @@ impl Run<'_> {
             }
         };
         permit_dispose(repo.state(), &self.circumstances(repo), &weight)?;
+        if !self.options.person {
+            calendar_is_right(repo)?;
+        }
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 //! What is approved is the list that was shown: it is made anew from what is there now, and must come out the
 //! same. Nothing that the log learnt in between is passed over.
 
+use std::collections::HashSet;
+
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::disposals::{Wanted, approved_before, disposal_meant};
 use super::facts::{Facts, gather};
 use super::law::{LoadedLaw, load};
-use super::note::{self, APPROVAL, ApprovalNote, WhyNote, line};
+use super::note::{self, APPROVAL, ApprovalNote, CancelNote, line};
 use super::plan::{PlanReport, Planner};
 use crate::domain::id::RepositoryId;
 use crate::domain::log::entry::Entry;
@@ -19,7 +21,7 @@ use crate::domain::log::rulings::DisposalApproved;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::decide::Disposition;
-use crate::domain::retention::gate::{Refusal, Weight, permit_weight};
+use crate::domain::retention::gate::{Refusal, Weight, leap, permit_weight, said};
 use crate::domain::retention::plan::{Plan, PlanId};
 use crate::domain::retention::scheme::Approver;
 use crate::ops::{Monitor, OpsError, Stop};
@@ -43,6 +45,8 @@ pub struct ApproveOptions {
     pub minute: String,
     /// A person has looked at the number of records.
     pub large: bool,
+    /// A person has looked at the calendar: the date is right.
+    pub dated: bool,
     /// The council's own time.
     pub zone: TimeZone,
     /// The day there.
@@ -112,6 +116,9 @@ pub fn approve(
     let note = ApprovalNote { kind: APPROVAL.into(), by, minute, large: options.large, plan };
     recheck_with(&facts, &law, &note, options.today).permit(&options.plan)?;
     permit_weight(repo.state(), &Weight::of(&note.plan, options.large))?;
+    if !options.dated {
+        calendar_is_right(repo)?;
+    }
     say(repo, &facts, &note, options.plan.clone())
 }
 
@@ -134,6 +141,7 @@ pub fn approve_by_scheme(
     if report.without_person.records.is_empty() {
         return Ok(None);
     }
+    calendar_is_right(repo)?;
     sensible(&facts, &report, &report.without_person)?;
     let (plan, id) = (report.without_person, report.without_person_id);
     let (by, minute) = (BY_SCHEME.to_owned(), adopted.state.minute);
@@ -147,6 +155,19 @@ fn unknown(plan: &PlanId) -> OpsError {
          another approval or a backup), or it is a plan of another repository. Nothing was approved. Look again: \
          strongroom retention plan"
     ))
+}
+
+/// Where the store has no clock of its own, the log must not contradict this machine's.
+///
+/// # Errors
+/// [`Refusal::Leapt`].
+pub fn calendar_is_right(repo: &Repository) -> Result<(), Refusal> {
+    if repo.store.has_own_clock() {
+        return Ok(());
+    }
+    let void: HashSet<u64> = repo.state().voids.iter().map(|(n, _)| *n).collect();
+    let leapt = leap(said(repo.slots(), |n| void.contains(&n)), repo.env.clock.now());
+    leapt.map_or(Ok(()), |leap| Err(Refusal::Leapt(leap)))
 }
 
 fn sensible(facts: &Facts, report: &PlanReport, plan: &Plan) -> Result<(), OpsError> {
@@ -317,7 +338,7 @@ fn uncovered(needed: Option<Approver>, approved: &ApprovalNote) -> Option<&'stat
 /// [`OpsError::Usage`] when none or several are called that; [`OpsError::InTheWay`] when it is too late; `NoRole`
 /// without the approver's seed.
 pub fn cancel(repo: &mut Repository, which: &str, by: &str, why: &str) -> Result<u64, OpsError> {
-    let body = WhyNote { by: line("--by", by)?, note: line("--reason", why)? };
+    let (by, why) = (line("--by", by)?, line("--reason", why)?);
     repo.refresh()?;
     let approval = disposal_meant(repo.state(), which, Wanted::Open, &TimeZone::UTC)?;
     let stoppable = |state: &State| state.disposal(approval).is_some_and(|d| d.is_open() && d.relisted_at.is_none());
@@ -325,7 +346,13 @@ pub fn cancel(repo: &mut Repository, which: &str, by: &str, why: &str) -> Result
     if !stoppable(repo.state()) {
         return Err(too_late());
     }
-    let note = note::put(repo, note::CANCEL, &body)?;
+    // The note of the approval is deleted with the names in it; what `disposals` shows of it stays.
+    let approved = match repo.state().disposal(approval).filter(|_| repo.can_read()) {
+        Some(disposal) => note::read_approval(repo, &disposal.note)?.ok(),
+        None => None,
+    };
+    let (approved_by, minute) = approved.map(|a| (Some(a.by), a.minute)).unwrap_or_default();
+    let note = note::put(repo, note::CANCEL, &CancelNote { by, note: why, approved_by, minute })?;
     let entry = Entry::DisposalCancelled { approval, note };
     repo.append(|state| Ok(stoppable(state).then(|| entry.clone())))?.ok_or_else(too_late)
 }

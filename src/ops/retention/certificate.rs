@@ -1,6 +1,7 @@
 //! The certificate of a disposal: what was destroyed, by which authority, and what was observed. No more than that.
 //!
-//! Records stand in it as keyed digests and by class, never by name. Its JSON is signed as it is, by the key of the
+//! Destroyed records stand in it as keyed digests and by class, never by name; kept ones with the same content by name
+//! where nothing about a person can be in it. Its JSON is signed as it is, by the key of the
 //! actor that carried the disposal out, so that `openssl` alone can check it.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::again::Before;
-use super::kept::{kept_elsewhere, notes_kept};
+pub use super::kept::KeptBy;
+use super::kept::{Kept, in_words, kept_elsewhere, notes_kept};
 use super::note::{self, ApprovalNote, SCHEME};
 use super::purge::Purged;
 use super::register::{RegisterNote, record_digest};
@@ -99,6 +101,12 @@ pub struct Facts {
     pub backups_at_work: u64,
     /// Records whose last version other records still have: their content is still there under other names.
     pub content_kept_elsewhere: u64,
+    /// How many other records those are.
+    #[serde(default)]
+    pub kept_by_records: u64,
+    /// Which: the first thousand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_by: Vec<KeptBy>,
     /// Notes of holds and recorded dates whose patterns fit some of these records: they stay, and may name them.
     #[serde(default)]
     pub notes_kept: u64,
@@ -167,7 +175,8 @@ pub(super) fn make(
     zone: &TimeZone,
     stop: &Stop,
 ) -> Result<NoteName, OpsError> {
-    let kept = (kept_elsewhere(repo, &note.plan, stop)?, notes_kept(repo, &note.plan)?);
+    let scheme = scheme_of(repo, &note.plan)?;
+    let kept = (kept_elsewhere(repo, &note.plan, scheme.as_ref(), stop)?, notes_kept(repo, &note.plan)?);
     let seed = repo.machine.as_ref().and_then(|m| m.seed_for(&[Role::Pruner])).cloned();
     let seed = seed.ok_or(RepoError::NoRole(Role::Pruner))?;
     let facts = gather(repo, approval, note, purged, kept, seed.actor())?;
@@ -192,7 +201,7 @@ pub(super) fn make_again(
     let (by, minute) =
         before.facts.as_ref().map_or_else(Default::default, |f| (f.approved_by.clone(), f.minute.clone()));
     let note = ApprovalNote { kind: note::APPROVAL.into(), by, minute, large: false, plan };
-    let fresh = gather(repo, approval, &note, purged, (0, 0), seed.actor())?;
+    let fresh = gather(repo, approval, &note, purged, (Kept::default(), 0), seed.actor())?;
     let (records, bytes) = (disposal.records, disposal.bytes);
     let digests = repo.read_note::<RegisterNote>(&withdrawn.register)?.records.into_iter().map(|r| r.record).collect();
     let facts = Facts { records, bytes, digests, before: Some(before.certificate), ..fresh };
@@ -201,6 +210,8 @@ pub(super) fn make_again(
             scheme: f.scheme,
             classes: f.classes,
             content_kept_elsewhere: f.content_kept_elsewhere,
+            kept_by_records: f.kept_by_records,
+            kept_by: f.kept_by,
             notes_kept: f.notes_kept,
             ..facts
         },
@@ -221,7 +232,7 @@ fn gather(
     approval: u64,
     note: &ApprovalNote,
     purged: &Purged,
-    (kept, notes_kept): (u64, u64),
+    (kept, notes_kept): (Kept, u64),
     signer: ActorId,
 ) -> Result<Facts, OpsError> {
     let state = repo.state();
@@ -256,7 +267,9 @@ fn gather(
         object_bytes,
         no_longer_listed_on: purged.listed_at.ok_or_else(out_of_order)?,
         backups_at_work: purged.at_work.len() as u64,
-        content_kept_elsewhere: kept,
+        content_kept_elsewhere: kept.destroyed,
+        kept_by_records: kept.others,
+        kept_by: kept.named,
         notes_kept,
         before: None,
         digests: note.plan.records.iter().map(|r| record_digest(&key, &r.set, &r.path)).collect(),
@@ -270,12 +283,14 @@ fn first_relisted(repo: &Repository, approval: u64) -> Option<Timestamp> {
     repo.slots().get(at as usize)?.body.as_ref().map(|b| b.time)
 }
 
+/// The scheme of a plan. What cannot be read is left out of the certificate, and no reason not to write one.
+fn scheme_of(repo: &Repository, plan: &Plan) -> Result<Option<Scheme>, RepoError> {
+    let Some(s) = repo.state().schemes.iter().find(|s| s.at == plan.scheme_at) else { return Ok(None) };
+    Ok(note::read::<Scheme>(repo, SCHEME, &s.note)?.ok())
+}
+
 fn classes(repo: &Repository, plan: &Plan) -> Result<Vec<ClassFacts>, OpsError> {
-    let scheme = match repo.state().schemes.iter().find(|s| s.at == plan.scheme_at) {
-        // What cannot be read is left out of the certificate, and no reason not to write one.
-        Some(s) => note::read::<Scheme>(repo, SCHEME, &s.note)?.ok(),
-        None => None,
-    };
+    let scheme = scheme_of(repo, plan)?;
     let mut all: BTreeMap<&str, ClassFacts> = BTreeMap::new();
     for record in &plan.records {
         let class = all.entry(&record.class).or_insert_with(|| {
@@ -332,10 +347,7 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
         facts.objects,
         facts.object_bytes
     ));
-    if facts.content_kept_elsewhere > 0 {
-        let n = facts.content_kept_elsewhere;
-        line(format!("- Of {n} of these records, other records that are kept still have the same content"));
-    }
+    in_words(facts).into_iter().for_each(&mut line);
     if facts.notes_kept > 0 {
         let n = facts.notes_kept;
         line(format!(

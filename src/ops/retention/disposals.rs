@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::approve::WINDOW;
 use super::certificate;
-use super::note::{self, WhyNote};
+use super::note::{self, CancelNote, WhyNote};
 use super::withdraw::urgent_reason;
 use crate::domain::log::ruled::DisposalState;
 use crate::domain::log::state::State;
@@ -174,8 +174,13 @@ pub fn told(repo: &Repository, d: &DisposalState) -> Result<Told, RepoError> {
     if let Some(withdrawn) = &d.withdrawn {
         told.urgent = urgent_reason(repo, withdrawn)?;
     }
-    if let Some(name) = &d.cancel_note {
-        told.cancelled = note::read(repo, note::CANCEL, name)?.ok();
+    if let Some(name) = &d.cancel_note
+        && let Ok(CancelNote { by, note, approved_by, minute }) = note::read(repo, note::CANCEL, name)?
+    {
+        if told.by.is_none() {
+            (told.by, told.minute) = (approved_by, minute);
+        }
+        told.cancelled = Some(WhyNote { by, note });
     }
     Ok(told)
 }

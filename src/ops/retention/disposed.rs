@@ -3,13 +3,13 @@
 //! As long as a disposal can be called off its names are known. Afterwards only digests are: then a record is found
 //! by its exact path alone, or by its exact name in any folder that the backup knows.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use super::disposals::{Disposal, Told, disposals, told};
 use super::note;
-use super::register::{RegisterNote, record_digest};
+use super::register::{RegisterNote, folder_digest, record_digest};
 use crate::domain::id::Digest;
 use crate::domain::path::RecordPath;
 use crate::domain::pattern::Pattern;
@@ -44,6 +44,15 @@ pub struct Disposed {
     pub told: Told,
 }
 
+/// Records of a folder that one disposal took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// How many.
+    pub records: u64,
+    /// The plan's name.
+    pub plan: String,
+}
+
 /// All disposals that hide records, ready to be asked.
 pub struct Memory {
     key: RegisterKey,
@@ -59,8 +68,8 @@ struct One {
 }
 
 enum Known {
-    Names(Vec<RecordPath>),
-    Digests(HashSet<Digest>),
+    Names(Vec<(String, RecordPath)>),
+    Digests { records: HashSet<Digest>, folders: HashMap<Digest, u64> },
 }
 
 impl Memory {
@@ -79,9 +88,12 @@ impl Memory {
                 false => None,
             };
             let known = match names {
-                Some(approval) => Known::Names(approval.plan.records.into_iter().map(|r| r.path).collect()),
+                Some(approval) => Known::Names(approval.plan.records.into_iter().map(|r| (r.set, r.path)).collect()),
                 None => match repo.read_note::<RegisterNote>(&withdrawn.register) {
-                    Ok(note) => Known::Digests(note.records.into_iter().map(|r| r.record).collect()),
+                    Ok(note) => Known::Digests {
+                        records: note.records.into_iter().map(|r| r.record).collect(),
+                        folders: note.folders.into_iter().map(|f| (f.folder, f.records)).collect(),
+                    },
                     Err(RepoError::NoteMissing(_) | RepoError::Note { .. }) => continue,
                     Err(e) => return Err(e.into()),
                 },
@@ -105,8 +117,8 @@ impl Memory {
         let mut found: Vec<(Timestamp, Disposed)> = vec![];
         for one in &self.all {
             let fitting: Vec<&RecordPath> = match &one.known {
-                Known::Names(names) => names.iter().filter(|path| fits(asked, path)).collect(),
-                Known::Digests(all) => exact.iter().filter(|path| self.is_in(all, path)).collect(),
+                Known::Names(names) => names.iter().map(|(_, path)| path).filter(|path| fits(asked, path)).collect(),
+                Known::Digests { records, .. } => exact.iter().filter(|path| self.is_in(records, path)).collect(),
             };
             let Some(path) = fitting.first() else { continue };
             let (disposal, told) = (one.disposal.clone(), one.told.clone());
@@ -115,6 +127,32 @@ impl Memory {
         }
         found.sort_by_key(|(withdrawn, _)| std::cmp::Reverse(*withdrawn));
         found.into_iter().map(|(_, one)| one).collect()
+    }
+
+    /// How many records that lay in a folder each disposal took, the newest first; of all where no folder is named.
+    pub fn taken_from(&self, folder: Option<&RecordPath>, set: Option<&str>) -> Vec<Taken> {
+        let meant = |name: &str| set.is_none_or(|set| set == name);
+        let of = |one: &One| match (&one.known, folder) {
+            (Known::Names(names), _) => {
+                let below = |path: &RecordPath| folder.is_none_or(|f| path != f && path.is_within(f.as_bytes()));
+                names.iter().filter(|(set, path)| meant(set) && below(path)).count() as u64
+            }
+            (Known::Digests { folders, .. }, Some(folder)) => {
+                let sets = self.sets.iter().filter(|set| meant(set));
+                sets.filter_map(|set| folders.get(&folder_digest(&self.key, set, folder))).sum()
+            }
+            (Known::Digests { .. }, None) => one.disposal.state.records,
+        };
+        let mut all: Vec<&One> = self.all.iter().collect();
+        all.sort_by_key(|one| std::cmp::Reverse(one.withdrawn));
+        let taken = |one: &One| Taken { records: of(one), plan: one.disposal.state.plan.clone() };
+        all.into_iter().map(taken).filter(|t| t.records > 0).collect()
+    }
+
+    /// How many records are known by digest alone: no part of their names is left.
+    pub fn nameless(&self) -> u64 {
+        let digests = self.all.iter().filter(|one| matches!(one.known, Known::Digests { .. }));
+        digests.map(|one| one.disposal.state.records).sum()
     }
 
     fn is_in(&self, all: &HashSet<Digest>, path: &RecordPath) -> bool {

@@ -74,6 +74,16 @@ impl LoadedLaw {
         self.compiled.law()
     }
 
+    /// The same, as if this scheme were in force and none waited: to look at, never to approve.
+    ///
+    /// # Errors
+    /// The fault of a scheme that cannot be in force.
+    pub fn as_if(self, scheme: Scheme) -> Result<Self, OpsError> {
+        let law = Law { scheme: Some(scheme), scheme_at: None, ..self.compiled.law().clone() };
+        let compiled = Compiled::new(law).map_err(|e| OpsError::Usage(e.to_string()))?;
+        Ok(Self { compiled, waiting: vec![], ..self })
+    }
+
     /// Notes that cannot be read.
     pub fn unreadable_notes(&self) -> u64 {
         self.unreadable.len() as u64
@@ -127,7 +137,10 @@ pub fn load(repo: &Repository, zone: &TimeZone, on: Date) -> Result<LoadedLaw, O
     let comes = |s: &&SchemeState| state.in_force(s.in_force).is_some_and(|f| f.at == s.at);
     for later in state.schemes.iter().filter(|s| s.in_force > on).filter(comes) {
         // One that cannot be read keeps everything.
-        let scheme = read_scheme(repo, later)?.ok();
+        let scheme = match next.as_ref().filter(|n| n.state.at == later.at) {
+            Some(read) => read.scheme.clone(),
+            None => read_scheme(repo, later)?.ok(),
+        };
         waiting.push((later.in_force, compile(Law { scheme, ..law.clone() })?));
     }
     let compiled = compile(law)?;

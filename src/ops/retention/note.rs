@@ -59,6 +59,21 @@ impl WhyNote {
     }
 }
 
+/// Who called a disposal off and why; and who had approved it, since the note that says so names its records, and goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelNote {
+    /// Who called it off.
+    pub by: String,
+    /// Why.
+    pub note: String,
+    /// Who had approved it; nothing where that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// By which minute.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub minute: String,
+}
+
 /// Who approved a plan, and the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalNote {

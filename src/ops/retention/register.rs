@@ -3,7 +3,7 @@
 //! A record is known in it by keyed digests alone. It is hidden only where it was last seen before its withdrawal:
 //! what appears at the same path later is a new record, and always kept. Without disposals it costs nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ use crate::repo::repository::Repository;
 
 /// The kind of the note.
 pub const REGISTER: &str = "register";
+/// So many folders of one plan are counted: every backup reads the note.
+const MOST_FOLDERS: usize = 20_000;
 
 /// The note that a withdrawal names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,18 @@ pub struct RegisterNote {
     pub kind: String,
     /// The records.
     pub records: Vec<Registered>,
+    /// How many of them lay in each folder, at any depth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<InFolder>,
+}
+
+/// How many records of a plan lay in one folder, at any depth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFolder {
+    /// The digest of its set and path.
+    pub folder: Digest,
+    /// How many.
+    pub records: u64,
 }
 
 /// One record in it.
@@ -55,6 +69,27 @@ pub fn record_digest(key: &RegisterKey, set: &str, path: &RecordPath) -> Digest 
     key.digest(set, path, ContentId::NOTHING.as_bytes())
 }
 
+/// The digest of a folder: never that of a record, or of a version of one.
+pub fn folder_digest(key: &RegisterKey, set: &str, path: &RecordPath) -> Digest {
+    key.digest(set, path, &[1; 32])
+}
+
+fn folders(key: &RegisterKey, plan: &Plan) -> Vec<InFolder> {
+    let mut counts: BTreeMap<(&str, RecordPath), u64> = BTreeMap::new();
+    for record in &plan.records {
+        let mut above = record.path.parent().and_then(|p| RecordPath::new(p).ok());
+        while let Some(folder) = above {
+            above = folder.parent().and_then(|p| RecordPath::new(p).ok());
+            *counts.entry((&record.set, folder)).or_default() += 1;
+        }
+    }
+    let of = |((set, path), records): (&(&str, RecordPath), &u64)| InFolder {
+        folder: folder_digest(key, set, path),
+        records: *records,
+    };
+    counts.iter().take(MOST_FOLDERS).map(of).collect()
+}
+
 /// The register of a plan, with the other versions of its records where they were looked for.
 pub(super) fn of_plan(key: &RegisterKey, plan: &Plan, versions: Option<&Versions>) -> RegisterNote {
     let records = plan.records.iter().map(|r| {
@@ -66,7 +101,7 @@ pub(super) fn of_plan(key: &RegisterKey, plan: &Plan, versions: Option<&Versions
         let (record, contents) = (record_digest(key, &r.set, &r.path), all.into_iter().map(digest).collect());
         Registered { record, contents }
     });
-    RegisterNote { kind: REGISTER.into(), records: records.collect() }
+    RegisterNote { kind: REGISTER.into(), records: records.collect(), folders: folders(key, plan) }
 }
 
 impl Register {

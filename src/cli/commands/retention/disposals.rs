@@ -35,7 +35,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
         let told = told(&repo, &one.state)?;
         let stopped = last.stopped(one.state.at).filter(|_| one.state.is_open());
         let lines = || lines(&config, repo.state(), one, &told, stopped.map(|why| (last.0, why)));
-        shell.out.row(|| lines().join("\n        "), || object(repo.state(), one, &told, stopped));
+        shell.out.row(|| shell.out.as_typed(&lines().join("\n        ")), || object(repo.state(), one, &told, stopped));
     }
     if all.is_empty() {
         shell.out.say("Nothing was ever approved to go.");

@@ -41,6 +41,7 @@ pub fn approve(shell: &Shell, args: &ApproveArgs) -> Result<Done, Failure> {
         by: args.by.clone(),
         minute: args.minute.clone(),
         large: args.large,
+        dated: args.yes,
         zone: config.council.timezone.clone(),
         today: today(shell, &config),
     };

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::{Value, json};
 
-use super::{ground, open_to_read, today};
+use super::{ground_to_look, open_to_read, today};
 use crate::cli::args::WhyArgs;
 use crate::cli::commands::disposed::nothing;
 use crate::cli::commands::key::shown;
@@ -39,12 +39,12 @@ pub fn why(shell: &Shell, args: &WhyArgs) -> Result<Done, Failure> {
         Resolved::Many(hits, count) => return Ok(several(shell, &config, &hits, count)),
         Resolved::One(hit) => Some(hit.path),
         Resolved::Folder(path) => {
-            let ground = ground(shell, &config, &mut repo, on)?;
+            let ground = ground_to_look(shell, &config, &mut repo, on)?;
             return Ok(folder(shell, &Planner::new(&ground.facts, &ground.law, on), &path));
         }
         Resolved::Nothing => None,
     };
-    let ground = ground(shell, &config, &mut repo, on)?;
+    let ground = ground_to_look(shell, &config, &mut repo, on)?;
     let planner = Planner::new(&ground.facts, &ground.law, on);
     let at = |path: &RecordPath| -> Vec<Why> {
         let numbers = ground.facts.records.iter().enumerate().filter(|(_, r)| r.path == *path).map(|(n, _)| n);
@@ -60,7 +60,7 @@ pub fn why(shell: &Shell, args: &WhyArgs) -> Result<Done, Failure> {
         },
     };
     for one in &found {
-        shell.out.row(|| in_words(one, &config.council.timezone), || object(one));
+        shell.out.row(|| shell.out.as_typed(&in_words(one, &config.council.timezone)), || object(one));
     }
     Ok(Done::ok().with("records", found.len()).with("on", on.to_string()))
 }

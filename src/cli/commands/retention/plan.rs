@@ -13,7 +13,7 @@ use serde_json::json;
 use super::files::{create, csv_line, unwritable};
 use super::review::date_command;
 use super::scheme::in_words;
-use super::{Ground, ground, must_be_in_force, open_to_read, today};
+use super::{Ground, ground_to_look, must_be_in_force_or_tried, open_to_read, today};
 use crate::cli::args::PlanArgs;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, about, in_a_word};
@@ -40,8 +40,8 @@ pub fn run(shell: &Shell, args: &PlanArgs) -> Result<Done, Failure> {
     let mut repo = open_to_read(shell, &config)?;
     let today = today(shell, &config);
     let on = args.on.unwrap_or(today);
-    let ground = ground(shell, &config, &mut repo, on)?;
-    must_be_in_force(&ground.law)?;
+    let ground = ground_to_look(shell, &config, &mut repo, on)?;
+    must_be_in_force_or_tried(&config, &ground)?;
     if let Some(in_force) = &ground.law.in_force {
         shell.out.say(in_words(&in_force.state));
     }
@@ -70,7 +70,7 @@ pub fn run(shell: &Shell, args: &PlanArgs) -> Result<Done, Failure> {
         table.finish()?;
     }
     sum_up(shell, &ground, &report, &named, today);
-    Ok(done(&report))
+    Ok(done(&report).with("trial", ground.tried.is_some()))
 }
 
 /// The fields of an issue's line, and nothing else.
@@ -209,6 +209,9 @@ fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, named: &Named, to
         return out.say("There is nothing to approve.");
     }
     out.answer(format!("Plan {}: {}, {}.", report.id, records(c.dispose), size(report.plan.bytes())));
+    if ground.tried.is_some() {
+        return out.say("This is a trial: it shows what would be due, and cannot be approved.");
+    }
     if on > today {
         return out.say("That day is still to come: this shows what would be due then, and cannot be approved.");
     }

@@ -21,7 +21,7 @@ pub fn proposals(shell: &Shell, config: &Config, read: &OnDisk) -> Result<Done, 
     let all = propose(&folders_of(&facts.records), &read.scheme);
     let chosen = all.iter().filter(|p| p.class.is_some()).count();
     for proposal in &all {
-        shell.out.row(|| line(proposal), || object(proposal));
+        shell.out.row(|| shell.out.as_typed(&line(proposal)), || object(proposal));
     }
     if all.is_empty() {
         shell.out.say("No folder's name says enough to propose a class for it, or all of them have one.");

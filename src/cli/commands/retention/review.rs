@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ground, must_be_in_force, open_to_read, today};
+use super::{ground_to_look, must_be_in_force_or_tried, open_to_read, today};
 use crate::cli::args::ReviewArgs;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, about, in_a_word, shell_quoted};
@@ -31,8 +31,8 @@ pub fn run(shell: &Shell, args: &ReviewArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mut repo = open_to_read(shell, &config)?;
     let on = today(shell, &config);
-    let ground = ground(shell, &config, &mut repo, on)?;
-    must_be_in_force(&ground.law)?;
+    let ground = ground_to_look(shell, &config, &mut repo, on)?;
+    must_be_in_force_or_tried(&config, &ground)?;
     let register = Register::load(&repo)?;
     let review = review(&Planner::new(&ground.facts, &ground.law, on), &register, args.most);
     let (mut done, mut all) = (Done::ok(), 0);
@@ -56,7 +56,8 @@ fn show(shell: &Shell, waits: Waits, words: &str, pile: &Pile) {
         let classes: Vec<Value> = pile.classes.iter().map(class).collect();
         json!({"message_type": "pile", "waits": waits, "records": pile.records, "classes": classes})
     };
-    shell.out.row(|| format!("{} {words}", counted(pile.records, "record", "records")), object);
+    let heading = || shell.out.as_typed(&format!("{} {words}", counted(pile.records, "record", "records")));
+    shell.out.row(heading, object);
     if waits != Waits::NoClass {
         for (class, n) in &pile.classes {
             let class = class.as_deref().unwrap_or("no class");
@@ -64,7 +65,7 @@ fn show(shell: &Shell, waits: Waits, words: &str, pile: &Pile) {
         }
     }
     for one in &pile.listed {
-        shell.out.row(|| line(waits, one), || waiting_object(waits, one));
+        shell.out.row(|| shell.out.as_typed(&line(waits, one)), || waiting_object(waits, one));
     }
     let more = pile.records.saturating_sub(pile.listed.len() as u64);
     if more > 0 && !pile.listed.is_empty() {

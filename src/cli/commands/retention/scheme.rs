@@ -7,8 +7,9 @@ use serde_json::json;
 use super::{ground, must_be_in_force, open_to_read, today};
 use crate::cli::args::{ClassesArgs, LintArgs};
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, in_a_word};
+use crate::cli::output::{Done, in_a_word, shell_quoted};
 use crate::cli::shell::Shell;
+use crate::cli::trial::SCHEME;
 use crate::config::scheme::{DRAFT, parse_scheme, read_scheme};
 use crate::config::{Config, ConfigError, Environment};
 use crate::domain::id::Digest;
@@ -31,10 +32,23 @@ pub fn draft(shell: &Shell) -> Result<Done, Failure> {
 /// It names none.
 pub fn file_of(config: &Config) -> Result<PathBuf, Failure> {
     config.scheme.clone().ok_or_else(|| {
+        if config.trial {
+            return Failure::usage("this trial has no retention scheme to try", hint_of_trial(config));
+        }
         let hint = "Begin with the draft: strongroom retention draft > /etc/strongroom/scheme.toml\nThen add to \
                     council.toml:\n[retention]\nscheme = \"/etc/strongroom/scheme.toml\"";
         Failure::usage("council.toml names no retention scheme", hint)
     })
+}
+
+/// Where a trial finds a scheme.
+pub fn hint_of_trial(config: &Config) -> String {
+    let home = config.state_dir.parent().unwrap_or(&config.state_dir);
+    let file = shell_quoted(home.join(SCHEME).as_os_str().as_encoded_bytes());
+    format!(
+        "Begin with the draft: strongroom retention draft > {file}\nThere it is found by itself. Give folders to classes \
+         (strongroom retention assign), then: strongroom retention plan"
+    )
 }
 
 /// A scheme's file as it is now.
