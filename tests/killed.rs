@@ -64,8 +64,8 @@ fn half_written(home: &Path) -> Vec<PathBuf> {
 }
 
 fn grow_old(files: &[PathBuf]) {
-    let old = std::time::SystemTime::now() - Duration::from_secs(2 * 24 * 3600);
     for file in files {
+        let old = std::fs::metadata(file).unwrap().modified().unwrap() - Duration::from_secs(2 * 24 * 3600);
         std::fs::File::options().write(true).open(file).unwrap().set_modified(old).unwrap();
     }
 }

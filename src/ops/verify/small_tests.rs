@@ -42,6 +42,7 @@ fn index(c: &Council) -> Object {
     Object::Index(c.open().state().indexes[0].index.name)
 }
 
+#[allow(clippy::ptr_arg, reason = "one of several ways to damage, of which another makes it shorter")]
 fn flip(bytes: &mut Vec<u8>) {
     let at = bytes.len() / 2;
     bytes[at] ^= 1;

@@ -99,7 +99,7 @@ mod tests {
             format!("other/{digest}.age#1"),
         ];
         gone.iter().chain(&stay).for_each(|n| half(n));
-        let now = to_timestamp(std::time::SystemTime::now());
+        let now = to_timestamp(fs::metadata(tmp.path().join(&gone[0])).unwrap().modified().unwrap());
         assert_eq!(store.remove_leftovers(now).unwrap(), (0, 0), "somebody may be at it");
         let later = now.checked_add(OLD + SignedDuration::from_mins(1)).unwrap();
         assert_eq!(store.remove_leftovers(later).unwrap(), (3, 12));
