@@ -48,7 +48,8 @@ fn plain(place: &Place, line: &str) -> String {
     for word in line.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let hex = |w: &str| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit());
-        let digest = bare.rsplit('/').next().unwrap_or(bare).trim_end_matches(".age");
+        let name = bare.rsplit('/').next().unwrap_or(bare).trim_end_matches(".age");
+        let digest = name.split_once('-').map_or(name, |(digest, _)| digest);
         let folder = bare.split('/').next().unwrap_or(bare);
         words.push(match () {
             () if hex(digest) && bare.contains('/') => word.replace(bare, &format!("{folder}/….age")),

@@ -29,7 +29,7 @@ fn the_run_that_meets_a_damaged_key_file_puts_it_back_and_the_sheet_works() {
     flip(&key_file(&place));
     place.run(["verify", "check"]).ends(4).says("the key file of 'recovery sheet' in the store is damaged");
     recover(&place, "none").ends(4).says("is damaged: nothing else in the store opens with this key");
-    place.run(["run"]).ends(4).says("it was put back from this computer's copy").never_says("--reread");
+    place.run(["run"]).ends(4).says("this computer's copy was put back").never_says("--reread");
     place.run(["run"]).ends(0);
     place.run(["key", "sheet", "--check", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     recover(&place, "back").ends(0);

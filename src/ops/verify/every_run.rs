@@ -45,7 +45,7 @@ pub(super) fn advise(repo: &Repository, damage: &mut Damage) {
 fn put_back(repo: &Repository, damage: &mut Damage) {
     let Some(object @ (Object::Bundle(..) | Object::Index(_))) = damage.object else { return };
     let said = match (repo.put_back(&object.key()), object) {
-        (Some(Ok(())), _) => "; it was put back from this computer's copy".to_owned(),
+        (Some(Ok(())), _) => "; this computer's copy was put back".to_owned(),
         (Some(Err(e)), _) => format!("; this computer has a copy, and could not put it back: {e}"),
         (None, Object::Bundle(..)) => NO_COPY.to_owned(),
         (None, _) => return,

@@ -82,7 +82,7 @@ fn a_damaged_key_file_is_told_by_every_check_and_put_back_by_the_next_run() {
         let report = scrub(&mut c.open(), &Budget::default(), &Silent, &Stop::default()).unwrap();
         assert_eq!(report.failed.iter().map(|d| d.object).collect::<Vec<_>>(), [Some(sheet)]);
         let report = looked(&c);
-        assert_eq!(report.failed[0].what, format!("{wrong}; it was put back from this computer's copy"));
+        assert_eq!(report.failed[0].what, format!("{wrong}; this computer's copy was put back"));
         assert_eq!((report.exit(), looked(&c).exit()), (Exit::Damage, Exit::Done), "told once");
         assert!(c.store().get(&sheet.key()).unwrap() == whole);
         recovered(&c).unwrap();
@@ -173,10 +173,10 @@ fn a_rotten_index_is_met_by_every_run_and_put_back() {
     assert_eq!(checked(&c).exit(), Exit::Done, "its size is right");
     let report = looked(&c);
     assert_eq!(report.failed.iter().map(|d| d.object).collect::<Vec<_>>(), [Some(index)]);
-    assert!(report.failed[0].what.ends_with("; it was put back from this computer's copy"), "{report:?}");
+    assert!(report.failed[0].what.ends_with("; this computer's copy was put back"), "{report:?}");
     assert_eq!(looked(&c).exit(), Exit::Done);
     c.lose(index);
-    assert!(looked(&c).failed[0].what.contains("missing from the store; it was put back"));
+    assert!(looked(&c).failed[0].what.contains("missing from the store; this computer's copy was put back"));
     assert_eq!(looked(&c).exit(), Exit::Done);
 }
 
