@@ -7,7 +7,7 @@ mod support;
 
 use std::sync::Arc;
 
-use strongroom::domain::log::entry::{Entry, Role};
+use strongroom::domain::log::entry::{Entry, KeyholderAdded, Role};
 use strongroom::domain::path::RecordPath;
 use strongroom::domain::problem::Exit;
 use strongroom::ops::backup::{BackupOptions, backup};
