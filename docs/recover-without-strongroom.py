@@ -14,11 +14,11 @@ author and rights of each entry, indexes, chunks and files; not the digests of p
 import argparse, base64, concurrent.futures, contextlib, functools, json, os, pathlib, re, shutil
 import subprocess, sys, tempfile
 
-KINDS = {"root": "created actor-added actor-revoked keyholder-added keyholder-removed epoch", "tester": "tested",
-         "writer": "stored snapshot proved",
-         "pruner": "stored thinned rewritten condemned swept disposal-withdrawn relisted disposal-done",
+KINDS = {"root": "created actor-added actor-revoked keyholder-added keyholder-removed epoch", "tester": "tested quarantined",
+         "writer": "stored snapshot proved quarantined",
+         "pruner": "stored thinned rewritten condemned swept quarantined disposal-withdrawn relisted disposal-done",
          "approver": "incident-resolved scheme-adopted trigger-dated hold-placed hold-released disposal-approved "
-                     "disposal-cancelled disposal-withdrawn", "anyone": "abandoned incident restored"}
+                     "disposal-cancelled disposal-withdrawn loss-accepted", "anyone": "abandoned incident restored"}
 FOLDER, FILE, LINK = RAW, HOLE, DECODED = range(3)
 checking, problems = True, []
 
@@ -198,10 +198,14 @@ class Chunks:
         told = [(entry["kind"], entry["data"]) for entry in valid]
         dead = {name for kind, data in told if kind == "swept" for name in data["packs"] + data["indexes"]}
         named = {data["index"]["name"] for kind, data in told if kind == "stored"}
+        self.order = {}  # of two packs with a chunk the one stored later comes first: it may be there because the other is bad
+        for name in (pack["name"] for kind, data in told if kind == "stored" for pack in data["packs"]):
+            self.order.setdefault(name, len(self.order))
+        doubtful = {name for kind, data in told if kind == "quarantined" for name in data["indexes"]}  # others say the same
         if problems:  # the log is damaged and may no longer name every index
             named |= {name[:-4] for name in os.listdir(os.path.join(options.repository, "index"))}
         for name in named - dead:
-            with reporting("index " + name):
+            with contextlib.suppress(OSError, ValueError) if name in doubtful else reporting("index " + name):
                 path = os.path.join(options.repository, "index", name + ".age")
                 if b3sum(files=[path]) != [name] and checking:
                     raise OSError("its bytes were changed")
@@ -230,7 +234,7 @@ class Chunks:
         return any(map(os.path.exists, paths))
 
     def get(self, chunk):
-        for pack in self.packs.get(chunk, []):
+        for pack in sorted(self.packs.get(chunk, []), key=lambda name: -self.order.get(name, -1)):
             if chunk in self.pack(pack):
                 return self.pack(pack)[chunk]
         raise OSError("chunk %s is missing or damaged" % chunk.hex())

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use strongroom::config::{self, Config, ConfigError, Environment, SecretPlace, Store, Tls};
+use strongroom::config::{self, Claims, Config, ConfigError, Environment, SecretPlace, Store, Tls};
 use strongroom::domain::problem::Exit;
 
 const MINIMAL: &str = include_str!("../config/council.minimal.toml");
@@ -84,12 +84,26 @@ fn the_minimal_file_means_what_the_manual_says() {
         ("bucket", "prefix", false, false)
     );
     assert!(s3.keys.is_none() && !c.repository.single_machine);
+    assert_eq!((c.repository.claims, c.verify.store_every_days), (Claims::default(), 30));
+    let claimed = parse(&minimal("[repository]\n", "[repository]\nclaims = { object_lock = \"1 day\" }\n"));
+    assert_eq!(claimed.repository.claims, Claims { object_lock_days: Some(1), versioning_days: None });
     assert_eq!(c.sets[0].folders[0].name.as_bytes(), b"Documents");
     assert_eq!(c.sets[0].exclude, ["~$*", "*.tmp"]);
     let r = c.retention;
     assert_eq!((r.keep_last, r.keep_daily, r.keep_weekly, r.keep_monthly, r.keep_yearly), (0, 0, 8, 12, 7));
     assert_eq!((r.prune_grace_days, c.verify.every_byte_within_weeks, c.verify.documents_per_run), (14, 12, 200));
     assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month), (None, None));
+    let v = &c.verify;
+    assert_eq!(
+        (v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks),
+        (Some(13), Some(52), Some(52))
+    );
+    let never = parse(&minimal(
+        "[council]\n",
+        "[verify]\ndrill_every = \"never\"\nkey_drill_every = \"26 weeks\"\n[council]\n",
+    ));
+    let v = &never.verify;
+    assert_eq!((v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks), (Some(13), None, Some(26)));
     assert_eq!(c.limits.upload_connections, 4);
     let mail = c.mail.as_ref().unwrap();
     assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));
@@ -102,6 +116,7 @@ fn the_example_states_the_defaults() {
     let (c, plain) = (parse(config::EXAMPLE), parse(MINIMAL));
     assert_eq!((c.retention, c.limits, c.verify), (plain.retention, plain.limits, plain.verify));
     assert_eq!((c.mail, c.state_dir, c.council), (plain.mail, plain.state_dir, plain.council));
+    assert_eq!((c.schedule, c.policy, c.metrics_file), (plain.schedule, plain.policy, plain.metrics_file));
     assert_eq!(c.repository, plain.repository);
 }
 
@@ -133,6 +148,8 @@ fn every_setting_in_the_example_works() {
         );
         assert_eq!(c.scheme.as_deref(), Some(Path::new("/etc/strongroom/scheme.toml")));
         assert!(c.elsewhere.contains_key("website"));
+        assert!(c.schedule.backup.is_some() && c.metrics_file.is_some());
+        assert!(c.policy.it.is_some() && c.policy.retention.is_some());
         kinds.push(match c.repository.store {
             Store::S3(s) if s.keys.is_some() && s.session_token.is_some() && s.endpoint.is_some() && s.path_style => {
                 "s3"
@@ -159,16 +176,19 @@ fn a_kept_file_with_retired_keys_can_still_tell_people() {
 #[test]
 fn the_example_names_every_key() {
     for (table, least) in [
-        ("", 9),
+        ("", 12),
         ("[council]", 6),
         ("[repository]", 13),
         ("[state]", 1),
-        ("[[set]]", 5),
+        ("[[set]]", 6),
         ("[retention]", 7),
         ("[verify]", 2),
         ("[notify]", 2),
         ("[notify.mail]", 7),
         ("[limits]", 1),
+        ("[schedule]", 5),
+        ("[status]", 1),
+        ("[policy]", 2),
     ] {
         let error = error(&format!("{table}\nzzzzzzzz = 1"));
         let keys =
@@ -208,6 +228,18 @@ fn the_units_hold_what_they_promise() {
     {
         assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
     }
+    let serve = unit(include_str!("../config/strongroom-serve.service"));
+    for line in ["Type=notify-reload", "ExecStart=/usr/bin/strongroom serve", "WatchdogSec=5min", "Restart=on-failure"]
+    {
+        assert!(serve.contains(&("Service".into(), line.into())), "{line}");
+    }
+    // As hardened as the nightly job.
+    let hardening = |(section, line): &(String, String)| {
+        section == "Service" && !["Type=", "ExecStart=", "TimeoutSt"].iter().any(|other| line.starts_with(other))
+    };
+    for setting in unit(service).iter().filter(|s| hardening(s)) {
+        assert!(serve.contains(setting), "{setting:?}");
+    }
     let failed = unit(include_str!("../config/strongroom-failed.service"));
     assert!(failed.contains(&("Service".into(), "ExecStart=/usr/bin/strongroom notify failed".into())));
     let cron = include_str!("../config/strongroom.cron");
@@ -237,7 +269,13 @@ fn no_file_in_config_is_untested() {
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let units = ["strongroom-failed.service", "strongroom.cron", "strongroom.service", "strongroom.timer"];
+    let units = [
+        "strongroom-failed.service",
+        "strongroom-serve.service",
+        "strongroom.cron",
+        "strongroom.service",
+        "strongroom.timer",
+    ];
     // The schemes in `retention` have tests of their own: retention_scheme.rs.
     let known = ["council.example.toml", "council.minimal.toml", "retention"].into_iter().chain(units);
     assert_eq!(names, known.collect::<Vec<_>>());

@@ -52,7 +52,8 @@ impl World {
         let within = WEEKLY * self.weeks as i32;
         let recent = self.spent.iter().filter(|(hours, _)| self.hours - hours < MONTH.as_hours());
         let spent = recent.map(|(_, bytes)| bytes).sum();
-        Terms { within, per_run, per_month, spent, rhythm: known(self.every), now: at(self.hours) }
+        let last = at(self.spent.last().map_or(0, |(hours, _)| *hours));
+        Terms { within, per_run, per_month, spent, rhythm: known(self.every), last, now: at(self.hours) }
     }
 
     /// Tests what is planned; the bytes, and how many packs.
@@ -142,6 +143,82 @@ proptest! {
             prop_assert_eq!(world.overdue(), 0);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The allowance: of any two runs that follow each other, one is made. The limits are such that they would pass the
+    /// check for all there ever is if runs were half as frequent, so that one run does the work of two.
+    #[test]
+    fn runs_missed_within_the_allowance_break_no_promise(
+        nights in nights(), missed in prop::collection::vec(prop::bool::weighted(0.4), 80),
+        every in prop::sample::select(vec![12i64, 24, 60]), weeks in 3i64..7,
+    ) {
+        let mut trial = World::new(every, weeks);
+        let mut most = 0;
+        for night in &nights {
+            live(&mut trial, night);
+            most = most.max(trial.seen().iter().map(|p| p.size).sum::<u64>());
+        }
+        let slots = (weeks * 168 - 2 * every) / (2 * every);
+        let limit = Some(most.div_ceil(slots as u64) + 5 * UNIT);
+        let mut world = World::new(every, weeks);
+        let mut before = false;
+        for (night, missed) in nights.iter().zip(missed) {
+            live(&mut world, night);
+            prop_assert_eq!(world.overdue(), 0, "at hour {}", world.hours);
+            before = missed && !before;
+            if !before {
+                let terms = world.terms(limit, None);
+                world.run(&terms);
+            }
+        }
+    }
+
+    /// Whatever is missed and however low the limits: whoever looks once in each rhythm is told before it is too late.
+    #[test]
+    fn more_missed_than_allowed_is_told_before_the_promise_is_broken(
+        nights in nights(), missed in prop::collection::vec(prop::bool::weighted(0.7), 80),
+        every in prop::sample::select(vec![12i64, 24, 60]), weeks in 1i64..5, run in prop::option::of(1u64..60),
+    ) {
+        let mut world = World::new(every, weeks);
+        let mut told = false;
+        for (n, night) in nights.iter().enumerate() {
+            live(&mut world, night);
+            prop_assert!(world.overdue() == 0 || told, "at hour {} nobody was told", world.hours);
+            if world.overdue() > 0 {
+                break;
+            }
+            let terms = world.terms(run.map(|n| n * UNIT), None);
+            // Only what is said in the run before counts: nothing said long ago.
+            told = false;
+            if n < 3 || !missed[n] {
+                world.run(&terms);
+            }
+            let after = Terms { last: world.terms(None, None).last, ..terms };
+            let found = forecast(&world.seen(), &after);
+            if !found.keeps {
+                told = true;
+                prop_assert!(found.breaks.is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn one_run_that_is_late_is_no_alarm_and_the_last_one_to_spare_is() {
+    let mut world = World::new(24, 1);
+    world.store(1, 0);
+    let terms = |world: &World| world.terms(None, None);
+    let said = |world: &World| forecast(&world.seen(), &terms(world)).breaks;
+    world.spent.push((5 * 24, 0));
+    world.hours = 6 * 24 + 5;
+    assert_eq!(said(&world), None, "five hours late");
+    world.hours = 6 * 24 + 7;
+    assert_eq!(said(&world), Some(at(7 * 24)), "missed, and the next but one would be too late");
+    world.spent.push((6 * 24 + 7, 0));
+    assert_eq!(said(&world), None, "a run was made just now; what it left is its own business");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn every_command_that_a_page_names_exists() {
     }
     assert!(count > 60, "only {count} commands were found in the pages");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert!(help.fault("strongroom key drill").is_some() && help.fault("strongroom run --fast").is_some());
+    assert!(help.fault("strongroom key burn").is_some() && help.fault("strongroom run --fast").is_some());
 }
 
 /// All sources, tests left out.

@@ -17,6 +17,9 @@ use strongroom::repo::seal::Identity;
 use strongroom::testing::{Fault, Plan, SeededEntropy};
 use support::world::{Files, World, files_of, read_back};
 
+/// In place of a file's bytes: a folder with something in it stands there.
+const A_FOLDER: &[u8] = b"\0 a folder, with something in it \0";
+
 /// The files of a state folder by their names.
 type State = BTreeMap<String, Vec<u8>>;
 
@@ -81,7 +84,12 @@ impl Office {
         for (name, bytes) in state {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
+            if bytes == A_FOLDER {
+                std::fs::create_dir(&path).unwrap();
+                std::fs::write(path.join("something"), b"something").unwrap();
+            } else {
+                std::fs::write(path, bytes).unwrap();
+            }
         }
         for name in self.world.objects().keys().filter(|name| !self.objects.contains_key(*name)) {
             self.world.delete_object(name);
@@ -118,7 +126,11 @@ impl Office {
             Ok(_) => assert_eq!(self.shown(), self.after, "{what}"),
             Err(e) => {
                 assert!(e.exit() != Exit::Done && e.to_string().len() > 20, "{what}: {e}");
-                assert_eq!(self.shown(), self.before, "{what}: {e}");
+                let shown = self.shown();
+                // A folder in the way of a copy may be met after the snapshot was committed: that is told, and no harm.
+                let late = what.ends_with("by a folder") && shown == self.after;
+                assert!(shown == self.before || late, "{what}: {e}: something else is shown");
+                assert!(!what.ends_with("by a folder") || e.to_string().contains("a folder stands"), "{what}: {e}");
             }
         }
         [read.is_ok(), done.is_ok()]
@@ -134,6 +146,7 @@ fn damages(name: &str, office: &Office, other: &State) -> Vec<(String, Option<Ve
         ("cut in half".into(), Some(bytes[..bytes.len() / 2].to_vec())),
         ("garbage".into(), Some((0..bytes.len().max(40)).map(|i| (i * 167 + 13) as u8).collect())),
         ("grown".into(), Some([&bytes[..], b"more"].concat())),
+        ("replaced by a folder".into(), Some(A_FOLDER.to_vec())),
     ];
     let flips = if bytes.is_empty() { 0 } else { (bytes.len() / 128).max(8) };
     for part in 0..flips {
@@ -170,7 +183,8 @@ fn every_file_of_the_state_damaged_in_every_way_is_harmless_or_told() {
                 None => state.remove(name),
             };
             let worked = office.examine(&state, &format!("{name} {how}"));
-            let copy = !MORE_THAN_COPIES.contains(&name.as_str());
+            // A folder may hold what somebody put there: it is never removed, so that it may stop a run, in words.
+            let copy = !MORE_THAN_COPIES.contains(&name.as_str()) && !how.contains("a folder");
             assert!(!copy || worked == [true, true], "{name} {how}: only a copy, yet it stopped something: {worked:?}");
             cases += 1;
             harmless += usize::from(worked == [true, true]);

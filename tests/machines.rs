@@ -6,12 +6,19 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use strongroom::domain::log::entry::{Entry, KeyholderAdded, Role};
+use strongroom::domain::log::state::Life;
 use strongroom::domain::path::RecordPath;
 use strongroom::domain::problem::Exit;
+use strongroom::domain::retention::gate::Refusal;
+use strongroom::domain::retention::thinning::KeepRule;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
+use strongroom::ops::prune::{PruneOptions, circumstances, prune, thin};
 use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::error::RepoError;
 use strongroom::repo::keys::Bundle;
@@ -19,7 +26,7 @@ use strongroom::repo::layout::Key;
 use strongroom::repo::machine::{Machine, StateDir};
 use strongroom::repo::repository::Repository;
 use strongroom::repo::seal::Identity;
-use support::world::{World, files_of, read_back};
+use support::world::{Files, World, files_of, read_back, read_snapshot};
 
 /// A world whose recovery key is known.
 fn with_recovery_key(write_only: bool) -> (World, Identity) {
@@ -89,6 +96,121 @@ fn two_machines_backing_up_at_once_lose_nothing() {
         let (live, _) = read_back(&mut repo, set).unwrap();
         assert_eq!(live, files_of(&world.tmp.path().join(folder), folder));
     }
+}
+
+/// What became of a pruner beside others.
+#[derive(Debug, Default)]
+struct Pruned {
+    rounds: u64,
+    put_off: u64,
+    thinned: usize,
+    swept: u64,
+    deleted: u64,
+}
+
+/// Keeps the newest snapshot of each set alone and prunes without any wait, again and again, until the others are done.
+fn prune_beside(world: &World, dir: &StateDir, others: &AtomicUsize) -> Pruned {
+    let (grace, mut all) = (SignedDuration::ZERO, Pruned::default());
+    let newest = KeepRule { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    loop {
+        let last = others.load(Ordering::SeqCst) == 0;
+        let mut repo = Repository::open_fresh(world.store(), dir.clone(), world.env()).unwrap();
+        let person = circumstances(&repo, grace, true);
+        let thinned = thin(&mut repo, &newest, &TimeZone::UTC, &person, false).unwrap();
+        let options = PruneOptions { grace, person: true, ..PruneOptions::default() };
+        let report = prune(&mut repo, &options, &Silent, &Stop::default()).unwrap();
+        // Its list of the store may be older than what it read in the log: that is put off, and only while others write.
+        let put_off = matches!(report.held_back, Some(Refusal::Listing { .. }));
+        assert!(report.held_back.is_none() || (put_off && !last), "{report:?}");
+        all.put_off += u64::from(put_off);
+        all.rounds += 1;
+        all.thinned += thinned.thinned().count();
+        all.swept += report.swept.packs;
+        all.deleted += report.deleted;
+        if last {
+            return all;
+        }
+    }
+}
+
+/// Backs up a folder that loses a file and gets another each time; everything that was ever backed up.
+fn churn(world: &World, dir: StateDir, set: &str, folder: &str, nights: u8) -> Files {
+    let mut repo = Repository::open(world.store(), dir, world.env()).unwrap();
+    let (path, mut all) = (world.tmp.path().join(folder), Files::new());
+    for night in 0..nights {
+        let bytes: Vec<u8> = (0..30_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8 ^ night).collect();
+        std::fs::write(path.join(format!("night-{night}.bin")), [set.as_bytes(), &bytes].concat()).unwrap();
+        if night > 0 {
+            std::fs::remove_file(path.join(format!("night-{}.bin", night - 1))).unwrap();
+        }
+        let mut runs = 0;
+        // A pruner that never waits can be in the way of three attempts: then it is said, and run again. Nothing else.
+        while let Err(e) = backup(&mut repo, &options(world, set, folder), &Silent, &Stop::default()) {
+            runs += 1;
+            assert!(matches!(e, OpsError::Repo(RepoError::Contention)) && runs < 50, "{set}, night {night}: {e}");
+        }
+        all.extend(files_of(&path, folder));
+    }
+    all
+}
+
+#[test]
+fn two_machines_backing_up_beside_a_pruner_without_any_wait_lose_nothing() {
+    let mut sum = Pruned::default();
+    for round in 0..3 {
+        let (world, key) = with_recovery_key(false);
+        let second = join(&world, &key, "hall", &[Role::Writer], false);
+        let pruner = join(&world, &key, "pruner", &[Role::Pruner], true);
+        fill(&world, "docs", 1, 10);
+        fill(&world, "hall-docs", 100, 10);
+        let writers = AtomicUsize::new(2);
+        let done = |files: Files| {
+            writers.fetch_sub(1, Ordering::SeqCst);
+            files
+        };
+        let (pruned, docs, hall) = std::thread::scope(|scope| {
+            let docs = scope.spawn(|| done(churn(&world, world.dir(), "documents", "docs", 5)));
+            let hall = scope.spawn(|| done(churn(&world, second.clone(), "hall", "hall-docs", 5)));
+            let pruned = scope.spawn(|| prune_beside(&world, &pruner, &writers));
+            let (docs, hall) = (docs.join(), hall.join());
+            // Whatever became of them, the pruner must come to an end.
+            writers.store(0, Ordering::SeqCst);
+            (pruned.join().unwrap(), docs.unwrap(), hall.unwrap())
+        });
+        let id = world.open().unwrap().state().repository;
+        let mut repo = Repository::open_with_identity(world.store(), &key, id, world.env()).unwrap();
+        assert!(repo.state().voids.is_empty());
+        let roots: Vec<_> = repo.state().live_snapshots().map(|s| (s.id, s.snapshot.root)).collect();
+        assert!(roots.len() >= 2, "round {round}: {roots:?}");
+        for (id, root) in roots {
+            read_snapshot(&mut repo, &root).unwrap_or_else(|e| panic!("round {round}, snapshot {}: {e}", id.0));
+        }
+        for (set, folder, ever) in [("documents", "docs", docs), ("hall", "hall-docs", hall)] {
+            let (live, gone) = read_back(&mut repo, set).unwrap();
+            assert!(live == files_of(&world.tmp.path().join(folder), folder), "round {round}: {set}");
+            let back = live.into_iter().chain(gone).collect::<Files>();
+            assert!(back == ever, "round {round}: {set} lost {} of {}", ever.len() - back.len(), ever.len());
+        }
+        // Nothing is deleted that was not said to be.
+        let objects = world.objects();
+        for pack in repo.state().packs.iter().filter(|p| !matches!(p.life, Life::Swept { .. })) {
+            assert!(
+                objects.contains_key(&Key::Pack(pack.pack.name).to_string()),
+                "round {round}: {:?}",
+                pack.pack.name
+            );
+        }
+        let Pruned { rounds, put_off, thinned, swept, deleted } = pruned;
+        sum = Pruned {
+            rounds: sum.rounds + rounds,
+            put_off: sum.put_off + put_off,
+            thinned: sum.thinned + thinned,
+            swept: sum.swept + swept,
+            deleted: sum.deleted + deleted,
+        };
+    }
+    println!("beside 30 backups: {sum:?}");
+    assert!(sum.thinned > 8 && sum.deleted > 8 && sum.rounds > 6, "the pruner was no danger: {sum:?}");
 }
 
 #[test]

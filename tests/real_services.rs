@@ -9,7 +9,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::services;
+use support::{moto, services};
 
 struct Office {
     tmp: tempfile::TempDir,
@@ -240,4 +240,87 @@ fn a_server_that_ignores_conditions_is_refused_by_init_and_taken_by_name_for_one
 
 fn subjects(letters: &[Letter]) -> Vec<String> {
     letters.iter().map(|l| format!("{}: {}", l.to, l.subject)).collect()
+}
+
+/// An office whose store is a bucket of its own, with a claim about it.
+fn claiming(name: &str, claims: &str, set_up: impl Fn(&str)) -> (Office, String) {
+    let office = Office::new(name);
+    let bucket = format!("claims-{}", office.name);
+    set_up(&bucket);
+    let text = std::fs::read_to_string(office.path("council.toml")).unwrap();
+    let text = text.replace("s3://one/", &format!("s3://{bucket}/"));
+    let text = text.replace("allow_http = true", &format!("allow_http = true\n{claims}"));
+    std::fs::write(office.path("council.toml"), text).unwrap();
+    (office, bucket)
+}
+
+#[test]
+fn a_claim_that_does_not_hold_is_told_and_one_that_is_put_right_is_told_too() {
+    let (office, bucket) = claiming("claim", "claims = { versioning = \"30 days\" }", moto::plain);
+    office.expect(&["init", "--recovery-key-file", &office.path("recovery.key").display().to_string()], 0);
+    let said = office.expect(&["run"], 1);
+    let line = "not protected  what is deleted can still be read, as an older version (claimed or needed): the store keeps no \
+                older versions";
+    assert!(said.contains(line), "{said}");
+    assert!(said.contains("! The store does not protect the backups as claimed (versioning): "), "{said}");
+    let letters = office.letters();
+    let clerk = letters.iter().find(|l| l.to.starts_with("clerk@")).unwrap();
+    assert!(clerk.subject.contains("the backups are not protected as agreed"), "{}", clerk.subject);
+    office.expect(&["run"], 1);
+    assert_eq!(office.letters().len(), 2, "once: {:?}", subjects(&office.letters()));
+    let doctor = office.expect(&["doctor"], 1);
+    assert!(doctor.contains("problem      the store protects what lies in it as claimed: not on "), "{doctor}");
+
+    moto::keep_versions(&bucket);
+    let said = office.expect(&["run"], 0);
+    assert!(said.contains("The store was tested: it does what is claimed of it."), "{said}");
+    assert!(said.contains("  The store protects the backups as claimed: "), "{said}");
+    assert_eq!(office.letters().len(), 4, "working again, to both: {:?}", subjects(&office.letters()));
+    // Not again before its time.
+    let entries = office.expect(&["log"], 0);
+    let tests = |text: &str| text.matches("  store-tested  7 looked at, ").count();
+    assert_eq!(tests(&entries), 3, "{entries}");
+    office.expect(&["run"], 0);
+    assert_eq!(tests(&office.expect(&["log"], 0)), 3);
+}
+
+#[test]
+fn a_bucket_that_locks_is_used_tested_word_for_word_and_stays_usable() {
+    let claims = "claims = { object_lock = \"30 days\", versioning = \"30 days\" }";
+    let (office, bucket) = claiming("lock", claims, |name| moto::locked(name, "COMPLIANCE", 30));
+    office.expect(&["init", "--recovery-key-file", &office.path("recovery.key").display().to_string()], 0);
+    office.expect(&["run"], 0);
+    let said = office.expect(&["verify", "store"], 0);
+    let (lines, locks) = said.split_once("\nOf ").unwrap();
+    let expected = "protected      of two that write one name at once, one wins (claimed or needed)\n\
+                    protected      what was written is listed at once, what was deleted is not (claimed or needed)\n\
+                    protected      what is deleted can still be read, as an older version (claimed or needed)\n\
+                    protected      what is written cannot be destroyed with this computer's credentials (claimed or needed)\n\
+                    protected      what is written is locked by the store (claimed or needed)\n\
+                    protected      the backups that lie there are locked (claimed or needed)\n\
+                    protected      no rule of the store deletes backups or puts them away (claimed or needed)";
+    assert_eq!(lines, expected);
+    assert!(locks.contains("packs asked for, ") && locks.contains(" are locked now, the first until "), "{locks}");
+    assert!(locks.contains("\nThe store does what is claimed of it.\n"), "{locks}");
+    let json = office.expect(&["verify", "store", "--json"], 0);
+    let summary: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["protected"], &summary["broken"]), (&7.into(), &0.into()), "{json}");
+    // What is left of the tests is in nobody's way.
+    for command in [&["verify", "check"][..], &["verify", "scrub"], &["prune"], &["status"], &["doctor"]] {
+        let out = office.strongroom(command);
+        let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(!text.contains("canary") && !text.contains("not Strongroom's"), "{command:?}: {text}");
+    }
+    office.expect(&["verify", "check"], 0);
+    let keys = moto::ask("GET", &format!("/{bucket}?prefix={}/probe/canary", office.name), "", "");
+    assert_eq!(keys.matches("<Key>").count(), 1, "one canary, used again: {keys}");
+
+    // A rule that deletes backups fails whatever is claimed; a lock that is not said is explained.
+    moto::rule(&bucket, "", "<Expiration><Days>90</Days></Expiration>");
+    let said = office.expect(&["verify", "store"], 1);
+    assert!(said.contains("(claimed or needed): a lifecycle rule of the bucket deletes them"), "{said}");
+    let text = std::fs::read_to_string(office.path("council.toml")).unwrap();
+    std::fs::write(office.path("council.toml"), text.replace(claims, "")).unwrap();
+    let said = office.expect(&["backup", "--reread"], 1);
+    assert!(said.contains("hint: The bucket locks what is written. Say so, with its days: claims = "), "{said}");
 }

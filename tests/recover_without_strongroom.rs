@@ -5,6 +5,8 @@
 
 #[path = "recover_without_strongroom/cut_off.rs"]
 mod cut_off;
+#[path = "recover_without_strongroom/repaired.rs"]
+mod repaired;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

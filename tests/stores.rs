@@ -3,6 +3,10 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "stores/guards.rs"]
+mod guards;
+#[path = "support/odd_store.rs"]
+mod odd_store;
 mod support;
 
 use std::sync::Arc;
@@ -11,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use odd_store::{Odd, Way};
 use secrecy::SecretString;
 use strongroom::domain::id::PackName;
 use strongroom::domain::problem::Verdict;
@@ -176,4 +181,53 @@ fn a_store_that_never_answers_does_not_hang_us() {
     let (_, store) = faulty(&rt, Plan::always(Fault::StallBefore));
     let store = store.with_patience(Duration::from_millis(50));
     assert_eq!(store.list(LOG).unwrap_err().fault(), StoreFault::Unreachable);
+}
+
+#[test]
+fn a_slow_line_is_waited_for_by_the_bytes_and_one_that_is_too_slow_is_cut() {
+    let rt = runtime();
+    // Two seconds for 25,000 bytes at the slowest speed that is waited for, and a patience far shorter.
+    let (bytes, patience) = (Bytes::from(vec![7; 25_000]), Duration::from_millis(300));
+    let key = Key::Probe("slow".into());
+    let over = |memory: &Arc<InMemory>, each: Duration| {
+        let odd = Arc::new(Odd(memory.clone(), Way::Line { pieces: 5, each }));
+        Store::new(odd, Path::default(), rt.handle().clone(), "memory".into(), false).with_patience(patience)
+    };
+    let memory = Arc::new(InMemory::new());
+    let slow = over(&memory, Duration::from_millis(200));
+    let began = Instant::now();
+    assert_eq!(slow.create(&key, &bytes).unwrap(), Created::Ours);
+    assert_eq!(slow.get(&key).unwrap(), bytes);
+    assert_eq!(slow.get_ranges(&key, &[0..20_000]).unwrap(), [bytes.slice(..20_000)]);
+    assert!(began.elapsed() > 8 * patience, "each of them took longer than the patience");
+    let dead = over(&memory, Duration::from_secs(3));
+    for cut in
+        [dead.get(&key).map(|_| ()), dead.create(&Key::Probe("dead".into()), &Bytes::from_static(b"x")).map(|_| ())]
+    {
+        let cut = cut.unwrap_err();
+        assert_eq!(cut.fault(), StoreFault::Unreachable, "{cut}");
+        assert!(cut.to_string().ends_with("at memory: no answer in time"), "{cut}");
+    }
+}
+
+#[test]
+fn a_folder_on_a_disk_without_hard_links_is_refused_in_words_that_help() {
+    let (rt, tmp) = (runtime(), tempfile::tempdir().unwrap());
+    let folder = object_store::local::LocalFileSystem::new_with_prefix(tmp.path()).unwrap();
+    let odd = Arc::new(Odd(Arc::new(folder), Way::NoLinks));
+    let store = Store::new(odd, Path::default(), rt.handle().clone(), "file:///mnt/stick".into(), false);
+    let refused = probe(&store, &SeededEntropy::new(1)).unwrap_err();
+    assert_eq!(refused.fault(), StoreFault::Unsupported);
+    assert_eq!(
+        refused.to_string(),
+        "could not try out the store at file:///mnt/stick: it overwrites, but cannot create a file only where none is: \
+         disks and sticks formatted as FAT or exFAT and some network shares have no hard links; format it as ext4, XFS \
+         or NTFS, or use another store"
+    );
+    // It leaves nothing behind.
+    assert_eq!(store.list("probe").unwrap().0, vec![]);
+    // A disk that takes nothing at all is another matter: that is said as it is.
+    let nobody = Arc::new(FaultStore::new(Arc::new(InMemory::new()), Plan::always(Fault::FailBefore)));
+    let store = Store::new(nobody, Path::default(), rt.handle().clone(), "memory".into(), false);
+    assert_eq!(probe(&store, &SeededEntropy::new(1)).unwrap_err().fault(), StoreFault::Other);
 }

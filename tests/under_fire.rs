@@ -5,6 +5,8 @@
 
 #[path = "under_fire/bits.rs"]
 mod bits;
+#[path = "under_fire/calls.rs"]
+mod calls;
 mod support;
 
 use strongroom::repo::error::RepoError;
@@ -35,62 +37,6 @@ fn second_documents(world: &World) {
     std::fs::remove_file(world.docs().join("Minutes/2025/May.txt")).unwrap();
     world.write("Minutes/2026/June.txt", "resolved in June, signed in July");
     world.write("Plans/new.bin", noise(2, 200_000));
-}
-
-/// A repository with one snapshot, and documents that have changed since.
-fn ready() -> World {
-    let world = World::new();
-    first_documents(&world);
-    world.create();
-    world.backup().unwrap();
-    second_documents(&world);
-    world.clock.advance_days(1);
-    world
-}
-
-#[test]
-fn a_backup_stopped_at_any_call_loses_nothing_and_the_next_one_converges() {
-    let calls = {
-        let world = ready();
-        world.faults.restart(Plan::none());
-        world.backup().unwrap();
-        world.faults.calls()
-    };
-    assert!(calls > 8, "the backup made {calls} calls only");
-    let mut points = 0;
-    for call in 0..calls {
-        for fault in [
-            Fault::StopBefore,
-            Fault::StopAfter,
-            Fault::FailBefore,
-            Fault::FailAfter,
-            Fault::AlreadyExists,
-            Fault::LandLate(3),
-        ] {
-            let world = ready();
-            let before = read_back(&mut world.open().unwrap(), "documents").unwrap();
-            world.faults.restart(Plan::at(call, fault));
-            let outcome = world.backup();
-            let happened = !world.faults.injected().is_empty();
-            world.faults.restart(Plan::none());
-            let mut repo = world.open().unwrap_or_else(|e| panic!("call {call} {fault:?}: does not open again: {e}"));
-            let now = read_back(&mut repo, "documents").unwrap_or_else(|e| panic!("call {call} {fault:?}: {e}"));
-            let live = files_of(&world.docs(), "Documents");
-            assert!(now.0 == before.0 || now.0 == live, "call {call} {fault:?}: neither the old nor the new state");
-            if outcome.is_ok() {
-                assert_eq!(now.0, live, "call {call} {fault:?}: success was reported for something else");
-            }
-            world.backup().unwrap_or_else(|e| panic!("call {call} {fault:?}: the next run failed: {e}"));
-            let mut repo = world.open().unwrap();
-            let (live_back, gone_back) = read_back(&mut repo, "documents").unwrap();
-            assert_eq!(live_back, live, "call {call} {fault:?}");
-            let may = Files::from([(b"Documents/Minutes/2025/May.txt".to_vec(), b"resolved in May".to_vec())]);
-            assert_eq!(gone_back, may, "call {call} {fault:?}");
-            assert!(repo.state().voids.is_empty(), "call {call} {fault:?}: {:?}", repo.state().voids);
-            points += usize::from(happened);
-        }
-    }
-    println!("{points} crash points of a backup over {calls} calls");
 }
 
 #[test]

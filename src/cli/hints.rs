@@ -115,19 +115,14 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "Nothing will be deleted until that entry is back. Do not run init. If the store keeps old versions, bring \
              it back; then run: strongroom log --verify"
         }
-        RepoError::Index(_) => {
-            "A computer that may read asks the packs instead; this one may only write, and has no copy. Run on one that may \
-             read: strongroom run"
-        }
-        RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::ChunkUnknown => {
-            "Stored data is damaged or missing. Run: strongroom verify check, then strongroom backup --reread, which \
-             stores again what is still on this computer."
+        RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
+            "Stored data is damaged or missing. What can be had back, and what is lost: strongroom repair"
         }
         RepoError::Destroyed { .. } => {
             "It does not come back. What was destroyed and why: strongroom log, and the certificates of disposals."
         }
         RepoError::Listing(_) => {
-            "Run: strongroom verify restore, and strongroom snapshots for an older snapshot to restore from."
+            "Run: strongroom repair, and strongroom snapshots for an older snapshot to restore from."
         }
         RepoError::Local(e) if e.full => {
             "Nothing stored is lost. Free some space on this computer's disk and run again; it goes on from there."
@@ -183,9 +178,15 @@ fn store(error: &StoreError) -> Option<&'static str> {
         StoreFault::Unreachable => {
             "Check the network and the address in council.toml. Nothing is lost: run again and it goes on from there."
         }
+        StoreFault::Unsupported if text.contains("hard links") => {
+            "Nothing was stored. Another disk, a network share with hard links or a cloud store will do."
+        }
         StoreFault::Unsupported => {
             "This store cannot create an object only if it is absent. Use another, or for one computer alone write \
              single_machine = true into [repository]."
+        }
+        StoreFault::Other if text.contains("object lock") => {
+            "The bucket locks what is written. Say so, with its days: claims = { object_lock = \"30 days\" } in [repository]."
         }
         StoreFault::Exists | StoreFault::Other => {
             "If it stays, give this message to your provider; strongroom doctor tries the store out."

@@ -29,6 +29,13 @@ pub fn failed(failure: &Failure) -> JobOutcome {
     JobOutcome { said: Some(said.chars().take(LONGEST_SENTENCE).collect()), ..outcome }
 }
 
+/// The end of reading a configuration that cannot be used.
+pub fn configuration(failure: &Failure) -> JobOutcome {
+    let said = advice(failure).message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let said = Some(said.chars().take(LONGEST_SENTENCE).collect());
+    JobOutcome { said, ..JobOutcome::failed(Why::Other, Exit::Failed) }
+}
+
 /// The end of every job of a run whose repository could not be opened: one cause for all of them.
 pub fn not_opened(failure: &Failure) -> JobOutcome {
     let outcome = failed(failure);

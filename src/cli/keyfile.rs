@@ -2,13 +2,16 @@
 //!
 //! No message ever shows what was typed. A file that holds another key is never overwritten.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::sheet::Sheet;
 use super::shell::Shell;
 use super::wiring;
+use super::wiring_terminal::Hidden;
 use crate::domain::id::RepositoryId;
 use crate::domain::problem::Exit;
 use crate::repo::local;
@@ -22,6 +25,8 @@ pub struct Given {
     pub repository: Option<RepositoryId>,
 }
 
+/// Letters and digits of a whole key.
+const LETTERS: usize = 71;
 /// Lines typed before giving up.
 const MAX_LINES: usize = 12;
 /// A larger file is none of ours.
@@ -42,15 +47,39 @@ pub fn given(shell: &Shell, file: Option<&Path>) -> Result<Given, Failure> {
     }
 }
 
+/// The same; `-` is the standard input.
+///
+/// # Errors
+/// As [`given`].
+pub fn given_or_piped(shell: &Shell, file: Option<&Path>) -> Result<Given, Failure> {
+    match file {
+        Some(path) if path == Path::new("-") => read_from("the standard input", &mut std::io::stdin().lock()),
+        None if !wiring::can_ask() => Err(Failure::usage(
+            "this needs the holder's key, and there is no terminal to type it at",
+            "Name a file that holds it, or - for the standard input: --key-file FILE",
+        )),
+        other => given(shell, other),
+    }
+}
+
 fn from_file(path: &Path) -> Result<Given, Failure> {
-    let hint = "It should be the file that init wrote, or one line AGE-SECRET-KEY-1… as on the recovery sheet.";
-    let wrong = |why: String| Failure::said(Exit::WrongKey, format!("{}: {why}", path.display()), hint);
     let unreadable = |e| Failure::usage(format!("{}: {e}", path.display()), "Check the path and who may read it.");
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).ok().filter(|t| t.len() <= MAX_FILE);
-    let text = text.ok_or_else(|| wrong("this is no key file".into()))?;
-    let identity = Identity::from_file_text(&text).map_err(|_| wrong("there is no key in it".into()))?;
-    Ok(Given { identity, repository: pin_in(&text) })
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    read_from(&path.display().to_string(), &mut file)
+}
+
+fn read_from(name: &str, from: &mut dyn Read) -> Result<Given, Failure> {
+    let hint = "It should be the file that init wrote, or one line AGE-SECRET-KEY-1… as on the recovery sheet.";
+    let wrong = |why: &str| Failure::said(Exit::WrongKey, format!("{name}: {why}"), hint);
+    let unreadable = |e| Failure::usage(format!("{name}: {e}"), "Check the path and who may read it.");
+    let mut bytes = Zeroizing::new(Vec::new());
+    from.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let text = std::str::from_utf8(&bytes).ok().filter(|t| t.len() <= MAX_FILE);
+    let text = text.ok_or_else(|| wrong("this is no key file"))?;
+    // The lines of a sheet, typed or copied into a file, are one key.
+    let all = || Identity::parse(&text.lines().filter(|l| !l.starts_with('#')).collect::<String>());
+    let identity = Identity::from_file_text(text).or_else(|_| all()).map_err(|_| wrong("there is no key in it"))?;
+    Ok(Given { identity, repository: pin_in(text) })
 }
 
 /// The id in the `# repository:` line.
@@ -58,18 +87,29 @@ fn pin_in(text: &str) -> Option<RepositoryId> {
     text.lines().find_map(|l| l.strip_prefix("# repository: ")).and_then(|id| id.trim().parse().ok())
 }
 
-/// The key may be typed over several lines, as it is printed; it is complete when it can be read.
+/// The key may be typed over several lines, as it is printed; it is complete when it can be read. What is typed is not
+/// shown, nor said afterwards: only how many letters there are.
 fn typed(shell: &Shell, input: &mut impl BufRead) -> Result<Given, Failure> {
-    shell.out.to_stderr("Type the key from the recovery sheet (spaces and small letters will do), then Enter:");
-    let mut text = String::new();
+    // Before anybody is asked, so that nothing typed in answer is shown.
+    let _hidden = Hidden::begin();
+    shell.out.to_stderr(
+        "Type the key from the recovery sheet, line by line, each followed by Enter. It is not shown while you type.\n\
+         Spaces, dashes and small letters do not matter.",
+    );
+    let mut text = Zeroizing::new(String::new());
     for _ in 0..MAX_LINES {
-        let mut line = String::new();
+        let mut line = Zeroizing::new(String::new());
         let read = shell.typed(input, &mut line)?;
         text.push_str(&line);
         if let Ok(identity) = Identity::parse(&text) {
             return Ok(Given { identity, repository: None });
         }
         if read == 0 || (line.trim().is_empty() && !text.trim().is_empty()) {
+            break;
+        }
+        let letters = text.chars().filter(char::is_ascii_alphanumeric).count();
+        shell.out.to_stderr(&format!("{letters} letters so far; the whole key has {LETTERS}."));
+        if letters >= LETTERS {
             break;
         }
     }

@@ -15,8 +15,11 @@ mod telling;
 mod trial;
 mod when;
 mod wiring;
+mod wiring_files;
 mod wiring_limits;
 mod wiring_owner;
+mod wiring_service;
+mod wiring_terminal;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,7 +52,7 @@ fn unreadable(error: &clap::Error) -> Exit {
     if exit == Exit::Usage && wiring::asks_for_json() {
         let out = Out::new(true, false);
         out.error(&hints::Advice { message: error.to_string(), hint: None, exit });
-        out.summary(&args::name_in(&wiring::words()), &Done::with_exit(exit));
+        out.summary(&args::name_in(&wiring::words()), &Done::failed(exit));
     } else {
         // Nobody there to read it is no reason to fail.
         let _ = error.print();
@@ -63,7 +66,10 @@ fn run(args: Args) -> Exit {
     let (stop, stopped, asking) = (Stop::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
     let ended = wiring::runtime().map_err(system).and_then(|runtime| {
-        wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
+        // A service has signals of its own.
+        if !matches!(args.command, args::Command::Serve) {
+            wiring::listen(runtime.handle(), &stop, &stopped, &asking).map_err(system)?;
+        }
         let shell = Shell {
             globals: args.global,
             out: Arc::clone(&out),
@@ -87,7 +93,7 @@ fn run(args: Args) -> Exit {
     let done = ended.unwrap_or_else(|failure| {
         let advice = advice(&failure);
         out.error(&advice);
-        Done::with_exit(advice.exit)
+        Done::failed(advice.exit)
     });
     out.summary(name, &done);
     match out.failure() {

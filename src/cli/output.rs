@@ -64,6 +64,10 @@ impl Done {
     pub fn with_exit(exit: Exit) -> Self {
         Self { exit, fields: Map::new() }
     }
+    /// It could not be done.
+    pub fn failed(exit: Exit) -> Self {
+        Self::with_exit(exit).with("problems", 1)
+    }
     /// Adds a field to the summary.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -49,6 +49,7 @@ fn options(config: &Config, system: &dyn Environment) -> Result<StoreOptions, Co
             options.region.clone_from(&s3.region);
             options.allow_http = s3.allow_http;
             options.virtual_hosted = !s3.path_style;
+            options.locked = config.repository.claims.object_lock_days.is_some();
         }
         Kind::Azure(azure) => {
             let source = azure.credential.as_ref().map(|c| match c {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::wiring_terminal;
 use crate::config::Environment;
 use crate::domain::clock::{Clock, Entropy};
 use crate::ops::Stop;
@@ -104,6 +105,7 @@ pub fn listen(handle: &Handle, stop: &Stop, stopped: &Arc<AtomicBool>, asking: &
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {}, _ = hangup.recv() => {} }
             stop.set();
             if stopped.swap(true, Ordering::SeqCst) || asking.load(Ordering::SeqCst) {
+                wiring_terminal::loud();
                 std::process::exit(crate::domain::problem::Exit::Interrupted as i32);
             }
         }

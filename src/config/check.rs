@@ -107,6 +107,20 @@ pub(super) fn number(t: Text<'_>, value: &Opt<i64>, default: u32, range: Range<u
     })
 }
 
+/// `"30 days"`, from 1 to `most`.
+pub(super) fn days(t: Text<'_>, value: &Opt<String>, most: u32) -> Result<Option<u32>, ConfigError> {
+    let Some(typed) = value else { return Ok(None) };
+    let (number, unit) = typed.get_ref().split_once(' ').unwrap_or((typed.get_ref(), ""));
+    match number.parse::<u32>().ok().filter(|_| matches!(unit.trim(), "day" | "days")) {
+        Some(n) if (1..=most).contains(&n) => Ok(Some(n)),
+        Some(_) => Err(t.fault(typed.span(), format!("this must be from 1 to {most} days"), "")),
+        None => {
+            let help = "Write a whole number of days, as in \"30 days\".";
+            Err(t.fault(typed.span(), "this is no number of days", help))
+        }
+    }
+}
+
 /// A size such as `1 GiB`, at least `least`, or the default.
 pub(super) fn size(t: Text<'_>, value: &Opt<String>, default: u64, least: &str) -> Result<u64, ConfigError> {
     let Some(value) = value else { return Ok(default) };

@@ -164,7 +164,7 @@ pub(super) fn elsewhere(
     Ok(out)
 }
 
-fn date(t: Text<'_>, value: &Spanned<toml::value::Datetime>) -> Result<Date, ConfigError> {
+pub(super) fn date(t: Text<'_>, value: &Spanned<toml::value::Datetime>) -> Result<Date, ConfigError> {
     let typed = value.get_ref();
     let day = typed.date.filter(|_| typed.time.is_none()).and_then(|d| {
         let year = i16::try_from(d.year).ok()?;

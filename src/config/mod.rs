@@ -11,6 +11,7 @@ mod model;
 mod policy;
 mod raw;
 mod repository;
+mod schedule;
 pub mod scheme;
 mod secret;
 mod sets;
@@ -120,6 +121,7 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
     let council = council::council(t, &raw.council, &raw.notify.escalate_after_days)?;
     let repository = repository::repository(t, &raw.repository)?;
     let sets = sets::sets(t, &raw.set)?;
+    let schedule = schedule::schedule(t, &raw.schedule, &raw.set, &sets, &council.timezone)?;
     let state_dir = match &raw.state.dir {
         Some(dir) => check::absolute(t, dir, "the state folder")?,
         None => state_default.unwrap_or_else(|| PathBuf::from(DEFAULT_STATE_DIR)),
@@ -134,6 +136,9 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
         verify: policy::verify(t, &raw.verify)?,
         mail: policy::mail(t, &raw.notify.mail, &council)?,
         limits: policy::limits(t, &raw.limits)?,
+        schedule,
+        metrics_file: raw.status.metrics.as_ref().map(|p| check::absolute(t, p, "the file's path")).transpose()?,
+        policy: schedule::policies(t, &raw.policy)?,
         council,
         trial: false,
         source_text: Some(text.to_owned()),

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use url::Url;
 
 use super::secret::SecretSource;
 use crate::domain::path::RecordPath;
+use crate::service::policy::Policies;
+use crate::service::schedule::Schedule;
+use crate::service::status::MAX_AGE;
 
 /// The state folder where none is stated.
 pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
@@ -41,6 +45,12 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// What a run may use.
     pub limits: Limits,
+    /// When things run.
+    pub schedule: Schedule,
+    /// Where `status` leaves its figures for Prometheus.
+    pub metrics_file: Option<PathBuf>,
+    /// When the council last adopted its policies.
+    pub policy: Policies,
     /// A trial with no configuration: key and backup are on this computer, nobody is told.
     pub trial: bool,
     /// The file's text, kept with each snapshot so that a recovery finds it.
@@ -102,6 +112,17 @@ pub struct Repository {
     pub store: Store,
     /// The owner promises that one machine only, pruner included, ever writes.
     pub single_machine: bool,
+    /// What the store is claimed to do for what lies in it; nothing for a folder.
+    pub claims: Claims,
+}
+
+/// `[repository] claims`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Every object is locked for so many days.
+    pub object_lock_days: Option<u32>,
+    /// What is deleted can be read for so many days.
+    pub versioning_days: Option<u32>,
 }
 
 /// A kind of store. Absent credentials mean the platform's own: environment or instance metadata.
@@ -188,6 +209,8 @@ pub struct ProtectedSet {
     pub exclude: Vec<String>,
     /// An empty folder is no alarm.
     pub allow_empty: bool,
+    /// How old its last good backup may be.
+    pub max_age: SignedDuration,
 }
 
 /// How a set is read.
@@ -249,11 +272,28 @@ pub struct Verify {
     pub bytes_per_month: Option<u64>,
     /// How many documents a run restores at most.
     pub documents_per_run: u32,
+    /// A part is brought back in a drill every so many weeks; `None` for never.
+    pub sample_drill_every_weeks: Option<u32>,
+    /// The same of everything.
+    pub drill_every_weeks: Option<u32>,
+    /// Each holder's key is drilled every so many weeks.
+    pub key_drill_every_weeks: Option<u32>,
+    /// The store itself is tested again after so many days.
+    pub store_every_days: u32,
 }
 
 impl Default for Verify {
     fn default() -> Self {
-        Self { every_byte_within_weeks: 12, bytes_per_run: None, bytes_per_month: None, documents_per_run: 200 }
+        Self {
+            every_byte_within_weeks: 12,
+            bytes_per_run: None,
+            bytes_per_month: None,
+            documents_per_run: 200,
+            sample_drill_every_weeks: Some(13),
+            drill_every_weeks: Some(52),
+            key_drill_every_weeks: Some(52),
+            store_every_days: 30,
+        }
     }
 }
 
@@ -319,6 +359,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             url: Url::from_file_path(&repository).map_or_else(|()| repository.display().to_string(), String::from),
             store: Store::Folder(repository),
             single_machine: false,
+            claims: Claims::default(),
         },
         state_dir: home.join("state"),
         sets: vec![ProtectedSet {
@@ -327,6 +368,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             folders: vec![Folder { path: folder.to_owned(), name }],
             exclude: Vec::new(),
             allow_empty: false,
+            max_age: MAX_AGE,
         }],
         elsewhere: BTreeMap::new(),
         retention: Retention::default(),
@@ -334,6 +376,9 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
         verify: Verify::default(),
         mail: None,
         limits: Limits::default(),
+        schedule: Schedule::nightly().unwrap_or_else(|_| unreachable!("the default is a schedule")),
+        metrics_file: None,
+        policy: Policies::default(),
         trial: true,
         source_text: None,
     }

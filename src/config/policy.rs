@@ -1,6 +1,6 @@
 //! `[retention]`, `[verify]`, `[notify]` and `[limits]`: numbers within bounds, and the way notices leave.
 
-use super::check::{absolute, email, is_host_name, is_loopback, number, one_line, required, size};
+use super::check::{absolute, days, email, is_host_name, is_loopback, number, one_line, required, size};
 use super::error::{ConfigError, Text};
 use super::model::{Council, Limits, Mail, Retention, Tls, Verify};
 use super::raw::{Opt, RawLimits, RawMail, RawRetention, RawVerify};
@@ -12,6 +12,7 @@ const LONGEST_GRACE_DAYS: u32 = 3650;
 const MOST_DOCUMENTS: u32 = 100_000;
 const MOST_CONNECTIONS: u32 = 64;
 const LONGEST_WEEKS: u32 = 104;
+const MOST_DAYS_BETWEEN: u32 = 366;
 
 pub(super) fn retention(t: Text<'_>, raw: &RawRetention) -> Result<Retention, ConfigError> {
     let stated = Retention::default();
@@ -53,16 +54,33 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
     }
     Ok(Verify {
         every_byte_within_weeks: weeks(t, &raw.every_byte_within, stated.every_byte_within_weeks)?,
+        sample_drill_every_weeks: weeks_or_never(t, &raw.sample_drill_every, stated.sample_drill_every_weeks)?,
+        drill_every_weeks: weeks_or_never(t, &raw.drill_every, stated.drill_every_weeks)?,
+        key_drill_every_weeks: weeks_or_never(t, &raw.key_drill_every, stated.key_drill_every_weeks)?,
         bytes_per_run: run,
         bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
+        store_every_days: days(t, &raw.store_every, MOST_DAYS_BETWEEN)?.unwrap_or(stated.store_every_days),
     })
+}
+
+/// `"52 weeks"` or `"never"`, or the default.
+fn weeks_or_never(t: Text<'_>, value: &Opt<String>, default: Option<u32>) -> Result<Option<u32>, ConfigError> {
+    match value {
+        None => Ok(default),
+        Some(typed) if typed.get_ref() == "never" => Ok(None),
+        Some(_) => weeks_or(t, value, 0, ", or \"never\"").map(Some),
+    }
 }
 
 /// `"12 weeks"`, or the default.
 fn weeks(t: Text<'_>, value: &Opt<String>, default: u32) -> Result<u32, ConfigError> {
+    weeks_or(t, value, default, "")
+}
+
+fn weeks_or(t: Text<'_>, value: &Opt<String>, default: u32, or: &str) -> Result<u32, ConfigError> {
     let Some(typed) = value else { return Ok(default) };
-    let help = "Write a whole number of weeks, as in \"12 weeks\".";
+    let help = format!("Write a whole number of weeks, as in \"12 weeks\"{or}.");
     let (number, unit) = typed.get_ref().split_once(' ').unwrap_or((typed.get_ref(), ""));
     let number = number.parse::<u32>().ok().filter(|_| matches!(unit.trim(), "week" | "weeks"));
     match number {

@@ -28,6 +28,9 @@ pub struct RawConfig {
     pub verify: RawVerify,
     pub notify: RawNotify,
     pub limits: RawLimits,
+    pub schedule: RawSchedule,
+    pub status: RawStatus,
+    pub policy: RawPolicy,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +64,7 @@ pub struct RawProvider {
 pub struct RawRepository {
     pub url: Opt<String>,
     pub single_machine: Option<bool>,
+    pub claims: Opt<RawClaims>,
     pub endpoint: Opt<String>,
     pub region: Opt<String>,
     pub allow_http: Opt<bool>,
@@ -92,6 +96,13 @@ pub struct RawRepository {
     pub service_account_command: Opt<Vec<String>>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table { object_lock, versioning }")]
+pub struct RawClaims {
+    pub object_lock: Opt<String>,
+    pub versioning: Opt<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawState {
@@ -108,6 +119,7 @@ pub struct RawSet {
     pub exclude: Words,
     #[serde(default)]
     pub allow_empty: bool,
+    pub max_age: Opt<String>,
 }
 
 /// `"/srv/x"` or `{ path = "/srv/x", as = "X" }`.
@@ -169,6 +181,10 @@ pub struct RawVerify {
     pub bytes_per_run: Opt<String>,
     pub bytes_per_month: Opt<String>,
     pub documents_per_run: Opt<i64>,
+    pub sample_drill_every: Opt<String>,
+    pub drill_every: Opt<String>,
+    pub key_drill_every: Opt<String>,
+    pub store_every: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -197,4 +213,34 @@ pub struct RawMail {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawLimits {
     pub upload_connections: Opt<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawSchedule {
+    pub run: Opt<String>,
+    pub backup: Opt<String>,
+    pub jitter: Opt<String>,
+    pub run_limit: Opt<String>,
+    pub grace: Opt<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawStatus {
+    pub metrics: Opt<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawPolicy {
+    pub it: Opt<RawAdopted>,
+    pub retention: Opt<RawAdopted>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table { adopted, minute }")]
+pub struct RawAdopted {
+    pub adopted: Opt<Datetime>,
+    pub minute: Opt<String>,
 }

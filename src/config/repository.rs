@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use toml::Spanned;
 use url::Url;
 
-use super::check::{is_loopback, required};
+use super::check::{days, is_loopback, required};
 use super::error::{ConfigError, Show, Text};
-use super::model::{Azure, AzureCredential, Google, Repository, S3, Store};
+use super::model::{Azure, AzureCredential, Claims, Google, Repository, S3, Store};
 use super::raw::{Opt, RawRepository};
 use super::secret::{SecretSource, Typed};
 
@@ -41,7 +41,7 @@ pub(super) fn repository(t: Text<'_>, raw: &Opt<RawRepository>) -> Result<Reposi
             Store::Azure(Box::new(azure(t, raw, secrets, bucket(t, url, rest)?)?))
         }
         Some(("gs", rest)) => {
-            misplaced(t, raw, &secrets, "gs://", &["service_account"])?;
+            misplaced(t, raw, &secrets, "gs://", &["claims", "service_account"])?;
             let (bucket, prefix) = bucket(t, url, rest)?;
             Store::Google(Google { bucket, prefix, service_account: secrets.service_account.map(|(s, _)| s) })
         }
@@ -50,12 +50,17 @@ pub(super) fn repository(t: Text<'_>, raw: &Opt<RawRepository>) -> Result<Reposi
             return Err(t.fault(url.span(), "this is no address of a store", help));
         }
     };
-    Ok(Repository { url: typed.to_owned(), store, single_machine: raw.single_machine.unwrap_or(false) })
+    Ok(Repository {
+        url: typed.to_owned(),
+        store,
+        single_machine: raw.single_machine.unwrap_or(false),
+        claims: claims(t, raw)?,
+    })
 }
 
-const S3_KEYS: [&str; 7] =
-    ["endpoint", "region", "allow_http", "path_style", "access_key_id", "secret_access_key", "session_token"];
-const AZURE_KEYS: [&str; 5] = ["endpoint", "allow_http", "account", "access_key", "sas_token"];
+const S3_KEYS: [&str; 8] =
+    ["claims", "endpoint", "region", "allow_http", "path_style", "access_key_id", "secret_access_key", "session_token"];
+const AZURE_KEYS: [&str; 6] = ["claims", "endpoint", "allow_http", "account", "access_key", "sas_token"];
 
 /// An address with a user, password or signature in it is not shown.
 fn no_secret(t: Text<'_>, url: &Spanned<String>) -> Result<(), ConfigError> {
@@ -118,6 +123,7 @@ fn misplaced(t: Text<'_>, raw: &RawRepository, s: &Secrets, scheme: &str, allowe
     }
     let secret = |key: &'static str, found: &Found| found.as_ref().map(|(_, span)| (key, span.clone()));
     let typed = [
+        place("claims", &raw.claims),
         place("endpoint", &raw.endpoint),
         place("region", &raw.region),
         place("allow_http", &raw.allow_http),
@@ -137,6 +143,23 @@ fn misplaced(t: Text<'_>, raw: &RawRepository, s: &Secrets, scheme: &str, allowe
             Err(t.fault_showing(show, span, format!("`{key}` means nothing for {scheme}"), "Remove this line."))
         }
     }
+}
+
+/// More days than anything is kept.
+const MOST_DAYS: u32 = 36_500;
+
+fn claims(t: Text<'_>, raw: &RawRepository) -> Result<Claims, ConfigError> {
+    let Some(table) = &raw.claims else { return Ok(Claims::default()) };
+    let raw = table.get_ref();
+    let claims = Claims {
+        object_lock_days: days(t, &raw.object_lock, MOST_DAYS)?,
+        versioning_days: days(t, &raw.versioning, MOST_DAYS)?,
+    };
+    if claims == Claims::default() {
+        let help = "Write claims = { object_lock = \"30 days\" } or { versioning = \"30 days\" }, or remove this line.";
+        return Err(t.fault(table.span(), "nothing is claimed here", help));
+    }
+    Ok(claims)
 }
 
 fn folder(t: Text<'_>, url: &Spanned<String>) -> Result<PathBuf, ConfigError> {

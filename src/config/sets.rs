@@ -11,6 +11,7 @@ use super::check::{absolute, required};
 use super::error::{ConfigError, Text};
 use super::model::{Folder, ProtectedSet, SetKind};
 use super::raw::{Opt, RawFolder, RawSet};
+use super::schedule::max_age;
 use crate::domain::path::RecordPath;
 use crate::service::words::SetName;
 
@@ -59,7 +60,8 @@ fn one_set(
         folders.push((folder, t.line(item.span().start)));
     }
     let own = folders[first..].iter().map(|(f, _)| f.clone()).collect();
-    Ok(ProtectedSet { name, kind, folders: own, exclude: exclude(t, &raw.exclude)?, allow_empty: raw.allow_empty })
+    let (exclude, max_age) = (exclude(t, &raw.exclude)?, max_age(t, &raw.max_age)?);
+    Ok(ProtectedSet { name, kind, folders: own, exclude, allow_empty: raw.allow_empty, max_age })
 }
 
 /// Letters, digits, `-` and `_`: it stands in notices and commands.

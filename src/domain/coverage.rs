@@ -2,7 +2,8 @@
 //!
 //! Pure, without a clock. A pack's age counts from its last test; until the first, from the day on which it was stored
 //! and proved. Runs are slots a rhythm apart; a pack is due in the last slot that leaves one missed run to spare.
-//! What must always hold: as long as [`Forecast::keeps`] is true at every run, no age passes the promise.
+//! What must always hold: as long as [`Forecast::keeps`] is true at every run, no age passes the promise; and before an
+//! age does, for whatever reason, it was false.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -94,6 +95,8 @@ pub struct Terms {
     pub spent: u64,
     /// How often they are.
     pub rhythm: Rhythm,
+    /// When the last run tested; before the first, when the first backup was made.
+    pub last: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
@@ -109,6 +112,11 @@ impl Terms {
     /// What is left of the month's bytes.
     fn month_left(&self) -> Option<u64> {
         self.per_month.map(|m| m.saturating_sub(self.spent))
+    }
+
+    /// A run is late, by a quarter of the rhythm or more: so much is no jitter.
+    fn is_late(&self) -> bool {
+        self.now.duration_since(self.last) > self.rhythm.every + self.rhythm.every / 4
     }
 
     /// Later runs in which something that was tested now may be tested again, one left to spare.
@@ -269,7 +277,9 @@ fn promise(demand: &Demand, terms: &Terms) -> Forecast {
     let can = |slot: u64| Some(first?.saturating_add(worth?.saturating_mul(slot)));
     let mut late = demand.due.iter().filter(|(slot, sum, _)| can(*slot).is_some_and(|can| *sum > can));
     let rare = demand.every > terms.within;
-    let first_due = demand.due.first().filter(|_| rare);
+    // A run was missed, and before the next but one something is due: if the next is missed too, it comes too late.
+    let spent = |at: Timestamp| terms.is_late() && at.duration_since(terms.now) < demand.every;
+    let first_due = demand.due.first().filter(|(.., at)| rare || spent(*at));
     let late = late.next().or(first_due).map(|(.., at)| *at);
     let end = terms.now.checked_add(terms.within).ok();
     Forecast {

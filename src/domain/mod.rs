@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod coverage;
+pub mod drills;
 pub mod id;
 pub mod listing;
 pub mod log;

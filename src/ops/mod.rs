@@ -9,6 +9,7 @@ pub mod proof;
 pub mod prune;
 pub mod query;
 pub mod recover;
+pub mod repair;
 pub mod restore;
 pub mod retention;
 pub mod roster;

@@ -3,7 +3,9 @@
 //! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's. What an index object
 //! that cannot be read said of packs, the packs say themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
 
 use super::chunk::{ChunkIndex, IndexObject, IndexedPack};
 use super::compress::unframe_up_to;
@@ -29,38 +31,9 @@ impl Repository {
     /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
     pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
         if self.index.is_none() {
-            let (objects, lost) = self.readable_objects()?;
-            let mut index = ChunkIndex::default();
-            let own = self.own_actors();
-            let state = &self.state;
-            let rank = |number: u32| match state.packs.get(number as usize).map(|p| p.life) {
-                Some(Life::Live) if state.packs[number as usize].doubted => 1,
-                Some(Life::Live) => 2 + u8::from(state.may_rely(number, &own)),
-                Some(Life::Condemned { .. }) => 1,
-                _ => 0,
-            };
-            let mut trusted: HashMap<u32, u8> = HashMap::new();
-            for (author, object) in &objects {
-                for (number, _) in object.packs.iter().filter_map(|p| state.pack(&p.name)) {
-                    let best = trusted.entry(number).or_default();
-                    *best = (*best).max(self.trust(author, number, &own));
-                }
-            }
-            for (author, object) in &objects {
-                for pack in &object.packs {
-                    let Some((number, _)) = state.pack(&pack.name) else { continue };
-                    let believed = trusted.get(&number) == Some(&self.trust(author, number, &own));
-                    if rank(number) > 0 && believed {
-                        // A chunk is stored again only when it could not be relied on where it was.
-                        index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
-                    }
-                }
-            }
-            for pack in self.packs_own_words(&self.undescribed(&lost, &trusted))? {
-                if let Some((number, _)) = state.pack(&pack.name) {
-                    index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
-                }
-            }
+            let (objects, lost) = self.readable_objects(false)?;
+            let more = self.packs_own_words(&self.undescribed(&lost, &self.best(&objects)))?;
+            let index = self.summed_up(&objects, &Bits::default(), &more);
             self.lost_indexes = lost.iter().map(|i| i.index.name).collect();
             self.index = Some(index);
         }
@@ -95,6 +68,62 @@ impl Repository {
         }
     }
 
+    /// Loads the index from what can be read of it, and from `more` that was found out otherwise. What lies in one of the
+    /// packs `bad` is looked for there only if it lies nowhere else.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn index_despite(&mut self, bad: &Bits, more: &[IndexedPack]) -> Result<&ChunkIndex, RepoError> {
+        let index = self.summed_up(&self.readable_objects(true)?.0, bad, more);
+        Ok(self.index.insert(index))
+    }
+
+    /// How much the best description of each pack is believed.
+    fn best(&self, objects: &[(&IndexState, IndexObject)]) -> HashMap<u32, u8> {
+        let (own, mut trusted) = (self.own_actors(), HashMap::new());
+        for (author, object) in objects {
+            for (number, _) in object.packs.iter().filter_map(|p| self.state.pack(&p.name)) {
+                let best: &mut u8 = trusted.entry(number).or_default();
+                *best = (*best).max(self.trust(author, number, &own));
+            }
+        }
+        trusted
+    }
+
+    fn summed_up(&self, objects: &[(&IndexState, IndexObject)], bad: &Bits, more: &[IndexedPack]) -> ChunkIndex {
+        let mut index = ChunkIndex::default();
+        let own = self.own_actors();
+        let state = &self.state;
+        let rank = |number: u32| match state.packs.get(number as usize) {
+            Some(p) if matches!(p.life, Life::Swept { .. }) => 0,
+            Some(p) if p.quarantined.is_some() || bad.contains(number) => 1,
+            Some(p) if p.doubted || matches!(p.life, Life::Condemned { .. }) => 2,
+            Some(_) => 3 + u8::from(state.may_rely(number, &own)),
+            None => 0,
+        };
+        let trusted = self.best(objects);
+        let mut add = |number: u32, pack: &IndexedPack| {
+            if rank(number) > 0 {
+                // A chunk is stored again only when it could not be relied on where it was.
+                index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
+            }
+        };
+        for (author, object) in objects {
+            for pack in &object.packs {
+                let Some((number, _)) = state.pack(&pack.name) else { continue };
+                if trusted.get(&number) == Some(&self.trust(author, number, &own)) {
+                    add(number, pack);
+                }
+            }
+        }
+        for pack in more {
+            if let Some((number, _)) = state.pack(&pack.name) {
+                add(number, pack);
+            }
+        }
+        index
+    }
+
     /// The index, if it was loaded.
     pub fn loaded_index(&self) -> Option<&ChunkIndex> {
         self.index.as_ref()
@@ -127,22 +156,41 @@ impl Repository {
     /// # Errors
     /// As [`Repository::index`].
     pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        Ok(self.readable_objects()?.0.into_iter().map(|(_, object)| object).collect())
+        Ok(self.readable_objects(false)?.0.into_iter().map(|(_, object)| object).collect())
     }
 
     /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
     /// nobody if it is not. Others that cannot be read are lost: a machine that may read asks the packs instead.
-    fn readable_objects(&self) -> Result<Objects<'_>, RepoError> {
+    /// The same for what is out of use because another says it; with `partly` for all that cannot be read.
+    fn readable_objects(&self, partly: bool) -> Result<Objects<'_>, RepoError> {
         let (mut all, mut lost) = (vec![], vec![]);
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {
                 Ok(object) => all.push((index, object)),
-                Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.doubted => {}
+                Err(RepoError::Index(_) | RepoError::Seal(_))
+                    if partly || index.void || index.doubted || index.quarantined => {}
                 Err(e) if self.can_read() && e.is_damage() => lost.push(index),
                 Err(e) => return Err(e),
             }
         }
         Ok((all, lost))
+    }
+
+    /// Everything that the readable part of the index says is in these packs, whoever says it.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn descriptions(&self, wanted: &Bits) -> Result<BTreeMap<u32, Vec<IndexedPack>>, RepoError> {
+        let mut all: BTreeMap<u32, Vec<IndexedPack>> = BTreeMap::new();
+        for pack in self.readable_objects(true)?.0.into_iter().flat_map(|(_, object)| object.packs) {
+            if let Some((number, _)) = self.state.pack(&pack.name).filter(|(n, _)| wanted.contains(*n)) {
+                let known = all.entry(number).or_default();
+                if !known.contains(&pack) {
+                    known.push(pack);
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// What the index says is in each of these packs, one at a time, as [`Repository::index`] believes it.
@@ -165,7 +213,7 @@ impl Repository {
                     continue;
                 }
                 let object = match self.index_object(&index.index.name) {
-                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void => continue,
+                    Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.quarantined => continue,
                     Err(e) if self.can_read() && e.is_damage() => {
                         lost.push(index);
                         continue;
@@ -193,6 +241,11 @@ impl Repository {
             }
         }
         Ok(())
+    }
+
+    /// This computer's own copy of an index object, if it has one that is right.
+    pub fn index_copy(&self, name: &IndexName) -> Option<Bytes> {
+        self.dir.as_ref().and_then(|d| d.load_index(name))
     }
 
     /// One index object, from cache or store, checked against its name.

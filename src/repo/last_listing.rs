@@ -136,7 +136,7 @@ impl LastListing {
     pub fn writer(&self, what: &str) -> Result<Writer, RepoError> {
         local::make_dir(&self.dir.file("sets"))?;
         let path = self.dir.file(&format!("sets/{}.new-{what}", self.set));
-        let file = File::create(&path).map_err(|e| LocalError::new(&path, &e))?;
+        let file = local::create(&path)?;
         Ok(Writer { out: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), path, buffer: vec![] })
     }
 }

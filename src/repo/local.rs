@@ -40,6 +40,15 @@ pub fn make_dir(path: &Path) -> Result<(), LocalError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LocalError::new(path, &e))
 }
 
+/// Opens a file for writing, empty. Mode 0600: it may name records.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn create(path: &Path) -> Result<File, LocalError> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    opened.map_err(|e| LocalError::new(path, &e))
+}
+
 /// Reads a file; `None` when there is none.
 ///
 /// # Errors

@@ -166,6 +166,15 @@ impl PackReader {
         Ok(Self { opened: open(stored, identities)? })
     }
 
+    /// Opens what is left of a damaged pack: nothing vouches for its bytes but age's own check of each block and the ids
+    /// of its chunks.
+    ///
+    /// # Errors
+    /// [`PackError::Seal`] when not even its beginning can be read.
+    pub fn of_remains(stored: Bytes, identities: &[Identity]) -> Result<Self, PackError> {
+        Ok(Self { opened: open(stored, identities)? })
+    }
+
     /// Opens a pack of which only some stretches were fetched: nobody has checked the bytes against its name.
     ///
     /// # Errors

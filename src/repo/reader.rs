@@ -75,6 +75,9 @@ impl<'a> ChunkReader<'a> {
     /// [`RepoError::ChunkUnknown`], [`RepoError::Destroyed`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the
     /// store.
     pub fn read(&mut self, id: &ChunkId) -> Result<Vec<u8>, RepoError> {
+        if let Some(bytes) = self.repo.salvaged.get(id) {
+            return Ok(bytes.clone());
+        }
         let (segment, place) = self.index.find(id).ok_or_else(|| self.repo.unknown(id))?;
         let content = self.segment(segment)?;
         let (from, to) = (place.start as usize, place.start as usize + place.len as usize);

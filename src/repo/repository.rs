@@ -54,6 +54,8 @@ pub struct Repository {
     pub(super) lost_indexes: Vec<IndexName>,
     /// What lay in packs that are dead, and the entries that say so; looked up only to say why something is missing.
     pub(super) dead: OnceLock<HashMap<ChunkId, u64>>,
+    /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
+    pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
 
 impl Repository {
@@ -102,6 +104,7 @@ impl Repository {
             index: None,
             lost_indexes: vec![],
             dead: OnceLock::new(),
+            salvaged: HashMap::new(),
         };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
@@ -152,6 +155,7 @@ impl Repository {
             index: None,
             lost_indexes: vec![],
             dead: OnceLock::new(),
+            salvaged: HashMap::new(),
         })
     }
 

@@ -10,6 +10,7 @@ use age::secrecy::ExposeSecret;
 use age::stream::StreamReader;
 use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use super::stretches::Stored;
 
@@ -29,6 +30,9 @@ pub enum SealError {
     #[error("sealing failed: {0}")]
     Seal(String),
 }
+
+/// How every key begins, without its dashes.
+const BEGINNING: &str = "AGESECRETKEY1";
 
 /// Somebody that things can be sealed to. Parsed by kind, so that further kinds can be added.
 #[derive(Clone)]
@@ -66,12 +70,15 @@ impl Identity {
         self.0.to_string()
     }
 
-    /// Parses `AGE-SECRET-KEY-1…`; blanks, dashes at line ends and lower case (typed from paper) are forgiven.
+    /// Parses `AGE-SECRET-KEY-1…`; blanks, dashes anywhere and lower case (typed from paper) are forgiven.
     ///
     /// # Errors
     /// [`SealError::UnknownKey`] without a word of what was typed.
     pub fn parse(text: &str) -> Result<Self, SealError> {
-        let tidy: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+        let is_letter = |c: &char| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+        let typed = Zeroizing::new(text.chars().filter(is_letter).collect::<String>().to_uppercase());
+        let letters = typed.strip_prefix(BEGINNING).unwrap_or_default();
+        let tidy = Zeroizing::new(format!("AGE-SECRET-KEY-1{letters}"));
         age::x25519::Identity::from_str(&tidy).map(Self).map_err(|_| SealError::UnknownKey("what was given".into()))
     }
 

@@ -158,15 +158,19 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
                 JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention | JobKind::Coverage => {
                     step.outcome == Outcome::Incomplete
                 }
-                JobKind::Configuration | JobKind::Notices => false,
+                JobKind::Store => step.troubles.iter().all(|t| matches!(t, Trouble::Unprotected | Trouble::Incomplete)),
+                JobKind::Configuration | JobKind::Notices | JobKind::Drills => false,
             };
             same && (done || got_through)
         }
-        Trouble::Refused | Trouble::Incomplete => same && done,
+        Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
         // Only what looked whether documents open can say that they do.
         Trouble::Spoiled | Trouble::NotItsName => same && done && step.counts.opening.is_some(),
         // Each may end while the other goes on.
-        Trouble::Overdue | Trouble::LimitsTooLow => same && (done || step.outcome == Outcome::Incomplete),
+        Trouble::Overdue | Trouble::LimitsTooLow | Trouble::FallingBehind => {
+            same && (done || step.outcome == Outcome::Incomplete)
+        }
+        Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => same && done,
     }
 }
 
@@ -242,7 +246,7 @@ fn open_notices(
             (None, _) => (NoticeKind::Failure, true),
             (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
-            (Some(told), _) if evidence.now.duration_since(*told).abs() < REMIND_AFTER => continue,
+            (Some(told), _) if evidence.now.duration_since(*told).abs() < remind_after(remaining) => continue,
             _ if remaining.iter().all(replaced) => continue,
             _ => (NoticeKind::Reminder, false),
         };
@@ -252,6 +256,12 @@ fn open_notices(
         }
         notices.push(notice);
     }
+}
+
+/// Nothing is broken by a drill that is late: of it people are reminded once a week.
+fn remind_after(causes: &BTreeSet<Cause>) -> SignedDuration {
+    let is_drill = |c: &Cause| c.job == JobKind::Drills;
+    if causes.iter().all(is_drill) { SignedDuration::from_hours(7 * 24) - SLACK } else { REMIND_AFTER }
 }
 
 /// Whether it has stayed wrong for so long. Once told, the deputy is told to the end, whatever is configured since.
@@ -287,6 +297,7 @@ fn facts(
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+        counts.lost = counts.lost.max(f.step.counts.lost);
         counts.opening = f.step.counts.opening.or(counts.opening);
     }
     Notice {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::service::journal::{Event, JournalEntry, Step, Told};
 use crate::service::retention::RetentionState;
+use crate::service::schedule::{Begun, Round};
 use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName};
 
 /// A step and when it ended.
@@ -63,6 +64,8 @@ pub struct JournalState {
     pub last_end: Option<Timestamp>,
     /// Runs that began and are not known to have ended: killed, or still at work.
     pub unfinished: BTreeMap<String, Timestamp>,
+    /// When the whole job, and all backups, last began, in the order in which it was written.
+    pub begun: Begun,
     /// The council's scheme and records, as runs saw them.
     pub retention: RetentionState,
 }
@@ -80,6 +83,8 @@ impl JournalState {
         let at = entry.at;
         match &entry.event {
             Event::RunStarted => drop(self.unfinished.insert(entry.run.clone(), at)),
+            Event::RoundBegan { round: Round::Whole } => self.begun.whole = Some(at),
+            Event::RoundBegan { round: Round::Backups } => self.begun.backups = Some(at),
             Event::RunFinished { .. } => {
                 self.unfinished.remove(&entry.run);
                 self.last_end = Some(at);
@@ -127,7 +132,8 @@ impl JournalState {
         let finished = Finished { at, step: step.clone() };
         let good = match step.job {
             JobKind::Backup => matches!(step.outcome, Outcome::Done | Outcome::Incomplete),
-            _ => step.outcome == Outcome::Done,
+            // That drills are overdue is found by a look that is done, and is no success.
+            _ => step.outcome == Outcome::Done && step.troubles.is_empty(),
         };
         if good {
             self.last_good.insert(key.clone(), finished.clone());

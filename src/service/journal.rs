@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::SnapshotId;
 use crate::service::durable::{self, Opened};
 use crate::service::retention::{About, Look};
+use crate::service::schedule::Round;
 use crate::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
 
 /// Longer lines are taken as damage.
@@ -48,6 +49,11 @@ pub struct JournalEntry {
 pub enum Event {
     /// A run began.
     RunStarted,
+    /// A person or a timer began the whole job, or all backups: it serves what the schedule has asked for until now.
+    RoundBegan {
+        /// Which of the two.
+        round: Round,
+    },
     /// A run came to its end, with this exit code.
     RunFinished {
         /// The exit code.
@@ -183,6 +189,11 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Changes whenever something was appended.
+    pub fn length(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+    }
+
     /// The journal in the state folder; made by the first `append`.
     pub fn new(state: &Path) -> Self {
         Self { dir: state.to_owned(), path: state.join("journal.jsonl") }

@@ -1,4 +1,4 @@
-//! How documents that came back were found, in numbers: all that journal, status and notices may know of it.
+//! What a job counted, and how documents that came back were found, in numbers: all that journal, status and notices may know of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,4 +17,24 @@ pub struct Opened {
     pub not_checkable: u64,
     /// Nothing, or not all, could be examined.
     pub skipped: bool,
+}
+
+/// What a job counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Files examined.
+    pub files: u64,
+    /// Bytes examined.
+    pub bytes: u64,
+    /// Items that failed.
+    pub problems: u64,
+    /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
+    #[serde(default)]
+    pub changed: u64,
+    /// Whether documents that came back still open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Opened>,
+    /// Records that cannot be restored any more, as a person accepted.
+    #[serde(default)]
+    pub lost: u64,
 }

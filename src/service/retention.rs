@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::service::policy::{MONTHLY, Review};
 use crate::service::words::{Reference, Role, word};
 
 /// A nightly run is sometimes a little early: seven days are told on the seventh night.
@@ -175,6 +176,8 @@ pub enum News {
         /// How many.
         records: u64,
     },
+    /// The council's own policies were not adopted within a year: on IT, and on keeping records.
+    Policies([Review; 2]),
 }
 
 impl News {
@@ -184,6 +187,7 @@ impl News {
             Self::Proposals { .. } => PROPOSALS.into(),
             Self::HoldReviews { .. } => REVIEWS.into(),
             Self::Reappeared { .. } => REAPPEARED.into(),
+            Self::Policies(_) => "policies".into(),
             Self::AdoptedShortening { entry, .. } | Self::SchemeInForce { entry } => format!("scheme-{entry}"),
             Self::DisposalApproved { disposal, .. }
             | Self::DisposalCancelled { disposal }
@@ -195,7 +199,9 @@ impl News {
     /// By which it is known whether it was told: letters, digits and `-`.
     pub fn key(&self) -> String {
         let what = match self {
-            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => return self.subject(),
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } | Self::Policies(_) => {
+                return self.subject();
+            }
             Self::AdoptedShortening { .. } => "adopted".to_owned(),
             Self::SchemeInForce { .. } => "in-force".to_owned(),
             Self::DisposalApproved { .. } => "approved".to_owned(),
@@ -206,15 +212,21 @@ impl News {
         format!("{}-{what}", self.subject())
     }
 
-    /// Told again every week while it is so.
-    pub fn is_weekly(&self) -> bool {
-        matches!(self, Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. })
+    /// How often it is told again while it is so; `None`: never.
+    pub fn repeats(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => Some(WEEKLY),
+            Self::Policies(_) => Some(MONTHLY),
+            _ => None,
+        }
     }
 
     /// Who must know.
     pub fn roles(&self) -> &'static [Role] {
         match self {
-            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => &[Role::Clerk],
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } | Self::Policies(_) => {
+                &[Role::Clerk]
+            }
             Self::DisposalStopped { .. } => &[Role::Clerk],
             _ => &[Role::Clerk, Role::Deputy],
         }
@@ -349,10 +361,10 @@ pub fn notices(
     let mut due = vec![];
     for one in news {
         for to in one.roles().iter().filter(|to| deputy || **to != Role::Deputy) {
-            match state.told.get(&(one.key(), *to)) {
-                Some(_) if !one.is_weekly() => continue,
+            match (state.told.get(&(one.key(), *to)), one.repeats()) {
+                (Some(_), None) => continue,
                 // The absolute difference, so that a clock set back does not silence anybody.
-                Some(told) if now.duration_since(*told).abs() < WEEKLY => continue,
+                (Some(told), Some(wait)) if now.duration_since(*told).abs() < wait => continue,
                 _ => {}
             }
             let reference = known.entry(one.subject()).or_insert_with(|| {

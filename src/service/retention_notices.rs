@@ -10,6 +10,7 @@ use crate::service::journal::{Event, Journal, JournalEntry, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
 use crate::service::plain::{People, counted};
+use crate::service::policy::{MONTHLY, Review};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
 use crate::service::runner::store_or_send;
 use crate::service::texts::{Letter, paragraphs};
@@ -30,6 +31,8 @@ enum Act {
     Decide,
     /// Somebody may have done what they should not.
     IfUnexpected,
+    /// The council decides.
+    Council,
     /// Nothing.
     Questions,
 }
@@ -46,6 +49,7 @@ pub fn letter(notice: &RetentionNotice, people: &People) -> Letter {
         Act::IfUnexpected => {
             format!("If you did not expect this, ring {who}, telephone {phone}, today and quote the reference.")
         }
+        Act::Council => format!("Who acts: the council decides. For help ring {who}, telephone {phone}."),
         Act::Questions => format!("You need do nothing. Questions: {who}, telephone {phone}."),
     };
     let mut lines = vec![
@@ -55,7 +59,11 @@ pub fn letter(notice: &RetentionNotice, people: &People) -> Letter {
         act,
     ];
     lines.extend(people.coverage());
-    let again = if notice.news.is_weekly() { "You will be told weekly while this is so. " } else { "" };
+    let again = match notice.news.repeats() {
+        Some(MONTHLY) => "You will be told monthly while this is so. ",
+        Some(_) => "You will be told weekly while this is so. ",
+        None => "",
+    };
     lines.push(format!("{again}There is nothing to click in this message."));
     let (council, day) = (&people.council, people.day(notice.at));
     Letter {
@@ -108,6 +116,7 @@ fn part(news: &News, people: &People, at: Timestamp) -> Part {
                 .to_owned(),
             Act::Decide,
         ),
+        News::Policies(reviews) => policies(reviews),
     };
     Part { title, happened, meaning, act }
 }
@@ -195,6 +204,24 @@ fn stopped(disposal: DisposalSeen, why: Stopped, today: &str) -> Words {
         format!("The destruction of {} (number {}) was stopped on {today}.", of(disposal.records), disposal.approval),
         meaning.to_owned(),
         Act::Decide,
+    )
+}
+
+fn policies(reviews: &[Review; 2]) -> Words {
+    let names = ["policy on information technology", "policy on keeping records"];
+    let said = |(review, name): (&Review, &str)| match review {
+        Review::Fresh => None,
+        Review::Missing => Some(format!("No day is noted on which the council adopted its {name}.")),
+        Review::Due(on) => Some(format!("The council adopted its {name} on {}, more than a year ago.", day(*on))),
+    };
+    let happened: Vec<String> = reviews.iter().zip(names).filter_map(said).collect();
+    (
+        "a policy of the council should be looked at again".to_owned(),
+        happened.join(" "),
+        "Backups go on as usual. Both policies should be looked at once a year and the decision minuted. Then ask your \
+         provider to note the day and the minute in Strongroom's settings."
+            .to_owned(),
+        Act::Council,
     )
 }
 

@@ -8,10 +8,13 @@ mod tested;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use tested::{covered, drilled, opening, tested};
+pub use tested::StoreInput;
+use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
+use crate::domain::drills::{Due, Every};
 use crate::domain::problem::Exit;
 use crate::service::plain::{People, counted, size};
+use crate::service::policy::Policies;
 use crate::service::retention_status::{self, RetentionInput};
 use crate::service::words::{Opened, Reference, SetName, Trouble};
 
@@ -19,8 +22,6 @@ use crate::service::words::{Opened, Reference, SetName, Trouble};
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The backups must have been tested at least this recently.
 pub const MAX_TEST_AGE: SignedDuration = SignedDuration::from_hours(31 * 24);
-/// The whole is brought back once a year.
-const MAX_DRILL_AGE: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// Records dated later than this from now were made under a wrong clock, then or now.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// Sets and problems shown one by one.
@@ -93,6 +94,17 @@ pub struct DrillInput {
     pub failed: u64,
     /// How long it took.
     pub seconds: u64,
+    /// How long everything there is now would take at that speed, and how much that is; where it can be said.
+    pub everything: Option<(u64, u64)>,
+}
+
+/// When drills are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillsInput {
+    /// How often they are wanted.
+    pub every: Every,
+    /// Each that is wanted.
+    pub due: Vec<Due>,
 }
 
 /// What the status is made from.
@@ -108,8 +120,14 @@ pub struct StatusInput<'a> {
     pub opening: Option<(Timestamp, Opened)>,
     /// The newest drill.
     pub drill: Option<DrillInput>,
+    /// When drills are due, where the log is at hand.
+    pub drills: Option<DrillsInput>,
+    /// Records that cannot be restored any more, and when a person last accepted that.
+    pub lost: Option<(u64, Timestamp)>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
+    /// What the store does for what lies in it, where something is claimed of it or wrong with it.
+    pub store: Option<StoreInput>,
     /// What is open.
     pub open: Vec<OpenInput>,
     /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
@@ -138,6 +156,8 @@ pub struct StatusInput<'a> {
     pub journal_damaged: u64,
     /// The council's scheme and records, where they were looked at.
     pub retention: Option<RetentionInput>,
+    /// The council's own policies.
+    pub policies: Policies,
     /// Now.
     pub now: Timestamp,
 }
@@ -180,6 +200,8 @@ pub struct Status {
     pub lines: Vec<Line>,
     /// How long ago everything stored was tested.
     pub coverage: Option<CoverageInput>,
+    /// When drills are due.
+    pub drills: Vec<Due>,
     /// The council's scheme and records, in numbers.
     pub retention: Option<RetentionInput>,
 }
@@ -223,13 +245,17 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     tested(input, &mut lines);
     opening(input, &mut lines);
     drilled(input, &mut lines);
+    drills(input, &mut lines);
+    lost(input, &mut lines);
     stale |= input.coverage.is_some_and(|c| covered(input, &c, &mut lines));
+    guarded(input, &mut lines);
     open(input, &mut lines);
     messages(input, &mut lines);
     if !input.trial {
         set_up(input, &mut lines);
         let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
         lines.extend(retention);
+        lines.extend(input.policies.lines(input.now.to_zoned(input.people.zone.clone()).date()));
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
     let red = lines.iter().any(|l| l.light == Light::Red);
@@ -244,7 +270,8 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     let light = if input.trial { worst.max(Light::Trial) } else { worst };
     let title = format!("Strongroom for {}, {}", input.people.council, input.people.moment(input.now));
     let (coverage, retention) = (input.coverage, input.retention.clone());
-    let mut status = Status { light, stale, exit: 0, title, lines, coverage, retention };
+    let drills = input.drills.as_ref().map(|d| d.due.clone()).unwrap_or_default();
+    let mut status = Status { light, stale, exit: 0, title, lines, coverage, drills, retention };
     status.exit = status.exit() as u8;
     status
 }
@@ -303,12 +330,17 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
             Trouble::Failed(_) => (Light::Red, "something failed"),
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
+            Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
             // What the log says now stands in a line of its own.
             Trouble::Overdue if input.coverage.is_some() => (Light::Amber, "a part was not tested in time"),
             Trouble::Overdue => (Light::Red, "a part was not tested in time"),
             Trouble::LimitsTooLow => (Light::Amber, "the limits on testing are too low"),
+            Trouble::FallingBehind => (Light::Amber, "a part will not be tested in time"),
+            Trouble::WholeOverdue => (Light::Amber, "a drill of everything is overdue"),
+            Trouble::SampleOverdue => (Light::Amber, "a drill is overdue"),
+            Trouble::KeysOverdue => (Light::Amber, "a key was not tried for too long"),
         };
         let text =
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);

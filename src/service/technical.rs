@@ -60,7 +60,10 @@ fn advice(trouble: Trouble) -> &'static str {
             "look at the office files before anything else; disconnect machines if this is an attack. Thinning and \
              pruning are stopped until the incident is resolved."
         }
-        Trouble::Damage => "run a full verification, keep the store as it is, and look into what happened to it.",
+        Trouble::Damage => {
+            "keep the store as it is and look into what happened to it. strongroom repair says what is damaged and what can \
+             be had back; strongroom repair --yes does it. Then run a full verification."
+        }
         Trouble::Spoiled => {
             "run strongroom verify restore: it names each document, its last sound version and the command that brings \
              it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."
@@ -70,6 +73,10 @@ fn advice(trouble: Trouble) -> &'static str {
              document and its last sound version. Do not prune."
         }
         Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
+        Trouble::Unprotected => {
+            "run strongroom verify store: it says what does not hold. Set the bucket's versioning, object lock and lifecycle \
+             rules as [repository] claims, or correct the claims."
+        }
         Trouble::Refused => "read why the guard refused before overriding it.",
         Trouble::Overdue => {
             "see why tests were skipped; strongroom verify coverage shows what waits, and strongroom verify restore --all \
@@ -78,6 +85,21 @@ fn advice(trouble: Trouble) -> &'static str {
         Trouble::LimitsTooLow => {
             "raise bytes_per_run or bytes_per_month in [verify], or promise more weeks in every_byte_within; strongroom \
              verify coverage shows the figures."
+        }
+        Trouble::FallingBehind => {
+            "see why tests were skipped or take less than they should: strongroom verify coverage. To catch up: strongroom \
+             verify restore --all."
+        }
+        Trouble::WholeOverdue => {
+            "run strongroom verify drill --to DIR, with a DIR that has room for everything. How often it is wanted: \
+             drill_every in [verify]."
+        }
+        Trouble::SampleOverdue => {
+            "run strongroom verify drill --sample 1GiB. How often it is wanted: sample_drill_every in [verify]."
+        }
+        Trouble::KeysOverdue => {
+            "strongroom status names the key; run strongroom key drill NAME with whoever holds it. How often it is wanted: \
+             key_drill_every in [verify]."
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => match why {
@@ -90,7 +112,10 @@ fn advice(trouble: Trouble) -> &'static str {
             Why::SourceMissing => "check that the configured folders exist and can be read by the service's user.",
             Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
             Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
-            Why::Interrupted => "nothing, if the computer was shut down; the next run goes on from where it stopped.",
+            Why::Interrupted => {
+                "nothing, if the computer was shut down; the next run goes on from where it stopped. If it reached run_limit, \
+                 see what takes so long."
+            }
             Why::SourceUnreadable => "see that the service's user may read the configured folders.",
             Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
             Why::NotStarted => {

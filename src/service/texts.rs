@@ -8,7 +8,7 @@ mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
-use tested::{in_time, test};
+use tested::{drills, guarded, in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
@@ -87,8 +87,8 @@ fn open(notice: &Notice, people: &People) -> Letter {
     lines.push(format!("What it means: {}", part.meaning));
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
-    lines
-        .push(String::from("You will be told daily until it is put right. There is nothing to click in this message."));
+    let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
+    lines.push(format!("You will be told {often} until it is put right. There is nothing to click in this message."));
     Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
 }
 
@@ -120,7 +120,7 @@ fn closed(notice: &Notice, people: &People) -> Letter {
             "working again",
             vec![
                 format!("{} on {}. The problem of {began} is over.", works_again(notice), people.moment(notice.at)),
-                String::from("You need do nothing."),
+                tested::lost(notice).unwrap_or_else(|| String::from("You need do nothing.")),
                 format!("Questions: {}, telephone {}.", people.provider, people.phone),
             ],
         ),
@@ -138,6 +138,9 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
+        (JobKind::Verify, Trouble::Damage) if notice.counts.lost > 0 => {
+            String::from("Everything that can still be restored was tested again and found sound")
+        }
         (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
         (_, Trouble::Spoiled | Trouble::NotItsName) => {
             String::from("The documents that could not be opened any more were put right, moved or deleted")
@@ -150,7 +153,13 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Coverage, Trouble::LimitsTooLow) => {
             String::from("The settings were found to leave enough room for testing all of the backups in time")
         }
+        (JobKind::Coverage, Trouble::FallingBehind) => {
+            String::from("Tests of the backups were found to be in time again")
+        }
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
+        (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried and found to work"),
+        (JobKind::Drills, _) => String::from("Documents were brought back in a rehearsal"),
+        (JobKind::Store, _) => String::from("The backups were found to be protected as agreed"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
@@ -208,12 +217,9 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
         (trouble, JobKind::Retention) => keeping(trouble, &when),
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
-        (_, JobKind::Configuration) => (
-            "the settings cannot be used",
-            format!("On {when} Strongroom could not use its settings."),
-            String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
-            Urgency::Today,
-        ),
+        (trouble, JobKind::Drills) => drills(trouble, &when),
+        (trouble, JobKind::Store) => guarded(trouble, &when),
+        (_, JobKind::Configuration) => settings(&when),
         (_, JobKind::Notices) => (
             "a message to you may be lost",
             format!("On {when} a message that was waiting to be sent was found damaged."),
@@ -285,6 +291,15 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
     }
 }
 
+fn settings(when: &str) -> Words {
+    (
+        "the settings cannot be used",
+        format!("On {when} Strongroom could not use its settings."),
+        String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
+        Urgency::Today,
+    )
+}
+
 fn clean_up(trouble: Trouble, when: &str) -> Words {
     let meaning =
         String::from("Nothing needed was deleted and backups go on, but old ones pile up until this is put right.");
@@ -338,7 +353,7 @@ fn reason(why: Why) -> &'static str {
         Why::SourceMissing => "The council's folders were not found.",
         Why::SourceEmpty => "The council's folders were empty, although they held files before.",
         Why::SourceNotMounted => "The office file storage was not connected to this computer.",
-        Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown.",
+        Why::Interrupted => "The work was stopped before it had finished, perhaps by a shutdown or time limit.",
         Why::SourceUnreadable => "This computer may not read some of the council's folders.",
         Why::NotOpened => "The backups could not be opened. The reason is recorded on the office computer.",
         Why::NotStarted => "The nightly work did not start. The reason is recorded on the office computer.",

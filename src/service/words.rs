@@ -4,7 +4,7 @@
 //! reach a message. The two types that hold text, [`SetName`] and [`Reference`], refuse all but a few characters,
 //! also when they are read back from disk.
 
-pub use super::opened::Opened;
+pub use super::opened::{Counts, Opened};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -86,6 +86,10 @@ pub enum JobKind {
     Retention,
     /// Looking whether everything stored was tested in time.
     Coverage,
+    /// Looking whether drills are made in time.
+    Drills,
+    /// Testing what the store itself does for what lies in it.
+    Store,
 }
 
 /// How a job ended.
@@ -168,6 +172,8 @@ pub enum Trouble {
     Failed(Why),
     /// The job examined nothing, and so proved nothing.
     ExaminedNothing,
+    /// The store does not protect what lies in it as claimed.
+    Unprotected,
     /// A guard refused to go on.
     Refused,
     /// Some items failed.
@@ -176,6 +182,14 @@ pub enum Trouble {
     Overdue,
     /// The limits on testing are too low for the promise.
     LimitsTooLow,
+    /// Nothing is late yet, but will be as tests are made now.
+    FallingBehind,
+    /// For too long everything has not been brought back in a drill.
+    WholeOverdue,
+    /// The same of a part.
+    SampleOverdue,
+    /// For too long a holder's key was not shown to open.
+    KeysOverdue,
 }
 
 impl Trouble {
@@ -329,23 +343,6 @@ pub enum NoticeKind {
     Test,
     /// Something about the council's scheme on keeping records: nothing has gone wrong.
     Retention,
-}
-
-/// What a job counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Files examined.
-    pub files: u64,
-    /// Bytes examined.
-    pub bytes: u64,
-    /// Items that failed.
-    pub problems: u64,
-    /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
-    #[serde(default)]
-    pub changed: u64,
-    /// Whether documents that came back still open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub opening: Option<Opened>,
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Beside the house: what tests put in place of the machine's clock, its randomness and a well-behaved store.
 //! Nothing here is built into the program; only test code may name it.
 
+pub mod campaign;
 pub mod clock;
 pub mod entropy;
 pub mod fault_plan;
 pub mod store_faults;
 
+pub use campaign::{Point, every_fault, under_all};
 pub use clock::FakeClock;
 pub use entropy::SeededEntropy;
 pub use fault_plan::{Fault, Plan, Verb};

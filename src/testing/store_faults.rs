@@ -29,6 +29,7 @@ pub struct FaultStore {
 struct Run {
     plan: Plan,
     record: Vec<String>,
+    verbs: Vec<Verb>,
     injected: Vec<(usize, Fault)>,
     stopped: bool,
     late: Vec<(usize, Late)>,
@@ -64,6 +65,11 @@ impl FaultStore {
         self.run().record.clone()
     }
 
+    /// The kinds of all calls in order.
+    pub fn verbs(&self) -> Vec<Verb> {
+        self.run().verbs.clone()
+    }
+
     /// The recorded calls that begin with `beginning`.
     pub fn count(&self, beginning: &str) -> usize {
         self.run().record.iter().filter(|call| call.starts_with(beginning)).count()
@@ -94,6 +100,7 @@ impl FaultStore {
             let mut run = self.run();
             let call = run.record.len();
             run.record.push(words);
+            run.verbs.push(verb);
             if run.stopped {
                 return Err(failure("the process has stopped"));
             }

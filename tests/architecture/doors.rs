@@ -6,7 +6,9 @@ use super::source::Source;
 /// Dependency, and the files, folders (`…/`) or beginnings of names (`…*`) that may name it.
 const DOORS: &[(&str, &[&str])] = &[
     ("age", &["src/repo/seal.rs"]),
+    ("chrono", &["src/service/schedule/cron.rs"]),
     ("clap", &["src/cli/"]),
+    ("cron", &["src/service/schedule/cron.rs"]),
     ("ed25519-dalek", &["src/repo/sign.rs"]),
     ("fastcdc", &["src/repo/cut/gear.rs"]),
     ("flate2", &["src/ops/sound/pdf.rs"]),
@@ -20,9 +22,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("mail-parser", &["src/ops/sound/mail.rs"]),
     ("minicbor", &["src/domain/", "src/repo/"]),
     ("object_store", &["src/repo/store/"]),
-    ("quick-xml", &["src/ops/sound/archive.rs"]),
+    ("quick-xml", &["src/ops/sound/archive.rs", "src/repo/store/protection_xml.rs"]),
     ("rustix", &["src/ops/fs/", "src/repo/local.rs", "src/cli/wiring*"]),
     ("rustls", &["src/service/mail.rs", "src/repo/store/", "src/cli/wiring*"]),
+    ("sd-notify", &["src/cli/wiring*"]),
     ("tokio", &["src/repo/store/", "src/service/mail.rs", "src/cli/"]),
     ("toml", &["src/config/"]),
     ("unicode-normalization", &["src/domain/pattern.rs"]),

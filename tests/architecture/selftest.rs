@@ -5,7 +5,9 @@ use super::{Tree, check, sizes};
 const MANIFEST: &str = "[package]\nname = \"strongroom\"\n[dependencies]\n";
 const DOORS: &[&str] = &[
     "age",
+    "chrono",
     "clap",
+    "cron",
     "ed25519-dalek",
     "fastcdc",
     "flate2",
@@ -22,6 +24,7 @@ const DOORS: &[&str] = &[
     "quick-xml",
     "rustix",
     "rustls",
+    "sd-notify",
     "tokio",
     "toml",
     "unicode-normalization",

@@ -3,19 +3,26 @@
 #![allow(clippy::unwrap_used)]
 
 mod covering;
+mod email_set;
+mod every_command;
 mod fault_store;
 mod faults;
 mod golden;
+mod key_drill;
 mod looking;
 mod opening;
 mod place;
+mod progress;
 mod quick_start;
+mod repairing;
 mod retention;
 mod retention_fortnight;
 mod retention_life;
 mod retention_more;
 mod retention_run;
 mod retention_words;
+mod root_shell;
+mod serving;
 mod setting_up;
 mod small;
 #[path = "../service/smtp.rs"]

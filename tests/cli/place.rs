@@ -59,10 +59,12 @@ impl Place {
 
     /// Writes a configuration into the home.
     pub fn configure(&self, name: &str, more: &str) {
+        let day = today();
         let text = format!(
             "[council]\nname = \"Anytown Town Council\"\ndomains = [\"anytown-tc.gov.uk\"]\n\
              clerk = {{ name = \"The Clerk\", email = \"clerk@anytown-tc.gov.uk\" }}\n\
              provider = {{ name = \"Example IT\", phone = \"01632 960000\", email = \"support@example-it.co.uk\" }}\n\
+             [policy]\nit = {{ adopted = {day}, minute = \"FC 1\" }}\nretention = {{ adopted = {day}, minute = \"FC 1\" }}\n\
              [repository]\nurl = \"file://{}\"\n[[set]]\nname = \"documents\"\nfolders = [\"{}\"]\n{more}\n",
             self.text("repository"),
             self.text("Documents"),
@@ -171,6 +173,12 @@ impl Said {
     pub fn last_line(&self) -> &str {
         self.out.trim_end().lines().last().unwrap_or_default()
     }
+}
+
+/// The program under test asks the real clock, so these tests do.
+#[allow(clippy::disallowed_methods)]
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// Bytes that do not compress, the same each time.

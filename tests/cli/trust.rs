@@ -51,7 +51,7 @@ fn the_sheet_is_proved_and_printed_again() {
     place.run(["run"]).ends(0).says("To do: print the recovery sheet");
     place.run(with_key(&["key", "sheet", "--check"], &sheet)).ends(0).says("The recovery sheet works");
     place.run(["status"]).ends(0).never_says("To do: print the recovery sheet");
-    place.run(["log"]).ends(0).says("tested");
+    place.run(["log"]).ends(0).says("key-drilled");
     let printed = place.run(with_key(&["key", "sheet"], &sheet)).ends(0);
     let key = String::from_utf8(place.read("sheet.txt")).unwrap().lines().last().unwrap()[16..22].to_owned();
     printed.says(&key).says("STRONGROOM RECOVERY SHEET");

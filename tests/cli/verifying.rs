@@ -21,10 +21,26 @@ fn three_facts_are_proved_and_nothing_is_no_proof() {
         place.run(["verify", kind]).ends(1).says(words);
     }
     place.run(["backup"]).ends(0);
+    let check = place.run(["verify", "check", "--json"]).ends(0).summary();
     place.run(["verify", "check"]).ends(0).says("is there with the size it should have");
+    let some = place.run(["verify", "scrub", "--max-bytes", "1KiB"]).ends(0);
+    some.says(" left for another time: the limits allow no more; some of it never was. To examine everything: --all");
     place.run(["verify", "scrub", "--all"]).ends(0).says("was read again and is what was stored");
+    let scrub = place.run(["verify", "scrub", "--max-bytes", "1KiB", "--json"]).ends(0).summary();
+    assert!(scrub["oldest"].is_string() && scrub["left"].as_u64() > Some(0), "{scrub}");
+    place.run(["verify", "scrub", "--max-duration", "1s"]).ends(0);
+    // Each is a fact in the log.
+    let entries = place.run(["log", "--json"]).ends(0).objects();
+    let body = |summary: &serde_json::Value| {
+        let entry = entries.iter().find(|e| e["n"] == summary["entries"][0]).unwrap();
+        entry["body"].clone()
+    };
+    let (checked, scrubbed) = (body(&check), body(&scrub));
+    assert_eq!((&checked["kind"], &checked["data"]["objects"]), (&"checked".into(), &check["objects"]), "{checked}");
+    assert_eq!((&scrubbed["kind"], &scrubbed["data"]["left"]), (&"scrubbed".into(), &scrub["left"]), "{scrubbed}");
     let all = place.run(["verify", "restore", "--all", "--json"]).ends(0).summary();
     assert_eq!((&all["files"], &all["damaged"]), (&3.into(), &0.into()));
+    place.run(["log"]).ends(0).says(" sound, 0 not any more, 0 never").says(" objects, 0 failed").says(" left");
     place.run(["verify", "restore", "--max-bytes", "1KiB"]).ends(0);
     place.run(["verify", "restore", "--max-bytes", "lots"]).ends(2).says("such as 500MB or 10GiB");
     place.run(["status"]).ends(0).never_says("nobody has yet proved they can open this");
@@ -39,7 +55,7 @@ fn damage_is_exit_4_and_names_the_records() {
     flip(content);
     place.run(["verify", "scrub", "--all"]).ends(4).says("DAMAGE: packs/").says("Documents/Plans/site.bin");
     let said = place.run(["verify", "restore", "--all"]).ends(4).says("Documents/Plans/site.bin");
-    said.says("strongroom backup --reread");
+    said.says("strongroom repair");
     let object = place.run(["verify", "restore", "--all", "--json"]).ends(4).objects();
     let named: Vec<String> = object
         .iter()

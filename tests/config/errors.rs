@@ -1,6 +1,6 @@
 //! The errors of the configuration, word for word, with line and caret; and that none of them shows a secret.
 
-use crate::{MINIMAL, error, minimal};
+use crate::{MINIMAL, config, error, minimal};
 
 const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";
 const URL: &str = "url = \"s3://bucket/prefix\"";
@@ -267,6 +267,9 @@ fn values_that_mean_nothing() {
         ("[retention]\nkeep_weekly = 0\nkeep_monthly = 0\nkeep_yearly = 0", "nothing would be kept"),
         ("[verify]\nbytes_per_run = \"0 B\"", "this must be at least 1 MiB"),
         ("[verify]\nevery_byte_within = \"0 weeks\"", "this must be from 1 to 104 weeks"),
+        ("[verify]\nevery_byte_within = \"never\"", "this is no number of weeks"),
+        ("[verify]\ndrill_every = \"0 weeks\"", "this must be from 1 to 104 weeks"),
+        ("[verify]\nkey_drill_every = \"yearly\"", "as in \"12 weeks\", or \"never\"."),
         ("[verify]\nbytes_per_run = \"2 GiB\"\nbytes_per_month = \"1 GiB\"", "a month would have less than one run"),
         ("[verify]\ndocuments_per_run = 0", "this must be from 1 to 100000"),
         ("[limits]\nmemory = \"1 GiB\"", "unknown key `memory`"),
@@ -298,6 +301,10 @@ fn stores_and_mail_servers() {
         (url("url = \"s3://B_/x\""), "no name of a bucket"),
         (url("url = \"s3://bucket/a/../b\""), "the prefix after the bucket cannot be used"),
         (url("url = \"file:///x\"\nregion = \"eu-west-2\""), "`region` means nothing for file://"),
+        (url("url = \"file:///x\"\nclaims = { versioning = \"30 days\" }"), "`claims` means nothing for file://"),
+        (s3("claims = { }"), "nothing is claimed here"),
+        (s3("claims = { object_lock = \"4 weeks\" }"), "Write a whole number of days, as in \"30 days\"."),
+        (s3("claims = { object_lock = \"0 days\" }"), "this must be from 1 to 36500 days"),
         (url("url = \"gs://bucket\"\naccess_key_file = \"/k\""), "`access_key` means nothing for gs://"),
         (s3("endpoint = \"http://127.0.0.1:9000\""), "Use https://, or add: allow_http = true"),
         (s3("endpoint = \"http://10.0.0.1\"\nallow_http = true"), "in the clear"),
@@ -315,4 +322,45 @@ fn stores_and_mail_servers() {
     ] {
         assert!(found.contains(expected), "{found}");
     }
+}
+
+#[test]
+fn schedules_and_policies() {
+    check(
+        "[state]",
+        "[schedule]\nrun = \"0 25 * * *\"\n[state]",
+        "
+        council.toml, line 9: 25 is no hour: it must be from 0 to 23
+          |
+        9 | run = \"0 25 * * *\"
+          |       ^^^^^^^^^^^^
+        Write minute hour day month weekday, as in \"30 1 * * *\" (every night at 01:30) or \"0 2 * * SUN\", or @daily.
+        ",
+    );
+    let schedule = |lines: &str| error(&minimal("[state]", &format!("[schedule]\n{lines}\n[state]")));
+    let set = |lines: &str| error(&minimal("[[set]]", &format!("[[set]]\n{lines}")));
+    let policy = |lines: &str| error(&minimal("[state]", &format!("[policy]\n{lines}\n[state]")));
+    for (found, expected) in [
+        (schedule("run = \"0 1 31 2 *\""), "no such day ever comes"),
+        (schedule("backup = \"@reboot\""), "@reboot is not known"),
+        (
+            schedule("run = \"0 1 1 * *\""),
+            "up to 31 days lie between two backups, but the set `documents` must have one in 7 days",
+        ),
+        (schedule("jitter = \"7 hours\""), "this must be from 0 seconds to 6 hours"),
+        (schedule("run_limit = \"0 seconds\""), "this must be from 1 second to 1 week"),
+        (schedule("grace = \"4h\""), "this is no length of time"),
+        (schedule("zone = \"Europe/London\""), "unknown key `zone`"),
+        (set("max_age = \"8 weeks\""), "this must be from 1 hour to 5 weeks"),
+        (policy("it = { adopted = 2026-05-11 }"), "it has no `minute`"),
+        (policy("retention = { adopted = \"May\", minute = \"1\" }"), "this is text; expected a date"),
+    ] {
+        assert!(found.contains(expected), "{found}");
+    }
+    let weekly = "[schedule]\nrun = \"@weekly\"\n[state]";
+    assert!(config::parse(&minimal("[state]", weekly), "c").is_ok());
+    let daily = minimal("[state]", weekly).replace("[[set]]", "[[set]]\nmax_age = \"2 days\"");
+    assert!(error(&daily).contains("line 13: up to 7 days lie between two backups"), "{}", error(&daily));
+    let both = minimal("[state]", "[schedule]\nrun = \"0 1 1 * *\"\nbackup = \"@nightly\"\n[state]");
+    assert!(config::parse(&both, "c").is_ok());
 }

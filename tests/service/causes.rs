@@ -275,3 +275,37 @@ fn a_set_taken_out_of_the_configuration_is_said_to_be() {
     let decision = decide_one(&life.journal, Vec::new(), &[set("documents")], life.now);
     assert!(decision.notices.iter().all(|n| n.kind == NoticeKind::NotConfigured) && decision.notices.len() == 2);
 }
+
+#[test]
+fn an_overdue_drill_is_told_reminded_of_weekly_and_closed_when_it_was_made() {
+    let day = SignedDuration::from_hours(24);
+    let mut life = Life { journal: Vec::new(), now: at("2026-11-22T02:30:00Z"), sent: Vec::new() };
+    // The look itself is done; what it found is what is wrong.
+    let drills = |troubles: &[Trouble]| Step {
+        outcome: Outcome::Done,
+        troubles: troubles.to_vec(),
+        ..step(JobKind::Drills, None, None, false)
+    };
+    let late = drills(&[Trouble::WholeOverdue, Trouble::KeysOverdue]);
+    life.note(Event::StepFinished(late.clone()));
+    let decision = decide_one(&life.journal, vec![late.clone()], &[], life.now);
+    assert_eq!((decision.opened.len(), decision.notices.len()), (2, 4), "two references, clerk and provider");
+    life.carry_out(decision, None);
+    assert!(fold(&life.journal).last_good.is_empty(), "a look that found something late is no success");
+    for _ in 0..6 {
+        life.now += day;
+        assert!(decide_one(&life.journal, vec![late.clone()], &[], life.now).notices.is_empty());
+    }
+    life.now += day;
+    let decision = decide_one(&life.journal, vec![late], &[], life.now);
+    assert!(decision.notices.len() == 4 && decision.notices.iter().all(|n| n.kind == NoticeKind::Reminder));
+    life.carry_out(decision, None);
+    // One of the two was made.
+    let decision = decide_one(&life.journal, vec![drills(&[Trouble::KeysOverdue])], &[], life.now);
+    assert_eq!((decision.closed.len(), decision.notices.len()), (1, 2));
+    assert!(decision.notices.iter().all(|n| n.kind == NoticeKind::WorkingAgain));
+    assert!(decision.notices.iter().all(|n| n.lead.trouble == Trouble::WholeOverdue));
+    life.carry_out(decision, None);
+    let decision = decide_one(&life.journal, vec![drills(&[])], &[], life.now);
+    assert_eq!((decision.closed.len(), decision.notices.len()), (1, 2));
+}

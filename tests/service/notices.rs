@@ -7,6 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
+use strongroom::service::policy::Review;
 use strongroom::service::retention::{DisposalSeen, News, RetentionNotice, Stopped};
 use strongroom::service::retention_notices::letter;
 use strongroom::service::technical::for_provider;
@@ -33,7 +34,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 8] = [
+const JOBS: [JobKind; 9] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -42,6 +43,8 @@ const JOBS: [JobKind; 8] = [
     JobKind::Notices,
     JobKind::Retention,
     JobKind::Coverage,
+    JobKind::Drills,
+    JobKind::Store,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -60,10 +63,15 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Spoiled,
         Trouble::Damage,
         Trouble::ExaminedNothing,
+        Trouble::Unprotected,
         Trouble::Refused,
         Trouble::Incomplete,
         Trouble::Overdue,
         Trouble::LimitsTooLow,
+        Trouble::FallingBehind,
+        Trouble::WholeOverdue,
+        Trouble::SampleOverdue,
+        Trouble::KeysOverdue,
     ]);
     all
 }
@@ -92,6 +100,7 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
             problems: 3,
             changed: 2_468,
             opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
+            lost: 0,
         },
         exit: 1,
         last_good: Some(at("2026-11-15T02:30:00Z")),
@@ -102,12 +111,15 @@ fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice 
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
     for trouble in troubles() {
-        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow);
+        let of_coverage = matches!(trouble, Trouble::Overdue | Trouble::LimitsTooLow | Trouble::FallingBehind);
+        let of_drills = matches!(trouble, Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue);
         // Only a test opens documents.
         let opening = matches!(trouble, Trouble::Spoiled | Trouble::NotItsName);
         let may = |job: &JobKind| match () {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
+            () if of_drills => *job == JobKind::Drills,
+            () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
         for job in JOBS.into_iter().filter(may) {
@@ -153,6 +165,8 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
         News::DisposalStopped { disposal, why: Stopped::SafetyCheck },
         News::DisposalDone { disposal },
         News::Reappeared { records: 3 },
+        News::Policies([Review::Due(day("2025-05-12")), Review::Missing]),
+        News::Policies([Review::Fresh, Review::Due(day("2025-05-12"))]),
     ];
     let named = all.into_iter().enumerate().flat_map(|(n, news)| {
         news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))
@@ -181,7 +195,12 @@ fn is_approved_by_word(name: &str) -> bool {
         "notices-damage",
         "retention-failed-other",
         "coverage-overdue",
+        "store-unprotected",
         "coverage-limits-too-low",
+        "coverage-falling-behind",
+        "drills-whole-overdue",
+        "drills-sample-overdue",
+        "drills-keys-overdue",
         "history-changed",
     ];
     let failing = cause.starts_with("backup-") || differing.contains(&cause);
@@ -197,6 +216,9 @@ fn is_approved_by_word(name: &str) -> bool {
         "retention-failed-store-unreachable",
         "retention-incomplete",
         "coverage-failed-other",
+        "drills-failed-other",
+        "store-failed-other",
+        "store-incomplete",
     ];
     // The deputy's letters differ from the clerk's in one line of a reminder.
     if name.starts_with("deputy") && kind != "reminder" {
@@ -349,4 +371,17 @@ proptest! {
             prop_assert!(!letter.body.contains("://"));
         }
     }
+}
+
+#[test]
+fn that_damage_is_over_does_not_hide_what_was_lost() {
+    let people = people();
+    let mut over = notice(Trouble::Damage, JobKind::Verify, NoticeKind::WorkingAgain, Role::Clerk);
+    over.counts.lost = 2;
+    let letter = for_clerk(&over, &people);
+    let words = "Everything that can still be restored was tested again and found sound on";
+    assert!(letter.body.contains(words), "{}", letter.body);
+    let said = "2 versions of documents cannot be restored any more. This has been accepted and is on record; your provider can name each.";
+    let one_line = letter.body.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(said) && !one_line.contains("You need do nothing."), "{}", letter.body);
 }

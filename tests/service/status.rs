@@ -1,9 +1,14 @@
 //! The status, word for word.
 
 use jiff::{SignedDuration, Timestamp};
+use strongroom::domain::drills::{Drill, Due, Every};
 use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
-use strongroom::service::status::{Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, status};
+use strongroom::service::policy::{Adopted, Policies};
+use strongroom::service::status::{
+    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, StoreInput, status,
+};
+
 use strongroom::service::words::{Reference, Trouble, Why};
 
 use crate::support::{at, people, set};
@@ -16,6 +21,10 @@ fn good(at: Timestamp) -> Good {
     Good { at, files: 12_345, bytes: 5_600_000_000, problems: 0 }
 }
 
+fn adopted(day: &str) -> Option<Adopted> {
+    Some(Adopted { on: day.parse().unwrap(), minute: String::from("FC 2026/47") })
+}
+
 fn sound(people: &People) -> StatusInput<'_> {
     let last = Some(good(at("2026-11-22T02:30:00Z")));
     StatusInput {
@@ -24,7 +33,10 @@ fn sound(people: &People) -> StatusInput<'_> {
         last_test: last,
         opening: None,
         drill: None,
+        drills: None,
+        lost: None,
         coverage: None,
+        store: None,
         open: Vec::new(),
         incidents: Vec::new(),
         voids: Vec::new(),
@@ -39,6 +51,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         messages_lost: 0,
         journal_damaged: 0,
         retention: None,
+        policies: Policies { it: adopted("2026-05-11"), retention: adopted("2025-12-01") },
         now: now(),
     }
 }
@@ -95,6 +108,18 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
         (
             StatusInput { reading_proved: false, ..base.clone() },
             "* To do: nobody has yet proved they can open this. Run: strongroom verify restore\n",
+        ),
+        (
+            StatusInput { policies: Policies { it: None, ..base.policies.clone() }, ..base.clone() },
+            "* To do: note when the council adopted its IT policy: [policy] it = { adopted = DATE, minute = \"…\" }\n",
+        ),
+        (
+            StatusInput {
+                policies: Policies { retention: adopted("2025-11-21"), ..base.policies.clone() },
+                ..base.clone()
+            },
+            "* The council's retention policy was adopted 21 November 2025 (minute FC 2026/47): more than a year ago. Once it \
+             is reviewed, put the new day and minute into [policy] retention.\n",
         ),
         (StatusInput { last_test: None, ..base.clone() }, "* No backup has been tested yet by bringing files back.\n"),
         (
@@ -194,4 +219,125 @@ fn what_the_log_knows_and_a_missing_store_are_red() {
     assert!(status(&blind).text().contains("open this. Run: strongroom key sheet --check"));
     let trial = StatusInput { trial: true, voids: vec![7], ..base };
     assert!(!status(&trial).text().contains("Ring "));
+}
+
+#[test]
+fn drills_word_for_word() {
+    let people = people();
+    let week = SignedDuration::from_hours(7 * 24);
+    let due = |drill: Drill, weeks: i32, last: Option<&str>, overdue| Due {
+        drill,
+        every: week * weeks,
+        last: last.map(at),
+        until: now(),
+        overdue,
+    };
+    let every = Every { sample: Some(week * 13), whole: Some(week * 52), key: Some(week * 52) };
+    let mut input = sound(&people);
+    let all = vec![
+        due(Drill::Sample, 13, Some("2026-08-01T02:30:00Z"), true),
+        due(Drill::Whole, 52, Some("2026-08-01T02:30:00Z"), false),
+        due(Drill::Key("recovery sheet".into()), 52, None, true),
+        due(Drill::Key("deputy\u{1b}[2J".into()), 1, Some("2026-10-01T02:30:00Z"), true),
+    ];
+    input.drills = Some(DrillsInput { every, due: all });
+    let said = status(&input);
+    assert_eq!((said.light, said.exit()), (Light::Amber, Exit::Done));
+    for line in [
+        "* Drill of a part: last on Saturday 1 August 2026, wanted every 13 weeks. Run: strongroom verify drill --sample \
+         1GiB\n",
+        "* Drill of the key of \"recovery sheet\": never yet, wanted every 52 weeks. Run: strongroom key drill \"recovery \
+         sheet\"\n",
+        "wanted every 1 week. Run: strongroom key drill",
+    ] {
+        assert!(said.text().contains(line), "{line}\n{}", said.text());
+    }
+    assert!(!said.text().contains("Drill of everything") && !said.text().contains('\x1b'), "{}", said.text());
+    if let Some(drills) = &mut input.drills {
+        drills.due[1].overdue = true;
+        drills.every = Every { sample: None, whole: None, key: None };
+    }
+    let text = status(&input).text();
+    let everything = "* Drill of everything: last on Saturday 1 August 2026, wanted every 52 weeks. Run: strongroom verify \
+                      drill --to DIR\n";
+    assert!(text.contains(everything) && !text.contains("* Drill of a part"), "{text}");
+    for line in [
+        "  Drills of a part are switched off: sample_drill_every = \"never\".\n",
+        "  Drills of everything are switched off: drill_every = \"never\".\n",
+        "  Key drills are switched off: key_drill_every = \"never\".\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    if let Some(drills) = &mut input.drills {
+        drills.due = (0..8).map(|n| due(Drill::Key(format!("k{n}")), 52, None, true)).collect();
+    }
+    assert!(status(&input).text().contains("* And 3 other drills overdue. See: strongroom status --json\n"));
+    let trial = StatusInput { trial: true, ..input };
+    assert!(!status(&trial).text().contains("Drill"));
+}
+
+#[test]
+fn the_last_drill_and_what_it_says_of_everything() {
+    let people = people();
+    let when = at("2026-11-20T02:30:00Z");
+    let everything = Some((5_600_000_000, 7260));
+    let drill = DrillInput { at: when, whole: false, files: 12, failed: 0, seconds: 61, everything };
+    let said = status(&StatusInput { drill: Some(drill), ..sound(&people) });
+    let line = "  Drill: a part came back in 61 seconds (12 files): Friday 20 November 2026 at 02:30. At that speed all there \
+                is now (5.6 GB) takes 2 hours.\n";
+    assert!(said.text().contains(line) && said.light == Light::Green, "{}", said.text());
+    let bad = DrillInput { failed: 2, everything: None, ..drill };
+    let said = status(&StatusInput { drill: Some(bad), ..sound(&people) });
+    let line = "! Drill: 2 files did not come back (12 files did): Friday 20 November 2026 at 02:30.\n";
+    assert!(said.text().contains(line) && said.light == Light::Red, "{}", said.text());
+}
+
+#[test]
+fn what_will_be_late_is_amber_and_stale_before_it_is() {
+    let people = people();
+    let (oldest, breaks) = (at("2026-09-01T02:30:00Z"), Some(at("2026-11-24T02:30:00Z")));
+    let coverage = CoverageInput { weeks: 12, oldest, overdue: 0, limits_too_low: false, breaks };
+    let said = status(&StatusInput { coverage: Some(coverage), ..sound(&people) });
+    assert_eq!((said.light, said.exit()), (Light::Amber, Exit::Stale));
+    let line = "* As runs are now, a part will not be tested within 12 weeks, from Tuesday 24 November 2026 on. Run: \
+                strongroom verify restore --all\n";
+    assert!(said.text().contains(line), "{}", said.text());
+    let low = CoverageInput { limits_too_low: true, breaks: None, ..coverage };
+    assert_eq!(status(&StatusInput { coverage: Some(low), ..sound(&people) }).exit(), Exit::Stale);
+    let fine = CoverageInput { breaks: None, ..coverage };
+    assert_eq!(status(&StatusInput { coverage: Some(fine), ..sound(&people) }).exit(), Exit::Done);
+}
+
+#[test]
+fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
+    let people = people();
+    let lost = |records| status(&StatusInput { lost: Some((records, at("2026-11-20T10:00:00Z"))), ..sound(&people) });
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Green, Exit::Done));
+    let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026. Named by: strongroom \
+                 repair\n";
+    assert!(lost(3).text().contains(words), "{}", lost(3).text());
+    assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
+}
+
+#[test]
+fn what_the_store_does_for_the_backups() {
+    let people = people();
+    let said = |at: Option<Timestamp>, broken: &[&'static str], unproved: &[&'static str]| {
+        let store = Some(StoreInput { at, broken: broken.to_vec(), unproved: unproved.to_vec() });
+        let status = status(&StatusInput { store, ..sound(&people) });
+        let text = status.text();
+        let lines: Vec<&str> = text.lines().filter(|l| l.contains("protect")).collect();
+        (status.light, status.exit(), lines.join("\n"))
+    };
+    let when = Some(at("2026-11-20T02:30:00Z"));
+    let holds = "  The store protects the backups as claimed: Friday 20 November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &[]), (Light::Green, Exit::Done, holds.into()));
+    let unproved = "* Not shown that the store protects the backups as claimed (lock dates and lifecycle rules): Friday 20 \
+                    November 2026 at 02:30.";
+    assert_eq!(said(when, &[], &["lock dates", "lifecycle rules"]), (Light::Amber, Exit::Done, unproved.into()));
+    let broken = "! The store does not protect the backups as claimed (object lock): Friday 20 November 2026 at 02:30. See: \
+                  strongroom verify store";
+    assert_eq!(said(when, &["object lock"], &["lifecycle rules"]), (Light::Red, Exit::Failed, broken.into()));
+    let never = "* Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
+    assert_eq!(said(None, &["object lock"], &[]), (Light::Amber, Exit::Done, never.into()));
 }

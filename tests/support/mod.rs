@@ -2,6 +2,7 @@
 //! `tests/all.sh` starts. A test whose service is missing fails; it is never passed over.
 #![allow(dead_code)]
 
+pub mod moto;
 pub mod s3;
 pub mod services;
 pub mod world;

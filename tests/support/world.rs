@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path as StorePath};
-use strongroom::domain::listing::{Entry, Kind, Piece};
+use strongroom::domain::id::ChunkId;
+use strongroom::domain::listing::{Entry, Kind, PageRef, Piece};
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::backup::{BackupOptions, BackupReport, backup};
 use strongroom::ops::fs::walk::Source;
@@ -31,6 +32,7 @@ pub struct World {
     pub clock: Arc<FakeClock>,
     pub entropy: Arc<SeededEntropy>,
     pub tmp: tempfile::TempDir,
+    pub documents: PathBuf,
 }
 
 impl World {
@@ -42,11 +44,23 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(1));
         let tmp = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(tmp.path().join("docs")).unwrap();
-        Self { runtime, memory, faults, clock, entropy, tmp }
+        let documents = tmp.path().join("docs");
+        Self { runtime, memory, faults, clock, entropy, tmp, documents }
+    }
+
+    /// The same world once more, as it is now: a store and a state of its own, the same documents.
+    pub fn fork(&self) -> Self {
+        use strongroom::domain::clock::Clock;
+        let memory = Arc::new(self.memory.fork());
+        let faults = Arc::new(FaultStore::new(Arc::clone(&memory) as Arc<dyn ObjectStore>, Plan::none()));
+        let clock = Arc::new(FakeClock::at(self.clock.now()));
+        let world = Self { memory, faults, clock, entropy: Arc::new(SeededEntropy::new(2)), ..Self::new() };
+        copy_folder(self.dir().path(), world.dir().path());
+        Self { documents: self.documents.clone(), ..world }
     }
 
     pub fn docs(&self) -> PathBuf {
-        self.tmp.path().join("docs")
+        self.documents.clone()
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -128,6 +142,19 @@ impl World {
     }
 }
 
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for item in std::fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let target = to.join(item.file_name());
+        if item.file_type().unwrap().is_dir() {
+            copy_folder(&item.path(), &target);
+        } else {
+            std::fs::copy(item.path(), target).unwrap();
+        }
+    }
+}
+
 fn content(chunks: &mut ChunkReader<'_>, entry: &Entry) -> Result<Vec<u8>, RepoError> {
     let Kind::File(content) = &entry.kind else { return Ok(vec![]) };
     let mut bytes = vec![];
@@ -144,21 +171,38 @@ fn content(chunks: &mut ChunkReader<'_>, entry: &Entry) -> Result<Vec<u8>, RepoE
 /// Everything the newest snapshot of a set gives back: live files, and those that are gone.
 pub fn read_back(repo: &mut Repository, set: &str) -> Result<(Files, Files), RepoError> {
     let Some(newest) = repo.state().newest(set) else { return Ok(Default::default()) };
-    let root_id = newest.snapshot.root;
-    let mut chunks = repo.chunks()?;
-    let root = read_root(&mut chunks, &root_id)?;
-    let mut both = [Files::new(), Files::new()];
-    for (pages, files) in [&root.live, &root.gone].into_iter().zip(&mut both) {
-        for page in pages {
-            for entry in read_page(&mut chunks, page)? {
-                if entry.is_file() {
-                    let bytes = content(&mut chunks, &entry)?;
-                    files.insert(entry.path.as_bytes().to_vec(), bytes);
-                }
-            }
+    let root = newest.snapshot.root;
+    read_snapshot(repo, &root)
+}
+
+/// The files of a listing, by record path.
+fn files_in(chunks: &mut ChunkReader<'_>, pages: &[PageRef]) -> Result<Files, RepoError> {
+    let mut files = Files::new();
+    for page in pages {
+        for entry in read_page(chunks, page)?.iter().filter(|entry| entry.is_file()) {
+            files.insert(entry.path.as_bytes().to_vec(), content(chunks, entry)?);
         }
     }
-    let [live, gone] = both;
+    Ok(files)
+}
+
+/// Everything one snapshot gives back: live files, and those that are gone, inherited ones too.
+pub fn read_snapshot(repo: &mut Repository, root: &ChunkId) -> Result<(Files, Files), RepoError> {
+    let mut chunks = repo.chunks()?;
+    let root = read_root(&mut chunks, root)?;
+    let (live, mut gone) = (files_in(&mut chunks, &root.live)?, files_in(&mut chunks, &root.gone)?);
+    let mut inherited = root.inherits;
+    while let Some(next) = inherited.pop() {
+        let root = read_root(&mut chunks, &next)?;
+        for (path, bytes) in
+            [files_in(&mut chunks, &root.live)?, files_in(&mut chunks, &root.gone)?].into_iter().flatten()
+        {
+            if !live.contains_key(&path) {
+                gone.entry(path).or_insert(bytes);
+            }
+        }
+        inherited.extend(root.inherits);
+    }
     Ok((live, gone))
 }
 

@@ -5,6 +5,7 @@
 mod limits;
 mod reading;
 mod retention;
+mod schedule;
 mod trust;
 
 use std::ffi::OsString;
@@ -14,13 +15,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use limits::{Bytes, Span};
 pub use reading::{
-    CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RestoreArgs, SnapshotsArgs, When,
+    CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RepairArgs, RestoreArgs, SnapshotsArgs,
+    When,
 };
 pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
     HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
 };
-pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyFile, NotifyCommand};
+pub use schedule::{InstallArgs, RemoveArgs, ScheduleCommand, WhereArgs};
+pub use trust::{ActorCommand, IncidentCommand, InitArgs, KeyCommand, KeyDrillArgs, KeyFile, NotifyCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -29,7 +32,7 @@ Exit codes:
     2  usage or configuration; nothing was touched
     3  finished, but some files could not be read or some deletions were refused
     4  damage was found
-    5  overdue: a backup, or the test of a part of it, is too old
+    5  overdue: a backup, or the test of a part of it, is too old or will be
     6  refused by a safety check
    10  there is no repository at that address
    12  the key does not open this repository
@@ -75,6 +78,11 @@ pub enum Command {
     Init(InitArgs),
     /// The whole job: back up, test by bringing files back, thin, reclaim space, tell people
     Run(RunArgs),
+    /// Stay, and run the whole job whenever the schedule asks for it
+    Serve,
+    /// What starts the runs: a systemd timer or service, or a crontab line
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Are we safe? In plain words
     Status,
     /// Look for what could go wrong: files, disks, store, keys, clock, mail
@@ -104,6 +112,9 @@ pub enum Command {
     /// Bring everything back on a new computer, with the recovery sheet
     #[command(after_help = reading::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
+    /// After damage: what can be had back, and what is lost
+    #[command(after_help = reading::REPAIR_EXAMPLES)]
+    Repair(RepairArgs),
     /// Prove that what is stored is there and right
     #[command(subcommand)]
     Verify(VerifyCommand),
@@ -138,6 +149,12 @@ pub struct RunArgs {
     /// Try it out without any configuration: back up this folder into a repository on this computer
     #[arg(long, value_name = "DIR")]
     pub folder: Vec<PathBuf>,
+    /// The backups alone: no test, no clean-up
+    #[arg(long, conflicts_with = "folder")]
+    pub backups_only: bool,
+    /// Where the configuration cannot be used, go on with that of the last good run, and tell people
+    #[arg(long, conflicts_with = "folder")]
+    pub last_good: bool,
 }
 
 /// `config …`
@@ -205,6 +222,8 @@ pub enum VerifyCommand {
     Coverage,
     /// As after a disaster: whole sets come back to an empty place, and the time is taken
     Drill(DrillArgs),
+    /// The store itself: what it does to protect what lies in it, and whether that is what the settings claim
+    Store,
     /// You have looked: a document that a test restore calls spoiled is as it should be
     Accept(AcceptArgs),
 }
@@ -237,6 +256,12 @@ pub struct DrillArgs {
     /// This set only (default: all of them)
     #[arg(long, value_name = "SET")]
     pub set: Option<String>,
+    /// Only documents drawn by chance, up to so much, such as 1GiB
+    #[arg(long, value_name = "SIZE", conflicts_with = "set")]
+    pub sample: Option<Bytes>,
+    /// How fast the link of the computer would be that all this comes back to, in Mbit/s: for the projection
+    #[arg(long, value_name = "MBIT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub link_mbit: Option<u32>,
     /// A folder with room for everything; one of its own is made in it, and removed again (default: one in this computer's state folder)
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
@@ -268,6 +293,8 @@ impl Command {
         match self {
             Self::Init(_) => "init",
             Self::Run(_) => "run",
+            Self::Serve => "serve",
+            Self::Schedule(c) => c.name(),
             Self::Status => "status",
             Self::Doctor => "doctor",
             Self::Config(ConfigCommand::Example) => "config example",
@@ -282,11 +309,13 @@ impl Command {
             Self::Diff(_) => "diff",
             Self::Restore(_) => "restore",
             Self::Recover(_) => "recover",
+            Self::Repair(_) => "repair",
             Self::Verify(VerifyCommand::Check(_)) => "verify check",
             Self::Verify(VerifyCommand::Scrub(_)) => "verify scrub",
             Self::Verify(VerifyCommand::Restore(_)) => "verify restore",
             Self::Verify(VerifyCommand::Coverage) => "verify coverage",
             Self::Verify(VerifyCommand::Drill(_)) => "verify drill",
+            Self::Verify(VerifyCommand::Store) => "verify store",
             Self::Verify(VerifyCommand::Accept(_)) => "verify accept",
             Self::Examine => "examine",
             Self::Retention(c) => c.name(),
@@ -333,7 +362,7 @@ mod tests {
         let mut command = Args::command();
         command.clone().debug_assert();
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-        for later in ["serve", "watch", "report", "schedule", "repair", "problem"] {
+        for later in ["watch", "report", "problem"] {
             assert!(!names.contains(&later), "{later}");
         }
         let help = command.render_long_help().to_string();

@@ -179,3 +179,33 @@ pub struct RecoverArgs {
     #[arg(long)]
     pub allow_http: bool,
 }
+
+/// Shown after the help of `repair`.
+pub const REPAIR_EXAMPLES: &str = "\
+Nothing is ever deleted. Without --yes or --accept nothing is stored either: it says what is damaged and what would be done.
+
+Examples:
+    strongroom repair
+    strongroom repair --yes
+    strongroom repair --accept all --by \"A. Clerk\" --note \"The paper copies are in the strongroom\"";
+
+/// `repair`
+#[derive(Debug, clap::Args)]
+pub struct RepairArgs {
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+    /// First read every stored byte again, to find what nobody has found yet
+    #[arg(long)]
+    pub all: bool,
+    /// You accept that this cannot be restored any more: 'all', or the first digits of a damaged pack's name. It ends the
+    /// alarm and stays on record
+    #[arg(long, value_name = "PACK", requires_all = ["by", "note"], conflicts_with_all = ["yes", "all"])]
+    pub accept: Vec<String>,
+    /// Who accepts it
+    #[arg(long, value_name = "NAME", requires = "accept")]
+    pub by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", requires = "accept")]
+    pub note: Option<String>,
+}

@@ -65,15 +65,28 @@ pub enum KeyCommand {
         #[command(flatten)]
         key: KeyFile,
     },
+    /// Prove that a holder's key opens the repository, with that key alone: typed, or from a file
+    Drill(KeyDrillArgs),
     /// Print the recovery sheet again, or prove that it works
     Sheet {
-        /// Open the repository and one stored pack with the sheet's key, and note that it worked
+        /// The same as `key drill` for the recovery sheet's key
         #[arg(long)]
         check: bool,
         /// The sheet's key.
         #[command(flatten)]
         key: KeyFile,
     },
+}
+
+/// `key drill`
+#[derive(Debug, clap::Args)]
+pub struct KeyDrillArgs {
+    /// The name or id that `key list` shows
+    #[arg(value_name = "NAME")]
+    pub holder: String,
+    /// A file with the key, or - for the standard input; without it, the key is asked for on the terminal
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// `actor …`
@@ -137,6 +150,7 @@ impl KeyCommand {
             Self::Add { .. } => "key add",
             Self::Remove { .. } => "key remove",
             Self::Rotate { .. } => "key rotate",
+            Self::Drill(_) => "key drill",
             Self::Sheet { .. } => "key sheet",
         }
     }

@@ -111,7 +111,7 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         bytes: report.bytes,
         problems: report.problems.len() as u64,
         changed: report.files_read + report.files_gone,
-        opening: None,
+        ..Counts::default()
     };
     let mut troubles = vec![];
     if report.incident.is_some() {
@@ -172,7 +172,7 @@ pub fn step(
     Ok(report)
 }
 
-fn options(config: &Config, set: &ProtectedSet, wishes: Wishes) -> BackupOptions {
+pub fn options(config: &Config, set: &ProtectedSet, wishes: Wishes) -> BackupOptions {
     let source = |f: &crate::config::Folder| Source { name: f.name.clone(), path: f.path.clone() };
     BackupOptions {
         exclude: set.exclude.iter().cloned().chain(own_folders(config, set)).collect(),

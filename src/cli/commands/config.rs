@@ -15,7 +15,7 @@ pub fn run(shell: &Shell, command: ConfigCommand) -> Result<Done, Failure> {
     match command {
         ConfigCommand::Example => {
             shell.out.row(|| EXAMPLE.trim_end().to_owned(), || json!({"message_type": "example", "text": EXAMPLE}));
-            Ok(Done::ok())
+            Ok(Done::ok().with("bytes", EXAMPLE.len()))
         }
         ConfigCommand::Check => check(shell),
     }

@@ -65,6 +65,11 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<J
     }
     if !found.forecast.sustainable {
         shell.out.warn(format!("{}: strongroom verify coverage", too_low(config, &found.forecast)));
+    } else if let (false, Some(at)) = (found.is_overdue(), found.forecast.breaks) {
+        let day = when::shown(at, &config.council.timezone);
+        shell.out.warn(format!(
+            "As runs are now, a part will not be tested in time, from {day} on: strongroom verify coverage"
+        ));
     }
     Ok(outcome(&found))
 }
@@ -116,20 +121,21 @@ fn too_low(config: &Config, forecast: &Forecast) -> String {
 }
 
 fn outcome(found: &Coverage) -> JobOutcome {
-    let counts = Counts {
-        files: found.all.packs,
-        bytes: found.all.bytes,
-        problems: u64::from(found.is_overdue()) + u64::from(!found.forecast.sustainable),
-        ..Counts::default()
-    };
-    match (found.is_overdue(), found.forecast.sustainable) {
-        (false, true) => JobOutcome::done(counts),
-        (false, false) => JobOutcome::new(Outcome::Incomplete, vec![Trouble::LimitsTooLow], counts, Exit::Incomplete),
-        (true, true) => JobOutcome::new(Outcome::Incomplete, vec![Trouble::Overdue], counts, Exit::Stale),
-        (true, false) => {
-            JobOutcome::new(Outcome::Incomplete, vec![Trouble::Overdue, Trouble::LimitsTooLow], counts, Exit::Stale)
-        }
+    let f = &found.forecast;
+    let troubles: Vec<Trouble> = [
+        (found.is_overdue(), Trouble::Overdue),
+        (!f.sustainable, Trouble::LimitsTooLow),
+        (f.sustainable && !f.keeps && !found.is_overdue(), Trouble::FallingBehind),
+    ]
+    .into_iter()
+    .filter_map(|(is_so, trouble)| is_so.then_some(trouble))
+    .collect();
+    let counts =
+        Counts { files: found.all.packs, bytes: found.all.bytes, problems: troubles.len() as u64, ..Counts::default() };
+    if troubles.is_empty() {
+        return JobOutcome::done(counts);
     }
+    JobOutcome::new(Outcome::Incomplete, troubles, counts, Exit::Stale)
 }
 
 fn say(shell: &Shell, config: &Config, found: &Coverage) {
@@ -142,7 +148,8 @@ fn say(shell: &Shell, config: &Config, found: &Coverage) {
             object["set"] = set.as_str().into();
             object
         };
-        out.row(|| format!("Set \"{set}\": {}", ages_in_words(config, ages)), object);
+        let line = || format!("Set \"{set}\": {}\n  {}", ages_in_words(config, ages), by_week(ages));
+        out.row(line, object);
     }
 }
 
@@ -209,6 +216,12 @@ fn ages_in_words(config: &Config, ages: &Ages) -> String {
         counted(ages.packs, "pack", "packs"),
         share(ages.bytes.saturating_sub(ages.never), ages.bytes)
     )
+}
+
+/// The shares of one set, in one line.
+fn by_week(ages: &Ages) -> String {
+    let shares: Vec<String> = ages.weeks.iter().map(|bytes| share(*bytes, ages.bytes)).collect();
+    format!("last tested, week by week from the last 7 days back: {}", shares.join(", "))
 }
 
 fn ago(weeks: usize) -> String {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::doctor_schedule;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -22,18 +23,20 @@ use crate::repo::store::{Store, probe};
 use crate::service::history::fold;
 use crate::service::plain::size;
 
+use super::verify_store;
+
 /// Less free room than this is a problem soon.
 const LITTLE_ROOM: u64 = 1 << 30;
 
-struct Lines<'a> {
-    shell: &'a Shell,
+pub(super) struct Lines<'a> {
+    pub(super) shell: &'a Shell,
     problems: u64,
     unchecked: u64,
     ok: u64,
 }
 
 impl Lines<'_> {
-    fn add(&mut self, what: &str, verdict: &Verdict, todo: &str) {
+    pub(super) fn add(&mut self, what: &str, verdict: &Verdict, todo: &str) {
         let (word, why) = match verdict {
             Verdict::Passed => ("ok", ""),
             Verdict::Failed(why) => ("problem", why.as_str()),
@@ -72,6 +75,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
     this_computer(&mut lines, &config);
     store(&mut lines, &config);
     mail(&mut lines, &config);
+    doctor_schedule::look(&mut lines, &config);
     let exit = if lines.problems > 0 { Exit::Failed } else { Exit::Done };
     Ok(Done::with_exit(exit).with("ok", lines.ok).with("problems", lines.problems).with("not_checked", lines.unchecked))
 }
@@ -154,6 +158,10 @@ fn store(lines: &mut Lines<'_>, config: &Config) {
         Ok(repo) => {
             lines.add("the keys open the repository", &Verdict::Passed, "");
             clock(lines, &store, &repo);
+            if verify_store::is_looked_at(config) {
+                let (verdict, todo) = verify_store::for_doctor(&repo, config, &telling::people(config));
+                lines.add("the store protects what lies in it as claimed", &verdict, todo);
+            }
         }
     }
 }

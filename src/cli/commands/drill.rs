@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::drills;
 use crate::cli::args::DrillArgs;
 use crate::cli::commands::verify::{as_object, in_words};
 use crate::cli::failure::Failure;
@@ -11,6 +12,7 @@ use crate::cli::shell::Shell;
 use crate::cli::telling;
 use crate::config::Config;
 use crate::domain::problem::Exit;
+use crate::ops::verify::drill::{Projection, projection};
 use crate::ops::verify::{DrillOptions, DrillReport, clear_scratch, drill};
 use crate::repo::local::try_lock;
 use crate::repo::repository::Repository;
@@ -35,7 +37,8 @@ pub fn run(shell: &Shell, config: &Config, repo: &mut Repository, args: &DrillAr
         }
     };
     let progress = shell.progress();
-    let options = DrillOptions { set: args.set.clone(), to: to.clone(), keep: args.keep };
+    let sample = args.sample.map(|s| s.0);
+    let options = DrillOptions { set: args.set.clone(), sample, to: to.clone(), keep: args.keep };
     let report = drill(repo, &options, &progress, &shell.stop)?;
     progress.finish();
     for damage in &report.failed {
@@ -44,7 +47,8 @@ pub fn run(shell: &Shell, config: &Config, repo: &mut Repository, args: &DrillAr
     for problem in &report.problems {
         shell.out.problem(problem);
     }
-    say(shell, &report);
+    let projected = projection(repo.state(), &report.drilled, args.link_mbit);
+    say(shell, &report, projected, args.link_mbit);
     match &report.left_behind {
         Some(why) => shell.out.warn(format!("What came back is still there, unlocked: {why}. Remove it yourself.")),
         None if args.keep => {
@@ -57,7 +61,7 @@ pub fn run(shell: &Shell, config: &Config, repo: &mut Repository, args: &DrillAr
     if report.drilled.failed == 0 {
         shell.note(config, Event::ReadingProved)?;
     }
-    let told = tell(shell, config, &report)?;
+    let told = tell(shell, config, &report)?.worse(drills::tell(shell, config, repo)?);
     let d = &report.drilled;
     let left = if report.left_behind.is_some() { Exit::Incomplete } else { Exit::Done };
     let done = Done::with_exit(report.exit().worse(told).worse(left))
@@ -67,19 +71,34 @@ pub fn run(shell: &Shell, config: &Config, repo: &mut Repository, args: &DrillAr
         .with("seconds", d.seconds)
         .with("whole", d.whole)
         .with("failed", d.failed)
-        .with("seconds_for_everything", report.seconds_for_everything());
+        .with("sampled", d.sampled)
+        .with("entry", report.entry)
+        .with("bytes_per_second", rate(d.bytes, d.seconds))
+        .with("stored_bytes_per_second", rate(d.stored, d.seconds))
+        .with("bytes_of_everything", projected.map(|p| p.bytes))
+        .with("stored_bytes_of_everything", projected.map(|p| p.stored))
+        .with("seconds_for_everything", projected.map(|p| p.seconds));
     Ok(done)
 }
 
-fn say(shell: &Shell, report: &DrillReport) {
+/// Bytes in a second; one that took less counts as one.
+fn rate(bytes: u64, seconds: u64) -> u64 {
+    bytes / seconds.max(1)
+}
+
+fn say(shell: &Shell, report: &DrillReport, projected: Option<Projection>, link: Option<u32>) {
     let d = &report.drilled;
-    let all = if d.whole { "Everything" } else { "This set" };
     if d.failed > 0 {
         let (all, came) = (d.files + d.failed, size(d.bytes));
         let of = counted(all, "document", "documents");
         shell.out.warn(format!("{} of {of} did NOT come back. {} did ({came}).", d.failed, d.files));
         return;
     }
+    let all = match (d.whole, d.sampled) {
+        (true, _) => "Everything",
+        (_, true) => "A sample",
+        _ => "This set",
+    };
     shell.out.say(format!(
         "{all} came back in {}: {} ({}), every one as it was, from {} in the store.",
         span(d.seconds),
@@ -87,11 +106,19 @@ fn say(shell: &Shell, report: &DrillReport) {
         size(d.bytes),
         size(d.stored)
     ));
-    if let (false, Some(seconds)) = (d.whole, report.seconds_for_everything()) {
+    shell.out.say(format!(
+        "Measured: {} a second from the store, {} a second to the disk.",
+        size(rate(d.stored, d.seconds)),
+        size(rate(d.bytes, d.seconds))
+    ));
+    let Some(p) = projected else { return };
+    let over = link.map(|mbit| format!(", over a link of {mbit} Mbit/s,")).unwrap_or_default();
+    if !d.whole || link.is_some() {
         shell.out.say(format!(
-            "At this speed all sets together ({}) would take about {}.",
-            size(report.everything),
-            span(seconds)
+            "At this speed{over} everything ({}, {} in the store) would take about {}.",
+            size(p.bytes),
+            size(p.stored),
+            span(p.seconds)
         ));
     }
 }

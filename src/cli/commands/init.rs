@@ -47,6 +47,7 @@ pub fn run(shell: &Shell, args: &InitArgs) -> Result<Done, Failure> {
     Ok(Done::ok()
         .with("repository", id.to_hex())
         .with("single_machine", single)
+        .with("tried", report.findings.len())
         .with("conditional", report.conditional)
         .with("can_destroy", report.can_destroy))
 }

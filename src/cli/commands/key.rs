@@ -11,11 +11,10 @@ use crate::cli::shell::Shell;
 use crate::config::Config;
 use crate::domain::id::KeyholderId;
 use crate::domain::log::entry::{Entry, Keyholder};
-use crate::domain::problem::Exit;
-use crate::ops::{OpsError, proof, roster};
+use crate::ops::{OpsError, roster};
 use crate::repo::repository::Repository;
-use crate::service::journal::Event;
-use crate::service::plain::counted;
+
+use super::key_drill;
 
 pub fn run(shell: &Shell, command: KeyCommand) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -24,6 +23,7 @@ pub fn run(shell: &Shell, command: KeyCommand) -> Result<Done, Failure> {
         KeyCommand::Add { name, recipient, reads, key } => add(shell, &config, &name, &recipient, reads, &key),
         KeyCommand::Remove { holder, key } => remove(shell, &config, &holder, &key),
         KeyCommand::Rotate { key } => rotate(shell, &config, &key),
+        KeyCommand::Drill(args) => key_drill::run(shell, &config, &args),
         KeyCommand::Sheet { check: false, key } => print_sheet(shell, &config, &key),
         KeyCommand::Sheet { check: true, key } => check_sheet(shell, &config, &key),
     }
@@ -31,11 +31,15 @@ pub fn run(shell: &Shell, command: KeyCommand) -> Result<Done, Failure> {
 
 /// The repository, opened with the key that a person gave.
 pub fn open_with_key(shell: &Shell, config: &Config, key: &KeyFile) -> Result<(Repository, Given), Failure> {
-    let pinned = shell.state(config).load_machine()?.and_then(|m| m.repository);
     let given = keyfile::given(shell, key.recovery_key_file.as_deref())?;
-    let id = keyfile::repository_of(pinned, None, &given)?;
-    let repo = Repository::open_with_identity(shell.store(config)?, &given.identity, id, shell.env.clone())?;
-    Ok((repo, given))
+    Ok((open_with(shell, config, &given)?, given))
+}
+
+/// The same with a key that was given already: nothing of this computer's own keys is used.
+pub fn open_with(shell: &Shell, config: &Config, given: &Given) -> Result<Repository, Failure> {
+    let pinned = shell.state(config).load_machine()?.and_then(|m| m.repository);
+    let id = keyfile::repository_of(pinned, None, given)?;
+    Ok(Repository::open_with_identity(shell.store(config)?, &given.identity, id, shell.env.clone())?)
 }
 
 fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
@@ -75,7 +79,8 @@ fn add(
     let can = if reads { "read every document in the backup" } else { "see what is stored, but read no document" };
     shell.out.say(format!("'{}' now holds a key and can {can}, old backups included.", shown(name)));
     shell.out.say("They open it with the secret half of the recipient you gave, and the repository's id.");
-    Ok(Done::ok().with("keyholder", holder.id.to_hex()).with("repository", repo.state().repository.to_hex()))
+    let (epoch, id) = (repo.state().epoch().number, repo.state().repository.to_hex());
+    Ok(Done::ok().with("keyholder", holder.id.to_hex()).with("epoch", epoch).with("repository", id))
 }
 
 /// Everybody who ever held a key, newest first: a removal that was cut short can be finished.
@@ -87,7 +92,8 @@ fn ever(repo: &Repository) -> Vec<Keyholder> {
     all
 }
 
-fn meant(repo: &Repository, holder: &str) -> Result<(KeyholderId, String), Failure> {
+/// The holder of that name or id, also one who no longer is.
+pub fn meant(repo: &Repository, holder: &str) -> Result<(KeyholderId, String), Failure> {
     let fits =
         |k: &&Keyholder| k.name == holder || (holder.len() >= 8 && k.id.to_hex().starts_with(&holder.to_lowercase()));
     let now = repo.state().keyholders.iter().find(fits).cloned();
@@ -150,34 +156,14 @@ fn print_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Fa
         date,
     };
     shell.out.row(|| sheet.printed(), || json!({"message_type": "sheet", "text": sheet.printed()}));
-    Ok(Done::ok().with("repository", repo.state().repository.to_hex()))
+    Ok(Done::ok().with("repository", repo.state().repository.to_hex()).with("epoch", repo.state().epoch().number))
 }
 
 fn check_sheet(shell: &Shell, config: &Config, key: &KeyFile) -> Result<Done, Failure> {
-    let (repo, _) = open_with_key(shell, config, key)?;
+    let (repo, given) = open_with_key(shell, config, key)?;
     if repo.ring.root.is_none() {
         let hint = "It opens the repository, but only the recovery sheet's key can change who holds keys.";
         return Err(Failure::refused("this key is not the recovery sheet's", hint));
     }
-    let opened = proof::open_one_pack(&repo).map_err(|e| match e {
-        OpsError::Nothing(message) => Failure::said(Exit::Failed, message, "Run: strongroom run"),
-        other => other.into(),
-    })?;
-    shell.note(config, Event::SheetProved)?;
-    shell.note(config, Event::ReadingProved)?;
-    let noted = match shell.open(config) {
-        Ok(mut own) => proof::note(&mut own, &opened)?,
-        Err(_) => None,
-    };
-    let pieces = counted(opened.chunks, "piece", "pieces");
-    shell.out.say(format!("The recovery sheet works: it opened the repository and {pieces} of content in it."));
-    if noted.is_none() {
-        shell.out.note("Noted on this computer only: it has no tester's key for the log.");
-    }
-    Ok(Done::ok()
-        .with("packs", 1)
-        .with("pieces", opened.chunks)
-        .with("bytes", opened.bytes)
-        .with("entry", noted)
-        .with("repository", repo.state().repository.to_hex()))
+    key_drill::prove(shell, config, repo, given)
 }

@@ -119,6 +119,14 @@ fn what(entry: &Entry) -> String {
             format!("{}, keeping {}", counted(snapshots.len() as u64, "snapshot", "snapshots"), shown(rule))
         }
         Entry::Condemned { packs, .. } | Entry::Swept { packs, .. } => counted(packs.len() as u64, "pack", "packs"),
+        Entry::Quarantined { packs, indexes } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{packs}, {}", counted(indexes.len() as u64, "index object", "index objects"))
+        }
+        Entry::LossAccepted { packs, records, .. } => {
+            let packs = counted(packs.count() as u64, "pack", "packs");
+            format!("{}, {packs}", counted(*records, "version of a record", "versions of records"))
+        }
         Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.holder.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),
@@ -144,6 +152,28 @@ fn what(entry: &Entry) -> String {
         Entry::Drilled(d) => {
             let wrong = if d.failed == 0 { String::new() } else { format!(", {} did not come back", d.failed) };
             format!("{}, {} in {} s{wrong}", counted(d.files, "file", "files"), size(d.bytes), d.seconds)
+        }
+        Entry::KeyDrilled(k) => {
+            let wrong = if k.failed == 0 { String::new() } else { format!(", {} failed", k.failed) };
+            format!(
+                "key of {}: {}, {}{wrong}",
+                k.keyholder.short(),
+                counted(k.documents, "document", "documents"),
+                size(k.bytes)
+            )
+        }
+        Entry::Checked(c) => format!("{}, {} failed", counted(c.objects, "object", "objects"), c.failed),
+        Entry::Scrubbed(s) => {
+            let objects = counted(s.objects, "object", "objects");
+            format!("{objects}, {}, {} failed, {} left", size(s.bytes), s.failed, s.left)
+        }
+        Entry::Opened(o) => {
+            let bad = o.damaged + o.not_its_name;
+            format!("{} sound, {bad} not any more, {} never", counted(o.sound, "document", "documents"), o.never_sound)
+        }
+        Entry::StoreTested(t) => {
+            let (broken, unproved) = (t.broken().count(), t.unproved().count());
+            format!("{} looked at, {broken} not as claimed, {unproved} not shown", t.seen.len())
         }
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),

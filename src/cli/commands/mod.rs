@@ -7,12 +7,15 @@ mod config;
 mod coverage;
 mod disposed;
 mod doctor;
+mod doctor_schedule;
 mod drill;
+mod drills;
 mod examine;
 mod hold;
 mod incident;
 mod init;
 mod key;
+mod key_drill;
 mod log;
 mod look;
 mod notify;
@@ -20,13 +23,17 @@ mod opening;
 mod prune;
 mod records;
 mod recover;
+mod repair;
 mod restore;
 mod retention;
 mod retention_of_run;
 mod run;
+mod schedule;
+mod serve;
 mod status;
 mod trial;
 mod verify;
+mod verify_store;
 
 pub use examine::run as examine;
 
@@ -39,6 +46,8 @@ use super::shell::Shell;
 pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
     match command {
         Command::Init(args) => init::run(shell, &args),
+        Command::Serve => serve::run(shell),
+        Command::Schedule(command) => schedule::run(shell, &command),
         Command::Status => status::run(shell),
         Command::Doctor => doctor::run(shell),
         Command::Config(command) => config::run(shell, command),
@@ -57,6 +66,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Backup(args) => backup::run(shell, &args),
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),
+        Command::Repair(args) => repair::run(shell, &args),
         Command::Recover(args) => recover::run(shell, &args),
         Command::Run(args) => run::run(shell, &args),
         Command::Prune(args) => prune::run(shell, &args),

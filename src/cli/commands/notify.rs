@@ -105,12 +105,14 @@ fn failed(shell: &Shell) -> Result<Done, Failure> {
     let jobs = match broken {
         Some(_) => vec![lost(JobKind::Configuration, None, Why::Other)],
         None => match try_lock(&config.state_dir.join("run.lock")) {
-            Ok(None) => {
+            Ok(None) if overdue(shell, &config).is_empty() => {
                 shell
                     .out
                     .say("A job is at work on this computer and will tell people itself; there is nothing to add.");
                 return Ok(Done::ok().with("notices", 0));
             }
+            // What is at work has been so for too long, whatever it is.
+            Ok(None) => overdue(shell, &config),
             // Kept only while looking: a run that begins meanwhile must not be turned away by a message.
             Ok(Some(_held)) => unfinished(&config, &journalled(shell, &config), shell.env.clock.now())?,
             Err(error) => {
@@ -135,6 +137,31 @@ fn failed(shell: &Shell) -> Result<Done, Failure> {
     Ok(Done::with_exit(exit).with("notices", summary.notices.len()).with("sent", summary.flush.sent.len()))
 }
 
+/// The sets that the schedule has long asked for, and that were not backed up.
+fn overdue(shell: &Shell, config: &Config) -> Vec<Lost> {
+    let (state, now) = (fold(&journalled(shell, config)), shell.env.clock.now());
+    let late = |name: SetName| {
+        let last = state.last_good.get(&(JobKind::Backup, Some(name.clone())))?;
+        let from = config.schedule.overdue_from(last.at, SignedDuration::ZERO, &config.council.timezone)?;
+        (from < now).then(|| lost(JobKind::Backup, Some(name), Why::NotStarted))
+    };
+    telling::set_names(config).unwrap_or_default().into_iter().filter_map(late).collect()
+}
+
+/// Tells that no run could be begun at all, because this computer gives no process.
+///
+/// # Errors
+/// As [`telling::run_jobs`].
+pub fn not_started(shell: &Shell, config: &Config) -> Result<(), Failure> {
+    let job = |set| {
+        let run = Box::new(|| JobOutcome::failed(Why::NotStarted, Exit::Failed));
+        Job { kind: JobKind::Backup, set: Some(set), run }
+    };
+    let summary = telling::run_jobs(shell, config, telling::set_names(config)?.into_iter().map(job).collect())?;
+    telling::report(shell, &summary);
+    Ok(())
+}
+
 /// A journal that cannot be read silences nobody: without it, no run is known to have begun.
 fn journalled(shell: &Shell, config: &Config) -> Vec<JournalEntry> {
     shell.journal(config).read().map(|all| all.entries).unwrap_or_else(|error| {
@@ -150,7 +177,7 @@ fn clone_of(failure: &Failure) -> Failure {
 }
 
 /// The configuration that the last good run kept.
-fn last_good(shell: &Shell) -> Option<Config> {
+pub fn last_good(shell: &Shell) -> Option<Config> {
     let home = shell.home().ok().flatten().map(|h| h.join("state"));
     let given = shell.system.var("STATE_DIRECTORY").and_then(|d| d.split(':').next().map(PathBuf::from));
     let dirs = [home, given, Some(PathBuf::from(DEFAULT_STATE_DIR))];

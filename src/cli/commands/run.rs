@@ -19,30 +19,57 @@ use crate::ops::verify::clear_scratch;
 use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
+use crate::service::retention::News;
 use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
+use crate::service::schedule::Round;
 use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
-use super::{backup, coverage, drill, notify, opening, prune, retention_of_run, status, trial, verify};
+use super::{
+    backup, coverage, drill, drills, notify, opening, prune, retention_of_run, status, trial, verify, verify_store,
+};
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
-    let config = trial::or_config(shell, &args.folder)?;
-    telling::set_names(&config)?;
-    let _lock = lock(shell, &config)?;
-    clear_scratch(&opening::scratch(&config));
-    clear_scratch(&drill::place(&config));
-    if config.trial {
-        trial::ensure_repository(shell, &config)?;
+    let (config, broken) = match trial::or_config(shell, &args.folder) {
+        Ok(config) => (config, None),
+        Err(failure) if args.last_good => match notify::last_good(shell) {
+            Some(config) => (config, Some(failure)),
+            None => return Err(failure),
+        },
+        Err(failure) => return Err(failure),
+    };
+    let done = run_by(shell, &config, args, broken.as_ref());
+    if done.is_err() {
+        status::leave_figures_of_failure(shell, &config);
     }
-    let work = Work { shell, config: &config, opened: RefCell::new(None), counted: RefCell::default() };
+    done
+}
+
+fn run_by(shell: &Shell, config: &Config, args: &RunArgs, broken: Option<&Failure>) -> Result<Done, Failure> {
+    telling::set_names(config)?;
+    let _lock = lock(shell, config)?;
+    let round = if args.backups_only { Round::Backups } else { Round::Whole };
+    // What cannot be written down is said by the run itself, which writes to the same journal.
+    let _ = shell.note(config, Event::RoundBegan { round });
+    if let Some(failure) = broken {
+        shell.out.error(&advice(failure));
+        shell.out.warn("This run goes on with the configuration of the last good run.");
+    }
+    clear_scratch(&opening::scratch(config));
+    clear_scratch(&drill::place(config));
+    if config.trial {
+        trial::ensure_repository(shell, config)?;
+    }
+    let work = Work { shell, config, round, broken, opened: RefCell::new(None), counted: RefCell::default() };
     let summary = work.run()?;
-    if summary.exit != Exit::Interrupted {
-        notify::remember(&config);
+    if summary.exit != Exit::Interrupted && broken.is_none() {
+        notify::remember(config);
     }
     telling::report(shell, &summary);
+    tell_of_policies(shell, config);
     let done = work.finish(&summary)?;
     if config.trial {
-        trial::last_words(shell, &config, work.opened.into_inner().and_then(Result::ok))?;
+        trial::last_words(shell, config, work.opened.into_inner().and_then(Result::ok))?;
     }
     Ok(done)
 }
@@ -56,10 +83,21 @@ fn lock(shell: &Shell, config: &Config) -> Result<FileLock, Failure> {
     locked
 }
 
+/// Once a month, while the council's own policies wait for their yearly review.
+fn tell_of_policies(shell: &Shell, config: &Config) {
+    let today = shell.env.clock.now().to_zoned(config.council.timezone.clone()).date();
+    if config.policy.is_due(today) && config.mail.is_some() && !config.trial {
+        telling::tell_of_retention(shell, config, &[News::Policies(config.policy.reviews(today))]);
+    }
+}
+
 /// What the steps of one run share.
 struct Work<'a> {
     shell: &'a Shell,
     config: &'a Config,
+    round: Round,
+    /// Why the configuration in force is not that of the file.
+    broken: Option<&'a Failure>,
     /// Opened by the first step that needs it; what that met, all steps meet.
     opened: RefCell<Option<Result<Repository, Box<JobOutcome>>>>,
     counted: RefCell<Counted>,
@@ -86,6 +124,10 @@ impl Work<'_> {
 
     fn jobs(&self, sets: &[SetName]) -> Vec<Job<'_>> {
         let mut all: Vec<Job<'_>> = vec![];
+        if let Some(failure) = self.broken {
+            let run = Box::new(move || jobs::configuration(failure));
+            all.push(Job { kind: JobKind::Configuration, set: None, run });
+        }
         for (set, name) in self.config.sets.iter().zip(sets) {
             let run = Box::new(move || {
                 self.with(|repo| {
@@ -95,6 +137,9 @@ impl Work<'_> {
                 })
             });
             all.push(Job { kind: JobKind::Backup, set: Some(name.clone()), run });
+        }
+        if self.round == Round::Backups {
+            return all;
         }
         let verify = Box::new(|| {
             self.with(|repo| {
@@ -108,6 +153,14 @@ impl Work<'_> {
         all.push(Job { kind: JobKind::Verify, set: None, run: verify });
         let coverage = Box::new(|| self.with(|repo| coverage::of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Coverage, set: None, run: coverage });
+        if !self.config.trial {
+            let drills = Box::new(|| self.with(|repo| drills::of_run(self.shell, self.config, repo)));
+            all.push(Job { kind: JobKind::Drills, set: None, run: drills });
+        }
+        if verify_store::is_looked_at(self.config) {
+            let store = Box::new(|| self.with(|repo| verify_store::of_run(self.shell, self.config, repo)));
+            all.push(Job { kind: JobKind::Store, set: None, run: store });
+        }
         let thin = Box::new(|| self.with(|repo| prune::thin_of_run(self.shell, self.config, repo)));
         all.push(Job { kind: JobKind::Thin, set: None, run: thin });
         let prune = Box::new(|| self.with(|repo| prune::prune_of_run(self.shell, self.config, repo)));

@@ -1,22 +1,26 @@
 //! `status`: are we safe? From the journal of this computer and the log of the repository.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{coverage, retention_of_run};
+use super::{coverage, drills, retention_of_run, verify_store};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::cli::wiring_files::replace_public;
 use crate::cli::{stores, telling};
-use crate::config::Config;
+use crate::config::{Config, ProtectedSet};
 use crate::domain::log::entry::Drilled;
 use crate::domain::log::state::State;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
+use crate::ops::verify::drill::projection;
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
+use crate::service::metrics;
+use crate::service::schedule::next;
 use crate::service::status::{DrillInput, Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
 use crate::service::words::{JobKind, Opened, SetName, Trouble, Why};
 
@@ -50,7 +54,8 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
     };
     shell.out.row(|| shell.out.as_typed(status.text().trim_end()), object);
     let exit = exit.worse(status.exit());
-    Done::with_exit(exit).with("light", json!(status.light)).with("stale", status.stale)
+    let done = Done::with_exit(exit).with("light", json!(status.light));
+    done.with("stale", status.stale).with("lines", status.lines.len())
 }
 
 /// The answer, from everything at hand.
@@ -68,7 +73,10 @@ pub fn work_out(
     let people = telling::people(config);
     let names = telling::set_names(config)?;
     let reads = shell.state(config).load_machine().ok().flatten().is_some_and(|m| m.reads);
-    let sets = names.iter().map(|name| set(name, &journal, repo.map(Repository::state))).collect();
+    let sets = names.iter().zip(&config.sets).map(|(name, of)| {
+        let found = set(name, &journal, repo.map(Repository::state));
+        SetInput { max_age: may_be(config, of, &found), ..found }
+    });
     let last_test = match repo {
         Some(repo) => tested_in(repo.state()),
         // A machine that cannot read tests nothing by bringing files back, whatever its journal counts.
@@ -81,20 +89,23 @@ pub fn work_out(
         cause: cause_line(open, &journal),
     });
     let log = repo.map(Repository::state);
-    Ok(status(&StatusInput {
+    let input = StatusInput {
         people: &people,
-        sets,
+        sets: sets.collect(),
         last_test,
         opening: opening(&journal),
-        drill: log.and_then(|s| s.drills.last()).map(drilled),
+        drill: log.and_then(|s| s.drills.last().map(|d| drilled(s, d))),
+        drills: repo.map(|repo| drills::for_status(shell, config, repo)),
+        lost: log.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
+        store: repo.and_then(|repo| verify_store::for_status(repo, config)),
         open: open.collect(),
         incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
         unopened,
         reads,
         trial: config.trial,
-        sheet_proved: journal.sheet_proved.is_some(),
+        sheet_proved: journal.sheet_proved.is_some() || log.is_some_and(|s| s.proofs.keys.values().any(|p| p.root)),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
@@ -102,8 +113,35 @@ pub fn work_out(
         messages_lost: journal.expired,
         journal_damaged: journalled.damaged,
         retention: retention_of_run::for_status(&journal.retention, log, shell.env.clock.now(), config),
+        policies: config.policy.clone(),
         now: shell.env.clock.now(),
-    }))
+    };
+    let status = status(&input);
+    let upcoming = next(&config.schedule, input.now, &config.council.timezone, 1).first().map(|(at, _)| *at);
+    leave_figures(shell, config, &metrics::text(&input, &status, upcoming));
+    Ok(status)
+}
+
+/// How old the set's last good backup may be: at least until the schedule has asked for another and it had its time.
+fn may_be(config: &Config, set: &ProtectedSet, found: &SetInput) -> SignedDuration {
+    let overdue = |last: Timestamp| config.schedule.overdue_from(last, set.max_age, &config.council.timezone);
+    let from = found.last.and_then(|last| Some(overdue(last.at)?.duration_since(last.at)));
+    from.unwrap_or(set.max_age)
+}
+
+/// For Prometheus, if it is asked for. That it cannot be written is said, and fails nothing.
+fn leave_figures(shell: &Shell, config: &Config, text: &str) {
+    let Some(file) = &config.metrics_file else { return };
+    if let Err(error) = replace_public(file, text) {
+        shell.out.warn(format!("The figures for Prometheus could not be written to {}: {error}", file.display()));
+    }
+}
+
+/// The figures after something that failed before there was a status: from the journal, or at least that all is not well.
+pub fn leave_figures_of_failure(shell: &Shell, config: &Config) {
+    if config.metrics_file.is_some() && work_out(shell, config, None, None).is_err() {
+        leave_figures(shell, config, &metrics::broken(shell.env.clock.now()));
+    }
 }
 
 /// The key of what leads a ticket, and the sentence that the last failure of that job left in the journal.
@@ -146,8 +184,14 @@ fn opening(journal: &JournalState) -> Option<(Timestamp, Opened)> {
     Some((last.at, last.step.counts.opening?))
 }
 
-fn drilled((at, d): &(Timestamp, Drilled)) -> DrillInput {
-    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds }
+fn drilled(state: &State, (at, d): &(Timestamp, Drilled)) -> DrillInput {
+    let everything = projection(state, d, None).map(|p| (p.bytes, p.seconds));
+    DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds, everything }
+}
+
+fn lost_in(state: &State) -> Option<(u64, Timestamp)> {
+    let newest = state.open_losses().map(|l| l.time).max()?;
+    Some((state.open_losses().map(|l| l.records).sum(), newest))
 }
 
 fn tested_in(state: &State) -> Option<Good> {

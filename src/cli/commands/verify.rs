@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{coverage, drill, opening};
+use super::{coverage, drill, opening, verify_store};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -33,6 +33,7 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let mut repo = shell.open(&config)?;
     let args = match command {
         VerifyCommand::Coverage => return coverage::run(shell, &config, &mut repo),
+        VerifyCommand::Store => return verify_store::run(shell, &config, &mut repo),
         VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
         VerifyCommand::Accept(args) => return opening::accept(shell, args),
         VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,
@@ -63,7 +64,7 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
         shell.note(&config, Event::ReadingProved)?;
     }
     say(shell, &config, &report, what);
-    let mut told = tell(shell, &config, command, &report, repo.can_read())?;
+    let mut told = tell(shell, &config, command, &report, &repo)?;
     if matches!(command, VerifyCommand::Restore(_)) && !shell.stop.is_set() {
         let promise = coverage::promise(&config);
         told = match verify::coverage::look(&repo, &promise) {
@@ -83,13 +84,14 @@ fn tell(
     config: &Config,
     command: &VerifyCommand,
     report: &VerifyReport,
-    reads: bool,
+    repo: &Repository,
 ) -> Result<Exit, Failure> {
+    let reads = repo.can_read();
     let restored = matches!(command, VerifyCommand::Restore(_));
     if shell.stop.is_set() || (reads && !restored && report.failed.is_empty()) {
         return Ok(Exit::Done);
     }
-    let mut found = outcome(report);
+    let mut found = outcome(repo, report);
     // A check reads nothing, so it cannot show that what was damaged is sound.
     found.examined_all &= !matches!(command, VerifyCommand::Check(_));
     telling::one_job(shell, config, JobKind::Verify, &found)
@@ -149,19 +151,28 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!("Examined {all}: everything {what}."));
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
-        let content = |d: &&Damage| matches!(d.object, None | Some(Object::Pack(_)));
-        if report.failed.iter().find(content).is_some() {
-            out.warn(
-                "Stored data is damaged. What is still on this computer can be stored again: strongroom backup --reread",
-            );
+        // Repair has nothing to say of key files and the log.
+        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_)));
+        if !report.failed.iter().all(small) {
+            out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");
         }
+    }
+    if report.lost > 0 {
+        out.say(format!(
+            "Passed over: {} that cannot be restored any more, as a person has accepted. See: strongroom repair",
+            counted(report.lost, "version of a record", "versions of records")
+        ));
     }
     opening::say(shell, config, report);
     if report.left > 0 {
-        let oldest =
-            report.oldest.map(|o| format!("; the longest wait is since {}", when::shown(o, &config.council.timezone)));
+        let waits = match report.oldest {
+            Some(at) => format!("what waits longest was last examined {}", when::shown(at, &config.council.timezone)),
+            None => "some of it never was".to_owned(),
+        };
         let left = counted(report.left, "object was", "objects were");
-        out.say(format!("{left} left for another time{}. To examine everything: --all", oldest.unwrap_or_default()));
+        out.say(format!(
+            "{left} left for another time: the limits allow no more; {waits}. To examine everything: --all"
+        ));
     }
     if report.untold > 0 {
         let files = counted(report.untold, "key file was", "key files were");
@@ -213,6 +224,9 @@ fn summary(report: &VerifyReport) -> Done {
         .with("damaged", report.failed.len())
         .with("problems", report.problems.len())
         .with("left", report.left)
+        .with("oldest", report.oldest.map(|at| at.to_string()))
+        .with("entries", report.entries.clone())
+        .with("lost", report.lost)
         .with("spoiled", report.spoiled.len());
     opening::summary(done, report)
 }
@@ -240,7 +254,7 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     report.untold = checked.untold;
     say(shell, config, &report, "came back from the store as it was");
     let examined = report.examined;
-    Ok((outcome(&report), examined.documents, examined.bytes))
+    Ok((outcome(repo, &report), examined.documents, examined.bytes))
 }
 
 /// A computer that may not read looks whether everything is there, and reads a part of the stored bytes again.
@@ -254,14 +268,15 @@ fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     progress.finish();
     say(shell, config, &checked, "is there with the size it should have");
     say(shell, config, &scrubbed, "was read again and is what was stored");
-    let mut both = outcome(&scrubbed);
+    let mut both = outcome(repo, &scrubbed);
     if !checked.failed.is_empty() {
-        both = outcome(&checked);
+        both = outcome(repo, &checked);
     }
     Ok(both)
 }
 
-fn outcome(report: &VerifyReport) -> JobOutcome {
+fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
+    let lost = repo.state().open_losses().map(|l| l.records).sum();
     let e = &report.examined;
     let counts = Counts {
         // What was examined, in its own unit: a run that examined none of them has failed.
@@ -270,6 +285,7 @@ fn outcome(report: &VerifyReport) -> JobOutcome {
         problems: (report.failed.len() + report.problems.len() + report.spoiled.len()) as u64,
         changed: 0,
         opening: opening::counts(report),
+        lost,
     };
     let (outcome, troubles) = match report.exit() {
         Exit::Damage => {

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
 use super::bundles::StoredBundle;
+use super::guards::StoreTested;
+use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
 use crate::domain::id::{
     ActorId, ChunkId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
@@ -80,6 +82,16 @@ pub enum Entry {
     Tested(Tested),
     /// Whole sets were brought back to an empty place, as after a disaster, and the time was taken.
     Drilled(Drilled),
+    /// A holder's key alone opened the repository and brought documents back.
+    KeyDrilled(KeyDrilled),
+    /// Everything that snapshots need was looked for, by name and size.
+    Checked(Checked),
+    /// Stored bytes were read again and compared with their names.
+    Scrubbed(Scrubbed),
+    /// It was looked whether documents still open.
+    Opened(Opened),
+    /// The store itself was tested: what it does for what lies in it.
+    StoreTested(StoreTested),
     /// Snapshots given up under the thinning rule.
     Thinned { snapshots: Vec<SnapshotId>, rule: String },
     /// What snapshots needed from `from` they now find in `to`: content moved by repacking.
@@ -88,6 +100,11 @@ pub enum Entry {
     Condemned { packs: Vec<PackName>, indexes: Vec<IndexName>, reason: Reason },
     /// These names are dead for ever and may be deleted.
     Swept { packs: Vec<PackName>, indexes: Vec<IndexName> },
+    /// These packs were found damaged or missing: nobody relies on them until they are tested again. These indexes are out
+    /// of use where another says the same. Nothing of it is deleted by this.
+    Quarantined { packs: Bits, indexes: Vec<IndexName> },
+    /// A person accepts that what only these packs held cannot be restored any more; the note names it.
+    LossAccepted { packs: Bits, records: u64, note: NoteName },
     /// A session that will not go on. Information only.
     Abandoned { session: SessionId },
     /// Something a person must look at.
@@ -279,7 +296,7 @@ pub struct Tested {
     pub bundles: Vec<StoredBundle>,
 }
 
-/// A drill: everything of some sets at an empty place, with the digest of every file as it should be.
+/// A drill: everything of some sets, or a sample of it, at an empty place, with the digest of every file as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drilled {
     /// The snapshots brought back: the newest of each set.
@@ -298,6 +315,9 @@ pub struct Drilled {
     pub failed: u64,
     /// Whose identity opened them.
     pub keyholder: KeyholderId,
+    /// Only documents drawn by chance came back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sampled: bool,
 }
 
 /// Something a person must look at. No free text: counts and kinds only.
@@ -333,15 +353,19 @@ impl Entry {
             Self::KeyholderAdded(_) | Self::KeyholderRemoved { .. } | Self::Epoch(_) => &[Role::Root],
             Self::Stored(_) => &[Role::Writer, Role::Pruner],
             Self::Snapshot(_) | Self::Proved { .. } => &[Role::Writer],
+            Self::StoreTested(_) => &[Role::Writer, Role::Tester],
             Self::Tested(_) | Self::Drilled(_) => &[Role::Tester],
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
+            Self::Quarantined { .. } => &[Role::Writer, Role::Tester, Role::Pruner],
+            Self::LossAccepted { .. } => &[Role::Approver],
             Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
             Self::HoldPlaced { .. } | Self::HoldReleased { .. } => &[Role::Approver],
             Self::DisposalApproved(_) | Self::DisposalCancelled { .. } => &[Role::Approver],
             Self::DisposalWithdrawn(_) => &[Role::Pruner, Role::Approver],
             Self::Relisted { .. } | Self::DisposalDone { .. } => &[Role::Pruner],
             Self::Abandoned { .. } | Self::Incident(_) | Self::Restored { .. } => &[],
+            Self::KeyDrilled(_) | Self::Checked(_) | Self::Scrubbed(_) | Self::Opened(_) => &[],
         }
     }
 
@@ -359,10 +383,17 @@ impl Entry {
             Self::Proved { .. } => "proved",
             Self::Tested(_) => "tested",
             Self::Drilled(_) => "drilled",
+            Self::KeyDrilled(_) => "key-drilled",
+            Self::Checked(_) => "checked",
+            Self::Scrubbed(_) => "scrubbed",
+            Self::Opened(_) => "opened",
+            Self::StoreTested(_) => "store-tested",
             Self::Thinned { .. } => "thinned",
             Self::Rewritten { .. } => "rewritten",
             Self::Condemned { .. } => "condemned",
             Self::Swept { .. } => "swept",
+            Self::Quarantined { .. } => "quarantined",
+            Self::LossAccepted { .. } => "loss-accepted",
             Self::Abandoned { .. } => "abandoned",
             Self::Incident(_) => "incident",
             Self::IncidentResolved { .. } => "incident-resolved",

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::bundles;
 use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
 use super::hindsight::Hindsight;
-use super::lives::{commit, condemn, keep_both, rewrite, store, sweep};
+use super::lives::{accept_loss, commit, condemn, keep_both, quarantine, rewrite, store, sweep};
 use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, PackTest, Slot, SnapshotState, State, TESTS_KEPT, TestState, VoidWhy};
 use crate::domain::id::{Link, RepositoryId, SnapshotId};
@@ -96,6 +96,9 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         tests: VecDeque::new(),
         last_passed: None,
         drills: vec![],
+        proofs: super::proofs::Proofs::beginning(created, body.time),
+        losses: vec![],
+        store_test: None,
         open_sessions: HashMap::new(),
         schemes: vec![],
         dates: vec![],
@@ -149,6 +152,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::ActorAdded(_) | Entry::ActorRevoked { .. } | Entry::Epoch(_) => roster(state, body)?,
         Entry::KeyholderAdded(_) | Entry::KeyholderRemoved { .. } => roster(state, body)?,
         Entry::Stored(_) | Entry::Proved { .. } | Entry::Restored { .. } => {}
+        Entry::KeyDrilled(_) | Entry::Checked(_) | Entry::Scrubbed(_) | Entry::Opened(_) => {}
         Entry::Snapshot(snapshot) => commit(state, body, snapshot)?,
         Entry::Tested(tested) => test(state, body, tested),
         Entry::Drilled(drilled) => {
@@ -156,10 +160,13 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
             state.drills.retain(|(_, d)| d.whole && !drilled.whole);
             state.drills.push((body.time, drilled.clone()));
         }
+        Entry::StoreTested(tested) => state.store_test = Some((body.time, tested.clone())),
         Entry::Thinned { snapshots, .. } => thin(state, snapshots),
         Entry::Rewritten { from, to } => rewrite(state, from, to)?,
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),
         Entry::Swept { packs, indexes } => sweep(state, body.n, packs, indexes),
+        Entry::Quarantined { packs, indexes } => quarantine(state, body.n, packs, indexes),
+        Entry::LossAccepted { packs, records, note } => accept_loss(state, body, packs, *records, *note),
         Entry::Abandoned { session } => {
             state.open_sessions.remove(session);
         }
@@ -182,6 +189,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         let incident = Incident { what: IncidentKind::MassChange, snapshot: None, counts: vec![] };
         state.incidents.push(IncidentState { at: body.n, time: body.time, incident, resolved: false });
     }
+    super::proofs::show(state, body);
     state.newest_time = state.newest_time.max(body.time);
     Ok(())
 }
@@ -246,7 +254,7 @@ fn test(state: &mut State, body: &Body, tested: &Tested) {
         pack_bytes = pack_bytes.saturating_add(pack.pack.size);
         if reads {
             pack.tested = Some(PackTest { at: body.time, keyholder: tested.keyholder });
-            pack.doubted = false;
+            (pack.doubted, pack.quarantined, pack.lost) = (false, None, None);
         }
     }
     if reads

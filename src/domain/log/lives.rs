@@ -5,8 +5,8 @@
 
 use super::bits::Bits;
 use super::entry::{Body, Incident, IncidentKind, Reason, Snapshot, Stored};
-use super::state::{IncidentState, IndexState, Life, PackState, SnapshotState, State, VoidWhy};
-use crate::domain::id::{IndexName, PackName, SnapshotId};
+use super::state::{IncidentState, IndexState, Life, LossState, PackState, SnapshotState, State, VoidWhy};
+use crate::domain::id::{IndexName, NoteName, PackName, SnapshotId};
 
 pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool) {
     let mut covers = Bits::default();
@@ -24,6 +24,8 @@ pub(super) fn store(state: &mut State, body: &Body, stored: &Stored, void: bool)
                 stored: body.time,
                 void,
                 doubted: false,
+                quarantined: None,
+                lost: None,
             });
             (state.packs.len() - 1) as u32
         });
@@ -55,7 +57,7 @@ fn describe(state: &mut State, body: &Body, stored: &Stored, covers: Bits, void:
                 _ => dead.then_some(body.n),
             };
             let life = swept.map_or(Life::Live, |at| Life::Swept { at });
-            state.indexes.push(IndexState { index, covers, life, actor, void, doubted: false });
+            state.indexes.push(IndexState { index, covers, life, actor, void, doubted: false, quarantined: false });
         }
     }
 }
@@ -172,7 +174,8 @@ pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
         if index.index.name == *name {
             known = true;
             mine.union(&index.covers);
-        } else if matches!(index.life, Life::Live) && !index.void && state.is_pruner(&index.actor) {
+        } else if matches!(index.life, Life::Live) && !index.void && !index.quarantined && state.is_pruner(&index.actor)
+        {
             elsewhere.union(&index.covers);
         }
     }
@@ -213,4 +216,30 @@ pub(super) fn doubt(state: &mut State, packs: &[PackName], indexes: &[IndexName]
         }
     }
     state.indexes.iter_mut().filter(|i| indexes.contains(&i.index.name)).for_each(|i| i.doubted = true);
+}
+
+/// Nobody relies on these packs any more; needed they stay, and what is needed is never swept. An index goes out of use only
+/// where a pruner's other index describes all its packs.
+pub(super) fn quarantine(state: &mut State, at: u64, packs: &Bits, indexes: &[IndexName]) {
+    for number in packs.iter() {
+        let Some(pack) = state.packs.get_mut(number as usize) else { break };
+        pack.quarantined = pack.quarantined.or(Some(at));
+    }
+    for name in indexes {
+        if index_is_superfluous(state, name) {
+            state.indexes.iter_mut().filter(|i| i.index.name == *name).for_each(|i| i.quarantined = true);
+        }
+    }
+}
+
+/// A person's word ends no need: what is left of a lost pack stays where it is.
+pub(super) fn accept_loss(state: &mut State, body: &Body, packs: &Bits, records: u64, note: NoteName) {
+    let mut known = Bits::default();
+    for number in packs.iter() {
+        let Some(pack) = state.packs.get_mut(number as usize) else { break };
+        pack.quarantined = pack.quarantined.or(Some(body.n));
+        pack.lost = Some(body.n);
+        known.insert(number);
+    }
+    state.losses.push(LossState { at: body.n, time: body.time, packs: known, records, note });
 }

@@ -2,14 +2,16 @@
 //!
 //! `entry.rs` has the words an entry can say, `state.rs` what they add up to, `fold.rs` the law of adding:
 //! who may say what, and what a void entry is. `rulings.rs` and `ruled.rs` do the same for what people decide
-//! about records: schemes, dates, holds, disposals.
+//! about records: schemes, dates, holds, disposals; `proofs.rs` for what examinations showed.
 
 pub mod bits;
 pub mod bundles;
 pub mod entry;
 pub mod fold;
+pub mod guards;
 mod hindsight;
 mod lives;
+pub mod proofs;
 pub mod ruled;
 pub mod rulings;
 pub mod state;

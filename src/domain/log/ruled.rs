@@ -162,7 +162,8 @@ impl State {
         let over: BTreeSet<u64> = disposals().filter(|d| !d.is_open()).map(|d| d.at).collect();
         let waiting = disposals().filter(|d| !over.contains(&d.at));
         let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
-        let all = schemes.chain(dates).chain(holds).chain(ended).chain(approvals);
+        let losses = self.losses.iter().map(|l| (l.note, "which records are lost", l.at));
+        let all = schemes.chain(losses).chain(dates).chain(holds).chain(ended).chain(approvals);
         all.chain(disposals().flat_map(DisposalState::notes)).collect()
     }
 

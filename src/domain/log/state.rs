@@ -8,7 +8,9 @@ use super::bits::Bits;
 use super::bundles::StoredBundle;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
-use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, PackName, RepositoryId, SessionId, SnapshotId};
+use crate::domain::id::{
+    ActorId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
+};
 
 /// Entries about test restores that are remembered one by one; what each pack went through is kept with the pack.
 pub const TESTS_KEPT: usize = 1024;
@@ -72,6 +74,25 @@ pub struct PackState {
     pub void: bool,
     /// A pruner that was cut off later swept it: it may be deleted already.
     pub doubted: bool,
+    /// The entry that says it is damaged or missing; a test that it passes takes that back.
+    pub quarantined: Option<u64>,
+    /// The entry by which a person accepted that what only it held is lost; a test that it passes takes that back.
+    pub lost: Option<u64>,
+}
+
+/// A loss that a person accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LossState {
+    /// The entry.
+    pub at: u64,
+    /// When (the author's clock).
+    pub time: Timestamp,
+    /// The packs that held it, as far as they are known.
+    pub packs: Bits,
+    /// How many records are affected.
+    pub records: u64,
+    /// Which, who accepted it, and why.
+    pub note: NoteName,
 }
 
 /// A pack was opened from end to end.
@@ -124,6 +145,8 @@ pub struct IndexState {
     pub void: bool,
     /// A pruner that was cut off later swept it: it may be deleted already.
     pub doubted: bool,
+    /// It is damaged or missing, and a pruner's other index says what it said.
+    pub quarantined: bool,
 }
 
 /// One snapshot the log knows.
@@ -207,6 +230,12 @@ pub struct State {
     pub last_passed: Option<TestState>,
     /// The newest drill, and before it the newest of all sets if that was an earlier one: the time, and what was said.
     pub drills: Vec<(Timestamp, super::entry::Drilled)>,
+    /// What examinations showed, the newest of each kind.
+    pub proofs: super::proofs::Proofs,
+    /// Losses that a person accepted, oldest first.
+    pub losses: Vec<LossState>,
+    /// The newest test of the store itself.
+    pub store_test: Option<(Timestamp, super::guards::StoreTested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.
     pub open_sessions: HashMap<SessionId, (ActorId, Timestamp)>,
     /// Adopted schemes, oldest first.
@@ -258,6 +287,18 @@ impl State {
             all.union(&s.snapshot.needs);
         }
         all
+    }
+
+    /// Every pack that some snapshot needs and that can be tested: not those whose loss a person accepted.
+    pub fn testable(&self) -> Bits {
+        let lost = |n: u32| self.packs.get(n as usize).is_some_and(|p| p.lost.is_some());
+        self.needed().iter().filter(|n| !lost(*n)).collect()
+    }
+
+    /// Losses that were not made good since: all their packs came back and passed a test.
+    pub fn open_losses(&self) -> impl Iterator<Item = &LossState> {
+        let lost = |n: u32| self.packs.get(n as usize).is_some_and(|p| p.lost.is_some());
+        self.losses.iter().filter(move |l| l.packs.is_empty() || l.packs.iter().any(lost))
     }
 
     /// A pack by name.
@@ -315,6 +356,7 @@ impl State {
         self.packs.get(number as usize).is_some_and(|p| {
             !p.void
                 && !p.doubted
+                && p.quarantined.is_none()
                 && matches!(p.life, Life::Live)
                 && (p.tested.is_some() || machine_actors.contains(&p.actor))
         })

@@ -31,6 +31,7 @@ use crate::repo::listing::{PageWriter, encode, read_page, read_root};
 use crate::repo::local::LocalError;
 use crate::repo::machine::{DAMAGED_PACKS, StateDir};
 use crate::repo::repository::Repository;
+use crate::repo::store::StoreFault;
 use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 
 /// At least so many records, and this share of all, changed or gone at once, are an incident.
@@ -152,13 +153,14 @@ fn look_back(repo: &mut Repository, options: &BackupOptions, last: &LastListing)
     Ok(Before { parent, root: Some(root), inherits, files, records: newest.snapshot.files })
 }
 
-/// Brings the last listing back from the store. If it is damaged there, everything is read again.
+/// Brings the last listing back from the store. An answer may be damaged on its way: it is asked for once more before
+/// the listing counts as damaged, because then everything is read again and what is gone can only be inherited.
 fn fetch_listing(
     repo: &mut Repository,
     last: &LastListing,
     root_id: ChunkId,
 ) -> Result<Option<FoundListing>, RepoError> {
-    let attempt = (|| {
+    let mut attempt = || {
         let mut chunks = repo.chunks()?;
         let root = read_root(&mut chunks, &root_id)?;
         if !root.inherits.is_empty() {
@@ -180,8 +182,8 @@ fn fetch_listing(
         }
         last.keep(root_id, (live, gone), vec![], None)?;
         Ok(true)
-    })();
-    match attempt {
+    };
+    match attempt().or_else(|e| if RepoError::is_damage(&e) { attempt() } else { Err(e) }) {
         Ok(true) => Ok(last.find(&root_id)),
         Ok(false) => Ok(None),
         Err(e) if RepoError::is_damage(&e) => Ok(None),
@@ -277,7 +279,9 @@ fn prove_back(
         return Ok(());
     }
     for pack in fresh {
-        depot.writer.prove_back(&repo.store, pack, &repo.chunk_key())?;
+        let proved = depot.writer.prove_back(&repo.store, pack, &repo.chunk_key());
+        let missing = |e: &RepoError| e.store_fault() == Some(StoreFault::Missing);
+        proved.map_err(|e| if missing(&e) { RepoError::PackMissing(pack.pack.name) } else { e })?;
     }
     tally.report.packs_proved = fresh.len() as u64;
     let names: Vec<PackName> = fresh.iter().map(|w| w.pack.name).collect();

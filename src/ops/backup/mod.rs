@@ -22,6 +22,8 @@ mod window;
 pub(in crate::ops) use session::put_index;
 
 use crate::domain::id::SnapshotId;
+use crate::domain::log::entry::Entry;
+use crate::domain::log::state::Slot;
 use crate::domain::problem::Problem;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
@@ -94,7 +96,7 @@ pub struct BackupReport {
     pub incident: Option<u64>,
 }
 
-/// How often a backup starts over because a pack it relied on was swept meanwhile.
+/// How often a backup starts over because something it relied on or had stored was swept meanwhile.
 const MAX_ATTEMPTS: u32 = 3;
 /// Problems beyond this many are counted, not listed.
 pub const MAX_LISTED_PROBLEMS: usize = 10_000;
@@ -115,11 +117,10 @@ pub fn backup(
         source::check_owner(repo, options)?;
     }
     let mounts = source::check(repo, options)?;
-    for attempt in 1.. {
+    for attempt in 1..=MAX_ATTEMPTS {
+        let read = repo.slots().len();
         match commit::run(repo, options, monitor, stop) {
-            Err(OpsError::Repo(RepoError::ChunkUnknown | RepoError::Destroyed { .. })) if attempt < MAX_ATTEMPTS => {
-                repo.refresh()?
-            }
+            Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;
                 return Ok(report);
@@ -128,4 +129,17 @@ pub fn backup(
         }
     }
     Err(RepoError::Contention.into())
+}
+
+/// The listing it went on from was written anew, or what it needs is swept, or not described any more.
+fn starts_over(error: &RepoError, attempt: u32) -> bool {
+    matches!(error, RepoError::ChunkUnknown) && attempt < MAX_ATTEMPTS
+}
+
+/// Reads what others said since entry `from`. Whether they swept anything: then what is missing or cannot be read is
+/// no damage. It is rightly gone, and the next attempt does without it.
+fn swept_since(repo: &mut Repository, from: usize) -> Result<bool, RepoError> {
+    repo.refresh()?;
+    let swept = |slot: &Slot| slot.body.as_ref().is_some_and(|body| matches!(body.entry, Entry::Swept { .. }));
+    Ok(repo.slots().iter().skip(from).any(swept))
 }

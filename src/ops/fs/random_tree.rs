@@ -268,12 +268,19 @@ mod tests {
                 kinds.insert(format!("{:?}", item.kind));
                 kinds.extend(item.sparse.then(|| "sparse".to_owned()));
                 kinds.extend(item.link_group.is_some().then(|| "linked".to_owned()));
-                kinds.extend(item.xattrs.keys().map(|k| String::from_utf8_lossy(&k[..5]).into_owned()));
+                let short = |name: &[u8]| if name.starts_with(b"user.") { name[..5].to_vec() } else { name.to_vec() };
+                kinds.extend(item.xattrs.keys().map(|k| String::from_utf8_lossy(&short(k)).into_owned()));
                 kinds.extend((item.mode & 0o4000 != 0).then(|| "set-uid".to_owned()));
             }
         }
         for kind in ["Dir", "File", "Symlink", "Fifo", "Socket", "sparse", "linked", "user.", "set-uid"] {
             assert!(kinds.contains(kind), "{kind} in {kinds:?}");
+        }
+        // Where the file system has them at all, they must occur: what the trees lack is not proved by them.
+        for name in ["system.posix_acl_access", "system.posix_acl_default"] {
+            let taken = xattr::set(dir.path(), name, &acl(4711)).is_ok();
+            println!("{name}: {}", if taken { "in the trees" } else { "not on this file system" });
+            assert_eq!(kinds.contains(name), taken, "{name} in {kinds:?}");
         }
     }
 }

@@ -157,11 +157,14 @@ fn walk_page(chunks: &mut ChunkReader<'_>, page: &PageRef, needed: &mut Needed) 
 /// Living packs that snapshots need for less than half of their content, as many as one run rewrites.
 fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
     let mut bytes = 0;
-    choose(repo, needed, |used, all, size| {
+    let mut old = choose(repo, needed, |used, all, size| {
         let worth = used * 2 < all && bytes + size <= RUN_BYTES;
         bytes += if worth { size } else { 0 };
         worth
-    })
+    })?;
+    // What is left of a damaged pack is a repair's business; it keeps no other from being rewritten.
+    old.retain(|o| repo.state().packs.get(o.number as usize).is_some_and(|p| p.quarantined.is_none()));
+    Ok(old)
 }
 
 /// Living packs that snapshots need, and of which `pick` says yes to (bytes needed, bytes in all, stored size).

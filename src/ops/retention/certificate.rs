@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::again::Before;
 pub use super::kept::KeptBy;
 use super::kept::{Kept, in_words, kept_elsewhere, notes_kept};
+use super::locked;
 use super::note::{self, ApprovalNote, SCHEME};
 use super::purge::Purged;
 use super::register::{RegisterNote, record_digest};
@@ -91,6 +92,9 @@ pub struct Facts {
     pub unreachable_since: Timestamp,
     /// When the run that said this deleted objects; nothing when an earlier run had deleted all of them.
     pub deleted_on: Option<Timestamp>,
+    /// Until when the store showed a lock on deleted objects; nothing where it showed none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
     /// Stored objects that were given up for this disposal, and their bytes.
     pub objects: u64,
     /// Their bytes.
@@ -262,6 +266,7 @@ fn gather(
         urgent: withdrawn.urgent,
         urgent_reason: urgent_reason(repo, withdrawn)?,
         unreachable_since: first_relisted(repo, approval).or_else(|| time(withdrawn.at)).unwrap_or(withdrawn.time),
+        locked_until: purged.locked_until,
         deleted_on: purged.listed_at.filter(|_| purged.deleted > 0),
         objects,
         object_bytes,
@@ -340,6 +345,7 @@ fn words(facts: &Facts, zone: &TimeZone) -> String {
         Some(on) => line(format!("- Stored objects deleted on {}", day(on))),
         None => line("- No stored object was left to delete on the day of the listing below".into()),
     }
+    facts.locked_until.into_iter().for_each(|until| line(locked::line(until, day)));
     line(format!(
         "- A listing of the store made on {} shows none of the {} objects ({} bytes) that were given up, nor any given up \
          before",

@@ -15,6 +15,7 @@ pub mod hold;
 mod in_order;
 mod kept;
 pub mod law;
+mod locked;
 mod needs;
 pub mod note;
 pub mod plan;

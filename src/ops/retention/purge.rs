@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use super::locked;
 use super::needs::{Change, say};
 use super::relist::{abandon, tell};
 use crate::domain::id::PackName;
@@ -48,6 +49,8 @@ pub struct Purged {
     pub still_listed: Vec<PackName>,
     /// Packs of backups at work: nobody looked into them.
     pub at_work: Vec<PackName>,
+    /// The latest date until which the store showed one of the packs deleted as locked.
+    pub locked_until: Option<Timestamp>,
     /// When the store was listed for the last time.
     pub listed_at: Option<Timestamp>,
 }
@@ -164,6 +167,7 @@ impl Purge<'_> {
         let mut there: Vec<_> = listed.iter().filter(|l| dead.contains(&l.key)).collect();
         there.sort_by_key(|l| l.key.to_string());
         self.monitor.stage("deleting", Some(there.len() as u64));
+        purged.locked_until = locked::latest(repo, &there);
         let mut done = PruneReport::default();
         delete(repo, &there, &mut done, self.monitor, self.stop)?;
         (purged.refused, purged.refused_why) = (done.refused, done.refused_why);

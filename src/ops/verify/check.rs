@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use super::affected::name_records;
 use super::every_run::advise;
-use super::{VerifyReport, Wanted, bundles, damage, wanted};
+use super::{VerifyReport, Wanted, bundles, damage, put_on_record, wanted};
+use crate::domain::log::entry::Entry;
+use crate::domain::log::proofs::Checked;
 use crate::domain::log::state::State;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -80,6 +82,8 @@ pub(super) fn compare(
         name_records(repo, &mut report.failed)?;
     }
     super::remember_damage(repo, &report)?;
+    let (objects, bytes, failed) = (report.examined.objects, report.examined.bytes, report.failed.len() as u64);
+    report.entries.extend(put_on_record(repo, &Entry::Checked(Checked { objects, bytes, failed }))?);
     Ok(report)
 }
 

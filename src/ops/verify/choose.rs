@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::accepted::Accepted;
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
 use super::everything::fingerprint;
@@ -40,6 +41,10 @@ pub struct Candidate {
     pub packs: Vec<u32>,
 }
 
+/// Packs of the first part of a test that is limited by time, and by how much each part is larger than the one before.
+const FIRST_PART: usize = 16;
+const GROWTH: usize = 4;
+
 /// What to do.
 #[derive(Debug, Default)]
 pub struct Choice {
@@ -49,6 +54,37 @@ pub struct Choice {
     pub documents: Vec<Candidate>,
     /// Packs left for another time.
     pub left: u64,
+    /// Documents passed over because a person accepted that they are lost.
+    pub lost: u64,
+    /// The packs in the order in which they are wanted.
+    pub order: Vec<u32>,
+}
+
+impl Choice {
+    /// What is wanted first comes in a part of its own, then what is wanted next, in larger and larger parts: the time
+    /// may be up at any moment, and every part reads the index once more. Without a limit of time all is one part.
+    pub fn parts(self, timed: bool) -> Vec<Self> {
+        if !timed {
+            return vec![self];
+        }
+        let mut part_of = vec![];
+        let (mut parts, mut rest, mut size) = (vec![], &self.order[..], FIRST_PART);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(size.min(rest.len()));
+            part_of.extend(now.iter().map(|n| (*n, parts.len())));
+            parts.push(Self { packs: now.iter().copied().collect(), order: now.to_vec(), ..Self::default() });
+            (rest, size) = (later, size.saturating_mul(GROWTH));
+        }
+        if parts.is_empty() {
+            parts.push(Self::default());
+        }
+        let part_of: BTreeMap<u32, usize> = part_of.into_iter().collect();
+        for document in self.documents {
+            let first = document.packs.iter().filter_map(|n| part_of.get(n)).min().copied().unwrap_or(0);
+            parts[first].documents.push(document);
+        }
+        parts
+    }
 }
 
 /// A place in a draw: the smallest comes first.
@@ -69,7 +105,7 @@ struct Planner {
 
 impl Planner {
     fn new(state: &State, seed: [u8; 32], promise: &Promise, typed: Option<u64>, now: jiff::Timestamp) -> Self {
-        let packs = seen(state, &state.needed(), Some(&seed));
+        let packs = seen(state, &state.testable(), Some(&seed));
         let terms = terms(state, promise, now);
         let allowance = typed.unwrap_or_else(|| forecast(&packs, &terms).allowance);
         let sizes = state.packs.iter().map(|p| p.pack.size).collect();
@@ -94,8 +130,10 @@ impl Planner {
 /// A document and where it stands in the draw.
 type Drawn = (Rank, Candidate);
 
-struct Chooser {
+struct Chooser<'a> {
     planner: Planner,
+    accepted: &'a Accepted,
+    lost: u64,
     by_pack: BTreeMap<u32, Vec<(Lot, Candidate)>>,
     gone: Option<Drawn>,
     old: Option<Drawn>,
@@ -111,13 +149,15 @@ pub fn choose(
     promise: &Promise,
     typed: Option<u64>,
     documents: usize,
+    accepted: &Accepted,
 ) -> Result<Choice, RepoError> {
     let state = repo.state();
     let planner = Planner::new(state, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
     let old = old_snapshots(state, &planner);
-    let mut chooser = Chooser { planner, by_pack: BTreeMap::new(), gone: None, old: None, bare: vec![], spare: None };
+    let (by_pack, bare) = (BTreeMap::new(), vec![]);
+    let mut chooser = Chooser { planner, accepted, lost: 0, by_pack, gone: None, old: None, bare, spare: None };
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {
         for root in with_inherited(&mut chunks, root)? {
@@ -152,7 +192,7 @@ fn intact<T>(result: Result<T, RepoError>) -> Result<Option<T>, RepoError> {
     }
 }
 
-impl Chooser {
+impl Chooser<'_> {
     fn walk(
         &mut self,
         chunks: &mut ChunkReader<'_>,
@@ -162,7 +202,9 @@ impl Chooser {
     ) -> Result<(), RepoError> {
         for page in pages {
             for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                if entry.is_file() {
+                if entry.is_file() && self.accepted.covers_record(&entry, chunks)? {
+                    self.lost += 1;
+                } else if entry.is_file() {
                     let packs = packs_of(chunks, &entry)?;
                     self.consider(Candidate { snapshot, entry, live, packs });
                 }
@@ -211,7 +253,7 @@ impl Chooser {
         differing.sort_by_key(|p| self.planner.chance(p.id.as_bytes()));
         for page in differing.into_iter().take(OLD_PAGES) {
             for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                if !entry.is_file() {
+                if !entry.is_file() || self.accepted.covers_record(&entry, chunks)? {
                     continue;
                 }
                 let candidate = Candidate { snapshot, packs: packs_of(chunks, &entry)?, entry, live: false };
@@ -239,8 +281,13 @@ impl Chooser {
         let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
         let Planner { packs: seen, terms, allowance, .. } = &self.planner;
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
-        let mut choice =
-            Choice { packs: planned.packs.iter().copied().collect(), left: planned.left, documents: vec![] };
+        let mut choice = Choice {
+            packs: planned.packs.iter().copied().collect(),
+            left: planned.left,
+            lost: self.lost,
+            documents: vec![],
+            order: planned.packs.clone(),
+        };
         let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
         let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));
@@ -264,6 +311,7 @@ impl Chooser {
         // At least one document: a backup of which nothing was brought back is not tested.
         if let (true, Some((_, candidate))) = (choice.documents.is_empty(), self.spare) {
             candidate.packs.iter().for_each(|n| choice.packs.insert(*n));
+            choice.order.extend(&candidate.packs);
             choice.documents.push(candidate);
         }
         choice.documents.extend(self.bare.into_iter().map(|(_, candidate)| candidate));

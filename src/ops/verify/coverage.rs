@@ -111,7 +111,9 @@ pub fn terms(state: &State, promise: &Promise, now: Timestamp) -> Terms {
     let recent = state.tests.iter().filter(|t| !t.complete && now.duration_since(t.at) < MONTH);
     let spent = recent.map(|t| t.pack_bytes).fold(0, u64::saturating_add);
     let Promise { within, per_run, per_month } = *promise;
-    Terms { within, per_run, per_month, spent, rhythm, now }
+    let first = state.snapshots.iter().map(|s| s.time).min();
+    let last = tests().filter(|at| *at <= now).max().or(first).unwrap_or(now);
+    Terms { within, per_run, per_month, spent, rhythm, last, now }
 }
 
 /// Looks. Nothing is asked of the store beyond the log.
@@ -127,7 +129,7 @@ pub fn coverage(repo: &mut Repository, promise: &Promise) -> Result<Coverage, Op
 /// The same from what was read already; `None` where nothing is stored.
 pub fn look(repo: &Repository, promise: &Promise) -> Option<Coverage> {
     let (state, now) = (repo.state(), repo.env.clock.now());
-    let packs = seen(state, &state.needed(), None);
+    let packs = seen(state, &state.testable(), None);
     let terms = terms(state, promise, now);
     let stored = packs.iter().map(|p| p.stored);
     let of_set = |set: String| {

@@ -115,3 +115,48 @@ fn a_month_counts_what_runs_took_and_not_what_a_person_wanted() {
     c.clock.advance(SignedDuration::from_hours(31 * 24));
     assert_eq!(spent(), 0);
 }
+
+/// Time passes with every step.
+struct Ticking<'c>(&'c crate::testing::FakeClock);
+impl crate::ops::Monitor for Ticking<'_> {
+    fn stage(&self, _: &str, _: Option<u64>) {
+        self.0.advance(SignedDuration::from_secs(1));
+    }
+    fn advance(&self, _: u64) {
+        self.0.advance(SignedDuration::from_secs(1));
+    }
+    fn problem(&self, _: &crate::domain::problem::Problem) {}
+}
+
+#[test]
+fn a_test_limited_by_time_takes_what_waits_longest_and_so_comes_round() {
+    let c = Council::new();
+    for n in 0..20u8 {
+        c.write(&format!("{n}.bin"), Council::noise(n, 60_000));
+        c.backup();
+    }
+    let options = TestOptions {
+        bytes: Some(1 << 40),
+        documents_per_run: 1000,
+        max_duration: Some(std::time::Duration::from_secs(2)),
+        ..TestOptions::default()
+    };
+    let run = || restore(&mut c.open(), &options, &Ticking(&c.clock), &Stop::default()).unwrap();
+    let needed = c.open().state().needed().count();
+    assert!(needed > 32, "{needed}");
+    let first = run();
+    assert!(first.left > 0 && first.examined.packs <= 17, "{first:?}");
+    let never = || {
+        let repo = c.open();
+        repo.state().needed().iter().filter(|n| repo.state().packs[*n as usize].tested.is_none()).count()
+    };
+    let mut before = never();
+    let mut runs = 1;
+    while before > 0 {
+        run();
+        let now = never();
+        assert!(now < before, "run {runs} tested again what was tested, and {now} were never tested");
+        (before, runs) = (now, runs + 1);
+    }
+    assert!(runs > 2);
+}

@@ -1,14 +1,16 @@
 //! Drills on real files, real backups and a store in memory.
 
+use super::drill::{Projection, projection};
 use super::fixture::Council;
 use super::{DrillOptions, DrillReport, Object, drill};
+use crate::domain::log::entry::Drilled;
 use crate::domain::problem::Exit;
 use crate::ops::error::OpsError;
 use crate::ops::{Silent, Stop};
 use crate::repo::error::RepoError;
 
 fn try_drill(council: &Council, keep: bool) -> Result<DrillReport, OpsError> {
-    let options = DrillOptions { set: None, to: council.tmp.path().join("drill"), keep };
+    let options = DrillOptions { set: None, sample: None, to: council.tmp.path().join("drill"), keep };
     drill(&mut council.open(), &options, &Silent, &Stop::default())
 }
 
@@ -27,7 +29,7 @@ fn everything_comes_back_is_put_on_record_and_removed_again() {
     let d = &report.drilled;
     assert_eq!((d.files, d.bytes, d.failed, d.whole), (2, 7 + (3 << 20), 0, true));
     assert!(d.stored > 3 << 20, "{}", d.stored);
-    assert_eq!((report.exit(), report.everything), (Exit::Done, d.bytes));
+    assert_eq!(report.exit(), Exit::Done);
     assert_eq!(std::fs::read_dir(council.tmp.path().join("drill")).unwrap().count(), 0);
     let repo = council.open();
     assert_eq!(repo.state().drills.len(), 1);
@@ -88,4 +90,29 @@ fn a_drill_that_brings_nothing_back_has_failed() {
     blind.backup();
     assert!(matches!(try_drill(&blind, false), Err(OpsError::Repo(RepoError::CannotRead))));
     assert!(blind.open().state().drills.is_empty());
+}
+
+#[test]
+fn a_sample_is_a_drill_of_a_part_and_projects_the_whole() {
+    let council = with_documents();
+    council.write("second.jpg", Council::noise(2, 1 << 20));
+    council.backup();
+    let to = council.tmp.path().join("drill");
+    let options = DrillOptions { set: None, sample: Some(2 << 20), to, keep: false };
+    let report = drill(&mut council.open(), &options, &Silent, &Stop::default()).unwrap();
+    let d = &report.drilled;
+    assert!(d.sampled && !d.whole && d.failed == 0, "{d:?}");
+    assert_eq!((d.files, d.bytes), (2, 7 + (1 << 20)), "the large one does not fit");
+    let repo = council.open();
+    assert!(repo.state().proofs.drilled.is_some() && repo.state().proofs.drilled_whole.is_none());
+    // Twice the sample's bytes take twice its time; a slow link takes longer still.
+    let drilled = Drilled { bytes: 1 << 20, seconds: 10, ..d.clone() };
+    let p = projection(repo.state(), &drilled, None).unwrap();
+    assert_eq!((p.bytes, p.seconds), (7 + (4 << 20), 40));
+    assert!(p.stored > 4 << 20 && p.stored < 5 << 20, "{p:?}");
+    let slow = projection(repo.state(), &drilled, Some(1)).unwrap();
+    assert_eq!(slow, Projection { seconds: 40, ..p }, "34 seconds of the link pass meanwhile");
+    let slow = projection(repo.state(), &Drilled { seconds: 1, ..drilled.clone() }, Some(1)).unwrap();
+    assert_eq!(slow.seconds, p.stored * 8 / 1_000_000);
+    assert_eq!(projection(repo.state(), &Drilled { failed: 1, ..drilled }, None), None);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
+use super::accepted::Accepted;
 use crate::domain::id::ChunkId;
 use crate::domain::listing::{Entry, PageRef};
 use crate::domain::path::RecordPath;
@@ -20,13 +21,17 @@ pub(super) struct Walk {
     pub live: Sample,
     /// Pages still to be read, and whether they say what is live now.
     pub pages: VecDeque<(PageRef, bool)>,
+    /// What was passed over because a person accepted that it is lost.
+    pub lost: u64,
+    accepted: Accepted,
     open: VecDeque<Entry>,
 }
 
 impl Walk {
-    pub fn new(live: Sample) -> Self {
+    pub fn new(live: Sample, accepted: Accepted) -> Self {
         let (pages_seen, contents_seen) = (HashSet::new(), HashSet::new());
-        Self { pages_seen, contents_seen, unread: vec![], live, pages: VecDeque::new(), open: VecDeque::new() }
+        let (pages, open) = (VecDeque::new(), VecDeque::new());
+        Self { pages_seen, contents_seen, unread: vec![], live, pages, lost: 0, accepted, open }
     }
 
     /// The next document whose content was not handed out before.
@@ -45,6 +50,10 @@ impl Walk {
     fn read(&mut self, chunks: &mut ChunkReader<'_>, page: &PageRef, live: bool) -> Result<(), OpsError> {
         let entries = match read_page(chunks, page) {
             Ok(entries) => entries,
+            Err(e) if e.is_damage() && self.accepted.covers(&page.id, chunks) => {
+                self.lost += 1;
+                return Ok(());
+            }
             Err(e) if e.is_damage() => {
                 let packs = chunks.pack_of(&page.id).into_iter().collect();
                 self.unread.push((page.first.clone(), e.to_string(), packs));
@@ -55,6 +64,10 @@ impl Walk {
         for entry in entries.into_iter().filter(Entry::is_file) {
             let print = fingerprint(&entry)?;
             if !self.contents_seen.insert(print) {
+                continue;
+            }
+            if self.accepted.covers_record(&entry, chunks)? {
+                self.lost += 1;
                 continue;
             }
             if live {

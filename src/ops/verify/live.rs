@@ -26,6 +26,12 @@ fn unchanged(entry: &Entry, now: &Metadata) -> bool {
     now.is_file() && now.len() == entry.size() && mtime == (entry.meta.mtime_s, i64::from(entry.meta.mtime_ns))
 }
 
+/// Whether the file lies on this computer with the size and time it had when it was backed up.
+pub fn is_unchanged(folders: &[Source], entry: &Entry) -> bool {
+    let found = place(folders, entry).and_then(|path| std::fs::symlink_metadata(path).ok());
+    found.is_some_and(|now| unchanged(entry, &now))
+}
+
 /// Whether the bytes read are those of the backup; `None` when they cannot be read or the listing cannot say.
 fn same(file: &mut File, content: &Content, key: &ChunkKey) -> Option<bool> {
     if let Some(digest) = content.digest {

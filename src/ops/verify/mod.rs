@@ -4,6 +4,7 @@
 //! that were stored. `restore`: documents came back through the real way and are what the listing says. Only
 //! the last needs the reading identity. A run that examined nothing has failed; skipped is not passed.
 
+pub mod accepted;
 pub mod affected;
 mod bundles;
 pub mod check;
@@ -18,14 +19,16 @@ mod every_run;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod live;
+pub(in crate::ops) mod live;
 #[cfg(test)]
 mod notes_tests;
 pub mod opening;
 pub mod restore;
+pub(crate) mod sampled;
 pub mod scrub;
 #[cfg(test)]
 mod small_tests;
+pub mod store;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +39,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName, SnapshotId};
+use crate::domain::log::entry::Entry;
 use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
@@ -44,7 +48,9 @@ use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
+use crate::repo::store::StoreFault;
 
+pub use accepted::{Accepted, LossNote, LostRecord, Named};
 pub use affected::affected_records;
 pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
@@ -53,6 +59,7 @@ pub use every_run::look;
 pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use scrub::scrub;
+pub use store::{Claims, StoreReport, store};
 
 /// How much to do. With no limit at all, everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -146,6 +153,8 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
     /// Whether what came back still opens; `None` where nobody was asked to look.
     pub opening: Option<Opening>,
+    /// Documents, and pages of listings, that were passed over because a person accepted that they are lost.
+    pub lost: u64,
     /// Live documents that no longer open.
     pub spoiled: Vec<Spoiled>,
     /// Objects that the budget left for another time.
@@ -190,15 +199,32 @@ fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
     }
     let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
-    let packs = state.needed().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
+    let packs = state.testable().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
     let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: Some(p.size) }).collect();
-    let mut indexes: Vec<_> =
-        state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).map(|i| i.index).collect();
+    let mut indexes: Vec<_> = state
+        .indexes
+        .iter()
+        .filter(|i| matches!(i.life, Life::Live) && !i.void && !i.quarantined)
+        .map(|i| i.index)
+        .collect();
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
     all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: Some(i.size) }));
     all.extend(state.needed_notes().into_iter().map(|n| Wanted { object: Object::Note(n), size: None }));
     Ok(all)
+}
+
+/// Puts what was found on record, in counts, where this computer may: without a place on the roster, or with rights to
+/// read alone, an examination is still worth its result. Returns the entry.
+pub(crate) fn put_on_record(repo: &mut Repository, entry: &Entry) -> Result<Option<u64>, RepoError> {
+    let actors = repo.own_actors();
+    let by_root = repo.machine.is_none() && repo.ring.root.is_some();
+    let may = |state: &State| by_root || actors.iter().any(|actor| state.may(actor, entry.roles()));
+    match repo.append(|state| Ok(may(state).then(|| entry.clone()))) {
+        Err(RepoError::NoRole(_) | RepoError::WrongKey) => Ok(None),
+        Err(RepoError::Store(e)) if matches!(e.fault(), StoreFault::ReadOnly | StoreFault::Denied) => Ok(None),
+        other => other,
+    }
 }
 
 /// Packs found damaged are not relied on by the next backup: what the sources still have is stored again.
@@ -213,7 +239,7 @@ fn remember_damage(repo: &Repository, report: &VerifyReport) -> Result<(), RepoE
 }
 
 /// The damage, with the snapshots that need the object.
-fn damage(state: &State, object: Object, what: impl Into<String>) -> Damage {
+pub(in crate::ops) fn damage(state: &State, object: Object, what: impl Into<String>) -> Damage {
     let mut snapshots = vec![];
     for s in state.live_snapshots() {
         let needs = match object {

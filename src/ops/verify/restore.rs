@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::accepted::Accepted;
 use super::affected::{name_records, with_inherited};
-use super::choose::{Candidate, choose};
+use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
-use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, wanted};
+use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
 use super::{bundles, every_run};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
@@ -79,6 +80,7 @@ struct Run<'a> {
     passed: Bits,
     documents: BTreeMap<SnapshotId, (Examined, u64)>,
     opener: Option<Opener>,
+    accepted: Accepted,
 }
 
 /// Restores a part, or everything, to nowhere.
@@ -99,21 +101,23 @@ pub fn restore(
     wanted(repo.state())?;
     let began = repo.env.clock.now();
     let report = VerifyReport::default();
+    let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
     let (passed, documents) = (Bits::default(), BTreeMap::new());
-    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener };
+    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted };
     if options.all {
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
-        let rest: Bits = repo.state().needed().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-        run.packs(repo, &rest)?;
+        let rest: Bits = repo.state().testable().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        run.packs(repo, &rest, false)?;
     } else {
-        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run)?;
-        run.report.left = choice.left;
-        run.bring_back(repo, &choice.documents)?;
-        // What the documents did not fetch already.
-        let rest: Bits = choice.packs.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-        run.packs(repo, &rest)?;
+        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run, &run.accepted)?;
+        (run.report.left, run.report.lost) = (choice.left, choice.lost);
+        let timed = options.max_duration.is_some();
+        for (n, part) in choice.parts(timed).into_iter().enumerate() {
+            run.bring_back(repo, &part.documents)?;
+            run.rest(repo, &part, timed && n == 0)?;
+        }
     }
     for name in repo.lost_indexes().to_vec() {
         run.report.failed.push(damage(repo.state(), Object::Index(name), every_run::LOST));
@@ -126,10 +130,11 @@ pub fn restore(
     super::remember_damage(repo, &run.report)?;
     if let Some(opener) = run.opener.take() {
         let (opening, spoiled) = opener.finish(repo);
+        run.report.entries.extend(put_on_record(repo, &Entry::Opened(opening.for_the_log()))?);
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;
-    let (packs, needed) = (&repo.state().packs, repo.state().needed());
+    let (packs, needed) = (&repo.state().packs, repo.state().testable());
     report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
     Ok(report)
@@ -147,14 +152,31 @@ impl Run<'_> {
         self.passed.contains(number) || self.report.failed.iter().any(|d| d.object.is_some() && d.object == name)
     }
 
+    /// What the documents did not fetch already. `singly`: in the very order in which packs are wanted, and at least
+    /// one, so that within however little time a run tests something that has waited longest.
+    fn rest(&mut self, repo: &Repository, part: &Choice, singly: bool) -> Result<(), OpsError> {
+        let rest: Vec<u32> = part.order.iter().copied().filter(|n| !self.is_known(repo.state(), *n)).collect();
+        if !singly {
+            if self.report.examined.packs > 0 && self.is_over(repo) {
+                self.report.left += rest.len() as u64;
+                return Ok(());
+            }
+            return self.packs(repo, &rest.into_iter().collect(), false);
+        }
+        for (n, number) in rest.into_iter().enumerate() {
+            self.packs(repo, &[number].into_iter().collect(), n == 0)?;
+        }
+        Ok(())
+    }
+
     /// Opens packs from end to end, against what the index says is in them.
-    fn packs(&mut self, repo: &Repository, wanted: &Bits) -> Result<(), OpsError> {
+    fn packs(&mut self, repo: &Repository, wanted: &Bits, anyway: bool) -> Result<(), OpsError> {
         self.monitor.stage("testing packs", Some(wanted.count() as u64));
         let (key, mut described) = (repo.chunk_key(), Bits::default());
         repo.for_each_pack(wanted, |number, pack| -> Result<(), OpsError> {
             self.stop.check()?;
             described.insert(number);
-            if self.report.examined.packs > 0 && self.is_over(repo) {
+            if !anyway && self.report.examined.packs > 0 && self.is_over(repo) {
                 self.report.left += 1;
                 return Ok(());
             }
@@ -263,11 +285,16 @@ impl Run<'_> {
             (newest, s.id == newest, s.snapshot.root)
         };
         let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
-        let mut walk = Walk::new(Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run));
+        let sample = Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run);
+        let mut walk = Walk::new(sample, self.accepted.clone());
         let (whole, mut lost) = (Whole::default(), vec![]);
         for (snapshot, is_newest, root) in snapshots {
-            let roots = with_inherited(&mut repo.chunks()?, root)?;
-            if roots.is_empty() {
+            let (roots, known) = {
+                let mut chunks = repo.chunks()?;
+                (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
+            };
+            self.report.lost += u64::from(known);
+            if roots.is_empty() && !known {
                 let what = format!("the listing of snapshot {snapshot} cannot be read");
                 self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
             }
@@ -285,6 +312,7 @@ impl Run<'_> {
             self.note_pack(repo.state(), name, result);
         }
         self.report.failed.sort_by_key(|d| d.object);
+        self.report.lost += walk.lost;
         for (first, what, packs) in walk.unread {
             self.note_lost(repo.state(), first, what, &packs);
         }

@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::every_run::advise;
-use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, wanted};
+use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
 use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
+use crate::domain::log::entry::Entry;
+use crate::domain::log::proofs::Scrubbed;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
@@ -73,6 +75,9 @@ pub fn scrub(
     name_records(repo, &mut report.failed)?;
     report.failed.iter_mut().for_each(|damage| advise(repo, damage));
     super::remember_damage(repo, &report)?;
+    let (e, failed) = (report.examined, report.failed.len() as u64);
+    let scrubbed = Scrubbed { objects: e.objects, bytes: e.bytes, failed, left: report.left, oldest: report.oldest };
+    report.entries.extend(put_on_record(repo, &Entry::Scrubbed(scrubbed))?);
     Ok(report)
 }
 

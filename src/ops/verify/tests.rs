@@ -78,6 +78,19 @@ fn a_good_repository_passes_everything() {
     assert!(last.complete && last.failed == 0);
     assert!(repo.state().needed().iter().all(|n| repo.state().packs[n as usize].tested.is_some()));
     assert!(repo.state().newest("documents").unwrap().tested.is_some());
+    let proofs = &repo.state().proofs;
+    assert!(proofs.checked.is_some_and(|(_, c)| c.objects >= 6 && c.failed == 0));
+    assert!(proofs.scrubbed.is_some_and(|(_, s)| s.objects >= 4 && s.left == 0 && s.oldest.is_some()));
+}
+
+#[test]
+fn a_computer_that_only_writes_puts_its_examinations_on_record() {
+    let c = Council::write_only();
+    c.write("a.txt", "minutes");
+    c.backup();
+    let report = checked(&c);
+    assert_eq!((report.exit(), report.entries.len()), (Exit::Done, 1), "it stands on the roster, so it may say so");
+    assert_eq!(scrubbed(&c, Budget::default()).entries.len(), 1);
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub enum StoreFault {
     Other,
 }
 
+const NO_LINKS: &str = "it overwrites, but cannot create a file only where none is: disks and sticks formatted as FAT \
+                        or exFAT and some network shares have no hard links; format it as ext4, XFS or NTFS, or use \
+                        another store";
 const TOO_LARGE: &str = "the object is larger than any that this program writes";
 
 /// A fault of the store: never of the source.
@@ -116,6 +119,17 @@ impl StoreError {
             what: "open the store".into(),
             address: address.into(),
             detail: "the folder is not there; if it is a disk or share, is it connected?".into(),
+            unknown_outcome: false,
+        }
+    }
+
+    /// A folder on a file system that has no hard links.
+    pub(super) fn no_links(address: &str) -> Self {
+        Self {
+            fault: StoreFault::Unsupported,
+            what: "try out the store".into(),
+            address: address.into(),
+            detail: NO_LINKS.into(),
             unknown_outcome: false,
         }
     }

@@ -7,6 +7,10 @@ mod error;
 mod leftovers;
 mod open;
 mod probe;
+mod protection;
+mod protection_canary;
+mod protection_s3;
+mod protection_xml;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +27,7 @@ use tokio::runtime::Handle;
 pub use error::{StoreError, StoreFault};
 pub use open::{StoreCredentials, StoreOptions, open};
 pub use probe::{Finding, ProbeReport, probe};
+pub use protection::{Protection, protection};
 
 use super::layout::Key;
 
@@ -66,6 +71,8 @@ pub struct Listed {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<dyn ObjectStore>,
+    /// The same, for writing objects: some stores want more said with those.
+    writer: Arc<dyn ObjectStore>,
     prefix: Path,
     handle: Handle,
     address: String,
@@ -74,13 +81,24 @@ pub struct Store {
     folder: Option<std::path::PathBuf>,
     patience: Duration,
     credentials_from: Option<String>,
+    raw: Option<Arc<protection_s3::RawS3>>,
 }
 
 impl Store {
     /// Wraps any object store. `own_clock`: its times come from another machine's clock than ours.
     pub fn new(inner: Arc<dyn ObjectStore>, prefix: Path, handle: Handle, address: String, own_clock: bool) -> Self {
-        let (folder, patience, credentials_from) = (None, REQUEST_PATIENCE, None);
-        Self { inner, prefix, handle, address, own_clock, folder, patience, credentials_from }
+        Self {
+            writer: Arc::clone(&inner),
+            inner,
+            prefix,
+            handle,
+            address,
+            own_clock,
+            folder: None,
+            patience: REQUEST_PATIENCE,
+            credentials_from: None,
+            raw: None,
+        }
     }
 
     /// The same store with another patience, for tests of stalls.
@@ -102,6 +120,25 @@ impl Store {
     pub fn with_credentials_from(mut self, place: Option<String>) -> Self {
         self.credentials_from = place;
         self
+    }
+
+    /// The same store, that writes through another client.
+    #[must_use]
+    fn with_writer(mut self, writer: Arc<dyn ObjectStore>) -> Self {
+        self.writer = writer;
+        self
+    }
+
+    /// The same store, that can be asked what only S3 can be.
+    #[must_use]
+    fn with_raw(mut self, raw: protection_s3::RawS3) -> Self {
+        self.raw = Some(Arc::new(raw));
+        self
+    }
+
+    /// Whether it is a folder on a disk.
+    pub fn is_folder(&self) -> bool {
+        self.address.starts_with("file:")
     }
 
     /// The address, without any credential.
@@ -204,7 +241,7 @@ impl Store {
         let mut last = None;
         for _ in 0..LOOKS {
             let put = self.wait("write", bytes.len() as u64, async {
-                self.inner.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
+                self.writer.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
             });
             let error = match put {
                 Ok(_) => return Ok(Created::Ours),
@@ -227,7 +264,7 @@ impl Store {
     fn put(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
         let path = self.path(key);
         self.wait("write", bytes.len() as u64, async {
-            self.inner.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
+            self.writer.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
         })
     }
 

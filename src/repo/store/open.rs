@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpConnector, ReqwestConnector};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ClientOptions, HeaderMap, HeaderValue, ObjectStore, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use url::Url;
 
+use super::protection_s3::RawS3;
 use super::{Store, StoreError};
 
 /// Where the store is and how it is spoken to.
@@ -30,6 +32,8 @@ pub struct StoreOptions {
     pub allow_http: bool,
     /// Credentials; what is absent is taken from the platform's usual places.
     pub credentials: StoreCredentials,
+    /// The bucket locks what is written, and wants check sums with it (S3).
+    pub locked: bool,
     /// Create the folder of a `file:///` store if it is not there (`init` only).
     pub create_folder: bool,
 }
@@ -70,7 +74,15 @@ pub fn open(options: &StoreOptions, handle: &Handle) -> Result<Store, StoreError
         store.with_credentials_from(found_in.clone())
     };
     match url.scheme() {
-        "s3" => Ok(own(Arc::new(s3(options, &url).build().map_err(fail)?))),
+        "s3" => {
+            let s3 = s3(options, &url).build().map_err(fail)?;
+            let http = ReqwestConnector::default().connect(&client(options)).map_err(fail)?;
+            let store = own(Arc::new(s3.clone())).with_raw(RawS3 { s3, http });
+            match options.locked {
+                true => Ok(store.with_writer(Arc::new(into_locked(options, &url).build().map_err(fail)?))),
+                false => Ok(store),
+            }
+        }
         "az" | "azure" => Ok(own(Arc::new(azure(options, &url).build().map_err(fail)?))),
         "gs" => Ok(own(Arc::new(gcs(options, &url).build().map_err(fail)?))),
         "file" => folder(options, &url, handle),
@@ -114,7 +126,27 @@ fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
     if let Some(v) = &c.session_token {
         b = b.with_token(v.expose_secret());
     }
-    b
+    if is_amazon(&b) { b.with_checksum_algorithm(Checksum::SHA256) } else { b }
+}
+
+/// A bucket that locks what is written takes it only with a check sum, and some servers only if it is announced. That is no
+/// header for other requests than writing.
+fn into_locked(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("SHA256"));
+    let client = client(options).with_default_headers(headers);
+    s3(options, url).with_checksum_algorithm(Checksum::SHA256).with_client_options(client)
+}
+
+/// Amazon refuses objects without a check sum where a bucket locks what is written. Some other stores refuse those with one.
+fn is_amazon(b: &AmazonS3Builder) -> bool {
+    let endpoint = b.get_config_value(&AmazonS3ConfigKey::S3Endpoint);
+    let endpoint = endpoint.or_else(|| b.get_config_value(&AmazonS3ConfigKey::Endpoint));
+    let host = |e: &str| Url::parse(e).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
+    endpoint.is_none_or(|e| {
+        let host = host(&e);
+        host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
+    })
 }
 
 /// The builder expects the bucket in a virtual-hosted endpoint of another server than Amazon's.
@@ -174,4 +206,21 @@ fn folder(options: &StoreOptions, url: &Url, handle: &Handle) -> Result<Store, S
     }
     let local = LocalFileSystem::new_with_prefix(&path).map_err(|e| fail(e.to_string()))?.with_fsync(true);
     Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false).in_folder(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_amazon_is_sent_check_sums() {
+        let of = |endpoint: Option<&str>| {
+            let b = AmazonS3Builder::new();
+            is_amazon(&endpoint.map_or(b.clone(), |e| b.with_endpoint(e)))
+        };
+        assert!(of(None) && of(Some("https://s3.eu-west-2.amazonaws.com")));
+        assert!(of(Some("https://bucket.s3.cn-north-1.amazonaws.com.cn")));
+        assert!(!of(Some("https://s3.example.com")) && !of(Some("http://127.0.0.1:9000")));
+        assert!(!of(Some("https://amazonaws.com.example.com")) && !of(Some("nonsense")));
+    }
 }

@@ -2,8 +2,21 @@
 
 use jiff::Timestamp;
 
-use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_DRILL_AGE, MAX_TEST_AGE, StatusInput};
-use crate::service::plain::{counted, size, span};
+use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_TEST_AGE, SHOWN, StatusInput};
+use crate::domain::drills::{Drill, Due};
+use crate::domain::path::printable;
+use crate::service::plain::{counted, list, size, span};
+
+/// What the store was found to do for what lies in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreInput {
+    /// When; never, where that was under other claims than those of now.
+    pub at: Option<Timestamp>,
+    /// What is claimed or needed and does not hold, in a word or two.
+    pub broken: Vec<&'static str>,
+    /// What is claimed and could not be shown.
+    pub unproved: Vec<&'static str>,
+}
 
 /// When something was brought back last.
 pub(super) fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
@@ -61,16 +74,72 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let (light, text) = if d.failed > 0 {
         let lost = counted(d.failed, "file", "files");
         (Light::Red, format!("Drill: {lost} did not come back ({files} did): {when}."))
-    } else if input.now.duration_since(d.at) > MAX_DRILL_AGE {
-        let again = "That is more than a year ago; run: strongroom verify drill";
-        (Light::Amber, format!("Drill: {what} came back in {time} ({files}): {when}. {again}"))
     } else {
-        (Light::Green, format!("Drill: {what} came back in {time} ({files}): {when}."))
+        let all = match d.everything {
+            Some((bytes, seconds)) => {
+                format!(" At that speed all there is now ({}) takes {}.", size(bytes), span(seconds))
+            }
+            None => String::new(),
+        };
+        (Light::Green, format!("Drill: {what} came back in {time} ({files}): {when}.{all}"))
     };
     lines.push(Line { light, text });
 }
 
-/// Whether something was not tested in time.
+/// What a person accepted as lost: no alarm any more, and never forgotten.
+pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some((records, at)) = input.lost else { return };
+    let what = match records {
+        0 => String::from("A part of what is stored"),
+        n => counted(n, "version of a document", "versions of documents"),
+    };
+    let day = input.people.day(at);
+    let text = format!("{what} cannot be restored any more: accepted on {day}. Named by: strongroom repair");
+    lines.push(Line { light: Light::Green, text });
+}
+
+/// Drills that are overdue, each with what to type; and those that nobody wants.
+pub(super) fn drills(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some(drills) = input.drills.as_ref().filter(|_| !input.trial) else { return };
+    let mut overdue: Vec<&Due> = drills.due.iter().filter(|d| d.overdue).collect();
+    // A drill of everything is one of a part, too.
+    if overdue.iter().any(|d| d.drill == Drill::Whole) {
+        overdue.retain(|d| d.drill != Drill::Sample);
+    }
+    for due in overdue.iter().take(SHOWN) {
+        lines.push(Line { light: Light::Amber, text: in_words(input, due) });
+    }
+    if overdue.len() > SHOWN {
+        let more = counted((overdue.len() - SHOWN) as u64, "other drill", "other drills");
+        lines.push(Line { light: Light::Amber, text: format!("And {more} overdue. See: strongroom status --json") });
+    }
+    let off = [
+        (drills.every.sample, "Drills of a part are switched off: sample_drill_every = \"never\"."),
+        (drills.every.whole, "Drills of everything are switched off: drill_every = \"never\"."),
+        (drills.every.key, "Key drills are switched off: key_drill_every = \"never\"."),
+    ];
+    let off = off.into_iter().filter(|(every, _)| every.is_none());
+    lines.extend(off.map(|(_, text)| Line { light: Light::Green, text: text.to_owned() }));
+}
+
+fn in_words(input: &StatusInput<'_>, due: &Due) -> String {
+    let weeks = counted(u64::try_from(due.every.as_hours() / (7 * 24)).unwrap_or(0), "week", "weeks");
+    let last = match due.last {
+        Some(at) => format!("last on {}", input.people.day(at)),
+        None => "never yet".to_owned(),
+    };
+    let (what, command) = match &due.drill {
+        Drill::Sample => ("Drill of a part".to_owned(), "strongroom verify drill --sample 1GiB".to_owned()),
+        Drill::Whole => ("Drill of everything".to_owned(), "strongroom verify drill --to DIR".to_owned()),
+        Drill::Key(name) => {
+            let name = printable(name.as_bytes());
+            (format!("Drill of the key of \"{name}\""), format!("strongroom key drill \"{name}\""))
+        }
+    };
+    format!("{what}: {last}, wanted every {weeks}. Run: {command}")
+}
+
+/// Whether something was not tested in time, or will not be.
 pub(super) fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: &mut Vec<Line>) -> bool {
     let weeks = counted(u64::from(coverage.weeks), "week", "weeks");
     let oldest = match coverage.oldest {
@@ -97,5 +166,31 @@ pub(super) fn covered(input: &StatusInput<'_>, coverage: &CoverageInput, lines: 
         (Light::Green, format!("Everything was tested or stored within {weeks}, the oldest on {oldest}."))
     };
     lines.push(Line { light, text });
-    overdue
+    // What will be late is told before it is.
+    overdue || coverage.limits_too_low || coverage.breaks.is_some()
+}
+
+/// Whether the store protects the backups as claimed.
+pub(super) fn guarded(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
+    let Some(store) = &input.store else { return };
+    let Some(at) = store.at else {
+        let text = "Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
+        return lines.push(Line { light: Light::Amber, text: text.into() });
+    };
+    let when = input.people.moment(at);
+    let (light, text) = match (store.broken.as_slice(), store.unproved.as_slice()) {
+        ([], []) => (Light::Green, format!("The store protects the backups as claimed: {when}.")),
+        ([], unproved) => (
+            Light::Amber,
+            format!("Not shown that the store protects the backups as claimed ({}): {when}.", list(unproved)),
+        ),
+        (broken, _) => (
+            Light::Red,
+            format!(
+                "The store does not protect the backups as claimed ({}): {when}. See: strongroom verify store",
+                list(broken)
+            ),
+        ),
+    };
+    lines.push(Line { light, text });
 }

@@ -1,9 +1,9 @@
-//! The words about testing: that it failed, and that it is late.
+//! The words about testing: that it failed, that it is late, and what it found of the store itself.
 
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted};
-use crate::service::words::{Trouble, Why};
+use crate::service::words::{JobKind, Trouble, Why};
 
 /// Of test restores.
 pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
@@ -66,6 +66,15 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
             ),
             Urgency::Days,
         ),
+        Trouble::FallingBehind => (
+            "tests of the backups are falling behind",
+            format!("On {when} tests of the backups were found to be falling behind."),
+            String::from(
+                "Backups go on, and nothing is late yet. As tests are made now, a part will not be tested in time: your \
+                 provider can put this right before it happens.",
+            ),
+            Urgency::Days,
+        ),
         other => (
             "it is unknown whether tests are late",
             format!(
@@ -74,6 +83,85 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
             ),
             format!("Backups go on. {last}"),
             if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
+}
+
+/// Of drills that are late.
+pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
+    match trouble {
+        Trouble::WholeOverdue => (
+            "bringing everything back should be rehearsed",
+            format!("On {when} the last rehearsal of bringing everything back was longer ago than planned."),
+            String::from(
+                "Backups go on and are tested in parts. A rehearsal shows that all of it comes back, and how long that \
+                 takes. Ask your provider for a day when it can be done.",
+            ),
+            Urgency::Days,
+        ),
+        Trouble::SampleOverdue => (
+            "bringing documents back should be rehearsed",
+            format!("On {when} the last rehearsal of bringing documents back was longer ago than planned."),
+            String::from("Backups go on and are tested in parts. Your provider can do this rehearsal at any time."),
+            Urgency::Days,
+        ),
+        Trouble::KeysOverdue => (
+            "a key to the backups should be tried",
+            format!("On {when} a key to the backups had not been tried for longer than planned."),
+            String::from(
+                "If the office computer is lost, only such a key opens the backups. If it is the sheet in the safe, \
+                 fetch it when your provider asks, and type its key.",
+            ),
+            Urgency::Days,
+        ),
+        other => (
+            "it is unknown whether rehearsals are late",
+            format!(
+                "On {when} it could not be seen whether rehearsals are late. {}",
+                if let Trouble::Failed(why) = other { reason(why) } else { "It was not completed." }
+            ),
+            String::from("Backups go on."),
+            if other == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days },
+        ),
+    }
+}
+
+/// That damage is over does not bring back what it took.
+pub(super) fn lost(notice: &Notice) -> Option<String> {
+    let of_damage = notice.lead.trouble == Trouble::Damage && notice.lead.job == JobKind::Verify;
+    let many = notice.counts.lost;
+    (of_damage && many > 0).then(|| {
+        let records = counted(many, "version of a document", "versions of documents");
+        format!(
+            "{records} cannot be restored any more. This has been accepted and is on record; your provider can name \
+                 each."
+        )
+    })
+}
+/// Of what the store does for the backups.
+pub(super) fn guarded(trouble: Trouble, when: &str) -> Words {
+    match trouble {
+        Trouble::Unprotected => (
+            "the backups are not protected as agreed",
+            format!(
+                "A test on {when} found that the place where backups are kept does not protect them as the settings say."
+            ),
+            String::from(
+                "Backups go on and can be brought back, but an attacker or a wrong setting could delete them.",
+            ),
+            Urgency::Today,
+        ),
+        Trouble::Failed(why) => (
+            "the protection of the backups could not be tested",
+            format!("On {when} it could not be tested how the backups are protected. {}", reason(why)),
+            String::from("The backups are not changed by this. They may be protected, but nobody has seen it."),
+            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
+        ),
+        _ => (
+            "it is unknown whether the backups are protected as agreed",
+            format!("A test on {when} could not show that the backups are protected as the settings say."),
+            String::from("Backups go on and can be brought back. They may be protected, but nobody has seen it."),
+            Urgency::Days,
         ),
     }
 }

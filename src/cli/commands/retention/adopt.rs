@@ -82,7 +82,11 @@ fn already(shell: &Shell, state: &SchemeState, today: Date) -> Done {
     if state.in_force <= today {
         shell.out.say("Where the council has confirmed it: strongroom retention adopt --again --minute REF --on DATE");
     }
-    Done::ok().with("entry", None::<u64>).with("in_force", state.in_force.to_string()).with("already", true)
+    Done::ok()
+        .with("entry", None::<u64>)
+        .with("in_force", state.in_force.to_string())
+        .with("already", true)
+        .with("newly_due", 0)
 }
 
 fn go(

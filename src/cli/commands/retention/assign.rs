@@ -57,7 +57,7 @@ fn give(
     let text = assign(&read.text, &folder, class).map_err(refused)?;
     if text == read.text {
         shell.out.say(format!("{folder} belongs to {class} already; nothing was changed."));
-        return Ok(Done::ok().with("changed", false));
+        return Ok(Done::ok().with("changed", false).with("folders", 0));
     }
     if folder.parent().is_none() {
         shell.out.warn(format!(
@@ -67,7 +67,8 @@ fn give(
     confirmed(shell, config, (file, read), &text, args.yes)?;
     shell.out.say(format!("{folder} and all that lies in it now belongs to {class}, in {}.", file.display()));
     counts_once_adopted(shell);
-    Ok(Done::ok().with("changed", true).with("folder", printable(folder.as_bytes())).with("class", class))
+    let done = Done::ok().with("changed", true).with("folders", 1);
+    Ok(done.with("folder", printable(folder.as_bytes())).with("class", class))
 }
 
 pub fn take(shell: &Shell, args: &UnassignArgs) -> Result<Done, Failure> {

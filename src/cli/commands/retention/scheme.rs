@@ -23,7 +23,7 @@ use crate::service::plain::counted;
 
 pub fn draft(shell: &Shell) -> Result<Done, Failure> {
     shell.out.row(|| DRAFT.trim_end().to_owned(), || json!({"message_type": "scheme", "text": DRAFT}));
-    Ok(Done::ok())
+    Ok(Done::ok().with("bytes", DRAFT.len()))
 }
 
 /// The scheme's file, as council.toml names it.

@@ -222,3 +222,68 @@ fn sessions_open_with_new_packs_and_close_with_a_snapshot() {
     w.say(OTHER, Entry::Abandoned { session: SessionId::new([1; 32]) });
     assert!(w.state().open_sessions.is_empty());
 }
+
+#[test]
+fn what_is_quarantined_is_not_relied_on_until_it_passes_a_test() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(WRITER, snapshot("documents", &[0, 1], None));
+    let own = [ActorId::new([WRITER; 32])];
+    assert!(w.state().may_rely(0, &own));
+    w.say(APPROVER, Entry::Quarantined { packs: bits(&[0]), indexes: vec![] });
+    assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    w.say(WRITER, Entry::Quarantined { packs: bits(&[0, 99]), indexes: vec![] });
+    assert!(w.void().is_none() && !w.state().may_rely(0, &own) && w.state().may_rely(1, &own));
+    w.say(PRUNER, condemned(&[1], &[], Reason::Unreferenced));
+    assert_eq!(w.life(1), Life::Live, "it is needed all the same");
+    let tested = Tested {
+        snapshot: None,
+        packs: bits(&[0]),
+        documents: 0,
+        bytes: 0,
+        failed: 0,
+        complete: false,
+        keyholder: KeyholderId::new([1; 32]),
+    };
+    w.say(TESTER, Entry::Tested(tested));
+    assert!(w.state().may_rely(0, &own));
+}
+
+#[test]
+fn an_index_goes_out_of_use_only_where_a_pruner_says_the_same() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let out =
+        |names: &[u8]| Entry::Quarantined { packs: bits(&[]), indexes: names.iter().map(|n| index(*n)).collect() };
+    let used = |w: &World| w.state().indexes.iter().map(|i| !i.quarantined).collect::<Vec<_>>();
+    w.say(WRITER, out(&[1]));
+    w.say(OTHER, stored(&[1, 2], 2));
+    w.say(WRITER, out(&[1]));
+    w.say(PRUNER, stored(&[1], 3));
+    w.say(WRITER, out(&[1]));
+    assert_eq!(used(&w), [true, true, true], "nobody could find what is in the second pack");
+    w.say(PRUNER, stored(&[2], 4));
+    w.say(WRITER, out(&[1, 3]));
+    assert_eq!(used(&w), [false, true, true, true], "one that took its place stays");
+}
+
+#[test]
+fn an_accepted_loss_stays_needed_and_is_tested_no_more() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(WRITER, snapshot("documents", &[0, 1], None));
+    let accepted = || Entry::LossAccepted { packs: bits(&[0]), records: 3, note: NoteName::new([5; 32]) };
+    for other in [WRITER, TESTER, PRUNER, ROOT] {
+        w.say(other, accepted());
+        assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    }
+    let at = w.say(APPROVER, accepted());
+    let state = w.state();
+    assert_eq!((state.needed(), state.testable()), (bits(&[0, 1]), bits(&[1])));
+    assert_eq!((state.losses.len(), state.losses[0].at, state.open_losses().count()), (1, at, 1));
+    assert!(state.needed_notes().contains(&NoteName::new([5; 32])), "prune keeps the note");
+    assert!(!state.may_rely(0, &[ActorId::new([WRITER; 32])]));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([APPROVER; 32]), from: at });
+    let state = w.state();
+    assert_eq!((state.testable(), state.losses.len()), (bits(&[0, 1]), 0), "a cut-off approver's word ends no alarm");
+}

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::Entry;
+use crate::domain::log::proofs::Opened;
 use crate::domain::path::RecordPath;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::sound::{Program, Verdict};
@@ -62,6 +63,18 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// The same for the log.
+    pub fn for_the_log(&self) -> Opened {
+        Opened {
+            sound: self.sound,
+            damaged: self.damaged,
+            not_its_name: self.not_its_name,
+            never_sound: self.never_sound,
+            not_checkable: self.not_checkable,
+            skipped: self.skipped.is_some(),
+        }
+    }
+
     /// Documents of which something could be said.
     pub fn examined(&self) -> u64 {
         self.sound + self.damaged + self.not_its_name + self.never_sound

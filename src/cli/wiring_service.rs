@@ -1,0 +1,120 @@
+//! What a service asks of this computer: systemd's notices, signals of its own, and children that are this program.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
+
+/// The signals of a service: a hang-up asks it to read its configuration again.
+pub struct Signals {
+    terminate: Listener,
+    interrupt: Listener,
+    hangup: Listener,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A clean end.
+    Stop,
+    /// To read the configuration again.
+    Reload,
+}
+
+impl Signals {
+    /// Listens.
+    ///
+    /// # Errors
+    /// The system gives no signals.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal.
+    pub async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
+
+/// Tells systemd, if it listens. Nobody listening is no failure.
+pub fn tell_ready(status: &str) {
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// That it is alive, and what it waits for.
+pub fn tell_alive(status: &str) {
+    let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(status)]);
+}
+
+/// That it reads its configuration; to be followed by [`tell_ready`].
+pub fn tell_reloading() {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        let _ = sd_notify::notify(&[NotifyState::Reloading, now]);
+    }
+}
+
+/// That it ends.
+pub fn tell_stopping() {
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+}
+
+/// How often systemd wants to hear that it is alive.
+pub fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Where this program lies. Asked once at the start: after an upgrade the new one is there.
+///
+/// # Errors
+/// The system does not say.
+pub fn executable() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// Starts this program with other words, in a group of its own: signals reach it through its parent only.
+///
+/// # Errors
+/// It cannot be started.
+pub fn start(program: &PathBuf, words: &[OsString]) -> io::Result<tokio::process::Child> {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::null()).process_group(0);
+    // Only the service itself speaks to systemd.
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(name);
+    }
+    tokio::process::Command::from(command).spawn()
+}
+
+/// Asks a child to end cleanly.
+pub fn terminate(child: &tokio::process::Child) {
+    if let Some(pid) = pid(child) {
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// Ends a child, and what it started.
+pub fn kill(child: &tokio::process::Child) {
+    if let Some(pid) = pid(child) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+/// None once it has ended and its number may be somebody else's.
+fn pid(child: &tokio::process::Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+}

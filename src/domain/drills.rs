@@ -1,0 +1,224 @@
+//! When drills are due: of a part, of everything, and of each holder's key. Pure.
+//!
+//! A repository that is young, and a key that was given lately, has the whole time first. A drill that failed does not
+//! count. A date from the future tells of a wrong clock, not of a drill.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::domain::log::state::State;
+
+/// Later than this from now is the future.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often each is wanted; `None` for never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Every {
+    /// Of a part: a sample, or some sets.
+    pub sample: Option<SignedDuration>,
+    /// Of everything.
+    pub whole: Option<SignedDuration>,
+    /// Of each holder's key.
+    pub key: Option<SignedDuration>,
+}
+
+/// What is to be drilled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drill {
+    /// A part.
+    Sample,
+    /// Everything.
+    Whole,
+    /// The key of this holder.
+    Key(String),
+}
+
+/// One drill's date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Due {
+    /// Of what.
+    pub drill: Drill,
+    /// How often it is wanted.
+    pub every: SignedDuration,
+    /// When it was last done.
+    pub last: Option<Timestamp>,
+    /// Until when it should be done again.
+    pub until: Timestamp,
+    /// That is past.
+    pub overdue: bool,
+}
+
+/// Every drill that is wanted; none before the first backup.
+pub fn due(state: &State, every: &Every, now: Timestamp) -> Vec<Due> {
+    let Some(first) = state.snapshots.iter().map(|s| s.time).min() else { return vec![] };
+    let one = |drill: Drill, every: Option<SignedDuration>, last: Option<Timestamp>, from: Timestamp| {
+        let every = every?;
+        let last = last.filter(|at| at.duration_since(now) <= CLOCK_SLACK);
+        // A beginning that lies in the future is as good as none.
+        let from = last.unwrap_or(if from.duration_since(now) <= CLOCK_SLACK { from } else { Timestamp::UNIX_EPOCH });
+        let until = from.checked_add(every).unwrap_or(Timestamp::MAX);
+        Some(Due { drill, every, last, until, overdue: now > until })
+    };
+    let proofs = &state.proofs;
+    let parts = [
+        one(Drill::Sample, every.sample, proofs.drilled, first),
+        one(Drill::Whole, every.whole, proofs.drilled_whole, first),
+    ];
+    let keys = state.keyholders.iter().map(|holder| {
+        let last = proofs.keys.get(&holder.id).map(|p| p.at);
+        let given = proofs.held_since.get(&holder.id).copied().unwrap_or(first).max(first);
+        one(Drill::Key(holder.name.clone()), every.key, last, given)
+    });
+    parts.into_iter().chain(keys).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{KeyholderId, SnapshotId};
+    use crate::domain::log::entry::{Actor, Drilled, Entry, Keyholder, Role, Tested};
+    use crate::domain::log::proofs::KeyDrilled;
+    use crate::domain::log::tests::{ROOT, TESTER, WRITER, World, actor, bits, snapshot, stored};
+
+    const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+    const EVERY: Every =
+        Every { sample: Some(WEEK), whole: Some(WEEK.saturating_mul(4)), key: Some(WEEK.saturating_mul(2)) };
+
+    fn day(n: i64) -> Timestamp {
+        Timestamp::from_second(n * 86_400).unwrap()
+    }
+
+    fn say(world: &mut World, by: u8, on: i64, entry: Entry) {
+        let body = world.body(by, entry);
+        world.slot(Some(crate::domain::log::Body { time: day(on), ..body }));
+        assert_eq!(world.void(), None);
+    }
+
+    fn holder(n: u8) -> KeyholderId {
+        KeyholderId::new([n; 32])
+    }
+
+    fn added(n: u8, name: &str) -> Entry {
+        Entry::KeyholderAdded(Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true })
+    }
+
+    fn drilled(whole: bool, failed: u64) -> Entry {
+        Entry::Drilled(Drilled {
+            snapshots: vec![SnapshotId(2)],
+            whole,
+            files: 3,
+            bytes: 9,
+            stored: 9,
+            seconds: 1,
+            failed,
+            keyholder: holder(1),
+            sampled: !whole,
+        })
+    }
+
+    fn key(n: u8, failed: u64) -> Entry {
+        let (snapshot, root) = (Some(SnapshotId(2)), false);
+        Entry::KeyDrilled(KeyDrilled { keyholder: holder(n), epoch: 1, root, snapshot, documents: 1, bytes: 1, failed })
+    }
+
+    fn begun() -> World {
+        let mut world = World::new();
+        say(&mut world, WRITER, 10, stored(&[1], 1));
+        say(&mut world, WRITER, 10, snapshot("documents", &[0], None));
+        world
+    }
+
+    fn overdue(world: &World, on: i64) -> Vec<Drill> {
+        let all = due(&world.state(), &EVERY, day(on));
+        all.into_iter().filter(|d| d.overdue).map(|d| d.drill).collect()
+    }
+
+    #[test]
+    fn a_young_repository_and_a_new_key_have_the_whole_time_first() {
+        assert!(due(&World::new().state(), &EVERY, day(5000)).is_empty(), "no backup, no drill");
+        let mut world = begun();
+        assert_eq!(overdue(&world, 17), [], "to the day");
+        assert_eq!(overdue(&world, 18), [Drill::Sample]);
+        say(&mut world, ROOT, 30, added(9, "deputy"));
+        assert_eq!(overdue(&world, 39), [Drill::Sample, Drill::Whole]);
+        assert_eq!(overdue(&world, 45), [Drill::Sample, Drill::Whole, Drill::Key("deputy".into())]);
+        let never = Every { sample: None, whole: None, key: None };
+        assert!(due(&world.state(), &never, day(5000)).is_empty());
+    }
+
+    #[test]
+    fn a_part_counts_for_a_part_everything_for_both_and_a_failed_one_for_nothing() {
+        let mut world = begun();
+        say(&mut world, TESTER, 40, drilled(false, 0));
+        assert_eq!(overdue(&world, 41), [Drill::Whole]);
+        say(&mut world, TESTER, 60, drilled(true, 1));
+        assert_eq!(overdue(&world, 61), [Drill::Sample, Drill::Whole], "a failed one is none");
+        say(&mut world, TESTER, 62, drilled(true, 0));
+        assert_eq!(overdue(&world, 69), []);
+        say(&mut world, TESTER, 70, drilled(false, 2));
+        assert_eq!(overdue(&world, 71), [Drill::Sample], "nor does it take anything away");
+    }
+
+    #[test]
+    fn a_key_is_shown_by_what_came_back_with_it() {
+        let mut world = begun();
+        say(&mut world, ROOT, 10, added(1, "office server"));
+        say(&mut world, ROOT, 10, added(9, "recovery sheet"));
+        let keys = |world: &World, on| overdue(world, on).into_iter().filter(|d| matches!(d, Drill::Key(_))).count();
+        assert_eq!(keys(&world, 25), 2);
+        say(&mut world, TESTER, 25, key(9, 1));
+        assert_eq!(keys(&world, 26), 2, "a drill that failed");
+        say(&mut world, TESTER, 26, key(9, 0));
+        let tested = |documents, failed| Tested {
+            snapshot: None,
+            packs: bits(&[0]),
+            documents,
+            bytes: 1,
+            failed,
+            complete: false,
+            keyholder: holder(1),
+        };
+        say(&mut world, TESTER, 26, Entry::Tested(tested(0, 0)));
+        say(&mut world, TESTER, 26, Entry::Tested(tested(3, 1)));
+        assert_eq!(overdue(&world, 27), [Drill::Sample, Drill::Key("office server".into())]);
+        say(&mut world, TESTER, 27, Entry::Tested(tested(3, 0)));
+        assert_eq!(keys(&world, 28), 0, "the nightly test brings documents back with it");
+        let all = due(&world.state(), &EVERY, day(28));
+        assert_eq!(all.iter().filter_map(|d| d.last).collect::<Vec<_>>(), [day(27), day(26)]);
+        assert_eq!(all.last().map(|d| d.until), Some(day(40)));
+        assert_eq!(keys(&world, 45), 2);
+    }
+
+    #[test]
+    fn a_key_that_reads_nothing_is_shown_by_opening_the_log() {
+        let mut world = begun();
+        let blind = Actor {
+            key: crate::domain::id::ActorId::new([77; 32]),
+            machine: holder(7),
+            ..actor(WRITER, &[Role::Writer])
+        };
+        say(&mut world, ROOT, 10, Entry::ActorAdded(blind));
+        say(
+            &mut world,
+            ROOT,
+            10,
+            Entry::KeyholderAdded(Keyholder {
+                id: holder(7),
+                name: "write-only server".into(),
+                recipient: String::new(),
+                reads: false,
+            }),
+        );
+        assert!(overdue(&world, 30).contains(&Drill::Key("write-only server".into())));
+        say(&mut world, 77, 30, stored(&[2], 2));
+        assert!(!overdue(&world, 31).contains(&Drill::Key("write-only server".into())));
+    }
+
+    #[test]
+    fn a_date_from_the_future_is_no_drill() {
+        let mut world = begun();
+        say(&mut world, TESTER, 900, drilled(true, 0));
+        assert_eq!(overdue(&world, 40), [Drill::Sample, Drill::Whole]);
+    }
+}
