@@ -63,7 +63,7 @@ fn log(packs: u32, nights: u32) -> Vec<Slot> {
     };
     let created = Created {
         root: ActorId::new([1; 32]),
-        epoch: Epoch { number: 1, reading: String::new(), writing: String::new() },
+        epoch: Epoch { number: 1, reading: String::new(), writing: String::new(), bundles: vec![] },
         keyholders: vec![],
         actors: vec![actor(2, Role::Writer), actor(3, Role::Tester)],
         single_machine: false,
@@ -133,7 +133,16 @@ fn snapshot(known: u32) -> Entry {
 fn test(packs: Bits) -> Entry {
     let (documents, bytes) = (200, u64::from(TESTED) * PACK);
     let keyholder = KeyholderId::new([1; 32]);
-    Entry::Tested(Tested { snapshot: None, packs, documents, bytes, failed: 0, complete: false, keyholder })
+    Entry::Tested(Tested {
+        snapshot: None,
+        packs,
+        documents,
+        bytes,
+        failed: 0,
+        complete: false,
+        keyholder,
+        bundles: vec![],
+    })
 }
 
 fn kib(what: &str) -> u64 {

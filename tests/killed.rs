@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -47,6 +47,29 @@ fn fill(docs: &Path, round: u32) {
     }
 }
 
+/// What a killed writer left in the store under the name it was writing to.
+fn half_written(home: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (vec![], vec![home.join("repository")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name().to_string_lossy().contains('#') {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+fn grow_old(files: &[PathBuf]) {
+    for file in files {
+        let old = std::fs::metadata(file).unwrap().modified().unwrap() - Duration::from_secs(2 * 24 * 3600);
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(old).unwrap();
+    }
+}
+
 #[test]
 fn backup_and_prune_killed_at_growing_delays_converge() {
     let tmp = tempfile::tempdir().unwrap();
@@ -68,11 +91,14 @@ fn backup_and_prune_killed_at_growing_delays_converge() {
         must(&home, &["backup"]);
         run_and_kill(&home, &["prune", "--keep-last", "1", "--grace", "0", "--yes"], 5 + step * 8);
     }
+    let before = half_written(&home);
+    grow_old(&before);
     must(&home, &["prune", "--keep-last", "1", "--grace", "0", "--yes"]);
+    assert_eq!(half_written(&home), Vec::<PathBuf>::new(), "{} lay there before", before.len());
     must(&home, &["verify", "check"]);
     must(&home, &["verify", "restore", "--all"]);
     let back = tmp.path().join("back");
     must(&home, &["restore", "--all", "--to", back.to_str().unwrap()]);
     assert!(files_of(&docs, "Documents") == files_of(&back.join("Documents"), "Documents"));
-    println!("{killed} of 25 runs were killed in the middle");
+    println!("{killed} of 25 runs were killed in the middle; {} files were half-written", before.len());
 }

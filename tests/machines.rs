@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use strongroom::domain::log::entry::{Entry, Role};
+use strongroom::domain::log::entry::{Entry, KeyholderAdded, Role};
 use strongroom::domain::log::state::Life;
 use strongroom::domain::path::RecordPath;
 use strongroom::domain::problem::Exit;
@@ -41,7 +41,8 @@ fn join(world: &World, key: &Identity, name: &str, roles: &[Role], reads: bool) 
     let mut machine = Machine::generate(name, reads, roles, &*world.entropy);
     let id = world.open().unwrap().state().repository;
     let mut root = Repository::open_with_identity(world.store(), key, id, world.env()).unwrap();
-    root.append(|_| Ok(Some(Entry::KeyholderAdded(machine.keyholder())))).unwrap();
+    root.append(|_| Ok(Some(Entry::KeyholderAdded(KeyholderAdded { holder: machine.keyholder(), bundle: None }))))
+        .unwrap();
     for actor in machine.actors() {
         root.append(|_| Ok(Some(Entry::ActorAdded(actor.clone())))).unwrap();
     }

@@ -38,6 +38,10 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Source { kind, .. } => source(*kind),
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
         // The same words serve several commands; each adds its own hint.
+        OpsError::Unreadable(_) => {
+            "If the store keeps old versions, bring the damaged object back and run this again; strongroom snapshots lists \
+             what else there is."
+        }
         OpsError::InTheWay(_) | OpsError::NotFound(_) | OpsError::Usage(_) => return None,
         OpsError::Nothing(_) => {
             "A test or backup of nothing proves nothing. Check which folders and sets are configured."
@@ -88,7 +92,12 @@ fn repo(error: &RepoError) -> Option<&'static str> {
         }
         RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(_)) => {
             "Check that the key belongs to this repository: the recovery sheet prints the repository's id and address. \
-             A key that was removed opens nothing stored since."
+             A key that was removed opens nothing stored since. If it is the right key, its key file in the store may \
+             be damaged: on a computer that still works run: strongroom verify check"
+        }
+        RepoError::BundleDamaged(_) => {
+            "The key may be the right one. If a computer of yours still works, run there: strongroom run (it puts back its \
+             copy of the key file). Else bring back that file's old version, if the store keeps any; then run this again."
         }
         RepoError::AnotherRepository { .. } => {
             "Do not go on. Compare the address and the id with the recovery sheet; somebody may have put another \
@@ -108,6 +117,9 @@ fn repo(error: &RepoError) -> Option<&'static str> {
         }
         RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
             "Stored data is damaged or missing. What can be had back, and what is lost: strongroom repair"
+        }
+        RepoError::Destroyed { .. } => {
+            "It does not come back. What was destroyed and why: strongroom log, and the certificates of disposals."
         }
         RepoError::Listing(_) => {
             "Run: strongroom repair, and strongroom snapshots for an older snapshot to restore from."

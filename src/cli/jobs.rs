@@ -56,6 +56,7 @@ fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
         OpsError::Repo(RepoError::RolledBack { .. } | RepoError::AnotherRepository { .. }) => {
             ended(Outcome::Damage, Trouble::HistoryChanged)
         }
+        OpsError::Unreadable(_) => ended(Outcome::Damage, Trouble::Damage),
         OpsError::Repo(e) if e.is_damage() => ended(Outcome::Damage, Trouble::Damage),
         OpsError::Repo(RepoError::NoRole(_) | RepoError::AlreadyThere(_)) => ended(Outcome::Refused, Trouble::Refused),
         // The incident itself was told of by whoever met it; what waits for it is no news.

@@ -41,6 +41,9 @@ pub enum OpsError {
     /// More than one thing is meant, or what was asked makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// None of the snapshots that are meant can be opened: which, why, and what can be in their place.
+    #[error("{0}")]
+    Unreadable(String),
     /// There was nothing to examine: that is no success.
     #[error("{0}")]
     Nothing(String),
@@ -77,6 +80,7 @@ impl OpsError {
             Self::Repo(e) => exit_of(e),
             Self::Refused(_) | Self::InTheWay(_) => Exit::Refused,
             Self::Source { .. } | Self::Nothing(_) | Self::NotFound(_) | Self::Target(_) => Exit::Failed,
+            Self::Unreadable(_) => Exit::Damage,
             Self::Usage(_) => Exit::Usage,
         }
     }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::domain::id::{ActorId, KeyholderId, RepositoryId};
-use crate::domain::log::entry::{Actor, Entry, Keyholder, Role};
+use crate::domain::log::entry::{Actor, Entry, Keyholder, KeyholderAdded, Role};
 use crate::domain::log::state::State;
 use crate::ops::fs::place::Owner;
 use crate::ops::query::{View, Which};
@@ -14,7 +14,6 @@ use crate::ops::restore::{RestoreOptions, RestoreReport, apply, plan};
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::keys::{Bundle, BundleError, KeyRing};
-use crate::repo::layout::Key;
 use crate::repo::local;
 use crate::repo::machine::{Machine, StateDir};
 use crate::repo::repository::{Env, Repository};
@@ -106,6 +105,8 @@ pub fn recover(
     let restore = RestoreOptions {
         owner: options.owner,
         connections: options.connections,
+        // There may be nobody to ask for another one.
+        or_older: true,
         ..RestoreOptions::everything(&options.to)
     };
     let plan = plan(&mut repo, &restore, monitor, stop)?;
@@ -128,7 +129,7 @@ pub fn recover(
 /// The configuration that the newest backup was made with. Never over something else, never through a link that
 /// was restored a moment ago.
 fn write_config(repo: &mut Repository, to: &Path) -> Result<Option<PathBuf>, OpsError> {
-    let view = View::open(repo, &Which::default())?;
+    let view = View::open_or_older(repo, &Which::default())?;
     let newest = view.chosen.iter().filter(|c| c.root.config.is_some()).max_by_key(|c| (c.began, c.id));
     let Some(text) = newest.and_then(|c| c.root.config.as_deref()) else { return Ok(None) };
     for name in [CONFIG, CONFIG_BESIDE] {
@@ -221,10 +222,12 @@ pub fn enrol(repo: &mut Repository, keyholder: &Keyholder, actors: &[Actor]) -> 
     let (id, epoch) = (repo.state().repository, repo.state().epoch().number);
     let sealed = Bundle::new(id, epoch, &ring, keyholder.id).seal(&root, &recipient);
     // One that is there already was made by the root key for this very keyholder, or it opens nothing.
-    repo.store.create(&Key::Bundle(keyholder.id, epoch), &sealed.map_err(|e: BundleError| RepoError::from(e))?)?;
+    let sealed = sealed.map_err(|e: BundleError| RepoError::from(e))?;
+    let bundle = repo.put_bundle(keyholder.id, epoch, sealed)?;
     repo.append(|state| {
         let known = state.keyholders.iter().any(|k| k.id == keyholder.id);
-        Ok((!known).then(|| Entry::KeyholderAdded(keyholder.clone())))
+        let bundle = Some(bundle).filter(|_| state.epoch().number == epoch);
+        Ok((!known).then(|| Entry::KeyholderAdded(KeyholderAdded { holder: keyholder.clone(), bundle })))
     })?;
     for actor in actors {
         repo.append(|state| Ok((!state.actors.contains_key(&actor.key)).then(|| Entry::ActorAdded(actor.clone()))))?;

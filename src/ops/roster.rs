@@ -8,7 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ActorId, KeyholderId};
-use crate::domain::log::entry::{Actor, Entry, Epoch, Keyholder, Role};
+use crate::domain::log::bundles::StoredBundle;
+use crate::domain::log::entry::{Actor, Entry, Epoch, Keyholder, KeyholderAdded, Role};
 use crate::domain::log::state::{Slot, State};
 use crate::ops::OpsError;
 use crate::ops::recover::enrol;
@@ -19,7 +20,7 @@ use crate::repo::machine::Machine;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{Identity, Recipient};
 use crate::repo::sign::Seed;
-use crate::repo::store::{Created, StoreFault};
+use crate::repo::store::StoreFault;
 
 /// The longest name of a keyholder or machine.
 const MAX_NAME: usize = 60;
@@ -77,8 +78,9 @@ fn root_of(repo: &Repository) -> Result<Seed, OpsError> {
     repo.ring.root.clone().ok_or_else(|| RepoError::NoRole(Role::Root).into())
 }
 
-/// Puts a bundle of the keys at hand for `holder` into the store. The root key stays with whoever has it.
-fn put_bundle(repo: &Repository, ring: &KeyRing, epoch: u32, holder: &Keyholder) -> Result<(), OpsError> {
+/// Puts a bundle of the keys at hand for `holder` into the store, and says what lies there then. The root key stays with
+/// whoever has it.
+fn put_bundle(repo: &Repository, ring: &KeyRing, epoch: u32, holder: &Keyholder) -> Result<StoredBundle, OpsError> {
     let root = root_of(repo)?;
     let own = holder.id == ring.keyholder;
     let given = KeyRing {
@@ -91,9 +93,7 @@ fn put_bundle(repo: &Repository, ring: &KeyRing, epoch: u32, holder: &Keyholder)
     let recipient: Recipient = holder.recipient.parse().map_err(RepoError::Seal)?;
     let bundle = Bundle::new(repo.state().repository, epoch, &given, holder.id);
     let stored = bundle.seal(&root, &recipient).map_err(RepoError::Bundle)?;
-    // Taken: an earlier try, or another root key, put the same keys there.
-    let (Created::Ours | Created::Taken) = repo.store.create(&Key::Bundle(holder.id, epoch), &stored)?;
-    Ok(())
+    Ok(repo.put_bundle(holder.id, epoch, stored)?)
 }
 
 /// Gives somebody else a key of their own.
@@ -124,12 +124,12 @@ fn give(repo: &mut Repository, identity: &Identity, holder: &Keyholder) -> Resul
     loop {
         let ring = repo.ring.clone();
         let epoch = repo.state().epoch().number;
-        put_bundle(repo, &ring, epoch, holder)?;
+        let bundle = Some(put_bundle(repo, &ring, epoch, holder)?);
         let mut stale = false;
         repo.append(|state| {
             stale = state.epoch().number != epoch;
             let known = state.keyholders.iter().any(|k| k.id == holder.id);
-            Ok((!known && !stale).then(|| Entry::KeyholderAdded(holder.clone())))
+            Ok((!known && !stale).then(|| Entry::KeyholderAdded(KeyholderAdded { holder: holder.clone(), bundle })))
         })?;
         if !stale {
             return Ok(());
@@ -230,11 +230,12 @@ pub fn rotate(repo: &mut Repository, identity: &Identity) -> Result<u32, OpsErro
     root_of(repo)?;
     let number = repo.state().epoch().number + 1;
     let ring = next_ring(repo, identity, number)?;
+    let mut bundles = vec![];
     for holder in repo.state().keyholders.clone() {
-        put_bundle(repo, &ring, number, &holder)?;
+        bundles.push(put_bundle(repo, &ring, number, &holder)?);
     }
     let line = |keys: &[Identity]| keys.first().map(|k| k.recipient().to_string()).unwrap_or_default();
-    let epoch = Epoch { number, reading: line(&ring.reading), writing: line(&ring.writing) };
+    let epoch = Epoch { number, reading: line(&ring.reading), writing: line(&ring.writing), bundles };
     let holders = repo.state().keyholders.clone();
     let mut others = false;
     repo.append(|state| {

@@ -12,7 +12,7 @@ use super::layout::{KEYS, Key};
 use super::log::{parse, read_on};
 use super::machine::Machine;
 use super::repository::Repository;
-use super::seal::{Identity, open};
+use super::seal::{Identity, SealError, open};
 use super::store::{Store, StoreFault};
 use crate::domain::id::{KeyholderId, RepositoryId};
 use crate::domain::log::entry::Entry;
@@ -53,6 +53,24 @@ pub(super) fn vouched(
     (bundle.epoch == epoch).then_some(ring)
 }
 
+/// Keys that a bundle gave.
+pub(super) struct Newest {
+    pub ring: KeyRing,
+    pub stored: Bytes,
+    /// A newer bundle that is damaged, and may be the same keyholder's.
+    pub newer: Option<String>,
+}
+
+/// Whether what lies there is damaged and may be a bundle for this identity: it is no age file, or the identity fits and
+/// what is inside cannot be read. Where the very part that is sealed to it is damaged, nobody can tell it from another's.
+fn is_damaged(stored: &Bytes, identity: &Identity) -> bool {
+    match open(stored.clone(), std::slice::from_ref(identity)) {
+        Ok(opened) => opened.all().is_err(),
+        Err(SealError::WrongKey) => false,
+        Err(_) => true,
+    }
+}
+
 /// The newest vouched bundle among those `mine` says yes to, from the newest epoch down.
 pub(super) fn newest_of(
     store: &Store,
@@ -60,23 +78,30 @@ pub(super) fn newest_of(
     repository: RepositoryId,
     identity: &Identity,
     mine: impl Fn(&KeyholderId) -> bool,
-) -> Result<(KeyRing, Bytes), RepoError> {
+) -> Result<Newest, RepoError> {
     let (listed, _) = store.list(KEYS)?;
     let mut all: Vec<_> = listed.iter().filter_map(|l| bundle_key(&l.key)).filter(|(h, _)| mine(h)).collect();
     all.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
-    let mut failed = None;
+    let (mut failed, mut newer) = (None, None);
     for (holder, epoch) in all {
         match store.get(&Key::Bundle(holder, epoch)) {
             Ok(stored) => {
                 if let Some(ring) = vouched(zero, repository, &stored, identity, (holder, epoch)) {
-                    return Ok((ring, stored));
+                    return Ok(Newest { ring, stored, newer });
+                }
+                if is_damaged(&stored, identity) {
+                    newer.get_or_insert(Key::Bundle(holder, epoch).to_string());
                 }
             }
             Err(e) if e.fault() == StoreFault::Missing || e.is_too_large() => {}
             Err(e) => failed = Some(e),
         }
     }
-    Err(failed.map_or(RepoError::WrongKey, RepoError::Store))
+    Err(match (failed, newer) {
+        (Some(e), _) => RepoError::Store(e),
+        (None, Some(damaged)) => RepoError::BundleDamaged(damaged),
+        (None, None) => RepoError::WrongKey,
+    })
 }
 
 /// The newest bundle for this machine.
@@ -86,7 +111,8 @@ pub(super) fn newest(
     repository: RepositoryId,
 ) -> Result<(KeyRing, Bytes), RepoError> {
     let zero = entry_zero(store, repository)?;
-    newest_of(store, &zero, repository, &machine.identity, |h| *h == machine.id)
+    let Newest { ring, stored, .. } = newest_of(store, &zero, repository, &machine.identity, |h| *h == machine.id)?;
+    Ok((ring, stored))
 }
 
 /// Entry 0, if it is this repository's.

@@ -62,14 +62,18 @@ pub fn create(
     options: &CreateOptions,
     keep: impl FnOnce(&Recovery) -> Result<(), RepoError>,
 ) -> Result<RepositoryId, RepoError> {
-    let pending = match dir.load_json::<Pending>(PENDING) {
+    // This machine's keys are kept after it: where they are not there, nothing of it went anywhere, and it would end with a
+    // repository that this machine cannot open.
+    let machine = dir.load_machine()?.is_some();
+    let pending = match dir.load_json::<Pending>(PENDING).filter(|_| machine) {
         Some(pending) => pending,
         None => prepare(store, dir, env, options)?,
     };
     let identity = Identity::parse(&pending.recovery)?;
     keep(&Recovery { repository: pending.repository, identity })?;
     for (holder, text) in &pending.bundles {
-        put(store, &Key::Bundle(*holder, 1), text)?;
+        let stored = put(store, &Key::Bundle(*holder, 1), text)?;
+        dir.save_bundle(holder, 1, &stored);
     }
     put(store, &Key::Log(0), &pending.entry)?;
     let hint = serde_json::json!({
@@ -82,10 +86,11 @@ pub fn create(
     Ok(pending.repository)
 }
 
-fn put(store: &Store, key: &Key, base64: &str) -> Result<(), RepoError> {
+fn put(store: &Store, key: &Key, base64: &str) -> Result<Bytes, RepoError> {
     let bytes = STANDARD.decode(base64).map_err(|_| RepoError::Machine("init.json is damaged; remove it".into()))?;
-    match store.create(key, &Bytes::from(bytes))? {
-        Put::Ours => Ok(()),
+    let bytes = Bytes::from(bytes);
+    match store.create(key, &bytes)? {
+        Put::Ours => Ok(bytes),
         Put::Taken => Err(RepoError::AlreadyThere(store.address().into())),
     }
 }
@@ -112,7 +117,12 @@ fn prepare(store: &Store, dir: &StateDir, env: &Env, options: &CreateOptions) ->
         recipient: recovery.recipient().to_string(),
         reads: true,
     };
-    let epoch = Epoch { number: 1, reading: reading.recipient().to_string(), writing: writing.recipient().to_string() };
+    let epoch = Epoch {
+        number: 1,
+        reading: reading.recipient().to_string(),
+        writing: writing.recipient().to_string(),
+        bundles: vec![],
+    };
     let created = Created {
         root: root.actor(),
         epoch,

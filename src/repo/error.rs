@@ -1,5 +1,7 @@
 //! What can go wrong with a repository. Advice is added in one place, `cli/hints.rs`.
 
+use jiff::Timestamp;
+
 use super::keys::BundleError;
 use super::local::LocalError;
 use super::notes::NoteError;
@@ -31,6 +33,9 @@ pub enum RepoError {
     /// The key opens nothing here.
     #[error("the key does not open this repository")]
     WrongKey,
+    /// The key opens nothing, and a key file that may be its own is damaged.
+    #[error("the key file {0} in the store is damaged: nothing else in the store opens with this key")]
+    BundleDamaged(String),
     /// The store shows a repository of somebody else's making.
     #[error("this is not the repository it should be: expected {expected}, found {found}")]
     AnotherRepository {
@@ -84,6 +89,14 @@ pub enum RepoError {
     /// A chunk is in no index.
     #[error("the index does not know a piece of content that a snapshot needs")]
     ChunkUnknown,
+    /// Content that a log entry made dead.
+    #[error("the content was destroyed under entry {entry} of the log on {}", on.strftime("%Y-%m-%d"))]
+    Destroyed {
+        /// The `swept` entry.
+        entry: u64,
+        /// Its time.
+        on: Timestamp,
+    },
     /// A listing cannot be read.
     #[error("a listing is damaged: {0}")]
     Listing(String),
@@ -120,6 +133,8 @@ impl RepoError {
                 | Self::PackMissing(_)
                 | Self::Index(_)
                 | Self::ChunkUnknown
+                | Self::Destroyed { .. }
+                | Self::BundleDamaged(_)
                 | Self::Listing(_)
                 | Self::NoteMissing(_)
                 | Self::Note { error: NoteError::Digest | NoteError::Damaged(_), .. }

@@ -1,6 +1,7 @@
 //! The index of an open repository: its objects in the store, and their sum in memory.
 //!
-//! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's.
+//! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's. What an index object
+//! that cannot be read said of packs, the packs say themselves.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,12 +14,15 @@ use super::layout::Key;
 use super::repository::Repository;
 use super::seal::open;
 use super::store::StoreFault;
-use crate::domain::id::{ActorId, IndexName};
+use crate::domain::id::{ActorId, ChunkId, IndexName};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::state::{IndexState, Life};
 
 /// No index object is larger than this once decompressed.
 const MAX_INDEX: usize = 60 << 20;
+
+/// Index objects that could be read, and those that could not.
+type Objects<'r> = (Vec<(&'r IndexState, IndexObject)>, Vec<&'r IndexState>);
 
 impl Repository {
     /// Where every chunk lies. Built from the index objects when first asked for.
@@ -27,9 +31,41 @@ impl Repository {
     /// [`RepoError::Index`] when an index object is missing or damaged; faults of the store.
     pub fn index(&mut self) -> Result<&ChunkIndex, RepoError> {
         if self.index.is_none() {
-            self.index = Some(self.summed_up(&self.readable_objects(false)?, &Bits::default(), &[]));
+            let (objects, lost) = self.readable_objects(false)?;
+            let more = self.packs_own_words(&self.undescribed(&lost, &self.best(&objects)))?;
+            let index = self.summed_up(&objects, &Bits::default(), &more);
+            self.lost_indexes = lost.iter().map(|i| i.index.name).collect();
+            self.index = Some(index);
         }
         self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
+    }
+
+    /// Index objects that could not be read when the index was loaded: what they said, packs said themselves.
+    pub fn lost_indexes(&self) -> &[IndexName] {
+        &self.lost_indexes
+    }
+
+    /// Why a chunk is in no pack that lives: the entry that made its pack dead, where an index still says what was in it.
+    pub fn unknown(&self, id: &ChunkId) -> RepoError {
+        let swept = |pack: &IndexedPack| match self.state.pack(&pack.name)?.1.life {
+            Life::Swept { at } => Some(at),
+            _ => None,
+        };
+        let dead = self.dead.get_or_init(|| {
+            let mut dead = HashMap::new();
+            // Swept ones too, as far as they are still there or in the cache.
+            let objects = self.state.indexes.iter().filter_map(|i| self.index_object(&i.index.name).ok());
+            for pack in objects.flat_map(|o| o.packs) {
+                let Some(at) = swept(&pack) else { continue };
+                dead.extend(pack.segments.iter().flat_map(|s| &s.chunks).map(|c| (c.id, at)));
+            }
+            dead
+        });
+        let body = |at: u64| self.slots.get(at as usize).and_then(|s| s.body.as_ref());
+        match dead.get(id).and_then(|at| Some((*at, body(*at)?.time))) {
+            Some((entry, on)) => RepoError::Destroyed { entry, on },
+            None => RepoError::ChunkUnknown,
+        }
     }
 
     /// Loads the index from what can be read of it, and from `more` that was found out otherwise. What lies in one of the
@@ -38,8 +74,20 @@ impl Repository {
     /// # Errors
     /// Faults of the store.
     pub fn index_despite(&mut self, bad: &Bits, more: &[IndexedPack]) -> Result<&ChunkIndex, RepoError> {
-        let index = self.summed_up(&self.readable_objects(true)?, bad, more);
+        let index = self.summed_up(&self.readable_objects(true)?.0, bad, more);
         Ok(self.index.insert(index))
+    }
+
+    /// How much the best description of each pack is believed.
+    fn best(&self, objects: &[(&IndexState, IndexObject)]) -> HashMap<u32, u8> {
+        let (own, mut trusted) = (self.own_actors(), HashMap::new());
+        for (author, object) in objects {
+            for (number, _) in object.packs.iter().filter_map(|p| self.state.pack(&p.name)) {
+                let best: &mut u8 = trusted.entry(number).or_default();
+                *best = (*best).max(self.trust(author, number, &own));
+            }
+        }
+        trusted
     }
 
     fn summed_up(&self, objects: &[(&IndexState, IndexObject)], bad: &Bits, more: &[IndexedPack]) -> ChunkIndex {
@@ -53,13 +101,7 @@ impl Repository {
             Some(_) => 3 + u8::from(state.may_rely(number, &own)),
             None => 0,
         };
-        let mut trusted: HashMap<u32, u8> = HashMap::new();
-        for (author, object) in objects {
-            for (number, _) in object.packs.iter().filter_map(|p| state.pack(&p.name)) {
-                let best = trusted.entry(number).or_default();
-                *best = (*best).max(self.trust(author, number, &own));
-            }
-        }
+        let trusted = self.best(objects);
         let mut add = |number: u32, pack: &IndexedPack| {
             if rank(number) > 0 {
                 // A chunk is stored again only when it could not be relied on where it was.
@@ -98,7 +140,7 @@ impl Repository {
 
     /// Whose description of a pack is believed: this machine's own, else a pruner's, else that of whoever stored the
     /// pack first. A stolen writer's key cannot say that somebody else's pack holds what it does not.
-    fn trust(&self, author: &IndexState, pack: u32, own: &[ActorId]) -> u8 {
+    pub(super) fn trust(&self, author: &IndexState, pack: u32, own: &[ActorId]) -> u8 {
         let storer = self.state.packs.get(pack as usize).map(|p| p.actor);
         match author {
             i if i.void => 0,
@@ -114,23 +156,24 @@ impl Repository {
     /// # Errors
     /// As [`Repository::index`].
     pub fn index_objects(&self) -> Result<Vec<IndexObject>, RepoError> {
-        Ok(self.readable_objects(false)?.into_iter().map(|(_, object)| object).collect())
+        Ok(self.readable_objects(false)?.0.into_iter().map(|(_, object)| object).collect())
     }
 
     /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
-    /// nobody if it is not.
+    /// nobody if it is not. Others that cannot be read are lost: a machine that may read asks the packs instead.
     /// The same for what is out of use because another says it; with `partly` for all that cannot be read.
-    fn readable_objects(&self, partly: bool) -> Result<Vec<(&IndexState, IndexObject)>, RepoError> {
-        let mut all = vec![];
+    fn readable_objects(&self, partly: bool) -> Result<Objects<'_>, RepoError> {
+        let (mut all, mut lost) = (vec![], vec![]);
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {
                 Ok(object) => all.push((index, object)),
                 Err(RepoError::Index(_) | RepoError::Seal(_))
                     if partly || index.void || index.doubted || index.quarantined => {}
+                Err(e) if self.can_read() && e.is_damage() => lost.push(index),
                 Err(e) => return Err(e),
             }
         }
-        Ok(all)
+        Ok((all, lost))
     }
 
     /// Everything that the readable part of the index says is in these packs, whoever says it.
@@ -139,7 +182,7 @@ impl Repository {
     /// Faults of the store.
     pub fn descriptions(&self, wanted: &Bits) -> Result<BTreeMap<u32, Vec<IndexedPack>>, RepoError> {
         let mut all: BTreeMap<u32, Vec<IndexedPack>> = BTreeMap::new();
-        for pack in self.readable_objects(true)?.into_iter().flat_map(|(_, object)| object.packs) {
+        for pack in self.readable_objects(true)?.0.into_iter().flat_map(|(_, object)| object.packs) {
             if let Some((number, _)) = self.state.pack(&pack.name).filter(|(n, _)| wanted.contains(*n)) {
                 let known = all.entry(number).or_default();
                 if !known.contains(&pack) {
@@ -160,16 +203,21 @@ impl Repository {
         mut each: impl FnMut(u32, &IndexedPack) -> Result<(), E>,
     ) -> Result<(), E> {
         let own = self.own_actors();
-        let mut left = wanted.clone();
+        let (mut left, mut asked) = (wanted.clone(), Bits::default());
         let mut alive: Vec<_> = self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })).collect();
         for trust in (0..=4).rev() {
             alive.retain(|i| i.covers.iter().any(|n| left.contains(n)));
+            let mut lost: Vec<&IndexState> = vec![];
             for index in &alive {
                 if !index.covers.iter().any(|n| left.contains(n) && self.trust(index, n, &own) == trust) {
                     continue;
                 }
                 let object = match self.index_object(&index.index.name) {
                     Err(RepoError::Index(_) | RepoError::Seal(_)) if index.void || index.quarantined => continue,
+                    Err(e) if self.can_read() && e.is_damage() => {
+                        lost.push(index);
+                        continue;
+                    }
                     other => other?,
                 };
                 for pack in &object.packs {
@@ -179,6 +227,17 @@ impl Repository {
                         each(number, pack)?;
                     }
                 }
+            }
+            // Nobody who is believed less speaks for these.
+            let of = |i: &&IndexState, n: u32| i.covers.contains(n) && self.trust(i, n, &own) == trust;
+            for number in left.clone().iter().filter(|n| lost.iter().any(|i| of(i, *n))) {
+                left.remove(number);
+                asked.insert(number);
+            }
+        }
+        for pack in self.packs_own_words(&asked)? {
+            if let Some((number, _)) = self.state.pack(&pack.name) {
+                each(number, &pack)?;
             }
         }
         Ok(())

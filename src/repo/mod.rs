@@ -6,8 +6,10 @@
 mod bundles;
 pub mod chunk;
 pub mod compress;
+pub mod copies;
 pub mod create;
 pub mod cut;
+pub mod directories;
 pub mod envelope;
 pub mod error;
 mod indexes;

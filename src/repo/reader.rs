@@ -72,12 +72,13 @@ impl<'a> ChunkReader<'a> {
     /// The chunk's bytes, checked.
     ///
     /// # Errors
-    /// [`RepoError::ChunkUnknown`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the store.
+    /// [`RepoError::ChunkUnknown`], [`RepoError::Destroyed`], [`RepoError::PackMissing`], [`RepoError::Pack`]; faults of the
+    /// store.
     pub fn read(&mut self, id: &ChunkId) -> Result<Vec<u8>, RepoError> {
         if let Some(bytes) = self.repo.salvaged.get(id) {
             return Ok(bytes.clone());
         }
-        let (segment, place) = self.index.find(id).ok_or(RepoError::ChunkUnknown)?;
+        let (segment, place) = self.index.find(id).ok_or_else(|| self.repo.unknown(id))?;
         let content = self.segment(segment)?;
         let (from, to) = (place.start as usize, place.start as usize + place.len as usize);
         let bytes = content.get(from..to).map(<[u8]>::to_vec);

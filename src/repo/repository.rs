@@ -4,7 +4,7 @@
 //! scratch whenever somebody else was faster.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::{ActorId, ChunkId, PackName, RepositoryId};
+use crate::domain::id::{ActorId, ChunkId, IndexName, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
 use crate::domain::log::fold::fold;
 use crate::domain::log::state::{Slot, State};
@@ -51,6 +51,9 @@ pub struct Repository {
     pub(super) slots: Vec<Slot>,
     pub(super) state: State,
     pub(super) index: Option<ChunkIndex>,
+    pub(super) lost_indexes: Vec<IndexName>,
+    /// What lay in packs that are dead, and the entries that say so; looked up only to say why something is missing.
+    pub(super) dead: OnceLock<HashMap<ChunkId, u64>>,
     /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
     pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
@@ -99,6 +102,8 @@ impl Repository {
             slots,
             state,
             index: None,
+            lost_indexes: vec![],
+            dead: OnceLock::new(),
             salvaged: HashMap::new(),
         };
         repo.trust_bundle(stored)?;
@@ -132,10 +137,26 @@ impl Repository {
         accepted: u64,
     ) -> Result<Self, RepoError> {
         let zero = bundles::entry_zero(&store, id)?;
-        let (ring, _) = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
-        let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted)?;
+        let bundles::Newest { ring, newer, .. } = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
+        let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted).map_err(|e| match (e, newer) {
+            // Only that could have opened it.
+            (RepoError::LogDamaged { .. }, Some(damaged)) => RepoError::BundleDamaged(damaged),
+            (e, _) => e,
+        })?;
         let state = fold(id, &slots)?;
-        Ok(Self { store, env, ring, machine: None, dir: None, slots, state, index: None, salvaged: HashMap::new() })
+        Ok(Self {
+            store,
+            env,
+            ring,
+            machine: None,
+            dir: None,
+            slots,
+            state,
+            index: None,
+            lost_indexes: vec![],
+            dead: OnceLock::new(),
+            salvaged: HashMap::new(),
+        })
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -201,7 +222,7 @@ impl Repository {
         self.slots = slots;
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
-            self.index = None;
+            (self.index, self.dead) = (None, OnceLock::new());
             self.follow_epoch(newer)?;
             self.keep_slots()?;
         }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
 use age::stream::StreamReader;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -136,6 +136,11 @@ pub fn open(stored: impl Into<Stored>, identities: &[Identity]) -> Result<Opened
     Ok(Opened { reader })
 }
 
+/// Whether the beginning is that of an age file: all that can be said without a key.
+pub fn is_sealed(stored: &Bytes) -> bool {
+    age::Decryptor::new_buffered(Stored::from(stored.clone())).is_ok()
+}
+
 fn from_age(error: age::DecryptError) -> SealError {
     match error {
         age::DecryptError::NoMatchingKeys => SealError::WrongKey,
@@ -189,7 +194,6 @@ fn damaged(error: std::io::Error) -> SealError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     #[test]
     fn what_is_sealed_opens_in_parts_and_as_a_whole() {

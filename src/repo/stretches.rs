@@ -131,6 +131,11 @@ pub fn sealed_ranges(size: u64, content: &[(u64, u32)]) -> Vec<Range<u64>> {
     merged
 }
 
+/// What must be fetched of a sealed object of `size` bytes to read its header and the last `end` bytes.
+pub fn ends(size: u64, end: u64) -> Vec<Range<u64>> {
+    vec![0..HEADER.min(size), size.saturating_sub(end).max(HEADER.min(size))..size]
+}
+
 /// An age header with two dozen recipients fits into this; a longer one is met by fetching the whole.
 const HEADER: u64 = 4096;
 /// age seals blocks of this many bytes,

@@ -110,6 +110,13 @@ pub fn large(place: &Place) -> Vec<PathBuf> {
     packs(place).into_iter().filter(|(_, size)| *size > 200_000).map(|(p, _)| p).collect()
 }
 
+/// The recovery sheet's.
+pub fn key_file(place: &Place) -> PathBuf {
+    let created = place.run(["log", "--json"]).ends(0).objects().swap_remove(0);
+    let sheet = created["body"]["data"]["keyholders"][0]["id"].as_str().unwrap().to_owned();
+    place.objects("keys").into_iter().find(|p| p.to_str().unwrap().contains(&sheet)).unwrap()
+}
+
 /// Changes a byte in the middle.
 pub fn flip(path: &Path) {
     change(path, |bytes| {
@@ -134,7 +141,9 @@ pub fn rot(path: &Path) {
 
 pub fn swap(place: &Place, same_size: bool) {
     let all = large(place);
-    let (one, other) = (&all[0], &all[all.len() - 1]);
+    let size = |p: &PathBuf| std::fs::metadata(p).unwrap().len();
+    let one = &all[0];
+    let other = all[1..].iter().rev().find(|p| same_size || size(p) != size(one)).expect("to be found by its size");
     let (first, second) = (std::fs::read(one).unwrap(), std::fs::read(other).unwrap());
     let len = |bytes: &[u8], len: usize| {
         let mut bytes = bytes.to_vec();
@@ -143,5 +152,4 @@ pub fn swap(place: &Place, same_size: bool) {
     };
     change(one, |bytes| *bytes = len(&second, first.len()));
     change(other, |bytes| *bytes = len(&first, second.len()));
-    assert!(same_size || first.len() != second.len(), "to be found by its size");
 }

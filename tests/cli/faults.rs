@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::fault_store::{IN_EACH, base, change, flip, large, rot, swap, tested_last, within};
+use crate::fault_store::{IN_EACH, base, change, flip, key_file, large, rot, swap, tested_last, within};
 use crate::opening::docx;
 use crate::place::{Place, Said, noise};
 
@@ -48,7 +48,8 @@ fn plain(place: &Place, line: &str) -> String {
     for word in line.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let hex = |w: &str| w.len() >= 8 && w.bytes().all(|b| b.is_ascii_hexdigit());
-        let digest = bare.rsplit('/').next().unwrap_or(bare).trim_end_matches(".age");
+        let name = bare.rsplit('/').next().unwrap_or(bare).trim_end_matches(".age");
+        let digest = name.split_once('-').map_or(name, |(digest, _)| digest);
         let folder = bare.split('/').next().unwrap_or(bare);
         words.push(match () {
             () if hex(digest) && bare.contains('/') => word.replace(bare, &format!("{folder}/….age")),
@@ -68,7 +69,7 @@ fn found(fault: &'static str, by: &'static str, most: u64, exit: i32, begins: &s
     let (after, said, words) = until(&place, by, begins, most);
     assert_eq!(said.code, exit, "{fault}, {by}:\n{}\n{}", said.out, said.err);
     // What is planted where it takes longest is not found at once, or the limit would limit nothing.
-    assert!(after > 1 || !fault.starts_with("a flipped byte") || by == SCRUB, "{fault}, {by}: at once");
+    assert!(after > 1 || !fault.starts_with("a flipped byte in") || by == SCRUB, "{fault}, {by}: at once");
     let runs = if most == 1 { "1".into() } else { format!("at most {most}") };
     Row { fault, by, runs, exit, words }
 }
@@ -77,6 +78,7 @@ const RUN: &str = "strongroom run";
 const CHECK: &str = "strongroom verify check";
 const RESTORE: &str = "strongroom verify restore";
 const SCRUB: &str = "strongroom verify scrub --max-bytes 1MiB";
+const SCRUB_ALL: &str = "strongroom verify scrub --all";
 const STATUS: &str = "strongroom status";
 
 fn in_the_store(n: u64) -> Vec<Row> {
@@ -94,6 +96,13 @@ fn in_the_store(n: u64) -> Vec<Row> {
         found("two packs swapped, sizes made right", RESTORE, n, 4, "DAMAGE:", |p| swap(p, true)),
         found("a missing index", RUN, 1, 4, "DAMAGE:", index),
         found("a missing index", CHECK, 1, 4, "DAMAGE:", index),
+        found("a flipped byte of the index", RUN, 1, 4, "DAMAGE:", |p| flip(&p.objects("index")[0])),
+        found("a flipped byte of a key file", RUN, 1, 4, "DAMAGE:", |p| flip(&key_file(p))),
+        found("a flipped byte of a key file", CHECK, 1, 4, "DAMAGE:", |p| flip(&key_file(p))),
+        found("a key file cut in half", RUN, 1, 4, "DAMAGE:", |p| change(&key_file(p), |b| b.truncate(b.len() / 2))),
+        found("a key file cut in half", SCRUB_ALL, 1, 4, "DAMAGE:", |p| {
+            change(&key_file(p), |b| b.truncate(b.len() / 2));
+        }),
     ]
 }
 
@@ -110,6 +119,7 @@ fn roll_back(place: &Place) {
 fn in_the_log() -> Vec<Row> {
     let newest = |p: &Place| p.objects("log").iter().rev().take(2).for_each(|f| std::fs::remove_file(f).unwrap());
     let hole = |p: &Place| std::fs::remove_file(p.objects("log").iter().rev().nth(2).unwrap()).unwrap();
+    let flipped = |p: &Place| flip(&p.objects("log")[3]);
     let back = "strongroom: the store has gone back in time";
     let damaged = "strongroom: entry";
     vec![
@@ -119,6 +129,8 @@ fn in_the_log() -> Vec<Row> {
         found("the newest entries of the log deleted", RUN, 1, 4, back, newest),
         found("an entry missing within the log", RUN, 1, 4, damaged, hole),
         found("an entry missing within the log", "strongroom log --verify", 1, 4, damaged, hole),
+        found("a flipped entry of the log", RUN, 1, 4, damaged, flipped),
+        found("a flipped entry of the log", SCRUB_ALL, 1, 4, "DAMAGE:", flipped),
     ]
 }
 

@@ -24,6 +24,7 @@ mod retention_words;
 mod root_shell;
 mod serving;
 mod setting_up;
+mod small;
 #[path = "../service/smtp.rs"]
 mod smtp;
 mod telling;

@@ -88,17 +88,21 @@ impl<'s> Copy<'s> {
 
     /// Whether reading what `name` is part of tells of damage.
     fn told(&mut self, name: &str) -> Result<bool, String> {
+        let mut around = false;
         let read = if name.starts_with("packs/") || name.starts_with("index/") {
             if self.sound.loaded_index().is_some() && name.starts_with("index/") {
                 self.sound.take_index().unwrap();
             }
-            read_back(&mut self.sound, "documents")
+            let read = read_back(&mut self.sound, "documents");
+            // What a damaged index said, the packs say; that it is damaged is told with what comes back.
+            around = !self.sound.lost_indexes().is_empty();
+            read
         } else {
             let key = if name == self.small.sheets_bundle { &self.small.sheet } else { &self.small.machine };
             Self::open(self.small, key, &self.runtime, &self.memory).and_then(|mut r| read_back(&mut r, "documents"))
         };
         match read {
-            Ok(files) if files == self.small.good => Ok(false),
+            Ok(files) if files == self.small.good => Ok(around),
             Ok(_) => Err("wrong content was given back".into()),
             Err(e) if e.is_damage() => Ok(true),
             // What opens no bundle may be the wrong key; an entry 0 that changed is another repository's.

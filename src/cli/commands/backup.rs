@@ -157,6 +157,12 @@ pub fn step(
             .out
             .warn(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
     }
+    if !repo.lost_indexes().is_empty() {
+        shell.out.warn(
+            "A part of the index in the store is damaged or missing; the packs themselves said what is in them. Run: \
+             strongroom verify check",
+        );
+    }
     if let Some(n) = report.incident {
         shell.out.warn(format!(
             "Very many records changed at once. The snapshot was taken; nothing will be thinned or deleted until \

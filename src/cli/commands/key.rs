@@ -87,7 +87,7 @@ fn add(
 fn ever(repo: &Repository) -> Vec<Keyholder> {
     let mut all: Vec<Keyholder> = repo.state().created.keyholders.clone();
     let entries = repo.slots().iter().filter_map(|s| s.body.as_ref()).map(|b| &b.entry);
-    all.extend(entries.filter_map(|e| if let Entry::KeyholderAdded(k) = e { Some(k.clone()) } else { None }));
+    all.extend(entries.filter_map(|e| if let Entry::KeyholderAdded(k) = e { Some(k.holder.clone()) } else { None }));
     all.reverse();
     all
 }

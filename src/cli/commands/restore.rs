@@ -61,6 +61,7 @@ pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
         },
         owner: Owner::Recorded,
         connections: config.limits.upload_connections as usize,
+        or_older: false,
     };
     for place in places(&options).iter().flatten().filter(|_| asked) {
         shell.out.to_stderr(&format!("It will be written to: {}", printable(place.as_os_str().as_bytes())));

@@ -13,7 +13,7 @@ use crate::domain::coverage::LEAST_PER_RUN;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::fs::walk::Source;
-use crate::ops::verify::{self, Budget, Damage, TestOptions, VerifyReport};
+use crate::ops::verify::{self, Budget, Damage, Object, TestOptions, VerifyReport};
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::plain::{counted, size};
@@ -38,6 +38,10 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
         VerifyCommand::Accept(args) => return opening::accept(shell, args),
         VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,
     };
+    if matches!(command, VerifyCommand::Check(_)) && (args.max_bytes.is_some() || args.max_duration.is_some()) {
+        let hint = "Leave the limit out: it reads no content. A limit is for verify scrub and verify restore.";
+        return Err(Failure::usage("verify check always looks at everything: it takes no limit", hint));
+    }
     let progress = shell.progress();
     let (report, what) = match command {
         VerifyCommand::Check(_) => {
@@ -147,7 +151,11 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!("Examined {all}: everything {what}."));
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
-        out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");
+        // Repair has nothing to say of key files and the log.
+        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_)));
+        if !report.failed.iter().all(small) {
+            out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");
+        }
     }
     if report.lost > 0 {
         out.say(format!(
@@ -166,6 +174,10 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         out.say(format!(
             "{left} left for another time: the limits allow no more; {waits}. To examine everything: --all"
         ));
+    }
+    if report.untold > 0 {
+        let files = counted(report.untold, "key file was", "key files were");
+        out.note(format!("{files} not checked: nothing said yet what they should be. From now on it is known."));
     }
     if report.foreign > 0 {
         out.note(format!(
@@ -231,12 +243,16 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     }
     let progress = shell.progress();
     let options = test_options(config, &VerifyArgs { all: false, max_bytes: None, max_duration: None });
-    let checked = verify::check(repo, true, &progress, &shell.stop)?;
+    let checked = verify::look(repo, true, &progress, &shell.stop)?;
     let mut report = verify::restore(repo, &options, &progress, &shell.stop)?;
     progress.finish();
     let known = |d: &Damage| d.object.is_some() && report.failed.iter().any(|k| k.object == d.object);
-    let (_, new): (Vec<Damage>, Vec<Damage>) = checked.failed.into_iter().partition(known);
+    // What the check says of an object says more: also whether it was put back.
+    let said = |d: &Damage| matches!(d.object, Some(Object::Index(_)));
+    let (_, new): (Vec<Damage>, Vec<Damage>) = checked.failed.into_iter().partition(|d| known(d) && !said(d));
+    report.failed.retain(|d| !(said(d) && new.iter().any(|n| n.object == d.object)));
     report.failed.extend(new);
+    report.untold = checked.untold;
     say(shell, config, &report, "came back from the store as it was");
     let examined = report.examined;
     Ok((outcome(repo, &report), examined.documents, examined.bytes))
@@ -246,7 +262,7 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
 fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
     shell.out.say("This computer may not read the backups: it checks and scrubs; test restores are made elsewhere.");
     let progress = shell.progress();
-    let checked = verify::check(repo, false, &progress, &shell.stop)?;
+    let checked = verify::look(repo, false, &progress, &shell.stop)?;
     let bytes = config.verify.bytes_per_run.unwrap_or(LEAST_PER_RUN);
     let budget = Budget { max_bytes: Some(bytes), ..Budget::default() };
     let scrubbed = verify::scrub(repo, &budget, &progress, &shell.stop)?;

@@ -41,7 +41,8 @@ fn wrong_key() {
     assert_eq!(
         hint,
         "Check that the key belongs to this repository: the recovery sheet prints the repository's id and address. A key \
-         that was removed opens nothing stored since."
+         that was removed opens nothing stored since. If it is the right key, its key file in the store may be damaged: on \
+         a computer that still works run: strongroom verify check"
     );
     assert_eq!(exit, 12);
 }

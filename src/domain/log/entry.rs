@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
+use super::bundles::StoredBundle;
 use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
@@ -66,7 +67,7 @@ pub enum Entry {
     /// What this actor appended from `from` on is void.
     ActorRevoked { actor: ActorId, from: u64 },
     /// Somebody else holds an identity.
-    KeyholderAdded(Keyholder),
+    KeyholderAdded(KeyholderAdded),
     /// Somebody no longer does.
     KeyholderRemoved { keyholder: KeyholderId },
     /// New sealing keys from here on.
@@ -168,6 +169,20 @@ pub struct Epoch {
     pub reading: String,
     /// age recipient for the log and the index.
     pub writing: String,
+    /// The bundles made for it. None of the first epoch's, nor of those begun before this was said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<StoredBundle>,
+}
+
+/// Somebody else, and the bundle made for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyholderAdded {
+    /// Who.
+    #[serde(flatten)]
+    pub holder: Keyholder,
+    /// Their bundle of the epoch of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<StoredBundle>,
 }
 
 /// Who holds an identity that opens a bundle in `keys/`.
@@ -276,6 +291,9 @@ pub struct Tested {
     pub complete: bool,
     /// Whose identity opened them.
     pub keyholder: KeyholderId,
+    /// Bundles of the epoch of now of which no entry said before what they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<StoredBundle>,
 }
 
 /// A drill: everything of some sets, or a sample of it, at an empty place, with the digest of every file as it should be.

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::bundles;
 use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
 use super::hindsight::Hindsight;
 use super::lives::{accept_loss, commit, condemn, keep_both, quarantine, rewrite, store, sweep};
@@ -82,6 +83,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         actors,
         keyholders: created.keyholders.clone(),
         epochs: vec![created.epoch.clone()],
+        bundles: HashMap::new(),
         packs: vec![],
         pack_numbers: HashMap::new(),
         orphans: HashMap::new(),
@@ -205,11 +207,12 @@ fn roster(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
             let known = state.actors.get_mut(actor).ok_or(VoidWhy::Impossible)?;
             known.2 = Some(known.2.map_or(*from, |u: u64| u.min(*from)));
         }
-        Entry::KeyholderAdded(holder) => {
-            if state.keyholders.iter().any(|k| k.id == holder.id) {
+        Entry::KeyholderAdded(added) => {
+            if state.keyholders.iter().any(|k| k.id == added.holder.id) {
                 return Err(VoidWhy::Impossible);
             }
-            state.keyholders.push(holder.clone());
+            state.keyholders.push(added.holder.clone());
+            bundles::tell(state, state.epoch().number, added.bundle.as_slice());
         }
         Entry::KeyholderRemoved { keyholder } => {
             let before = state.keyholders.len();
@@ -218,7 +221,10 @@ fn roster(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
                 return Err(VoidWhy::Impossible);
             }
         }
-        Entry::Epoch(epoch) if epoch.number == state.epoch().number + 1 => state.epochs.push(epoch.clone()),
+        Entry::Epoch(epoch) if epoch.number == state.epoch().number + 1 => {
+            state.epochs.push(epoch.clone());
+            bundles::tell(state, epoch.number, &epoch.bundles);
+        }
         _ => return Err(VoidWhy::Impossible),
     }
     Ok(())
@@ -239,6 +245,7 @@ fn resolve(state: &mut State, n: u64) -> Result<(), VoidWhy> {
 /// Of several tests of a pack the newest entry counts, whatever its date: a clock that once ran ahead must not keep
 /// a pack from being tested again.
 fn test(state: &mut State, body: &Body, tested: &Tested) {
+    bundles::tell(state, state.epoch().number, &tested.bundles);
     let reads = state.actors.get(&body.actor).is_some_and(|(a, ..)| a.reads);
     let mut pack_bytes = 0u64;
     // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.

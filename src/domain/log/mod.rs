@@ -5,6 +5,7 @@
 //! about records: schemes, dates, holds, disposals; `proofs.rs` for what examinations showed.
 
 pub mod bits;
+pub mod bundles;
 pub mod entry;
 pub mod fold;
 pub mod guards;

@@ -131,7 +131,7 @@ pub(super) fn show(state: &mut State, body: &Body) {
     }
     let proofs = &mut state.proofs;
     match &body.entry {
-        Entry::KeyholderAdded(holder) => drop(proofs.held_since.insert(holder.id, at)),
+        Entry::KeyholderAdded(added) => drop(proofs.held_since.insert(added.holder.id, at)),
         Entry::Tested(Tested { documents: 1.., failed: 0, keyholder, .. }) => proofs.key(*keyholder, at),
         Entry::Drilled(Drilled { files: 1.., failed: 0, keyholder, whole, .. }) => {
             proofs.key(*keyholder, at);

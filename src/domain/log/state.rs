@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use jiff::Timestamp;
 
 use super::bits::Bits;
+use super::bundles::StoredBundle;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
 use crate::domain::id::{
@@ -203,6 +204,8 @@ pub struct State {
     pub keyholders: Vec<Keyholder>,
     /// All epochs, newest last.
     pub epochs: Vec<Epoch>,
+    /// What the bundles of each keyholder and epoch are, as far as it was said.
+    pub bundles: HashMap<(KeyholderId, u32), StoredBundle>,
     /// All packs, in order of storing. The position is the pack's number in bitmaps.
     pub packs: Vec<PackState>,
     /// Names of packs to their numbers.

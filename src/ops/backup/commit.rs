@@ -260,7 +260,10 @@ fn open_all(options: &BackupOptions) -> Result<Vec<Opener>, OpsError> {
 
 /// On network and user-space file systems an inode's number may change from one mount to the next.
 fn has_stable_inodes(path: &std::path::Path) -> bool {
-    let kind = mount_of(path).map(|m| m.fs_type).unwrap_or_default();
+    keeps_inodes(&mount_of(path).map(|m| m.fs_type).unwrap_or_default())
+}
+
+pub(super) fn keeps_inodes(kind: &str) -> bool {
     !["cifs", "smb", "nfs", "fuse", "9p", "afs", "vfat", "exfat"].iter().any(|k| kind.starts_with(k))
 }
 

@@ -89,6 +89,11 @@ impl Reading<'_> {
             && kind_matches(&last.entry, found)
     }
 
+    /// The first name of the same file, if inode numbers of this source say so.
+    fn linked<'l>(&self, links: &'l Links, found: &Found, source: usize) -> Option<(u64, &'l Known)> {
+        links.find(found).filter(|_| self.stable_inodes[source])
+    }
+
     /// None when a later change might leave the same time behind: a local file system stamps to some milliseconds, what
     /// counts whole seconds or lives on another computer to two seconds.
     fn fingerprint(&self, stat: &Stat, source: usize, read_at: Timestamp) -> Option<Fingerprint> {
@@ -202,7 +207,7 @@ impl Reading<'_> {
             let (entry, problem) = self.special(&found, source);
             return self.emit_special((entry, problem), &found, source, last, depot, each);
         }
-        if let Some((group, first)) = links.find(&found).filter(|_| self.stable_inodes[source]) {
+        if let Some((group, first)) = self.linked(links, &found, source) {
             let mut known = first.clone();
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
@@ -332,3 +337,6 @@ fn kind_matches(entry: &Entry, found: &Found) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

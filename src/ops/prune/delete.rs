@@ -38,6 +38,22 @@ pub(super) fn unneeded_notes<'l>(
     Ok(notes.into_iter().filter(unneeded).collect())
 }
 
+/// What killed writers left half-written in a folder used as a store: nothing names it, and nobody reads it.
+pub(super) fn half_written(repo: &Repository, report: &mut PruneReport) -> Result<(), OpsError> {
+    match repo.store.remove_leftovers(repo.env.clock.now()) {
+        Ok((files, bytes)) => {
+            report.deleted += files;
+            report.deleted_bytes += bytes;
+        }
+        Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly) => {
+            report.refused += 1;
+            report.refused_why.get_or_insert_with(|| e.to_string());
+        }
+        Err(e) => return Err(e.into()),
+    }
+    Ok(())
+}
+
 /// Deletes objects; what the store refuses is counted.
 pub(in crate::ops) fn delete(
     repo: &Repository,

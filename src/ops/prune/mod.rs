@@ -330,7 +330,8 @@ impl Run<'_> {
         there.extend(delete::unneeded_notes(repo, self.listed.values(), self.options.grace.max(GRACE))?);
         there.sort_by_key(|l| l.key.to_string());
         self.monitor.stage("deleting", Some(there.len() as u64));
-        delete::delete(repo, &there, report, self.monitor, self.stop)
+        delete::delete(repo, &there, report, self.monitor, self.stop)?;
+        delete::half_written(repo, report)
     }
 }
 

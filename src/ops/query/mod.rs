@@ -6,6 +6,7 @@ pub mod choose;
 pub mod diff;
 pub mod history;
 pub mod hit;
+mod instead;
 pub mod resolve;
 pub mod stream;
 pub mod view;

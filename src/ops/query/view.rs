@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::choose::{Which, choose, held_back};
 use super::hit::Hit;
+use super::instead::{instead, unopened_in_words};
 use super::stream::{Hidden, Merged, Superseded, layers};
 use crate::domain::id::SnapshotId;
 use crate::domain::listing::{Entry, Gone, Root};
@@ -18,6 +19,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
 use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
+use crate::repo::layout::Key;
 use crate::repo::listing::find_entry;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
@@ -54,8 +56,21 @@ impl<'r> View<'r> {
     /// Opens the snapshots that are meant.
     ///
     /// # Errors
-    /// [`OpsError::NotFound`] when there is none; [`RepoError::CannotRead`]; damage, when no root can be read.
+    /// [`OpsError::NotFound`] when there is none; [`RepoError::CannotRead`]; [`OpsError::Unreadable`] when no root can be
+    /// read.
     pub fn open(repo: &'r mut Repository, which: &Which) -> Result<Self, OpsError> {
+        Self::open_so(repo, which, false)
+    }
+
+    /// As [`View::open`], but in place of a snapshot that cannot be opened comes the newest older one of its set that can.
+    ///
+    /// # Errors
+    /// As [`View::open`].
+    pub fn open_or_older(repo: &'r mut Repository, which: &Which) -> Result<Self, OpsError> {
+        Self::open_so(repo, which, true)
+    }
+
+    fn open_so(repo: &'r mut Repository, which: &Which, or_older: bool) -> Result<Self, OpsError> {
         // Asked first: without a key the index need not be fetched.
         if !repo.can_read() {
             return Err(RepoError::CannotRead.into());
@@ -74,27 +89,34 @@ impl<'r> View<'r> {
             let detail = format!("the register of disposal {approval} cannot be read: its records may be shown");
             view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
         }
-        let mut first_error = None;
+        for name in view.chunks.repository().lost_indexes() {
+            let place = Key::Index(*name);
+            let detail = format!("{place} is damaged or missing: what it said was read from the packs themselves");
+            view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
+        }
+        let mut unopened = vec![];
         for (id, set, began, root, held_back) in meant {
             match crate::repo::listing::read_root(&mut view.chunks, &root) {
                 Ok(root) => {
                     view.chosen.push(Chosen { id, set, began, root, held_back, superseded: vec![] });
                 }
                 Err(e) if e.is_damage() => {
-                    let detail = format!("snapshot {id} of the set '{set}' cannot be opened: {e}");
+                    let older = instead(&mut view.chunks, &set, id)?;
+                    let detail = unopened_in_words((id, &set, began), &e, older.as_ref(), or_older);
+                    if let Some((id, began, root)) = older.filter(|_| or_older) {
+                        view.chosen.push(Chosen { id, set, began, root, held_back: false, superseded: vec![] });
+                    }
+                    unopened.push(detail.clone());
                     view.problems.push(Problem { path: None, kind: ProblemKind::Damaged, detail });
-                    first_error.get_or_insert(e);
                 }
                 Err(e) => return Err(e.into()),
             }
         }
-        match first_error {
-            Some(e) if view.chosen.is_empty() => Err(e.into()),
-            _ => {
-                view.supersede();
-                Ok(view)
-            }
+        if view.chosen.is_empty() && !unopened.is_empty() {
+            return Err(OpsError::Unreadable(unopened.join("\n")));
         }
+        view.supersede();
+        Ok(view)
     }
 
     /// Finds the folders that several of the chosen snapshots hold.

@@ -231,7 +231,8 @@ fn take_back(repo: &mut Repository, found: &Found) -> Result<u64, OpsError> {
     }
     let sizes = found.sound.iter().filter_map(|n| repo.state().packs.get(n as usize)).map(|p| p.pack.size);
     let (packs, bytes, keyholder) = (found.sound.clone(), sizes.sum(), repo.ring.keyholder);
-    let tested = Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder };
+    let tested =
+        Tested { snapshot: None, packs, documents: 0, bytes, failed: 0, complete: false, keyholder, bundles: vec![] };
     repo.append(|_| Ok(Some(Entry::Tested(tested.clone()))))?;
     Ok(found.sound.count() as u64)
 }

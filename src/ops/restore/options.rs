@@ -51,6 +51,8 @@ pub struct RestoreOptions {
     pub owner: Owner,
     /// Packs that are fetched at the same time.
     pub connections: usize,
+    /// In place of a snapshot that cannot be opened, the newest older one of its set that can.
+    pub or_older: bool,
 }
 
 impl RestoreOptions {
@@ -64,6 +66,7 @@ impl RestoreOptions {
             overwrite: Overwrite::Never,
             owner: Owner::Recorded,
             connections: 3,
+            or_older: false,
         }
     }
 }

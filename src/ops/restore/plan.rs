@@ -77,7 +77,8 @@ pub fn plan(
     let places = Places::look(&options.to, options.owner, u64::from_le_bytes(nonce))?;
     let key = repo.chunk_key();
     monitor.stage("reading the listing", None);
-    let mut view = View::open(repo, &options.which)?;
+    let open = if options.or_older { View::open_or_older } else { View::open };
+    let mut view = open(repo, &options.which)?;
     let selection = select(&mut view, &options.selection, options.include_deleted)?;
     if selection.items.is_empty() && selection.problems.is_empty() {
         return Err(OpsError::NotFound(nothing(selection.hidden)));

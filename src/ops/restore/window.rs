@@ -86,7 +86,7 @@ impl Window {
                     continue;
                 }
             };
-            let (segment, place) = index.find(&id).ok_or(RepoError::ChunkUnknown)?;
+            let (segment, place) = index.find(&id).ok_or_else(|| chunks.repository().unknown(&id))?;
             if place.len != len {
                 return Err(RepoError::Listing("a piece has another length than its chunk".into()));
             }

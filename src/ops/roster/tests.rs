@@ -189,3 +189,19 @@ fn a_machine_cut_off_can_add_nothing() {
     let said = speak(&mut depot);
     assert!(said.is_err() || depot.state().voids.len() == 1, "{said:?}");
 }
+
+#[test]
+fn a_set_up_stopped_between_its_two_files_begins_anew() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let tmp = tempfile::tempdir().unwrap();
+    let inner = Arc::new(InMemory::new());
+    let store = Store::new(inner, StorePath::default(), runtime.handle().clone(), "memory".into(), false);
+    let env = Env { clock: Arc::new(Fixed), entropy: Arc::new(Counting(std::sync::Mutex::new(0))) };
+    let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
+    let dir = StateDir::new(tmp.path());
+    let stopped = create(&store, &dir, &env, &options, |_| Err(RepoError::Interrupted));
+    assert!(matches!(stopped, Err(RepoError::Interrupted)) && dir.file("init.json").exists());
+    std::fs::remove_file(dir.file("machine.json")).unwrap();
+    let id = create(&store, &dir, &env, &options, |_| Ok(())).unwrap();
+    assert_eq!(Repository::open(store, dir, env).unwrap().state().repository, id);
+}

@@ -1,11 +1,13 @@
-//! Is everything there? Names and sizes only: no secret is needed beyond reading the log.
+//! Is everything there? Names and sizes only, and the few small key files whole: no secret is needed beyond reading the
+//! log.
 //!
 //! The store's listing is a hint: what it does not show is asked for by name before it counts as missing.
 
 use std::collections::HashMap;
 
 use super::affected::name_records;
-use super::{Damage, Examined, Object, VerifyReport, Wanted, damage, put_on_record, wanted};
+use super::every_run::advise;
+use super::{VerifyReport, Wanted, bundles, damage, put_on_record, wanted};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Checked;
 use crate::domain::log::state::State;
@@ -25,6 +27,17 @@ const ASKED_BY_NAME: usize = 64;
 /// # Errors
 /// [`OpsError::Nothing`] when there is no backup; a damaged or rolled back log; faults of the store.
 pub fn check(
+    repo: &mut Repository,
+    name_the_records: bool,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
+    let mut report = compare(repo, name_the_records, monitor, stop)?;
+    report.failed.iter_mut().for_each(|damage| advise(repo, damage));
+    Ok(report)
+}
+
+pub(super) fn compare(
     repo: &mut Repository,
     name_the_records: bool,
     monitor: &dyn Monitor,
@@ -64,7 +77,7 @@ pub fn check(
             }
         }
     }
-    check_bundles(repo.state(), &listed, &mut report.examined, &mut report.failed);
+    bundles::check(repo, &mut report, stop)?;
     if name_the_records {
         name_records(repo, &mut report.failed)?;
     }
@@ -101,20 +114,5 @@ fn is_known(state: &State, key: &Key) -> bool {
             state.indexes.iter().any(|i| i.index.name == *name) || state.orphan_indexes.contains_key(name)
         }
         _ => true,
-    }
-}
-
-/// Every keyholder's bundle must be there, or a key on paper opens nothing.
-fn check_bundles(state: &State, listed: &HashMap<Key, u64>, examined: &mut Examined, failed: &mut Vec<Damage>) {
-    let epoch = state.epoch().number;
-    for holder in &state.keyholders {
-        examined.objects += 1;
-        if !listed.contains_key(&Key::Bundle(holder.id, epoch)) {
-            let what = format!(
-                "what the keyholder '{}' needs is missing from the store: that key opens nothing any more",
-                holder.name
-            );
-            failed.push(damage(state, Object::Bundle(holder.id, epoch), what));
-        }
     }
 }

@@ -7,7 +7,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::runtime::Runtime;
 
-use crate::domain::id::{ChunkId, Digest, SnapshotId};
+use crate::domain::id::{ChunkId, Digest, RepositoryId, SnapshotId};
 use crate::domain::listing::Entry;
 use crate::domain::path::RecordPath;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
@@ -22,6 +22,7 @@ use crate::repo::layout::Key;
 use crate::repo::listing::{read_page, read_root};
 use crate::repo::machine::StateDir;
 use crate::repo::repository::{Env, Repository};
+use crate::repo::seal::Identity;
 use crate::repo::store::Store;
 use crate::testing::{FakeClock, FaultStore, Plan, SeededEntropy};
 
@@ -32,6 +33,8 @@ pub(crate) struct Council {
     pub clock: FakeClock,
     pub env: Env,
     pub tmp: tempfile::TempDir,
+    /// The recovery sheet's key, and the repository's id.
+    pub sheet: (Identity, RepositoryId),
     pub set: String,
     /// The store's times come from another clock: the machine's real one.
     pub own_clock: bool,
@@ -56,9 +59,17 @@ impl Council {
         plain.create(&probe, &"tick".into()).unwrap();
         let clock = FakeClock::at(plain.get_dated(&probe).unwrap().1);
         let env = Env { clock: Arc::new(clock.clone()), entropy: Arc::new(SeededEntropy::new(7)) };
-        let council = Self { runtime, memory, faults, clock, env, tmp, set: "documents".into(), own_clock: false };
+        let sheet = (Identity::generate(), RepositoryId::new([0; 32]));
+        let mut council =
+            Self { runtime, memory, faults, clock, env, tmp, sheet, set: "documents".into(), own_clock: false };
         let options = CreateOptions { machine_name: "office server".into(), write_only, single_machine: false };
-        create(&council.store(), &council.dir(), &council.env, &options, |_| Ok(())).unwrap();
+        let (mut sheet, store, dir) = (None, council.store(), council.dir());
+        create(&store, &dir, &council.env, &options, |made| {
+            sheet = Some((made.identity.clone(), made.repository));
+            Ok(())
+        })
+        .unwrap();
+        council.sheet = sheet.unwrap();
         std::fs::create_dir_all(council.docs()).unwrap();
         council
     }
@@ -71,7 +82,8 @@ impl Council {
         let faults = FaultStore::new(memory.clone(), Plan::none());
         let (runtime, tmp) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
         copy(self.tmp.path(), tmp.path());
-        Self { runtime, memory, faults, clock, env, tmp, set: self.set.clone(), own_clock: self.own_clock }
+        let (sheet, set) = (self.sheet.clone(), self.set.clone());
+        Self { runtime, memory, faults, clock, env, tmp, sheet, set, own_clock: self.own_clock }
     }
 
     pub(crate) fn store(&self) -> Store {

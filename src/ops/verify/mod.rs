@@ -6,6 +6,7 @@
 
 pub mod accepted;
 pub mod affected;
+mod bundles;
 pub mod check;
 mod choose;
 pub mod coverage;
@@ -14,6 +15,7 @@ mod coverage_tests;
 pub mod drill;
 #[cfg(test)]
 mod drill_tests;
+mod every_run;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -27,6 +29,8 @@ mod rotation;
 mod rotation_tests;
 pub(crate) mod sampled;
 pub mod scrub;
+#[cfg(test)]
+mod small_tests;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -54,6 +58,7 @@ pub use affected::affected_records;
 pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
+pub use every_run::look;
 pub use opening::{Opening, SEVERAL, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use rotation::LiveRead;
@@ -104,6 +109,8 @@ pub enum Object {
     Bundle(KeyholderId, u32),
     /// What a person said.
     Note(NoteName),
+    /// An entry of the log.
+    Entry(u64),
 }
 
 impl Object {
@@ -114,6 +121,7 @@ impl Object {
             Self::Index(name) => Key::Index(*name),
             Self::Bundle(holder, epoch) => Key::Bundle(*holder, *epoch),
             Self::Note(name) => Key::Note(*name),
+            Self::Entry(n) => Key::Log(*n),
         }
     }
 }
@@ -161,6 +169,8 @@ pub struct VerifyReport {
     pub foreign: u64,
     /// Objects named as ours that the log does not know: of interrupted or running backups.
     pub unknown: u64,
+    /// Key files of which nothing says yet what they should be: they are there, and look like key files.
+    pub untold: u64,
     /// Objects that are there although the store's listing does not show them.
     pub unlisted: u64,
     /// When the object that has waited longest was last examined; `None` when one never was.
@@ -244,7 +254,7 @@ pub(in crate::ops) fn damage(state: &State, object: Object, what: impl Into<Stri
                 let mut same = state.indexes.iter().filter(|i| i.index.name == name);
                 same.any(|i| i.covers.iter().any(|n| s.snapshot.needs.contains(n)))
             }
-            Object::Bundle(..) | Object::Note(_) => false,
+            Object::Bundle(..) | Object::Note(_) | Object::Entry(_) => false,
         };
         if needs {
             snapshots.push(s.id);

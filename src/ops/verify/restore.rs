@@ -20,6 +20,7 @@ use super::coverage::Promise;
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
 use super::rotation::Rotation;
 use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
+use super::{bundles, every_run};
 use crate::domain::id::{PackName, SnapshotId};
 use crate::domain::listing::Entry as Record;
 use crate::domain::log::bits::Bits;
@@ -129,6 +130,9 @@ pub fn restore(
         run.bring_back(repo, &beyond, false)?;
     }
     run.read_again(repo)?;
+    for name in repo.lost_indexes().to_vec() {
+        run.report.failed.push(damage(repo.state(), Object::Index(name), every_run::LOST));
+    }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
@@ -308,6 +312,7 @@ impl Run<'_> {
         let keyholder = repo.ring.keyholder;
         let complete = self.options.all && self.report.failed.is_empty();
         let mut packs = std::mem::take(&mut self.passed);
+        let mut bundles = bundles::seen(repo);
         // Damage that belongs to no one set counts against each: none of them passed.
         let other = self.report.failed.len() as u64;
         for (snapshot, (done, failed)) in std::mem::take(&mut self.documents) {
@@ -321,12 +326,16 @@ impl Run<'_> {
                 failed: failed.max(other),
                 complete,
                 keyholder,
+                bundles: std::mem::take(&mut bundles),
             };
             self.append(repo, tested)?;
         }
         if !packs.is_empty() || (other > 0 && self.report.entries.is_empty()) {
             let (snapshot, documents, bytes) = (None, 0, 0);
-            self.append(repo, Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder })?;
+            self.append(
+                repo,
+                Tested { snapshot, packs, documents, bytes, failed: other, complete, keyholder, bundles },
+            )?;
         }
         Ok(())
     }

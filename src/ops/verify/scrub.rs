@@ -8,22 +8,31 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
-use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
-use crate::domain::id::{IndexName, NoteName, PackName, RepositoryId};
+use super::every_run::advise;
+use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
+use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Scrubbed;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
-use crate::repo::store::{Store, StoreFault};
+use crate::repo::seal::is_sealed;
+use crate::repo::store::StoreFault;
 
 /// Objects read at the same time.
 const READERS: usize = 3;
+/// What counts against a limit for an object of which nobody says how large it is: an entry of the log, a note.
+const UNTOLD: u64 = 4096;
+/// So many index objects, of so many bytes, are read in every run;
+const FEW: usize = 32;
+const SMALL: u64 = 32 << 20;
+/// of more, those that were last read so long ago.
+const SOON: SignedDuration = SignedDuration::from_hours(6 * 24);
 const NOTES: &str = "scrub.json";
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +46,7 @@ type Outcome = Result<Option<String>, RepoError>;
 
 /// What the readers share.
 struct Job<'a> {
-    store: &'a Store,
+    repo: &'a Repository,
     budget: &'a Budget,
     elapsed: &'a (dyn Fn() -> std::time::Duration + Sync),
     queue: &'a [Wanted],
@@ -48,7 +57,8 @@ struct Job<'a> {
     stop: &'a Stop,
 }
 
-/// Reads stored bytes again and compares their digests with their names.
+/// Reads stored bytes again and compares their digests with their names; those of the log with its links, those of key
+/// files with what the log says they are.
 ///
 /// # Errors
 /// [`OpsError::Nothing`] when there is no backup; faults of the store; `Interrupted`. What was done until then is
@@ -60,8 +70,53 @@ pub fn scrub(
     stop: &Stop,
 ) -> Result<VerifyReport, OpsError> {
     repo.refresh()?;
+    let queue = everything(repo)?;
+    let mut report = read_again(repo, queue, budget, monitor, stop)?;
+    name_records(repo, &mut report.failed)?;
+    report.failed.iter_mut().for_each(|damage| advise(repo, damage));
+    super::remember_damage(repo, &report)?;
+    let (e, failed) = (report.examined, report.failed.len() as u64);
+    let scrubbed = Scrubbed { objects: e.objects, bytes: e.bytes, failed, left: report.left, oldest: report.oldest };
+    report.entries.extend(put_on_record(repo, &Entry::Scrubbed(scrubbed))?);
+    Ok(report)
+}
+
+/// What [`wanted`] names, the key files, and the log.
+fn everything(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
+    let mut all = wanted(repo.state())?;
+    let (state, epoch) = (repo.state(), repo.state().epoch().number);
+    let told = |id| repo.bundle_expected(id).map(|b| b.size);
+    all.extend(state.keyholders.iter().map(|k| Wanted { object: Object::Bundle(k.id, epoch), size: told(&k.id) }));
+    all.extend(repo.slots().iter().map(|s| Wanted { object: Object::Entry(s.n), size: None }));
+    Ok(all)
+}
+
+/// Reads objects of the index again: all of them while they are few, else those that were not read for most of a week,
+/// and a part of the others.
+pub(super) fn scrub_index(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Result<Vec<Damage>, OpsError> {
+    let mut queue: Vec<Wanted> = wanted(repo.state())?;
+    queue.retain(|w| matches!(w.object, Object::Index(_)));
+    let (notes, now) = (load(repo), repo.env.clock.now());
+    let all: u64 = queue.iter().filter_map(|w| w.size).sum();
+    if queue.len() > FEW || all > SMALL {
+        let read = |w: &Wanted| notes.scrubbed.get(&w.object.to_string()).copied().filter(|d| *d <= now);
+        queue.sort_by_cached_key(|w| (read(w), w.object));
+        let waited = |w: &Wanted| read(w).is_none_or(|d| now.duration_since(d) >= SOON);
+        let due = queue.iter().filter(|w| waited(w)).count();
+        queue.truncate(due.max(queue.len().div_ceil(7)));
+    }
+    let budget = Budget { all: true, ..Budget::default() };
+    Ok(read_again(repo, queue, &budget, monitor, stop)?.failed)
+}
+
+fn read_again(
+    repo: &mut Repository,
+    mut queue: Vec<Wanted>,
+    budget: &Budget,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
     let began = repo.env.clock.now();
-    let mut queue = wanted(repo.state())?;
     let mut notes = load(repo);
     let name = |w: &Wanted| w.object.to_string();
     // A date from the future tells of a wrong clock, not of a scrub.
@@ -70,7 +125,7 @@ pub fn scrub(
     monitor.stage("scrubbing", budget.max_bytes.filter(|_| !budget.all));
     let clock = &repo.env.clock;
     let job = Job {
-        store: &repo.store,
+        repo,
         budget,
         elapsed: &|| elapsed(began, clock.now()),
         queue: &queue,
@@ -98,7 +153,7 @@ pub fn scrub(
             Err(e) => error = Some(e),
         }
     }
-    let alive: std::collections::HashSet<String> = queue.iter().map(&name).collect();
+    let alive: std::collections::HashSet<String> = everything(repo)?.iter().map(&name).collect();
     notes.scrubbed.retain(|name, _| alive.contains(name));
     if let Some(dir) = repo.dir() {
         dir.save_json(NOTES, &notes)?;
@@ -108,11 +163,6 @@ pub fn scrub(
     }
     let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
     report.oldest = dates.into_iter().min().flatten();
-    name_records(repo, &mut report.failed)?;
-    super::remember_damage(repo, &report)?;
-    let (e, failed) = (report.examined, report.failed.len() as u64);
-    let scrubbed = Scrubbed { objects: e.objects, bytes: e.bytes, failed, left: report.left, oldest: report.oldest };
-    report.entries.extend(put_on_record(repo, &Entry::Scrubbed(scrubbed))?);
     Ok(report)
 }
 
@@ -130,7 +180,7 @@ fn load(repo: &Repository) -> Notes {
 impl Job<'_> {
     fn work(&self) {
         while let Some(at) = self.pick() {
-            let outcome = self.stop.check().and_then(|()| read(self.store, &self.queue[at]));
+            let outcome = self.stop.check().and_then(|()| read(self.repo, &self.queue[at]));
             if outcome.is_err() {
                 self.ended.store(true, Ordering::SeqCst);
             }
@@ -142,7 +192,7 @@ impl Job<'_> {
     fn pick(&self) -> Option<usize> {
         let mut picked = self.picked.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, bytes) = *picked;
-        let size = self.queue.get(at)?.size.unwrap_or_default();
+        let size = self.queue.get(at)?.size.unwrap_or(UNTOLD);
         if self.ended.load(Ordering::SeqCst) || !self.budget.allows(bytes, size, (self.elapsed)()) {
             return None;
         }
@@ -152,17 +202,23 @@ impl Job<'_> {
 }
 
 /// What is wrong with the object, if anything.
-fn read(store: &Store, wanted: &Wanted) -> Outcome {
-    let bytes = match store.get(&wanted.object.key()) {
+fn read(repo: &Repository, wanted: &Wanted) -> Outcome {
+    let bytes = match repo.store.get(&wanted.object.key()) {
         Ok(bytes) => bytes,
         Err(e) if e.fault() == StoreFault::Missing => return Ok(Some("it is missing from the store".into())),
+        Err(e) if e.is_too_large() => return Ok(Some("its bytes are not those that were stored".into())),
         Err(e) => return Err(e.into()),
     };
     let same = match wanted.object {
         Object::Pack(name) => PackName::of(&bytes) == name,
         Object::Index(name) => IndexName::of(&bytes) == name,
         Object::Note(name) => NoteName::of(&bytes) == name,
-        Object::Bundle(..) => true,
+        Object::Bundle(holder, _) => repo.bundle_expected(&holder).map_or_else(|| is_sealed(&bytes), |b| b.is(&bytes)),
+        Object::Entry(n) => {
+            let link = |n: u64| repo.slots().get(n as usize).map(|s| s.link);
+            let before = n.checked_sub(1).map_or(Some(Link::ORIGIN), link);
+            before.is_some_and(|before| link(n) == Some(before.then(&bytes)))
+        }
     };
     Ok((!same).then(|| "its bytes are not those that were stored".into()))
 }

@@ -100,6 +100,18 @@ impl StoreError {
         }
     }
 
+    /// A folder used as a store, met by its files.
+    pub(super) fn of_folder(what: &str, address: &str, error: &std::io::Error) -> Self {
+        let detail = error.to_string();
+        Self { fault: from_io(error), what: what.into(), address: address.into(), detail, unknown_outcome: false }
+    }
+
+    /// What was written is not what is there.
+    pub(super) fn not_taken(address: &str) -> Self {
+        let detail = "it took the bytes and shows others".into();
+        Self { fault: StoreFault::Other, what: "write".into(), address: address.into(), detail, unknown_outcome: true }
+    }
+
     /// The folder of a `file:///` store is not there: unmounted, perhaps.
     pub(super) fn missing_folder(address: &str) -> Self {
         Self {

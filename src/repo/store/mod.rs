@@ -4,6 +4,7 @@
 //! `create` never overwrites. An unknown outcome is resolved by reading back, never by guessing.
 
 mod error;
+mod leftovers;
 mod open;
 mod probe;
 mod protection;
@@ -76,6 +77,8 @@ pub struct Store {
     handle: Handle,
     address: String,
     own_clock: bool,
+    /// Where it is a folder of this computer: which.
+    folder: Option<std::path::PathBuf>,
     patience: Duration,
     credentials_from: Option<String>,
     raw: Option<Arc<protection_s3::RawS3>>,
@@ -91,6 +94,7 @@ impl Store {
             handle,
             address,
             own_clock,
+            folder: None,
             patience: REQUEST_PATIENCE,
             credentials_from: None,
             raw: None,
@@ -101,6 +105,13 @@ impl Store {
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same store, which is this folder.
+    #[must_use]
+    fn in_folder(mut self, folder: std::path::PathBuf) -> Self {
+        self.folder = Some(folder);
         self
     }
 
@@ -249,12 +260,24 @@ impl Store {
         Err(last.unwrap_or_else(|| StoreError::timed_out("write", &self.address)))
     }
 
-    /// Overwrites whatever has the name. For probes only.
+    /// Overwrites whatever has the name.
     fn put(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
         let path = self.path(key);
         self.wait("write", bytes.len() as u64, async {
             self.writer.put(&path, PutPayload::from(bytes.clone())).await.map(|_| ())
         })
+    }
+
+    /// Writes an object's very own bytes over what is left of it, and looks whether they are there then.
+    ///
+    /// # Errors
+    /// A fault of the store; nothing is lost by it.
+    pub fn put_back(&self, key: &Key, bytes: &Bytes) -> Result<(), StoreError> {
+        self.put(key, bytes)?;
+        match self.get(key)? {
+            there if there == *bytes => Ok(()),
+            _ => Err(StoreError::not_taken(&self.address)),
+        }
     }
 
     /// Everything in a folder. Foreign names are left out and counted.

@@ -205,7 +205,7 @@ fn folder(options: &StoreOptions, url: &Url, handle: &Handle) -> Result<Store, S
         return Err(StoreError::missing_folder(&options.url));
     }
     let local = LocalFileSystem::new_with_prefix(&path).map_err(|e| fail(e.to_string()))?.with_fsync(true);
-    Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false))
+    Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false).in_folder(path))
 }
 
 #[cfg(test)]

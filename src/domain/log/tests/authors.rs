@@ -13,6 +13,7 @@ fn tested(packs: &[u32], failed: u64) -> Entry {
         failed,
         complete: false,
         keyholder: KeyholderId::new([1; 32]),
+        bundles: vec![],
     })
 }
 

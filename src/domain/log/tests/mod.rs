@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let created = Created {
             root: ActorId::new([ROOT; 32]),
-            epoch: Epoch { number: 1, reading: String::new(), writing: String::new() },
+            epoch: Epoch { number: 1, reading: String::new(), writing: String::new(), bundles: vec![] },
             keyholders: vec![],
             actors: vec![
                 actor(WRITER, &[Role::Writer]),

@@ -1,0 +1,51 @@
+//! What the key bundles in the store are: their digests and sizes, as the log says them.
+//!
+//! The root key says it in the entry that makes a bundle needed. Of a bundle that no such entry tells of (those of the
+//! first epoch, which name the digest of entry 0), a tester says what it saw: the first to say it counts.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+use crate::domain::id::{Digest, KeyholderId};
+
+/// The stored bytes of one bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBundle {
+    /// Whose.
+    pub keyholder: KeyholderId,
+    /// Digest of its stored bytes.
+    pub digest: Digest,
+    /// Their length.
+    pub size: u64,
+}
+
+impl StoredBundle {
+    /// Describes stored bytes.
+    pub fn of(keyholder: KeyholderId, stored: &[u8]) -> Self {
+        Self { keyholder, digest: Digest::of(stored), size: stored.len() as u64 }
+    }
+
+    /// Whether these are the bytes that were stored.
+    pub fn is(&self, stored: &[u8]) -> bool {
+        self.size == stored.len() as u64 && self.digest == Digest::of(stored)
+    }
+}
+
+impl State {
+    /// What the bundle of a keyholder is in the epoch of now, if an entry says it.
+    pub fn bundle(&self, keyholder: &KeyholderId) -> Option<&StoredBundle> {
+        self.bundles.get(&(*keyholder, self.epoch().number))
+    }
+
+    /// Keyholders of whose newest bundle no entry says what it is.
+    pub fn bundles_untold(&self) -> impl Iterator<Item = KeyholderId> + '_ {
+        self.keyholders.iter().map(|k| k.id).filter(|id| self.bundle(id).is_none())
+    }
+}
+
+/// What was said first counts.
+pub(super) fn tell(state: &mut State, epoch: u32, bundles: &[StoredBundle]) {
+    for bundle in bundles {
+        state.bundles.entry((bundle.keyholder, epoch)).or_insert(*bundle);
+    }
+}

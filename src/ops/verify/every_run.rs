@@ -1,0 +1,58 @@
+//! What every run looks at besides its test restore: that everything is there, that the key files and the index in the
+//! store are those that were stored (this machine's cache would hide that they rotted), and, where this machine still
+//! has the very bytes, that they are put back. What was put back is told as damage all the same.
+
+use super::check::compare;
+use super::scrub::scrub_index;
+use super::{Damage, Object, VerifyReport};
+use crate::ops::error::OpsError;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::repository::Repository;
+
+/// How a lost index is told by who reads around it.
+pub(super) const LOST: &str = "it is damaged or missing; what it said was read from the packs themselves";
+
+/// Checks, reads the small objects again, and puts back what it can.
+///
+/// # Errors
+/// As [`super::check`].
+pub fn look(
+    repo: &mut Repository,
+    name_the_records: bool,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<VerifyReport, OpsError> {
+    let mut report = compare(repo, name_the_records, monitor, stop)?;
+    for damage in scrub_index(repo, monitor, stop)? {
+        if !report.failed.iter().any(|known| known.object == damage.object) {
+            report.failed.push(damage);
+        }
+    }
+    report.failed.iter_mut().for_each(|damage| put_back(repo, damage));
+    Ok(report)
+}
+
+/// Says what to do about an object that this machine, or another, has a copy of.
+pub(super) fn advise(repo: &Repository, damage: &mut Damage) {
+    let Some(object @ (Object::Bundle(..) | Object::Index(_))) = damage.object else { return };
+    match object {
+        _ if repo.copy_of(&object.key()).is_some() => damage.what.push_str(COPY),
+        Object::Bundle(..) => damage.what.push_str(NO_COPY),
+        _ => {}
+    }
+}
+
+fn put_back(repo: &Repository, damage: &mut Damage) {
+    let Some(object @ (Object::Bundle(..) | Object::Index(_))) = damage.object else { return };
+    let said = match (repo.put_back(&object.key()), object) {
+        (Some(Ok(())), _) => "; this computer's copy was put back".to_owned(),
+        (Some(Err(e)), _) => format!("; this computer has a copy, and could not put it back: {e}"),
+        (None, Object::Bundle(..)) => NO_COPY.to_owned(),
+        (None, _) => return,
+    };
+    damage.what.push_str(&said);
+}
+
+const COPY: &str = ". This computer has a copy of it, and puts it back with: strongroom run";
+const NO_COPY: &str = ". This computer has no copy of it: run another computer's 'strongroom run', bring back the store's \
+                       old version, or make new key files with the recovery sheet: strongroom key rotate";

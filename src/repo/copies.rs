@@ -1,0 +1,84 @@
+//! Copies that this machine has of small stored objects, and putting one back where the store's has rotted.
+//!
+//! Only the very bytes that were stored go back: of an index its name says what they are, of a bundle the log; or, where the
+//! log is silent, the copy that this machine made of it when it made or first saw it. A copy proves its own bytes.
+
+use bytes::Bytes;
+
+use super::error::RepoError;
+use super::layout::Key;
+use super::local;
+use super::machine::StateDir;
+use super::repository::Repository;
+use super::seal::is_sealed;
+use super::store::{Created, StoreError};
+use crate::domain::id::{Digest, KeyholderId};
+use crate::domain::log::bundles::StoredBundle;
+
+impl StateDir {
+    fn bundle_file(&self, holder: &KeyholderId, epoch: u32) -> std::path::PathBuf {
+        self.file(&format!("bundles/{holder}-{epoch}"))
+    }
+
+    /// This machine's copy of a bundle, as it was made or first seen.
+    pub fn load_bundle(&self, holder: &KeyholderId, epoch: u32) -> Option<Bytes> {
+        let bytes = Bytes::from(local::read(&self.bundle_file(holder, epoch)).ok()??);
+        let (digest, stored) = bytes.split_at_checked(32)?;
+        (Digest::of(stored).as_bytes() == digest).then(|| bytes.slice(32..))
+    }
+
+    /// Keeps a copy of a bundle: sealed to its keyholder, it tells this machine nothing. One that cannot be written is no
+    /// failure.
+    pub fn save_bundle(&self, holder: &KeyholderId, epoch: u32, stored: &[u8]) {
+        let digest = Digest::of(stored);
+        let _ = local::replace_copy(&self.bundle_file(holder, epoch), &[digest.as_bytes(), stored].concat());
+    }
+}
+
+impl Repository {
+    /// Puts a bundle into the store, and says what lies there then: an earlier try, or another root key, may have put the
+    /// same keys there.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn put_bundle(&self, holder: KeyholderId, epoch: u32, sealed: Bytes) -> Result<StoredBundle, RepoError> {
+        let key = Key::Bundle(holder, epoch);
+        let stored = match self.store.create(&key, &sealed)? {
+            Created::Ours => sealed,
+            // No entry names it yet. What is no age file opens for nobody: this one takes its place.
+            Created::Taken => match self.store.get(&key) {
+                Ok(there) if is_sealed(&there) => there,
+                Err(e) if !e.is_too_large() => return Err(e.into()),
+                _ => {
+                    self.store.put_back(&key, &sealed)?;
+                    sealed
+                }
+            },
+        };
+        Ok(StoredBundle::of(holder, &stored))
+    }
+
+    /// What the bundle of a keyholder must be: as the log says, or else this machine's copy.
+    pub fn bundle_expected(&self, holder: &KeyholderId) -> Option<StoredBundle> {
+        let copy = || self.dir.as_ref()?.load_bundle(holder, self.state.epoch().number);
+        self.state.bundle(holder).copied().or_else(|| copy().map(|c| StoredBundle::of(*holder, &c)))
+    }
+
+    /// This machine's copy of an object, if it is what was stored.
+    pub fn copy_of(&self, key: &Key) -> Option<Bytes> {
+        let dir = self.dir.as_ref()?;
+        match key {
+            Key::Index(name) => dir.load_index(name),
+            Key::Bundle(holder, epoch) if *epoch == self.state.epoch().number => {
+                let copy = dir.load_bundle(holder, *epoch)?;
+                self.bundle_expected(holder).is_some_and(|e| e.is(&copy)).then_some(copy)
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts this machine's copy where the store's object is damaged or missing. `None` when there is no copy.
+    pub fn put_back(&self, key: &Key) -> Option<Result<(), StoreError>> {
+        self.copy_of(key).map(|copy| self.store.put_back(key, &copy))
+    }
+}
