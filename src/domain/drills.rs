@@ -77,7 +77,7 @@ pub fn due(state: &State, every: &Every, now: Timestamp) -> Vec<Due> {
 mod tests {
     use super::*;
     use crate::domain::id::{KeyholderId, SnapshotId};
-    use crate::domain::log::entry::{Actor, Drilled, Entry, Keyholder, Role, Tested};
+    use crate::domain::log::entry::{Actor, Drilled, Entry, Keyholder, KeyholderAdded, Role, Tested};
     use crate::domain::log::proofs::KeyDrilled;
     use crate::domain::log::tests::{ROOT, TESTER, WRITER, World, actor, bits, snapshot, stored};
 
@@ -100,7 +100,8 @@ mod tests {
     }
 
     fn added(n: u8, name: &str) -> Entry {
-        Entry::KeyholderAdded(Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true })
+        let holder = Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true };
+        Entry::KeyholderAdded(KeyholderAdded { holder, bundle: None })
     }
 
     fn drilled(whole: bool, failed: u64) -> Entry {
@@ -178,6 +179,7 @@ mod tests {
             failed,
             complete: false,
             keyholder: holder(1),
+            bundles: vec![],
         };
         say(&mut world, TESTER, 26, Entry::Tested(tested(0, 0)));
         say(&mut world, TESTER, 26, Entry::Tested(tested(3, 1)));
@@ -203,11 +205,14 @@ mod tests {
             &mut world,
             ROOT,
             10,
-            Entry::KeyholderAdded(Keyholder {
-                id: holder(7),
-                name: "write-only server".into(),
-                recipient: String::new(),
-                reads: false,
+            Entry::KeyholderAdded(KeyholderAdded {
+                holder: Keyholder {
+                    id: holder(7),
+                    name: "write-only server".into(),
+                    recipient: String::new(),
+                    reads: false,
+                },
+                bundle: None,
             }),
         );
         assert!(overdue(&world, 30).contains(&Drill::Key("write-only server".into())));

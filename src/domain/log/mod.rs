@@ -12,6 +12,7 @@ pub mod guards;
 mod hindsight;
 mod lives;
 pub mod proofs;
+pub mod restored;
 pub mod ruled;
 pub mod rulings;
 pub mod state;
