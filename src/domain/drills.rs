@@ -100,7 +100,9 @@ mod tests {
     }
 
     fn added(n: u8, name: &str) -> Entry {
-        Entry::KeyholderAdded(Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true })
+        Entry::KeyholderAdded(
+            Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true }.into(),
+        )
     }
 
     fn drilled(whole: bool, failed: u64) -> Entry {
@@ -178,6 +180,7 @@ mod tests {
             failed,
             complete: false,
             keyholder: holder(1),
+            bundles: vec![],
         };
         say(&mut world, TESTER, 26, Entry::Tested(tested(0, 0)));
         say(&mut world, TESTER, 26, Entry::Tested(tested(3, 1)));
@@ -203,12 +206,10 @@ mod tests {
             &mut world,
             ROOT,
             10,
-            Entry::KeyholderAdded(Keyholder {
-                id: holder(7),
-                name: "write-only server".into(),
-                recipient: String::new(),
-                reads: false,
-            }),
+            Entry::KeyholderAdded(
+                Keyholder { id: holder(7), name: "write-only server".into(), recipient: String::new(), reads: false }
+                    .into(),
+            ),
         );
         assert!(overdue(&world, 30).contains(&Drill::Key("write-only server".into())));
         say(&mut world, 77, 30, stored(&[2], 2));

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
-use super::bundles::StoredBundle;
+pub use super::bundles::{KeyholderAdded, StoredBundle};
 use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
@@ -100,8 +100,7 @@ pub enum Entry {
     Condemned { packs: Vec<PackName>, indexes: Vec<IndexName>, reason: Reason },
     /// These names are dead for ever and may be deleted.
     Swept { packs: Vec<PackName>, indexes: Vec<IndexName> },
-    /// These packs were found damaged or missing: nobody relies on them until they are tested again. These indexes are out
-    /// of use where another says the same. Nothing of it is deleted by this.
+    /// Packs found damaged or missing: nobody relies on them until tested again. Indexes out of use where another says it.
     Quarantined { packs: Bits, indexes: Vec<IndexName> },
     /// A person accepts that what only these packs held cannot be restored any more; the note names it.
     LossAccepted { packs: Bits, records: u64, note: NoteName },
@@ -169,20 +168,9 @@ pub struct Epoch {
     pub reading: String,
     /// age recipient for the log and the index.
     pub writing: String,
-    /// The bundles made for it. None of the first epoch's, nor of those begun before this was said.
+    /// The bundles made for it, if it says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bundles: Vec<StoredBundle>,
-}
-
-/// Somebody else, and the bundle made for them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyholderAdded {
-    /// Who.
-    #[serde(flatten)]
-    pub holder: Keyholder,
-    /// Their bundle of the epoch of then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<StoredBundle>,
 }
 
 /// Who holds an identity that opens a bundle in `keys/`.

@@ -17,8 +17,7 @@ use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::everything::{Sample, Walk};
 use super::opening::{Document, Opener, Room, SoundOptions};
-use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
-use super::{bundles, every_run};
+use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
 use crate::domain::id::{ChunkId, PackName, SnapshotId};
 use crate::domain::listing::{Entry as Record, Root};
 use crate::domain::log::bits::Bits;
@@ -119,9 +118,7 @@ pub fn restore(
             run.rest(repo, &part, timed && n == 0)?;
         }
     }
-    for name in repo.lost_indexes().to_vec() {
-        run.report.failed.push(damage(repo.state(), Object::Index(name), every_run::LOST));
-    }
+    run.report.failed.extend(every_run::lost(repo));
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));

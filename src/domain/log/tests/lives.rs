@@ -244,6 +244,7 @@ fn what_is_quarantined_is_not_relied_on_until_it_passes_a_test() {
         failed: 0,
         complete: false,
         keyholder: KeyholderId::new([1; 32]),
+        bundles: vec![],
     };
     w.say(TESTER, Entry::Tested(tested));
     assert!(w.state().may_rely(0, &own));
