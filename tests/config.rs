@@ -92,7 +92,7 @@ fn the_minimal_file_means_what_the_manual_says() {
     let r = c.retention;
     assert_eq!((r.keep_last, r.keep_daily, r.keep_weekly, r.keep_monthly, r.keep_yearly), (0, 0, 8, 12, 7));
     assert_eq!((r.prune_grace_days, c.verify.every_byte_within_weeks, c.verify.documents_per_run), (14, 12, 200));
-    assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month), (None, None));
+    assert_eq!((c.verify.bytes_per_run, c.verify.bytes_per_month, c.verify.live_bytes_per_run), (None, None, None));
     let v = &c.verify;
     assert_eq!(
         (v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks),

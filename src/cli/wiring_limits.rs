@@ -1,8 +1,12 @@
 //! Limits that a process sets itself before it touches what somebody else wrote.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
 use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
 
 /// Address space.
@@ -28,7 +32,34 @@ pub fn confine() -> io::Result<()> {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // Best effort: `doctor` says what this system can do.
+    wall_in(Path::new("."));
     Ok(())
+}
+
+/// From here on this thread, and all that it starts, reads files below one folder and reaches no other, no network, and
+/// no other process: as far as the system can forbid it. Whether it forbids all of that.
+pub fn wall_in(folder: &Path) -> bool {
+    let wall = || -> Result<RulesetStatus, RulesetError> {
+        let newest = ABI::V6;
+        let rules = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(newest))?
+            .handle_access(AccessNet::from_all(newest))?
+            .scope(Scope::from_all(newest))?
+            .create()?;
+        let rules = match PathFd::new(folder) {
+            Ok(folder) => rules.add_rule(PathBeneath::new(folder, AccessFs::ReadFile))?,
+            Err(_) => rules,
+        };
+        Ok(rules.restrict_self()?.ruleset)
+    };
+    matches!(wall(), Ok(RulesetStatus::FullyEnforced))
+}
+
+/// Whether this system can wall a process in: tried on a thread of its own.
+pub fn can_wall_in() -> bool {
+    std::thread::spawn(|| wall_in(Path::new("/"))).join().unwrap_or(false)
 }
 
 /// This very program, also when its file was replaced since it was started.

@@ -270,7 +270,7 @@ pub struct Verify {
     pub bytes_per_run: Option<u64>,
     /// What the runs of a month bring back at most.
     pub bytes_per_month: Option<u64>,
-    /// How many documents a run restores at most.
+    /// How many documents a run restores beside those that it opens for the first time.
     pub documents_per_run: u32,
     /// A part is brought back in a drill every so many weeks; `None` for never.
     pub sample_drill_every_weeks: Option<u32>,
@@ -280,6 +280,8 @@ pub struct Verify {
     pub key_drill_every_weeks: Option<u32>,
     /// The store itself is tested again after so many days.
     pub store_every_days: u32,
+    /// What a run reads again of the files on this computer at most; absent: what the promise needs.
+    pub live_bytes_per_run: Option<u64>,
 }
 
 impl Default for Verify {
@@ -293,6 +295,7 @@ impl Default for Verify {
             drill_every_weeks: Some(52),
             key_drill_every_weeks: Some(52),
             store_every_days: 30,
+            live_bytes_per_run: None,
         }
     }
 }

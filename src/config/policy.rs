@@ -61,6 +61,7 @@ pub(super) fn verify(t: Text<'_>, raw: &RawVerify) -> Result<Verify, ConfigError
         bytes_per_month: month,
         documents_per_run: number(t, &raw.documents_per_run, stated.documents_per_run, 1..MOST_DOCUMENTS + 1)?,
         store_every_days: days(t, &raw.store_every, MOST_DAYS_BETWEEN)?.unwrap_or(stated.store_every_days),
+        live_bytes_per_run: limit(&raw.live_bytes_per_run)?,
     })
 }
 

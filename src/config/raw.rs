@@ -185,6 +185,7 @@ pub struct RawVerify {
     pub drill_every: Opt<String>,
     pub key_drill_every: Opt<String>,
     pub store_every: Opt<String>,
+    pub live_bytes_per_run: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -56,6 +56,11 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
+    /// As often as runs are; while that is not known, as often as is hoped for.
+    pub fn at_best(&self) -> SignedDuration {
+        if self.known { self.every } else { self.every.min(NIGHTLY) }
+    }
+
     /// Measured from the times of runs, in any order.
     pub fn of(times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Self {
         let mut times: Vec<Timestamp> = times.into_iter().filter(|at| *at <= now).collect();
@@ -254,7 +259,7 @@ fn by_slot(packs: &[Seen], terms: &Terms, every: SignedDuration) -> Vec<(u64, Ti
 /// Works out whether the promise can be kept.
 pub fn forecast(packs: &[Seen], terms: &Terms) -> Forecast {
     let every = terms.rhythm.every;
-    let best = if terms.rhythm.known { every } else { every.min(NIGHTLY) };
+    let best = terms.rhythm.at_best();
     // While the rhythm is unknown: ready for the worst, but nothing is refused that a nightly run would do.
     let hoped = Demand::of(&by_slot(packs, terms, best), best);
     let sound = promise(&hoped, terms);

@@ -10,3 +10,4 @@ pub mod path;
 pub mod pattern;
 pub mod problem;
 pub mod retention;
+pub mod rotation;

@@ -146,7 +146,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
     let same = step.job == cause.job && (step.set.is_none() || step.set == cause.set);
     let done = step.outcome == Outcome::Done;
     match cause.trouble {
-        Trouble::HistoryChanged | Trouble::MassChange => false,
+        Trouble::HistoryChanged | Trouble::MassChange | Trouble::ManyNotItsName => false,
         Trouble::Damage if cause.job == JobKind::Notices => same && done,
         Trouble::Damage => {
             let of_it = step.set.is_none() || step.set == cause.set;

@@ -17,6 +17,12 @@ pub struct Opened {
     pub not_checkable: u64,
     /// Nothing, or not all, could be examined.
     pub skipped: bool,
+    /// Examinations that did not end.
+    #[serde(default)]
+    pub unended: u64,
+    /// Documents that wait for the next test to be opened.
+    #[serde(default)]
+    pub waiting: u64,
 }
 
 /// What a job counted.

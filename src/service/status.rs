@@ -3,20 +3,22 @@
 //! A trial never says OK. Nothing is green that was not shown: a real set-up stays amber until the recovery sheet
 //! was proved, a test message was accepted and the store is elsewhere; a set past its greatest age is red.
 
+mod input;
 mod tested;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Serialize;
 
+pub use input::{CoverageInput, DrillInput, DrillsInput, Good, OpenInput, SetInput, StatusInput};
 pub use tested::StoreInput;
 use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
-use crate::domain::drills::{Due, Every};
+use crate::domain::drills::Due;
+use crate::domain::log::entry::IncidentKind;
 use crate::domain::problem::Exit;
-use crate::service::plain::{People, counted, size};
-use crate::service::policy::Policies;
+use crate::service::plain::{counted, size};
 use crate::service::retention_status::{self, RetentionInput};
-use crate::service::words::{Opened, Reference, SetName, Trouble};
+use crate::service::words::Trouble;
 
 /// A set must have a good backup at least this recent, unless told otherwise.
 pub const MAX_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -28,139 +30,6 @@ const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 const SHOWN: usize = 5;
 
 const TRIAL: &str = "TRIAL: the key and the backup are both on this computer, and nobody will be told if it fails.";
-
-/// Something that went well once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Good {
-    /// When.
-    pub at: Timestamp,
-    /// Files in it.
-    pub files: u64,
-    /// Bytes in it.
-    pub bytes: u64,
-    /// Items that failed all the same.
-    pub problems: u64,
-}
-
-/// One protected set.
-#[derive(Debug, Clone)]
-pub struct SetInput {
-    /// Its name.
-    pub name: SetName,
-    /// Its last good backup.
-    pub last: Option<Good>,
-    /// How old that may be.
-    pub max_age: SignedDuration,
-}
-
-/// How long ago everything stored was tested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct CoverageInput {
-    /// Promised: everything within so many weeks.
-    pub weeks: u32,
-    /// From when the age of the oldest counts.
-    pub oldest: Timestamp,
-    /// Bytes older than promised.
-    pub overdue: u64,
-    /// The limits on testing are too low for the promise.
-    pub limits_too_low: bool,
-    /// When the first byte will be older than promised, if that cannot be helped.
-    pub breaks: Option<Timestamp>,
-}
-
-/// Something open.
-#[derive(Debug, Clone)]
-pub struct OpenInput {
-    /// What people quote.
-    pub reference: Reference,
-    /// The heaviest trouble.
-    pub trouble: Trouble,
-    /// Since when.
-    pub since: Timestamp,
-    /// The cause's key, and what the last failure said of itself.
-    pub cause: String,
-}
-
-/// The newest drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DrillInput {
-    /// When.
-    pub at: Timestamp,
-    /// Whether all sets came back.
-    pub whole: bool,
-    /// Files that came back.
-    pub files: u64,
-    /// Files that did not.
-    pub failed: u64,
-    /// How long it took.
-    pub seconds: u64,
-    /// How long everything there is now would take at that speed, and how much that is; where it can be said.
-    pub everything: Option<(u64, u64)>,
-}
-
-/// When drills are due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrillsInput {
-    /// How often they are wanted.
-    pub every: Every,
-    /// Each that is wanted.
-    pub due: Vec<Due>,
-}
-
-/// What the status is made from.
-#[derive(Debug, Clone)]
-pub struct StatusInput<'a> {
-    /// The configured names.
-    pub people: &'a People,
-    /// The protected sets.
-    pub sets: Vec<SetInput>,
-    /// The last test restore that passed.
-    pub last_test: Option<Good>,
-    /// Whether the documents of the last test restore on this computer still open, and when it was.
-    pub opening: Option<(Timestamp, Opened)>,
-    /// The newest drill.
-    pub drill: Option<DrillInput>,
-    /// When drills are due, where the log is at hand.
-    pub drills: Option<DrillsInput>,
-    /// Records that cannot be restored any more, and when a person last accepted that.
-    pub lost: Option<(u64, Timestamp)>,
-    /// How long ago everything was tested, where it is known.
-    pub coverage: Option<CoverageInput>,
-    /// What the store does for what lies in it, where something is claimed of it or wrong with it.
-    pub store: Option<StoreInput>,
-    /// What is open.
-    pub open: Vec<OpenInput>,
-    /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
-    pub incidents: Vec<(u64, Timestamp)>,
-    /// Entries of the log by somebody who may not write them, that nobody has looked at.
-    pub voids: Vec<u64>,
-    /// Why what must be there cannot be opened.
-    pub unopened: Option<String>,
-    /// This computer may read what it stores.
-    pub reads: bool,
-    /// No configuration: key and backup are on this computer.
-    pub trial: bool,
-    /// The recovery sheet's key was typed in and opened the repository.
-    pub sheet_proved: bool,
-    /// A mail server accepted a test message to the clerk.
-    pub test_message_accepted: bool,
-    /// The store is not in this building.
-    pub store_offsite: bool,
-    /// A keyholder has opened what is stored now.
-    pub reading_proved: bool,
-    /// Since when no message has got through.
-    pub mail_failing_since: Option<Timestamp>,
-    /// Messages given up.
-    pub messages_lost: u64,
-    /// Lines of the journal that cannot be read.
-    pub journal_damaged: u64,
-    /// The council's scheme and records, where they were looked at.
-    pub retention: Option<RetentionInput>,
-    /// The council's own policies.
-    pub policies: Policies,
-    /// Now.
-    pub now: Timestamp,
-}
 
 /// The answer in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -325,6 +194,7 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         let (light, what) = match open.trouble {
             Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
             Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
+            Trouble::ManyNotItsName => (Light::Red, "several documents have turned into something else"),
             Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
             Trouble::Damage => (Light::Red, "damage was found"),
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
@@ -346,10 +216,13 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);
         lines.push(Line { light, text });
     }
-    for (number, since) in input.incidents.iter().take(SHOWN) {
+    for (number, since, what) in input.incidents.iter().take(SHOWN) {
+        let what = match what {
+            IncidentKind::NotItsName => "several documents turned into something else",
+            _ => "very many records changed at once",
+        };
         let text = format!(
-            "Since {}: very many records changed at once (incident {number}). Look, then: strongroom incident resolve \
-             {number} --by NAME --note TEXT",
+            "Since {}: {what} (incident {number}). Look, then: strongroom incident resolve {number} --by NAME --note TEXT",
             input.people.day(*since)
         );
         lines.push(Line { light: Light::Red, text });

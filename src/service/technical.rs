@@ -68,6 +68,11 @@ fn advice(trouble: Trouble) -> &'static str {
             "run strongroom verify restore: it names each document, its last sound version and the command that brings \
              it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."
         }
+        Trouble::ManyNotItsName => {
+            "treat it as an attack until it is known to be none: disconnect machines, then run strongroom verify restore, \
+             which names each document and its last sound version. Thinning, pruning and disposal are stopped until the \
+             incident is resolved; whoever resolves it says that what is still so by then is as it should be."
+        }
         Trouble::NotItsName => {
             "treat it as a possible attack: disconnect machines, then run strongroom verify restore, which names each \
              document and its last sound version. Do not prune."

@@ -142,7 +142,7 @@ fn works_again(notice: &Notice) -> String {
             String::from("Everything that can still be restored was tested again and found sound")
         }
         (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
-        (_, Trouble::Spoiled | Trouble::NotItsName) => {
+        (_, Trouble::Spoiled | Trouble::NotItsName | Trouble::ManyNotItsName) => {
             String::from("The documents that could not be opened any more were put right, moved or deleted")
         }
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
@@ -189,29 +189,7 @@ fn part(notice: &Notice, people: &People) -> Part {
             ),
             Urgency::Now,
         ),
-        (Trouble::NotItsName, _) => (
-            "warning, documents have turned into something else",
-            format!(
-                "A test on {when} found {} whose content is no longer what their names say.",
-                documents(opened(notice).not_its_name)
-            ),
-            String::from(
-                "This may be an attack. Earlier, sound versions are kept in the backups. Do not delete anything.",
-            ),
-            Urgency::Now,
-        ),
-        (Trouble::Spoiled, _) => (
-            "documents can no longer be opened",
-            format!(
-                "A test on {when} found {} that could be opened before and cannot be opened now.",
-                documents(opened(notice).damaged)
-            ),
-            String::from(
-                "The backups are good: the damage happened on your office computer. Earlier, sound versions are kept, \
-                 and your provider can bring them back.",
-            ),
-            Urgency::Today,
-        ),
+        (Trouble::ManyNotItsName | Trouble::NotItsName | Trouble::Spoiled, _) => broken(notice, &when),
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
@@ -230,6 +208,47 @@ fn part(notice: &Notice, people: &People) -> Part {
         ),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
+}
+
+/// Of documents on the office computer that were sound.
+fn broken(notice: &Notice, when: &str) -> Words {
+    match notice.lead.trouble {
+        Trouble::ManyNotItsName => (
+            "warning, several documents have turned into something else",
+            format!(
+                "A test on {when} found {} whose content is no longer what their names say.",
+                documents(opened(notice).not_its_name)
+            ),
+            String::from(
+                "This may be an attack. Earlier, sound versions are kept in the backups, and clean-up has stopped until \
+                 you or your provider says to go on. Do not delete anything.",
+            ),
+            Urgency::Now,
+        ),
+        Trouble::NotItsName => (
+            "warning, documents have turned into something else",
+            format!(
+                "A test on {when} found {} whose content is no longer what their names say.",
+                documents(opened(notice).not_its_name)
+            ),
+            String::from(
+                "This may be an attack. Earlier, sound versions are kept in the backups. Do not delete anything.",
+            ),
+            Urgency::Now,
+        ),
+        _ => (
+            "documents can no longer be opened",
+            format!(
+                "A test on {when} found {} that could be opened before and cannot be opened now.",
+                documents(opened(notice).damaged)
+            ),
+            String::from(
+                "The backups are good: the damage happened on your office computer. Earlier, sound versions are kept, \
+                 and your provider can bring them back.",
+            ),
+            Urgency::Today,
+        ),
+    }
 }
 
 /// So many documents; where no number is known, none is said.

@@ -162,7 +162,9 @@ pub enum Trouble {
     HistoryChanged,
     /// Too many records changed, went or turned to noise (incident).
     MassChange,
-    /// Documents turned into something else on the live side, as after an attack.
+    /// Several documents turned into something else on the live side, as after an attack (incident).
+    ManyNotItsName,
+    /// One or two documents did.
     NotItsName,
     /// Stored data is damaged or missing.
     Damage,
@@ -195,7 +197,7 @@ pub enum Trouble {
 impl Trouble {
     /// Whether only a person can close it.
     pub fn is_incident(self) -> bool {
-        matches!(self, Self::HistoryChanged | Self::MassChange)
+        matches!(self, Self::HistoryChanged | Self::MassChange | Self::ManyNotItsName)
     }
 }
 

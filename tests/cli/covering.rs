@@ -131,6 +131,15 @@ fn limits_that_are_too_low_are_refused_and_a_run_goes_on_with_what_they_allow() 
     place.run(["run"]).ends(0);
     let mail = told(&server);
     assert!(mail.iter().any(|m| m.contains("leave enough room for testing all")), "{mail:?}");
+    // The same of what is read again on this computer.
+    let text = String::from_utf8(place.read("home/council.toml")).unwrap();
+    place.write(
+        "home/council.toml",
+        text.replace("bytes_per_run", "live_bytes_per_run").replace("1 GiB", "1 MiB").as_bytes(),
+    );
+    let said = place.run(["config", "check"]).ends(2);
+    said.says("reading all files on this computer again within 2 weeks needs 1.").says("allows 1.0 MB");
+    place.run(["run"]).ends(3).says("reading all files on this computer again within 2 weeks");
 }
 
 #[test]

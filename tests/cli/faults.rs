@@ -134,10 +134,13 @@ fn in_the_log() -> Vec<Row> {
     ]
 }
 
-/// Everything is looked at, in place of what chance chooses.
-fn look_at_all(place: &Place) {
-    let text = String::from_utf8(place.read("home/council.toml")).unwrap();
-    place.write("home/council.toml", text.replace("documents_per_run = 200", "documents_per_run = 2000").as_bytes());
+/// The last run was as long ago as is promised: the hand has been round once.
+fn promised_time_later(place: &Place) {
+    let file = place.path("home/state/live.json");
+    let mut hand: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let at: jiff::Timestamp = hand["at"].as_str().unwrap().parse().unwrap();
+    hand["at"] = (at - jiff::SignedDuration::from_hours(12 * 7 * 24)).to_string().into();
+    std::fs::write(file, hand.to_string()).unwrap();
 }
 
 fn folder_changed(place: &Place, folder: usize) {
@@ -151,35 +154,34 @@ fn in_the_documents(n: u64) -> Vec<Row> {
         let whole = docx("The tree was planted. ");
         p.write("Documents/7/0.docx", &whole[..whole.len() / 2]);
     };
-    let among_many = |p: &Place| {
-        (0..1).for_each(|folder| folder_changed(p, folder));
-        cut(p);
-        p.run(["backup"]).ends(0);
-        look_at_all(p);
-    };
     let encrypted = |p: &Place| p.write("Documents/7/1.pdf", &noise(9_000));
+    let three = |p: &Place| {
+        ["0.docx", "1.pdf", "2.png"].iter().for_each(|name| p.write(&format!("Documents/7/{name}"), &noise(9_000)));
+    };
     let all_encrypted = |p: &Place| (0..3).for_each(|folder| folder_changed(p, folder));
     let rotten = |p: &Place| rot(&p.path("Documents/3/9.bin"));
     let failing = |p: &Place| (0..IN_EACH).for_each(|n| rot(&p.path(format!("Documents/3/{n}.bin"))));
-    let rotten_one = |p: &Place| {
-        rotten(p);
-        look_at_all(p);
-    };
     let all = "strongroom verify restore --all";
+    let among_many = "the same, while 250 others changed in that night";
     vec![
-        found("a document corrupted before its backup, few others changed", RUN, 1, 4, "SPOILED:", cut),
-        found(
-            "the same, while hundreds of others changed; `documents_per_run` = 2000",
-            all,
-            1,
-            4,
-            "SPOILED:",
-            among_many,
-        ),
+        found("a document corrupted before its backup", RUN, 1, 4, "SPOILED:", cut),
+        found(among_many, RUN, 1, 4, "SPOILED:", |p| {
+            folder_changed(p, 0);
+            cut(p);
+        }),
         found("a document encrypted in place", RUN, 1, 4, "NOT ITS NAME:", encrypted),
+        found(among_many, RUN, 1, 4, "NOT ITS NAME:", |p| {
+            folder_changed(p, 0);
+            encrypted(p);
+        }),
+        found("three documents encrypted in place", RUN, 1, 4, "Several documents", three),
         found("750 documents encrypted in place", RUN, 1, 6, "Very many records changed", all_encrypted),
         found("bit rot in a folder on the live side, times unchanged", RESTORE, n, 3, "problem:", failing),
-        found("bit rot in one live document; `documents_per_run` = 2000", all, 1, 3, "problem:", rotten_one),
+        found("bit rot in one live document, when the promised time is over", RESTORE, 1, 3, "problem:", |p| {
+            rotten(p);
+            promised_time_later(p);
+        }),
+        found("bit rot in one live document", all, 1, 3, "problem:", rotten),
     ]
 }
 

@@ -102,18 +102,27 @@ fn nothing_to_open_is_no_success_and_hostile_documents_end_nothing() {
 
 #[test]
 fn the_examiner_by_itself_answers_only_what_it_is_asked() {
-    let place = Place::new();
+    let place = Place::ready("");
     place.write("work/1", &docx("x"));
     let mut child = place.command();
-    child.arg("examine").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    child
+        .current_dir(place.path("work"))
+        .arg("examine")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
     let mut child = child.spawn().unwrap();
-    let question = b"{\"file\":\"1\",\"name\":\"YS5kb2N4\"}\n{\"file\":\"2\",\"name\":\"YS5kb2N4\"}\n";
+    let question = b"{\"file\":\"1\",\"name\":\"YS5kb2N4\"}\n{\"file\":\"2\",\"name\":\"YS5kb2N4\"}\n{\"file\":\"/etc/passwd\",\"name\":\"YS50eHQ=\"}\n{\"file\":\"1\",\"name\":\"YS5kb2N4\"}\n";
     child.stdin.take().unwrap().write_all(question).unwrap();
     let output = child.wait_with_output().unwrap();
     let lines: Vec<Value> =
         String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines[0]["verdict"], "sound");
     assert_eq!(lines[1]["verdict"], "not-checkable");
+    // A parser that was taken over reads nothing but the documents, where the system can forbid it.
+    let walled =
+        place.run(["doctor"]).out.contains("ok           documents are examined where they reach no other file");
+    assert_eq!(lines[2]["verdict"], if walled { "not-checkable" } else { "sound" });
+    assert_eq!(lines[3]["verdict"], "sound");
     assert!(output.status.success());
     place.run(["--help"]).ends(0).never_says("examine ");
 }
@@ -137,4 +146,54 @@ fn a_test_restore_that_was_killed_leaves_nothing_behind_after_the_next_run() {
     assert!(landed(), "killed while documents lay there");
     place.run(["run"]).says("structurally sound");
     assert!(!scratch.exists());
+}
+
+#[test]
+fn several_documents_that_turned_are_an_incident_told_once_and_closed_by_a_person() {
+    let place = Place::ready("");
+    for n in 0..6 {
+        place.write(&format!("Documents/{n}.docx"), &docx(&format!("Minute {n}. ")));
+    }
+    place.run(["run"]).says("structurally sound");
+    for n in 0..3 {
+        place.write(&format!("Documents/{n}.docx"), &noise(9_000 + n));
+    }
+    let said = place.run(["run"]).ends(4);
+    let number = said.err.split("incident resolve ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    said.says(&format!(
+        "Several documents are no longer what their names say: this may be an attack. Nothing will be thinned or \
+         deleted until somebody has looked and runs: strongroom incident resolve {number} --by NAME --note TEXT"
+    ));
+    place.run(["run"]);
+    let listed = place.run(["incident", "list", "--json"]).ends(0);
+    assert_eq!((&listed.summary()["open"], &listed.summary()["references"]), (&1.into(), &1.into()), "{}", listed.out);
+    place.run(["incident", "list"]).says("not-its-name").says("3 of ");
+    place
+        .run(["status"])
+        .says("several documents have turned into something else")
+        .says(&format!("several documents turned into something else (incident {number}). Look, then: "));
+    place.run(["prune", "--yes"]).ends(6).says(&format!(
+        "incident {number} is open: very many records changed at once, or documents turned into something else."
+    ));
+    place.write("Documents/0.docx", &docx("Minute 0. "));
+    place.run(["incident", "resolve", &number, "--by", "Example IT", "--note", "vault"]).ends(0);
+    place.run(["run"]).never_says("NOT ITS NAME").never_says("Several documents");
+    let summary = place.run(["incident", "list", "--json"]).ends(0).summary();
+    assert_eq!((&summary["open"], &summary["references"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn a_mass_change_that_turned_documents_is_told_of_once() {
+    let place = Place::ready("");
+    for n in 0..60 {
+        place.write(&format!("Documents/{n}.docx"), &docx(&format!("Minute {n}. ")));
+    }
+    place.run(["run"]).says("structurally sound");
+    for n in 0..60 {
+        place.write(&format!("Documents/{n}.docx"), &noise(9_000 + n));
+    }
+    place.run(["run"]).says("Very many records changed at once").says("NOT ITS NAME: Documents/7.docx");
+    let listed = place.run(["incident", "list", "--json"]).ends(0);
+    assert_eq!((&listed.summary()["open"], &listed.summary()["references"]), (&1.into(), &1.into()), "{}", listed.out);
+    place.run(["status"]).never_says("documents have turned into something else");
 }

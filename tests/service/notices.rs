@@ -34,7 +34,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 9] = [
+const JOBS: [JobKind; 10] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -59,6 +59,7 @@ fn troubles() -> Vec<Trouble> {
     all.extend([
         Trouble::HistoryChanged,
         Trouble::MassChange,
+        Trouble::ManyNotItsName,
         Trouble::NotItsName,
         Trouble::Spoiled,
         Trouble::Damage,
@@ -116,6 +117,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
         // Only a test opens documents.
         let opening = matches!(trouble, Trouble::Spoiled | Trouble::NotItsName);
         let may = |job: &JobKind| match () {
+            () if trouble == Trouble::ManyNotItsName => *job == JobKind::Verify,
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
             () if of_drills => *job == JobKind::Drills,

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom::domain::drills::{Drill, Due, Every};
+use strongroom::domain::log::entry::IncidentKind;
 use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
@@ -205,12 +206,21 @@ fn it_stays_short_and_never_hides_a_bad_set_among_many() {
 fn what_the_log_knows_and_a_missing_store_are_red() {
     let people = people();
     let base = sound(&people);
-    let incident = StatusInput { incidents: vec![(12, at("2026-11-20T02:30:00Z"))], ..base.clone() };
+    let incident =
+        StatusInput { incidents: vec![(12, at("2026-11-20T02:30:00Z"), IncidentKind::MassChange)], ..base.clone() };
+    let turned =
+        StatusInput { incidents: vec![(13, at("2026-11-20T02:30:00Z"), IncidentKind::NotItsName)], ..base.clone() };
     let void = StatusInput { voids: vec![7], ..base.clone() };
     let gone = StatusInput { unopened: Some(String::from("the folder is not there")), ..base.clone() };
-    for (input, words) in
-        [(incident, "incident resolve 12"), (void, "Entry 7"), (gone, "! The backups cannot be opened: the folder")]
-    {
+    for (input, words) in [
+        (incident, "very many records changed at once (incident 12). Look, then: strongroom incident resolve 12 "),
+        (
+            turned,
+            "several documents turned into something else (incident 13). Look, then: strongroom incident resolve 13 ",
+        ),
+        (void, "Entry 7"),
+        (gone, "! The backups cannot be opened: the folder"),
+    ] {
         let status = status(&input);
         assert_eq!((status.light, status.exit()), (Light::Red, Exit::Failed));
         assert!(status.text().contains(words), "{}", status.text());

@@ -9,7 +9,7 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{telling, when};
 use crate::config::Config;
-use crate::domain::coverage::{Ages, Forecast, WEEKLY};
+use crate::domain::coverage::{Ages, WEEKLY};
 use crate::domain::problem::Exit;
 use crate::ops::verify::coverage::{Coverage, Promise, coverage, look};
 use crate::repo::repository::Repository;
@@ -21,12 +21,16 @@ use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 const HINT: &str = "Raise bytes_per_run or bytes_per_month, or promise more weeks: every_byte_within. To test \
                     everything now whatever the limits say: strongroom verify restore --all";
 
+const LIVE_HINT: &str = "Raise live_bytes_per_run, or promise more weeks: every_byte_within. To read them all now: \
+                         strongroom verify restore --all";
+
 /// What the configuration promises.
 pub fn promise(config: &Config) -> Promise {
     let verify = &config.verify;
     Promise {
         per_run: verify.bytes_per_run,
         per_month: verify.bytes_per_month,
+        live_per_run: verify.live_bytes_per_run,
         ..Promise::weeks(verify.every_byte_within_weeks)
     }
 }
@@ -45,7 +49,7 @@ pub fn run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<Done
         .with("packs", found.all.packs)
         .with("overdue", found.all.overdue)
         .with("keeps", found.forecast.keeps)
-        .with("sustainable", found.forecast.sustainable))
+        .with("sustainable", !is_low(&found)))
 }
 
 /// The look of a `run`: by the log, whatever became of tonight's test.
@@ -63,8 +67,8 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<J
             weeks(config)
         ));
     }
-    if !found.forecast.sustainable {
-        shell.out.warn(format!("{}: strongroom verify coverage", too_low(config, &found.forecast)));
+    if is_low(&found) {
+        shell.out.warn(format!("{}: strongroom verify coverage", too_low(config, &found)));
     } else if let (false, Some(at)) = (found.is_overdue(), found.forecast.breaks) {
         let day = when::shown(at, &config.council.timezone);
         shell.out.warn(format!(
@@ -89,7 +93,7 @@ pub fn for_status(repo: &Repository, config: &Config) -> Option<CoverageInput> {
         weeks: config.verify.every_byte_within_weeks,
         oldest: found.all.oldest?,
         overdue: found.all.overdue,
-        limits_too_low: !found.forecast.sustainable,
+        limits_too_low: is_low(&found),
         breaks: found.forecast.breaks,
     })
 }
@@ -100,7 +104,7 @@ pub fn for_status(repo: &Repository, config: &Config) -> Option<CoverageInput> {
 /// They cannot.
 pub fn refuse_limits(repo: &Repository, config: &Config) -> Result<(), Failure> {
     match look(repo, &promise(config)) {
-        Some(found) if !found.forecast.sustainable => Err(Failure::usage(too_low(config, &found.forecast), HINT)),
+        Some(found) if is_low(&found) => Err(Failure::usage(too_low(config, &found), hint(&found))),
         _ => Ok(()),
     }
 }
@@ -109,7 +113,25 @@ fn weeks(config: &Config) -> String {
     counted(u64::from(config.verify.every_byte_within_weeks), "week", "weeks")
 }
 
-fn too_low(config: &Config, forecast: &Forecast) -> String {
+/// Some limit is too low for the promise.
+fn is_low(found: &Coverage) -> bool {
+    !found.forecast.sustainable || found.live_is_low()
+}
+
+fn hint(found: &Coverage) -> &'static str {
+    if found.forecast.sustainable { LIVE_HINT } else { HINT }
+}
+
+fn too_low(config: &Config, found: &Coverage) -> String {
+    let forecast = &found.forecast;
+    if forecast.sustainable {
+        return format!(
+            "reading all files on this computer again within {} needs {} a run; live_bytes_per_run in [verify] allows {}",
+            weeks(config),
+            size(found.live_needed),
+            size(found.promise.live_per_run.unwrap_or(u64::MAX))
+        );
+    }
     let n = u64::from(config.verify.every_byte_within_weeks).max(1);
     format!(
         "bringing back {} within {} needs {} a week; the limits in [verify] allow {}",
@@ -124,8 +146,8 @@ fn outcome(found: &Coverage) -> JobOutcome {
     let f = &found.forecast;
     let troubles: Vec<Trouble> = [
         (found.is_overdue(), Trouble::Overdue),
-        (!f.sustainable, Trouble::LimitsTooLow),
-        (f.sustainable && !f.keeps && !found.is_overdue(), Trouble::FallingBehind),
+        (is_low(found), Trouble::LimitsTooLow),
+        (!is_low(found) && !f.keeps && !found.is_overdue(), Trouble::FallingBehind),
     ]
     .into_iter()
     .filter_map(|(is_so, trouble)| is_so.then_some(trouble))
@@ -190,8 +212,8 @@ fn verdict(config: &Config, found: &Coverage) -> String {
     if found.is_overdue() {
         let much = size(found.all.overdue);
         format!("BROKEN for {much}. To catch up: strongroom verify restore --all")
-    } else if !f.sustainable {
-        format!("It cannot be kept: {}. {HINT}", too_low(config, f))
+    } else if is_low(found) {
+        format!("It cannot be kept: {}. {}", too_low(config, found), hint(found))
     } else if let Some(at) = f.breaks {
         format!(
             "It holds until {}; then a part will be late, as runs are now ({run}). To catch up: strongroom verify \
@@ -258,6 +280,7 @@ fn as_object(found: &Coverage) -> Value {
     });
     object["proved"] = json!(found.proved);
     object["scrubbed"] = json!({"bytes": found.scrubbed_bytes, "oldest": found.scrubbed});
+    object["live_needed_per_run"] = found.live_needed.into();
     object["restored"] = found.keys.iter().map(key).collect();
     object
 }

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
-use crate::cli::{stores, telling, wiring};
+use crate::cli::{stores, telling, wiring, wiring_limits};
 use crate::config::Config;
 use crate::domain::clock::Entropy;
 use crate::domain::problem::{Exit, Verdict};
@@ -24,6 +24,8 @@ use crate::service::history::fold;
 use crate::service::plain::size;
 
 use super::verify_store;
+
+const NEWER_KERNEL: &str = "Linux 6.12 or later with Landlock switched on can.";
 
 /// Less free room than this is a problem soon.
 const LITTLE_ROOM: u64 = 1 << 30;
@@ -106,6 +108,12 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
         }
         file => lines.check(what, !others(&file) && !others(state), "they can", &todo),
     }
+    let walls = if wiring_limits::can_wall_in() {
+        Verdict::Passed
+    } else {
+        Verdict::NotChecked("this system cannot forbid all of it; memory, time and writing are limited".into())
+    };
+    lines.add("documents are examined where they reach no other file and no network", &walls, NEWER_KERNEL);
     match lines.shell.journal(config).read() {
         Err(e) => lines.failure("the journal can be read", &e.into()),
         Ok(all) => {

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::log::entry::{Entry, IncidentKind};
 use crate::domain::log::state::State;
 use crate::ops::OpsError;
-use crate::service::history::{JournalState, fold};
+use crate::service::history::{JournalState, Open, fold};
 use crate::service::journal::Event;
 use crate::service::words::{Reference, Trouble};
 
@@ -97,13 +97,20 @@ fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str
 fn meant(state: &State, journal: &JournalState, what: &str) -> Result<(Vec<u64>, Vec<Reference>), Failure> {
     let open: Vec<u64> = state.open_incidents().map(|i| i.at).collect();
     let mass = |t: &Trouble| matches!(t, Trouble::MassChange);
+    let kind = |t: &Trouble| match t {
+        Trouble::MassChange => Some(IncidentKind::MassChange),
+        Trouble::ManyNotItsName => Some(IncidentKind::NotItsName),
+        _ => None,
+    };
     if let Ok(number) = what.parse::<u64>() {
         if !open.contains(&number) {
             return Err(not_open(what));
         }
         // A ticket is over only when the last incident behind it is.
-        let last = open.len() == 1;
-        let tickets = journal.open.iter().filter(|(_, o)| last && o.causes.iter().any(|c| mass(&c.trouble)));
+        let is = state.open_incidents().find(|i| i.at == number).map(|i| i.incident.what);
+        let last = state.open_incidents().filter(|i| Some(i.incident.what) == is).count() == 1;
+        let of_it = |o: &Open| o.causes.iter().any(|c| kind(&c.trouble).is_some_and(|k| Some(k) == is));
+        let tickets = journal.open.iter().filter(|(_, o)| last && of_it(o));
         return Ok((vec![number], tickets.map(|(r, _)| r.clone()).collect()));
     }
     let found = journal.open.iter().find(|(r, _)| r.to_string().eq_ignore_ascii_case(what));
@@ -120,9 +127,14 @@ fn meant(state: &State, journal: &JournalState, what: &str) -> Result<(Vec<u64>,
         return Err(Failure::refused(format!("{reference} is not a matter of somebody's word"), hint));
     }
     let of_set = |id| state.snapshots.iter().find(|s| s.id == id).map(|s| s.snapshot.set.as_str());
+    let turned = ticket.causes.iter().any(|c| c.trouble == Trouble::ManyNotItsName);
     let concerned = state.open_incidents().filter(|i| {
         let set = i.incident.snapshot.and_then(of_set);
-        i.incident.what == IncidentKind::MassChange && sets.iter().any(|s| s.is_none() || *s == set)
+        match i.incident.what {
+            IncidentKind::MassChange => sets.iter().any(|s| s.is_none() || *s == set),
+            IncidentKind::NotItsName => turned,
+            _ => false,
+        }
     });
     Ok((concerned.map(|i| i.at).collect(), vec![reference.clone()]))
 }

@@ -45,6 +45,23 @@ pub fn say(shell: &Shell, config: &Config, report: &VerifyReport) {
         shell.out.warn(format!("Whether documents still open was not looked at, or not for all: {why}; {last}."));
     }
     shell.out.say(numbers(opening));
+    if opening.unended > 0 {
+        let n = counted(opening.unended, "examination", "examinations");
+        shell.out.warn(format!(
+            "{n} did not end: those documents are tried once more in another test, after all others, and then left for a \
+             month."
+        ));
+    }
+    if opening.waiting > 0 {
+        let n = counted(opening.waiting, "document waits", "documents wait");
+        shell.out.say(format!("{n} to be opened: the next test goes on with them."));
+    }
+    if let (true, Some(n)) = (opening.several, opening.incident) {
+        shell.out.warn(format!(
+            "Several documents are no longer what their names say: this may be an attack. Nothing will be thinned or \
+             deleted until somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT"
+        ));
+    }
 }
 
 fn numbers(o: &Opening) -> String {
@@ -96,7 +113,8 @@ pub fn summary(done: Done, report: &VerifyReport) -> Done {
     let Some(o) = &report.opening else { return done };
     let object = json!({
         "sound": o.sound, "damaged": o.damaged, "not_its_name": o.not_its_name, "never_sound": o.never_sound,
-        "not_checkable": o.not_checkable, "skipped": o.skipped, "last": o.last,
+        "not_checkable": o.not_checkable, "unended": o.unended, "waiting": o.waiting, "incident": o.incident,
+        "skipped": o.skipped, "last": o.last,
     });
     done.with("opening", object)
 }
@@ -110,13 +128,20 @@ pub fn counts(report: &VerifyReport) -> Option<Opened> {
         never_sound: o.never_sound,
         not_checkable: o.not_checkable,
         skipped: o.skipped.is_some(),
+        unended: o.unended,
+        waiting: o.waiting,
     })
 }
 
 /// What people are told of.
 pub fn troubles(report: &VerifyReport) -> Vec<Trouble> {
-    let any = |turned| report.spoiled.iter().any(|s| s.not_its_name == turned);
-    [(any(true), Trouble::NotItsName), (any(false), Trouble::Spoiled)]
+    let opening = report.opening.as_ref();
+    let open = opening.and_then(|o| o.incident);
+    // What came with a mass change is told as that, while it is open.
+    let several = opening.is_some_and(|o| o.several);
+    let single = report.spoiled.iter().any(|s| s.not_its_name && (s.incident.is_none() || s.incident != open));
+    let spoiled = report.spoiled.iter().any(|s| !s.not_its_name);
+    [(several, Trouble::ManyNotItsName), (single && !several, Trouble::NotItsName), (spoiled, Trouble::Spoiled)]
         .into_iter()
         .filter_map(|(found, trouble)| found.then_some(trouble))
         .collect()

@@ -169,7 +169,7 @@ fn is_pruner(repo: &Repository) -> bool {
 fn told_of_spoiled(shell: &Shell, config: &Config) -> Result<bool, Failure> {
     let journal = fold(&shell.journal(config).read()?.entries);
     let mut open = journal.open.values().filter(|o| o.resolved.is_none()).flat_map(|o| &o.causes);
-    Ok(open.any(|c| matches!(c.trouble, Trouble::Spoiled | Trouble::NotItsName)))
+    Ok(open.any(|c| matches!(c.trouble, Trouble::Spoiled | Trouble::NotItsName | Trouble::ManyNotItsName)))
 }
 
 /// The thinning of a `run`.

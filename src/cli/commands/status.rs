@@ -100,7 +100,9 @@ pub fn work_out(
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         store: repo.and_then(|repo| verify_store::for_status(repo, config)),
         open: open.collect(),
-        incidents: log.map(|s| s.open_incidents().map(|i| (i.at, i.time)).collect()).unwrap_or_default(),
+        incidents: log
+            .map(|s| s.open_incidents().map(|i| (i.at, i.time, i.incident.what)).collect())
+            .unwrap_or_default(),
         voids: log.map(|s| s.open_voids().map(|(n, _)| n).collect()).unwrap_or_default(),
         unopened,
         reads,

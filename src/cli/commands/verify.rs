@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{coverage, drill, opening, verify_store};
+use super::{coverage, drill, live, opening, verify_store};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
@@ -163,6 +163,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
             counted(report.lost, "version of a record", "versions of records")
         ));
     }
+    live::say(shell, report);
     opening::say(shell, config, report);
     if report.left > 0 {
         let waits = match report.oldest {
@@ -228,7 +229,7 @@ fn summary(report: &VerifyReport) -> Done {
         .with("entries", report.entries.clone())
         .with("lost", report.lost)
         .with("spoiled", report.spoiled.len());
-    opening::summary(done, report)
+    opening::summary(live::summary(done, report), report)
 }
 
 /// The verification of a `run`: its outcome, the documents that came back, and their bytes. That everything is there is
@@ -295,5 +296,7 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
         _ => (Outcome::Done, vec![]),
     };
-    JobOutcome { examined_all: report.left == 0, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
+    // What came with a mass change that is open was told as that.
+    let waits = outcome == Outcome::Damage && Vec::is_empty(&troubles);
+    JobOutcome { examined_all: report.left == 0, waits, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
 }

@@ -139,8 +139,8 @@ fn refused_by_the_gate_or_by_another_job() {
     let (message, hint, exit) = said(OpsError::from(Refusal::Incident(31)));
     assert_eq!(
         message,
-        "incident 31 is open: very many records changed at once. Look at it, then run: strongroom incident resolve 31 \
-         --by NAME --note TEXT"
+        "incident 31 is open: very many records changed at once, or documents turned into something else. Look at it, then \
+         run: strongroom incident resolve 31 --by NAME --note TEXT"
     );
     assert_eq!((hint.as_str(), exit), ("", 6));
     let (message, hint, exit) = said(OpsError::from(Refusal::Clock("it is behind the newest entry of the log".into())));

@@ -325,12 +325,21 @@ pub struct Incident {
 pub enum IncidentKind {
     /// Very many records changed or disappeared at once.
     MassChange,
+    /// Several documents are no longer what their names say: how many, and how many were examined with them.
+    NotItsName,
     /// The machine's clock and the store's disagree by more than a day: the snapshot's time is suspect.
     Clock,
     /// An entry by somebody who may not say it, or junk in a slot of the log.
     VoidEntry,
     /// Stored data is damaged.
     Damage,
+}
+
+impl IncidentKind {
+    /// Whether nothing is thinned, pruned or disposed of until a person has looked: what is kept may be needed.
+    pub fn stops(self) -> bool {
+        matches!(self, Self::MassChange | Self::NotItsName)
+    }
 }
 
 impl Entry {

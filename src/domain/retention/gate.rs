@@ -21,7 +21,7 @@ pub use disposal::{
 };
 
 use crate::domain::id::{IndexName, PackName, SnapshotId};
-use crate::domain::log::entry::{IncidentKind, Reason};
+use crate::domain::log::entry::Reason;
 use crate::domain::log::fold::index_is_superfluous;
 use crate::domain::log::state::{Life, PackState, State};
 
@@ -37,7 +37,7 @@ pub const CLOCK_DOUBT: SignedDuration = SignedDuration::from_mins(15);
 pub enum Refusal {
     /// Somebody must look at an incident first.
     #[error(
-        "incident {0} is open: very many records changed at once. Look at it, then run: strongroom incident resolve {0} --by NAME --note TEXT"
+        "incident {0} is open: very many records changed at once, or documents turned into something else. Look at it, then run: strongroom incident resolve {0} --by NAME --note TEXT"
     )]
     Incident(u64),
     /// The log is damaged or contains what may not be there.
@@ -205,7 +205,7 @@ pub fn later(time: Timestamp, wait: SignedDuration) -> Timestamp {
 }
 
 fn sensible(state: &State, c: &Circumstances) -> Result<Timestamp, Refusal> {
-    if let Some(i) = state.open_incidents().find(|i| i.incident.what == IncidentKind::MassChange) {
+    if let Some(i) = state.open_incidents().find(|i| i.incident.what.stops()) {
         return Err(Refusal::Incident(i.at));
     }
     if let (Some((n, _)), false) = (state.open_voids().next(), c.person) {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::id::SessionId;
-use crate::domain::log::entry::{Entry, Incident};
+use crate::domain::log::entry::{Entry, Incident, IncidentKind};
 use crate::domain::log::tests::*;
 
 fn at(w: &World, days: i64) -> Circumstances {

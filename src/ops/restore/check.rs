@@ -112,7 +112,10 @@ struct Checked {
     content: Content,
     /// How far it was digested.
     at: u64,
+    /// While it is on its way: a hasher is large, and there may be very many files.
     hasher: Option<Box<blake3::Hasher>>,
+    /// Once all of it has come.
+    found: Option<Digest>,
     early: BTreeMap<u64, Vec<u8>>,
     /// It has holes or came too far out of order: brought back by itself at the end.
     again: bool,
@@ -131,7 +134,7 @@ impl Checked {
             Pieces::Listed(_) => false,
         };
         let again = holes && content.digest.is_some();
-        Self { path, content, at: 0, hasher: None, early: BTreeMap::new(), again, lost: None }
+        Self { path, content, at: 0, hasher: None, found: None, early: BTreeMap::new(), again, lost: None }
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -155,9 +158,8 @@ impl Checked {
         if self.lost.is_none()
             && let Some(recorded) = self.content.digest
         {
-            let whole = !self.again && self.at == self.content.size && self.early.is_empty();
-            let found = match self.hasher.take().filter(|_| whole) {
-                Some(hasher) => Ok(Digest::new(*hasher.finalize().as_bytes())),
+            let found = match self.found.filter(|_| !self.again) {
+                Some(found) => Ok(found),
                 None => read_pieces(chunks, &self.content)
                     .map_err(OpsError::from)
                     .and_then(|pieces| pour(chunks, &pieces, stop, &mut |_| Ok(()))),
@@ -220,7 +222,12 @@ impl Sink for CheckSink {
         file.lost.get_or_insert_with(|| why.into());
     }
 
-    fn complete(&self, _: u32) -> Result<(), OpsError> {
+    fn complete(&self, file: u32) -> Result<(), OpsError> {
+        let mut file = locked(&self.files[file as usize]);
+        let whole = file.at == file.content.size && file.early.is_empty();
+        if let Some(hasher) = file.hasher.take().filter(|_| whole) {
+            file.found = Some(Digest::new(*hasher.finalize().as_bytes()));
+        }
         Ok(())
     }
 }

@@ -195,7 +195,8 @@ impl<'a> Job<'a> {
             Err(e) => return Err(e.into()),
         };
         self.fetched.fetch_add(1, Ordering::Relaxed);
-        let (mut parts, mut tally) = (Part::all(&mut pack, group, whole.is_some())?, Tally::default());
+        let mut tally = Tally::default();
+        let mut parts = Part::all(&mut pack, group, whole.map(|w| (w, &name)), &mut tally)?;
         let (mut ready, mut held) = (vec![], 0);
         while self.order == Order::ByPack && held < PREPARED {
             let Some(part) = parts.pop_front() else { break };

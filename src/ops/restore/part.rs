@@ -1,8 +1,8 @@
 //! A segment of a pack on its way: opened, and every chunk in it that is asked for digested.
 //!
 //! This needs no turn and is done by several workers at once. Where a pack is tested from end to end, every
-//! segment that its own directory names is opened and every chunk in it digested, asked for or not; and what
-//! is asked for must lie where the index says.
+//! segment that its own directory names is opened and every chunk in it digested, asked for or not; what is asked for
+//! must lie where the index says, and the directory must be what the index says of the pack.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -10,18 +10,54 @@ use std::sync::Mutex;
 use super::engine::locked;
 use super::window::Need;
 use crate::domain::id::{ChunkId, PackName};
+use crate::domain::log::bits::Bits;
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
 use crate::repo::open_pack::OpenPack;
-use crate::repo::pack::{PackError, Segment, check_chunks};
+use crate::repo::pack::{Directory, PackError, Segment, check_chunks};
+use crate::repo::repository::Repository;
 
 /// What became of packs that were tested from end to end: their bytes, or what is wrong.
 #[derive(Default)]
 pub struct Whole {
     pub(super) results: Mutex<HashMap<PackName, Result<u64, String>>>,
+    /// What the index says is in each pack: a digest of the whole statement.
+    stated: HashMap<PackName, [u8; 16]>,
+}
+
+/// A digest of what is said to be in a pack.
+fn statement(segments: &[Segment]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    for s in segments {
+        hasher.update(&s.offset.to_le_bytes()).update(&s.len.to_le_bytes()).update(&s.raw.to_le_bytes());
+        hasher.update(&(s.chunks.len() as u64).to_le_bytes());
+        for chunk in &s.chunks {
+            hasher.update(chunk.id.as_bytes()).update(&chunk.len.to_le_bytes());
+        }
+    }
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half
 }
 
 impl Whole {
+    /// For these packs: what the index says of each is compared with its own directory.
+    ///
+    /// # Errors
+    /// Damage to the index; faults of the store.
+    pub fn stated(repo: &Repository, packs: &Bits) -> Result<Self, RepoError> {
+        let mut stated = HashMap::new();
+        repo.for_each_pack(packs, |_, pack| -> Result<(), RepoError> {
+            stated.insert(pack.name, statement(&pack.segments));
+            Ok(())
+        })?;
+        Ok(Self { stated, ..Self::default() })
+    }
+
+    fn is_as_stated(&self, name: &PackName, directory: &Directory) -> bool {
+        self.stated.get(name).is_none_or(|said| statement(&directory.segments) == *said)
+    }
+
     /// What became of each pack, by name.
     pub fn into_results(self) -> HashMap<PackName, Result<u64, String>> {
         self.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -73,14 +109,17 @@ impl<'a> Part<'a> {
     ///
     /// # Errors
     /// Faults of the store.
-    pub fn all(pack: &mut OpenPack<'_>, group: &'a [Need], whole: bool) -> Result<VecDeque<Self>, RepoError> {
+    pub fn all(
+        pack: &mut OpenPack<'_>,
+        group: &'a [Need],
+        whole: Option<(&Whole, &PackName)>,
+        tally: &mut Tally,
+    ) -> Result<VecDeque<Self>, RepoError> {
         let needed = group.chunk_by(|a, b| a.segment.offset == b.segment.offset).map(|needs| {
             let place = needs[0].segment;
             Self { offset: place.offset, len: place.len, raw: place.raw, needs, listed: None }
         });
-        if !whole {
-            return Ok(needed.collect());
-        }
+        let Some((whole, name)) = whole else { return Ok(needed.collect()) };
         let mut needed: HashMap<u64, Self> = needed.map(|p| (p.offset, p)).collect();
         let directory = match pack.directory() {
             Ok(directory) => directory,
@@ -93,6 +132,9 @@ impl<'a> Part<'a> {
                 return Ok(all.into());
             }
         };
+        if !whole.is_as_stated(name, &directory) {
+            tally.note("its directory and the index differ");
+        }
         let mut all = vec![];
         for segment in directory.segments {
             let known = needed.remove(&segment.offset);

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::id::{KeyholderId, SnapshotId};
-use crate::domain::log::entry::IncidentKind;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::record::RecordFacts;
@@ -76,8 +75,7 @@ pub fn gather(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Resu
         return Err(RepoError::CannotRead.into());
     }
     let state = repo.state();
-    let mass = |i: &&crate::domain::log::state::IncidentState| i.incident.what == IncidentKind::MassChange;
-    let incident = state.open_incidents().find(mass).map(|i| i.at);
+    let incident = state.open_incidents().find(|i| i.incident.what.stops()).map(|i| i.at);
     let mut facts = Facts { incident, upto: state.next, ..Facts::default() };
     let began = rising_times(state);
     let kept = |set: &str| -> Vec<Kept> {

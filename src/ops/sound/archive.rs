@@ -16,6 +16,9 @@ const MAX_MARKUP: usize = 32 << 20;
 /// What is unpacked at a time.
 const BUFFER: usize = 64 << 10;
 
+/// How the unpacker says that it does not know a way of packing: only when the part is read.
+const OTHER_METHOD: &str = "compression method not supported";
+
 const TYPES: &str = "[Content_Types].xml";
 const RELATIONS: &str = "_rels/.rels";
 const MANIFEST: &str = "META-INF/manifest.xml";
@@ -65,7 +68,10 @@ fn unpack(mut part: impl Read, wanted: bool, work: &mut Work) -> Result<Option<V
     let (mut kept, mut whole) = (vec![], wanted);
     let mut buffer = vec![0; BUFFER];
     loop {
-        let n = part.read(&mut buffer).map_err(|e| Verdict::damaged(format!("a part cannot be unpacked: {e}")))?;
+        let n = part.read(&mut buffer).map_err(|e| match e.to_string() {
+            why if why.contains(OTHER_METHOD) => refused(&ZipError::CompressionMethodNotSupported(0)),
+            why => Verdict::damaged(format!("a part cannot be unpacked: {why}")),
+        })?;
         if n == 0 {
             return Ok(whole.then_some(kept));
         }

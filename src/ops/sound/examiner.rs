@@ -188,8 +188,12 @@ fn examine_file(folder: &Path, file: &str, name: &[u8]) -> Verdict {
         Ok(bytes) => bytes,
         Err(e) => return Verdict::not_checkable(format!("its examination could not read it: {e}")),
     };
-    let examined = catch_unwind(AssertUnwindSafe(|| examine_bytes(name, &bytes)));
-    examined.unwrap_or_else(|_| Verdict::not_checkable("its examination broke off"))
+    guarded(|| examine_bytes(name, &bytes))
+}
+
+/// A parser that panics costs one document.
+fn guarded(examine: impl FnOnce() -> Verdict) -> Verdict {
+    catch_unwind(AssertUnwindSafe(examine)).unwrap_or_else(|_| Verdict::not_checkable("its examination broke off"))
 }
 
 #[cfg(test)]
@@ -230,6 +234,20 @@ mod tests {
         assert!(examiner.examine("1", b"a").is_err(), "a run does not wait for ever");
         let mut none = Examiner::new(Program::Child("/nowhere/strongroom".into(), vec![]), "/");
         assert!(none.examine("1", b"a").is_err());
+    }
+
+    #[test]
+    fn a_parser_that_panics_or_never_ends_costs_one_document() {
+        let panicking = guarded(|| std::panic::panic_any("a parser's own invariant"));
+        assert!(panicking.is_passing() && matches!(panicking, Verdict::NotCheckable(_)), "{panicking:?}");
+        assert_eq!(guarded(|| Verdict::Sound), Verdict::Sound);
+        // It computes for ever over one document, and over no other.
+        let script = "while read q; do case \"$q\" in *'\"1\"'*) while :; do :; done;; esac; echo '{\"verdict\":\"sound\"}'; done";
+        let (_dir, mut examiner) = shell(script, 400);
+        assert_eq!(examiner.examine("0", b"a.docx").unwrap(), Verdict::Sound);
+        let looping = examiner.examine("1", b"b.docx").unwrap();
+        assert_eq!(looping, Verdict::not_checkable("its examination did not end in time"));
+        assert_eq!(examiner.examine("2", b"c.docx").unwrap(), Verdict::Sound);
     }
 
     #[test]

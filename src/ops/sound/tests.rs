@@ -102,7 +102,26 @@ fn what_nobody_can_say_is_not_called_damaged() {
     logged[18..20].copy_from_slice(&[2, 2]);
     assert_eq!(says("a.sqlite", &logged), S);
     logged.truncate(1000);
-    let cases: [(&str, Vec<u8>, &str); 8] = [
+    let too_much = MAX_DOCUMENT as usize + 1;
+    let mut odd = picture(ImageFormat::Tiff);
+    let ifd = u32::from_le_bytes(odd[4..8].try_into().unwrap()) as usize;
+    let entries = usize::from(u16::from_le_bytes(odd[ifd..ifd + 2].try_into().unwrap()));
+    // A way of packing that nobody knows (tag 259).
+    let packed = (0..entries).map(|n| ifd + 2 + 12 * n).find(|at| odd[*at..*at + 2] == [3, 1]).unwrap();
+    odd[packed + 8..packed + 10].copy_from_slice(&[0xf0, 0x77]);
+    let mut other_way = samples::zip(&[("a.txt", b"words")]);
+    for head in [&b"PK\x03\x04"[..], b"PK\x01\x02"] {
+        let at = memchr::memmem::find(&other_way, head).unwrap() + if head[2] == 3 { 8 } else { 10 };
+        other_way[at..at + 2].copy_from_slice(&[98, 0]);
+    }
+    let mut wide_open = samples::message("a.txt", b"x");
+    wide_open.resize(too_much, b'a');
+    let cases: [(&str, Vec<u8>, &str); 13] = [
+        ("map.tif", odd, "not examined"),
+        ("other.zip", other_way, "packed in a way"),
+        ("big.eml", wide_open.clone(), "larger"),
+        ("big.mbox", wide_open, "larger"),
+        ("big.csv", vec![b'a'; too_much], "larger"),
         ("old.doc", locked.clone(), "older Office"),
         ("locked.docx", [locked, wide].concat(), "password"),
         ("locked.odt", samples::odt(true), "password"),

@@ -1,6 +1,10 @@
-//! Which packs and documents a budgeted test restore takes. The packs are planned by the promise; documents are
-//! chosen by chance from those that lie in them, so that both come from one fetch. One deleted document and one old
-//! version are brought along where there is room.
+//! Which packs and documents a budgeted test restore takes. The packs are planned by the promise. Every live document
+//! that they complete and that was not opened yet is due, so that each is opened within the promise; others are chosen
+//! by chance from those that lie in them, so that all come from one fetch. One deleted document and one old version are
+//! brought along where there is room.
+
+mod due;
+mod old;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,6 +12,7 @@ use super::accepted::Accepted;
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
 use super::everything::fingerprint;
+use super::opening::{Due, Opener};
 use crate::domain::coverage::{Seen, Terms, forecast, plan};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, PageRef};
@@ -16,17 +21,14 @@ use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::ops::sound::names_a_kind;
 use crate::repo::error::RepoError;
-use crate::repo::listing::{chunks_of, find_entry, read_page, read_root};
+use crate::repo::listing::{chunks_of, read_page};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 /// Documents remembered for one pack.
 const DOCUMENTS_PER_PACK: usize = 4;
-/// Old snapshots looked into for an old version, and pages of each.
-const OLD_SNAPSHOTS: usize = 8;
-const OLD_PAGES: usize = 4;
-/// Documents without content that are looked at in one run.
-const MOST_BARE: usize = 64;
+/// Documents that lie in other packs, too, may cost a run so much of its bytes more.
+const SHARE_BEYOND: u64 = 8;
 
 /// A document that may be brought back.
 #[derive(Debug, Clone)]
@@ -50,8 +52,12 @@ const GROWTH: usize = 4;
 pub struct Choice {
     /// Packs to open from end to end.
     pub packs: Bits,
-    /// Documents to bring back.
+    /// Documents to bring back from these packs.
     pub documents: Vec<Candidate>,
+    /// Documents to open that lie in other packs, too: of those, no more than they need is read.
+    pub beyond: Vec<Candidate>,
+    /// What is opened for the first time.
+    pub due: Due,
     /// Packs left for another time.
     pub left: u64,
     /// Documents passed over because a person accepted that they are lost.
@@ -134,6 +140,18 @@ struct Chooser<'a> {
     planner: Planner,
     accepted: &'a Accepted,
     lost: u64,
+    /// Says what there is to open; without it nobody looks.
+    opener: Option<&'a Opener>,
+    /// Is shown every live document.
+    each: &'a mut dyn FnMut(&Entry),
+    /// Packs that were tested and of which documents were not opened.
+    queue: Bits,
+    /// By newest pack; those of the plan before those of the queue.
+    due: BTreeMap<(bool, u32), Vec<Candidate>>,
+    dues: usize,
+    /// Packs whose documents were too many.
+    left: Bits,
+    waiting: u64,
     by_pack: BTreeMap<u32, Vec<(Lot, Candidate)>>,
     gone: Option<Drawn>,
     old: Option<Drawn>,
@@ -147,17 +165,22 @@ struct Chooser<'a> {
 pub fn choose(
     repo: &mut Repository,
     promise: &Promise,
-    typed: Option<u64>,
-    documents: usize,
+    (typed, documents): (Option<u64>, usize),
     accepted: &Accepted,
+    opener: Option<&Opener>,
+    each: &mut dyn FnMut(&Entry),
 ) -> Result<Choice, RepoError> {
     let state = repo.state();
     let planner = Planner::new(state, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
-    let old = old_snapshots(state, &planner);
-    let (by_pack, bare) = (BTreeMap::new(), vec![]);
-    let mut chooser = Chooser { planner, accepted, lost: 0, by_pack, gone: None, old: None, bare, spare: None };
+    let old = old::snapshots(state, &planner);
+    let waits = |n: &u32| {
+        let tested = state.packs.get(*n as usize).is_some_and(|p| p.tested.is_some());
+        tested && opener.is_some_and(|o| !o.has_opened(*n))
+    };
+    let queue: Bits = state.testable().iter().filter(waits).collect();
+    let mut chooser = Chooser::new(planner, accepted, opener, each, queue);
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {
         for root in with_inherited(&mut chunks, root)? {
@@ -173,16 +196,6 @@ pub fn choose(
     chooser.decide(documents)
 }
 
-/// For every old snapshot, in chance's order: the newest of its set with its root, and its own root.
-fn old_snapshots(state: &State, planner: &Planner) -> Vec<(SnapshotId, ChunkId, ChunkId)> {
-    let mut old: Vec<_> = state
-        .live_snapshots()
-        .filter_map(|s| state.newest(&s.snapshot.set).filter(|n| n.id != s.id).map(|n| (s, n)))
-        .collect();
-    old.sort_by_key(|(s, _)| planner.chance(&s.id.0.to_le_bytes()));
-    old.iter().take(OLD_SNAPSHOTS).map(|(s, n)| (n.id, n.snapshot.root, s.snapshot.root)).collect()
-}
-
 /// `None` when it is damaged: naming damage is the test's business, not the choice's.
 fn intact<T>(result: Result<T, RepoError>) -> Result<Option<T>, RepoError> {
     match result {
@@ -192,7 +205,33 @@ fn intact<T>(result: Result<T, RepoError>) -> Result<Option<T>, RepoError> {
     }
 }
 
-impl Chooser<'_> {
+impl<'a> Chooser<'a> {
+    fn new(
+        planner: Planner,
+        accepted: &'a Accepted,
+        opener: Option<&'a Opener>,
+        each: &'a mut dyn FnMut(&Entry),
+        queue: Bits,
+    ) -> Self {
+        Self {
+            planner,
+            accepted,
+            lost: 0,
+            opener,
+            each,
+            queue,
+            due: BTreeMap::new(),
+            dues: 0,
+            left: Bits::default(),
+            waiting: 0,
+            by_pack: BTreeMap::new(),
+            gone: None,
+            old: None,
+            bare: vec![],
+            spare: None,
+        }
+    }
+
     fn walk(
         &mut self,
         chunks: &mut ChunkReader<'_>,
@@ -205,6 +244,9 @@ impl Chooser<'_> {
                 if entry.is_file() && self.accepted.covers_record(&entry, chunks)? {
                     self.lost += 1;
                 } else if entry.is_file() {
+                    if live {
+                        (self.each)(&entry);
+                    }
                     let packs = packs_of(chunks, &entry)?;
                     self.consider(Candidate { snapshot, entry, live, packs });
                 }
@@ -217,12 +259,11 @@ impl Chooser<'_> {
         let rank = self.planner.rank(&candidate);
         let Some(first) = candidate.packs.first().copied() else {
             if candidate.live && names_a_kind(candidate.entry.path.as_bytes()) {
-                self.bare.push((rank.1, candidate));
-                self.bare.sort_by_key(|(lot, _)| *lot);
-                self.bare.truncate(MOST_BARE);
+                self.consider_bare(rank.1, candidate);
             }
             return;
         };
+        self.note_due(&candidate);
         if !candidate.live {
             keep(&mut self.gone, rank, &candidate);
         }
@@ -237,62 +278,31 @@ impl Chooser<'_> {
         }
     }
 
-    /// A version that the newest listing no longer has.
-    fn find_old(
-        &mut self,
-        chunks: &mut ChunkReader<'_>,
-        snapshot: SnapshotId,
-        newest: ChunkId,
-        old: ChunkId,
-    ) -> Result<(), RepoError> {
-        let (Some(newest), Some(old)) = (intact(read_root(chunks, &newest))?, intact(read_root(chunks, &old))?) else {
-            return Ok(());
-        };
-        let same: HashSet<ChunkId> = newest.live.iter().chain(&newest.gone).map(|p| p.id).collect();
-        let mut differing: Vec<&PageRef> = old.live.iter().filter(|p| !same.contains(&p.id)).collect();
-        differing.sort_by_key(|p| self.planner.chance(p.id.as_bytes()));
-        for page in differing.into_iter().take(OLD_PAGES) {
-            for entry in intact(read_page(chunks, page))?.unwrap_or_default() {
-                if !entry.is_file() || self.accepted.covers_record(&entry, chunks)? {
-                    continue;
-                }
-                let candidate = Candidate { snapshot, packs: packs_of(chunks, &entry)?, entry, live: false };
-                let rank = self.planner.rank(&candidate);
-                if candidate.packs.is_empty() || self.old.as_ref().is_some_and(|(best, _)| *best <= rank) {
-                    continue;
-                }
-                let entry = &candidate.entry;
-                let mut is_there = false;
-                for pages in [&newest.live, &newest.gone] {
-                    let found = intact(find_entry(chunks, pages, &entry.path))?.flatten();
-                    is_there |= found.is_some_and(|now| now.kind == entry.kind);
-                }
-                if !is_there {
-                    self.old = Some((rank, candidate));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn decide(mut self, documents: usize) -> Result<Choice, RepoError> {
         let wished: Vec<Candidate> =
             [self.gone.take(), self.old.take()].into_iter().flatten().map(|(_, c)| c).collect();
         let packs: Bits = wished.iter().flat_map(|c| c.packs.iter().copied()).collect();
         let Planner { packs: seen, terms, allowance, .. } = &self.planner;
         let planned = plan(seen, terms, *allowance, &|n| packs.contains(n));
+        let room = allowance.saturating_sub(planned.bytes).max(allowance / SHARE_BEYOND);
+        let taken = planned.packs.iter().copied().collect();
         let mut choice = Choice {
-            packs: planned.packs.iter().copied().collect(),
+            packs: taken,
             left: planned.left,
             lost: self.lost,
-            documents: vec![],
             order: planned.packs.clone(),
+            ..Choice::default()
         };
         let mut known: HashSet<(RecordPath, [u8; 16])> = HashSet::new();
+        for candidate in self.take_due(&mut choice, room) {
+            known.insert((candidate.entry.path.clone(), fingerprint(&candidate.entry)?));
+            choice.documents.push(candidate);
+        }
+        let documents = documents.max(1) + choice.documents.len();
         let mut take = |choice: &mut Choice, candidate: Candidate| -> Result<(), RepoError> {
             let is_there = candidate.packs.iter().all(|n| choice.packs.contains(*n));
             if is_there
-                && choice.documents.len() < documents.max(1)
+                && choice.documents.len() < documents
                 && known.insert((candidate.entry.path.clone(), fingerprint(&candidate.entry)?))
             {
                 choice.documents.push(candidate);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::rotation::needed_per_run;
 use super::scrub::scrubbed;
 use super::{Object, wanted};
 use crate::domain::coverage::{Ages, Forecast, MONTH, Rhythm, Seen, Terms, WEEKLY, ages, forecast};
@@ -25,12 +26,19 @@ pub struct Promise {
     pub per_run: Option<u64>,
     /// The runs of a month take no more.
     pub per_month: Option<u64>,
+    /// A run reads no more of the files on this computer; without it, what the promise needs.
+    pub live_per_run: Option<u64>,
 }
 
 impl Promise {
     /// So many weeks, without limits.
     pub fn weeks(weeks: u32) -> Self {
-        Self { within: WEEKLY * i32::try_from(weeks).unwrap_or(i32::MAX), per_run: None, per_month: None }
+        Self {
+            within: WEEKLY * i32::try_from(weeks).unwrap_or(i32::MAX),
+            per_run: None,
+            per_month: None,
+            live_per_run: None,
+        }
     }
 }
 
@@ -74,9 +82,16 @@ pub struct Coverage {
     pub scrubbed: Option<Timestamp>,
     /// Restored: by whom.
     pub keys: Vec<ByKey>,
+    /// What a run must read again of the files on this computer.
+    pub live_needed: u64,
 }
 
 impl Coverage {
+    /// The limit on reading files on this computer is too low for the promise.
+    pub fn live_is_low(&self) -> bool {
+        self.promise.live_per_run.is_some_and(|limit| limit < self.live_needed)
+    }
+
     /// Something is older than promised.
     pub fn is_overdue(&self) -> bool {
         self.all.overdue > 0
@@ -110,7 +125,7 @@ pub fn terms(state: &State, promise: &Promise, now: Timestamp) -> Terms {
     }
     let recent = state.tests.iter().filter(|t| !t.complete && now.duration_since(t.at) < MONTH);
     let spent = recent.map(|t| t.pack_bytes).fold(0, u64::saturating_add);
-    let Promise { within, per_run, per_month } = *promise;
+    let Promise { within, per_run, per_month, .. } = *promise;
     let first = state.snapshots.iter().map(|s| s.time).min();
     let last = tests().filter(|at| *at <= now).max().or(first).unwrap_or(now);
     Terms { within, per_run, per_month, spent, rhythm, last, now }
@@ -151,6 +166,7 @@ pub fn look(repo: &Repository, promise: &Promise) -> Option<Coverage> {
         sets: state.sets().into_iter().map(of_set).collect(),
         forecast: forecast(&packs, &terms),
         rhythm: terms.rhythm,
+        live_needed: needed_per_run(state, promise.within, terms.rhythm.at_best()),
         proved: stored.clone().min().zip(stored.max()),
         scrubbed_bytes: dates.iter().filter(|(_, at)| at.is_some()).map(|(size, _)| size).sum(),
         scrubbed: dates.iter().map(|(_, at)| *at).min().flatten(),

@@ -11,6 +11,9 @@ use crate::repo::error::RepoError;
 use crate::repo::listing::{encode, read_page};
 use crate::repo::reader::ChunkReader;
 
+/// Is shown every live document, each time it stands somewhere.
+pub(super) type Each<'e> = &'e mut dyn FnMut(&Entry);
+
 /// A walk over the pages of one listing after the other.
 pub(super) struct Walk {
     pub pages_seen: HashSet<ChunkId>,
@@ -35,19 +38,25 @@ impl Walk {
     }
 
     /// The next document whose content was not handed out before.
-    pub fn next(&mut self, chunks: &mut ChunkReader<'_>) -> Result<Option<Entry>, OpsError> {
+    pub fn next(&mut self, chunks: &mut ChunkReader<'_>, each: Each<'_>) -> Result<Option<Entry>, OpsError> {
         loop {
             if let Some(entry) = self.open.pop_front() {
                 return Ok(Some(entry));
             }
             let Some((page, live)) = self.pages.pop_front() else { return Ok(None) };
             if self.pages_seen.insert(page.id) {
-                self.read(chunks, &page, live)?;
+                self.read(chunks, &page, live, each)?;
             }
         }
     }
 
-    fn read(&mut self, chunks: &mut ChunkReader<'_>, page: &PageRef, live: bool) -> Result<(), OpsError> {
+    fn read(
+        &mut self,
+        chunks: &mut ChunkReader<'_>,
+        page: &PageRef,
+        live: bool,
+        each: Each<'_>,
+    ) -> Result<(), OpsError> {
         let entries = match read_page(chunks, page) {
             Ok(entries) => entries,
             Err(e) if e.is_damage() && self.accepted.covers(&page.id, chunks) => {
@@ -62,6 +71,9 @@ impl Walk {
             Err(e) => return Err(e.into()),
         };
         for entry in entries.into_iter().filter(Entry::is_file) {
+            if live {
+                each(&entry);
+            }
             let print = fingerprint(&entry)?;
             if !self.contents_seen.insert(print) {
                 continue;

@@ -1,6 +1,7 @@
 //! Is the document on this computer still what was backed up, when its size and time say so?
 //!
-//! If not, a disk has lost bits or somebody changed it and set the time back: nothing else would ever notice.
+//! If not, a disk has lost bits or somebody changed it and set the time back: nothing else would ever notice. Files that
+//! came back are compared at once; all others when the hand of the [rotation](super::rotation) passes them.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -15,7 +16,7 @@ use crate::ops::fs::walk::Source;
 use crate::repo::chunk::ChunkKey;
 
 /// Where the record lies now, if one of the folders holds it.
-fn place(folders: &[Source], entry: &Entry) -> Option<PathBuf> {
+pub(super) fn place(folders: &[Source], entry: &Entry) -> Option<PathBuf> {
     let folder = folders.iter().find(|f| entry.path.is_within(f.name.as_bytes()))?;
     let below = entry.path.as_bytes().get(folder.name.as_bytes().len() + 1..)?;
     Some(folder.path.join(std::ffi::OsStr::from_bytes(below)))
@@ -58,8 +59,13 @@ fn same(file: &mut File, content: &Content, key: &ChunkKey) -> Option<bool> {
     }
 }
 
-/// A problem when the live file claims to be unchanged and is not. What cannot be read is the backup's business.
-pub fn compare(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Option<Problem> {
+/// Whether the live file claims to be unchanged and is not. What cannot be read is the backup's business.
+pub fn differs(folders: &[Source], entry: &Entry, key: &ChunkKey) -> bool {
+    look(folders, entry, key).is_some_and(|same| !same)
+}
+
+/// Whether a live file that claims to be unchanged is; `None` where there is none that can be read.
+fn look(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Option<bool> {
     let Kind::File(content) = &entry.kind else { return None };
     let path = place(folders, entry)?;
     let before = std::fs::symlink_metadata(&path).ok().filter(|m| unchanged(entry, m))?;
@@ -67,10 +73,17 @@ pub fn compare(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Option<Prob
     let after = std::fs::symlink_metadata(&path).ok()?;
     let still =
         unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
-    (still && !same).then(|| {
-        let detail = "the file on this computer differs from its backup although its size and time are the same: \
-                      its disk has lost data, or somebody changed it and set the time back. The backup is good; \
-                      restore it beside the file and compare";
-        Problem::of(&entry.path, ProblemKind::Changed, detail)
-    })
+    still.then_some(same)
+}
+
+/// What is said of a file that differs, when its backup came back as it was stored, or did not.
+pub fn problem(entry: &Entry, backup_is_good: bool) -> Problem {
+    let detail = if backup_is_good {
+        "the file on this computer differs from its backup although its size and time are the same: its disk has lost \
+         data, or somebody changed it and set the time back. The backup is good; restore it beside the file and compare"
+    } else {
+        "the file on this computer differs from its backup although its size and time are the same, and the backup did \
+         not come back as it was stored either: nobody can say which of the two is right. Keep both"
+    };
+    Problem::of(&entry.path, ProblemKind::Changed, detail)
 }

@@ -24,6 +24,9 @@ pub(in crate::ops) mod live;
 mod notes_tests;
 pub mod opening;
 pub mod restore;
+mod rotation;
+#[cfg(test)]
+mod rotation_tests;
 pub(crate) mod sampled;
 pub mod scrub;
 #[cfg(test)]
@@ -56,8 +59,9 @@ pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
 pub use every_run::look;
-pub use opening::{Opening, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
+pub use opening::{Opening, SEVERAL, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
+pub use rotation::LiveRead;
 pub use scrub::scrub;
 pub use store::{Claims, StoreReport, store};
 
@@ -157,6 +161,8 @@ pub struct VerifyReport {
     pub lost: u64,
     /// Live documents that no longer open.
     pub spoiled: Vec<Spoiled>,
+    /// What was read again on this computer; `None` where no folder is backed up here.
+    pub live: Option<LiveRead>,
     /// Objects that the budget left for another time.
     pub left: u64,
     /// Names in the store that are none of ours.

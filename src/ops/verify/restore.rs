@@ -4,6 +4,8 @@
 //! Only packs that passed from end to end are recorded as tested, and only by one who holds the reading
 //! identity. A fault of the store ends the run and records nothing: it proves neither good nor bad.
 
+mod again;
+mod all;
 mod landing;
 
 use std::collections::{BTreeMap, HashSet};
@@ -12,14 +14,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::accepted::Accepted;
-use super::affected::{name_records, with_inherited};
+use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
-use super::everything::{Sample, Walk};
-use super::opening::{Document, Opener, Room, SoundOptions};
+use super::opening::{Document, Due, Opener, Room, SoundOptions};
+use super::rotation::Rotation;
 use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
-use crate::domain::id::{ChunkId, PackName, SnapshotId};
-use crate::domain::listing::{Entry as Record, Root};
+use crate::domain::id::{PackName, SnapshotId};
+use crate::domain::listing::Entry as Record;
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Tested};
 use crate::domain::log::state::State;
@@ -27,14 +29,14 @@ use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
-use crate::ops::restore::{Lost, Whole, check_stream};
-use crate::repo::chunk::ChunkKey;
+use crate::ops::restore::{Lost, Whole};
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
 use crate::repo::repository::Repository;
 
-/// Documents brought back at a time.
+/// Documents brought back at a time: so that the clock is looked at, or so that memory is enough.
 const BATCH: usize = 64;
+const LARGE_BATCH: usize = 1_000;
 
 /// How much to test, and what to compare with.
 #[derive(Debug, Clone)]
@@ -80,6 +82,8 @@ struct Run<'a> {
     documents: BTreeMap<SnapshotId, (Examined, u64)>,
     opener: Option<Opener>,
     accepted: Accepted,
+    rotation: Option<Rotation<'a>>,
+    due: Due,
 }
 
 /// Restores a part, or everything, to nowhere.
@@ -102,23 +106,30 @@ pub fn restore(
     let report = VerifyReport::default();
     let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
-    let (passed, documents) = (Bits::default(), BTreeMap::new());
-    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted };
+    let (passed, documents, due) = (Bits::default(), BTreeMap::new(), Due::default());
+    let rotation = Rotation::begin(repo, &options.folders, &options.promise, options.all);
+    let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted, rotation, due };
     if options.all {
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
         let rest: Bits = repo.state().testable().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest, false)?;
     } else {
-        let choice = choose(repo, &options.promise, options.bytes, options.documents_per_run, &run.accepted)?;
+        let (opener, rotation) = (run.opener.as_ref().filter(|o| o.is_able()), &mut run.rotation);
+        let mut each = |entry: &Record| rotation.iter_mut().for_each(|r| r.offer(entry));
+        let limits = (options.bytes, options.documents_per_run);
+        let mut choice = choose(repo, &options.promise, limits, &run.accepted, opener, &mut each)?;
         (run.report.left, run.report.lost) = (choice.left, choice.lost);
-        let timed = options.max_duration.is_some();
+        run.due = std::mem::take(&mut choice.due);
+        let (timed, beyond) = (options.max_duration.is_some(), std::mem::take(&mut choice.beyond));
         for (n, part) in choice.parts(timed).into_iter().enumerate() {
-            run.bring_back(repo, &part.documents)?;
+            run.bring_back(repo, &part.documents, true)?;
             run.rest(repo, &part, timed && n == 0)?;
         }
+        run.bring_back(repo, &beyond, false)?;
     }
     run.report.failed.extend(every_run::lost(repo));
+    run.read_again(repo)?;
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
@@ -126,7 +137,7 @@ pub fn restore(
     run.record(repo)?;
     super::remember_damage(repo, &run.report)?;
     if let Some(opener) = run.opener.take() {
-        let (opening, spoiled) = opener.finish(repo);
+        let (opening, spoiled) = opener.finish(repo, &run.due);
         run.report.entries.extend(put_on_record(repo, &Entry::Opened(opening.for_the_log()))?);
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
@@ -207,9 +218,12 @@ impl Run<'_> {
     }
 
     /// Brings documents back, some at a time, so that the clock is looked at and no path stands twice in one batch.
-    fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate]) -> Result<(), OpsError> {
-        let (whole, mut lost, mut rest) = (Whole::default(), vec![], documents);
-        let most = if self.options.max_duration.is_some() { BATCH } else { usize::MAX };
+    /// Every pack that is met is opened from end to end, or no more of it than is needed.
+    fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate], end_to_end: bool) -> Result<(), OpsError> {
+        let packs = documents.iter().flat_map(|c| c.packs.iter().copied()).collect();
+        let whole = if end_to_end { Whole::stated(repo, &packs)? } else { Whole::default() };
+        let (mut lost, mut rest) = (vec![], documents);
+        let most = if self.options.max_duration.is_some() { BATCH } else { LARGE_BATCH };
         while let Some(first) = rest.first() {
             let mut paths = HashSet::new();
             let mut new =
@@ -220,7 +234,11 @@ impl Run<'_> {
                 self.report.left += rest.len() as u64;
                 break;
             }
-            self.bring_back_some(repo, &rest[..batch], &whole, &mut lost)?;
+            let now = repo.env.clock.now();
+            if let Some(opener) = self.opener.as_mut().filter(|o| o.rests(now)) {
+                opener.rest();
+            }
+            self.bring_back_some(repo, &rest[..batch], end_to_end.then_some(&whole), &mut lost)?;
             rest = &rest[batch..];
         }
         for (name, result) in whole.into_results() {
@@ -233,17 +251,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Every pack that is met is opened from end to end, from the same fetch.
     fn bring_back_some(
         &mut self,
         repo: &mut Repository,
         documents: &[Candidate],
-        whole: &Whole,
+        whole: Option<&Whole>,
         all_lost: &mut Vec<(RecordPath, String, Vec<u32>)>,
     ) -> Result<(), OpsError> {
         let Some(first) = documents.first() else { return Ok(()) };
         let all: Vec<Document<'_>> = documents.iter().map(|c| Document { entry: &c.entry, live: c.live }).collect();
-        let report = self.come_back(repo, &all, Some(whole))?;
+        let report = self.come_back(repo, &all, whole)?;
         let (done, failed) = self.documents.entry(first.snapshot).or_default();
         done.documents += report.files;
         done.bytes += report.bytes;
@@ -253,8 +270,8 @@ impl Run<'_> {
             let lost = report.failed.iter().find(|l| l.problem.path.as_ref() == Some(&candidate.entry.path));
             if let Some(Lost { problem, .. }) = lost {
                 all_lost.push((candidate.entry.path.clone(), problem.detail.clone(), candidate.packs.clone()));
-            } else if candidate.live {
-                self.compare_live(&candidate.entry, &key);
+            } else if candidate.live && live::differs(&self.options.folders, &candidate.entry, &key) {
+                self.note_live(live::problem(&candidate.entry, true));
             }
         }
         Ok(())
@@ -274,71 +291,6 @@ impl Run<'_> {
         self.report.failed.push(Damage { object: None, what, snapshots, records: vec![path] });
     }
 
-    /// Every document of every snapshot, each content once; every pack met on the way is opened from end to end.
-    fn documents_of_all(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
-        let state = repo.state();
-        let of = |s: &crate::domain::log::state::SnapshotState| {
-            let newest = state.newest(&s.snapshot.set).map_or(s.id, |n| n.id);
-            (newest, s.id == newest, s.snapshot.root)
-        };
-        let snapshots: Vec<(SnapshotId, bool, ChunkId)> = state.live_snapshots().rev().map(of).collect();
-        let sample = Sample::new(repo.env.entropy.bytes32(), self.options.documents_per_run);
-        let mut walk = Walk::new(sample, self.accepted.clone());
-        let (whole, mut lost) = (Whole::default(), vec![]);
-        for (snapshot, is_newest, root) in snapshots {
-            let (roots, known) = {
-                let mut chunks = repo.chunks()?;
-                (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
-            };
-            self.report.lost += u64::from(known);
-            if roots.is_empty() && !known {
-                let what = format!("the listing of snapshot {snapshot} cannot be read");
-                self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
-            }
-            let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
-            let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
-            walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
-            let report = check_stream(repo, &mut |chunks| walk.next(chunks), Some(&whole), self.monitor, self.stop)?;
-            let (done, failed) = self.documents.entry(snapshot).or_default();
-            done.documents += report.files;
-            done.bytes += report.bytes;
-            *failed += report.failed.len() as u64;
-            lost.extend(report.failed);
-        }
-        for (name, result) in whole.into_results() {
-            self.note_pack(repo.state(), name, result);
-        }
-        self.report.failed.sort_by_key(|d| d.object);
-        self.report.lost += walk.lost;
-        for (first, what, packs) in walk.unread {
-            self.note_lost(repo.state(), first, what, &packs);
-        }
-        for Lost { problem, packs } in lost {
-            if let Some(path) = problem.path {
-                self.note_lost(repo.state(), path, problem.detail, &packs);
-            }
-        }
-        let key = repo.chunk_key();
-        let sample: Vec<Record> = walk.live.entries().cloned().collect();
-        for entry in &sample {
-            self.compare_live(entry, &key);
-        }
-        self.look_at(repo, &sample)
-    }
-
-    /// Documents that came back to nowhere already and were found right come back once more, to be opened.
-    fn look_at(&mut self, repo: &mut Repository, sample: &[Record]) -> Result<(), OpsError> {
-        let mut rest = sample;
-        while self.opener.is_some() && !rest.is_empty() {
-            let mut room = Room::new();
-            let batch = rest.iter().take(BATCH).take_while(|e| room.takes(e)).count();
-            let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
-            self.come_back(repo, &all, None)?;
-            rest = &rest[batch..];
-        }
-        Ok(())
-    }
-
     fn note_pack(&mut self, state: &State, name: PackName, result: Result<u64, String>) {
         self.report.examined.objects += 1;
         match (result, state.pack(&name)) {
@@ -349,13 +301,6 @@ impl Run<'_> {
             }
             (Ok(_), None) => {}
             (Err(what), _) => self.report.failed.push(damage(state, Object::Pack(name), what)),
-        }
-    }
-
-    fn compare_live(&mut self, entry: &Record, key: &ChunkKey) {
-        if let Some(problem) = live::compare(&self.options.folders, entry, key) {
-            self.monitor.problem(&problem);
-            self.report.problems.push(problem);
         }
     }
 

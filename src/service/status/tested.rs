@@ -44,16 +44,25 @@ pub(super) fn opening(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let bad = o.damaged + o.not_its_name;
     let examined = o.sound + bad + o.never_sound;
     if o.skipped {
-        let text = format!("Whether documents still open was not looked at, or not for all: {when}.");
+        let unended = match o.unended {
+            0 => String::new(),
+            n => format!(" ({} did not end)", counted(n, "examination", "examinations")),
+        };
+        let text = format!("Whether documents still open was not looked at, or not for all{unended}: {when}.");
         return lines.push(Line { light: Light::Amber, text });
     }
     let text = match examined {
         0 => format!("No document of a kind that can be checked was in the last sample: {when}."),
         _ => format!(
-            "Of {} opened, {} structurally sound, {bad} not any more, {} never: {when}.",
+            "Of {} opened, {} structurally sound, {bad} not any more, {} never{}: {when}.",
             counted(examined, "document", "documents"),
             counted(o.sound, "is", "are"),
             o.never_sound,
+            if o.waiting > 0 {
+                format!(", {} to be opened", counted(o.waiting, "waits", "wait"))
+            } else {
+                String::new()
+            },
         ),
     };
     // That nothing could be examined is no success.

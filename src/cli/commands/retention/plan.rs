@@ -199,7 +199,8 @@ fn sum_up(shell: &Shell, ground: &Ground, report: &PlanReport, named: &Named, to
     named.say(shell);
     if let Some(incident) = report.incident {
         out.warn(format!(
-            "Incident {incident} is open, so nothing can be approved: very many records changed at once."
+            "Incident {incident} is open, so nothing can be approved: very many records changed at once, or documents \
+             turned into something else."
         ));
     }
     if let Some(next) = ground.law.next.as_ref().filter(|n| n.state.in_force > on) {

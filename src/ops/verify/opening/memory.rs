@@ -1,15 +1,17 @@
-//! What is remembered on this computer: verdicts by content, so that nothing is examined every night anew, and the
-//! documents that are spoiled, so that they stay told of until they are put right. Losing it costs work, no truth.
+//! What is remembered on this computer: verdicts by content, so that nothing is examined every night anew, the packs
+//! of which every document was opened, and the documents that are spoiled, so that they stay told of until they are put
+//! right. Losing it costs work, no truth: the versions that were sound are in the store, and are examined again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Spoiled;
 use super::earlier::Before;
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Entry, Kind};
+use crate::domain::log::bits::Bits;
 use crate::domain::path::RecordPath;
 use crate::ops::OpsError;
 use crate::ops::sound::{Verdict, ending};
@@ -26,6 +28,10 @@ const EXAMINER: u32 = 1;
 const MOST_KNOWN: usize = 20_000;
 /// Spoiled documents kept.
 const MOST_STANDING: usize = 2_000;
+/// After so many examinations that did not end, the document is let be for a while.
+const MOST_TRIES: u32 = 2;
+const LET_BE: SignedDuration = SignedDuration::from_hours(30 * 24);
+const DOES_NOT_END: &str = "examinations of it do not end";
 
 /// What is known of one content.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,14 +41,20 @@ pub(super) struct Known {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Standing {
+pub(super) struct Standing {
     /// The record's path in hexadecimal: it may hold any byte.
     path: String,
     key: String,
     why: String,
-    not_its_name: bool,
+    pub not_its_name: bool,
     sound_in: u64,
     sound_at: Timestamp,
+    /// The first snapshot with what is bad now.
+    #[serde(default)]
+    pub bad_since: u64,
+    /// The incident that it is part of.
+    #[serde(default)]
+    pub incident: Option<u64>,
 }
 
 /// All of it.
@@ -50,13 +62,19 @@ struct Standing {
 pub(super) struct Memory {
     examiner: u32,
     known: BTreeMap<String, Known>,
-    standing: Vec<Standing>,
+    pub standing: Vec<Standing>,
     /// Of one content of one record: what its earlier versions were.
     #[serde(default)]
     before: BTreeMap<String, Before>,
     /// A person said that these are as they should be.
     #[serde(default)]
     accepted: BTreeSet<String>,
+    /// Packs of which every live document was opened once.
+    #[serde(default)]
+    pub opened: Bits,
+    /// Contents whose examination did not end: how often, and when it was last tried.
+    #[serde(default)]
+    unended: BTreeMap<String, (u32, Timestamp)>,
     /// When documents were last examined.
     pub last: Option<Timestamp>,
 }
@@ -81,12 +99,18 @@ fn key_of_record(key: &str, path: &[u8]) -> String {
     hex::encode(&hasher.finalize().as_bytes()[..16])
 }
 
+fn is_let_be(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::NotCheckable(why) if why == DOES_NOT_END)
+}
+
 impl Memory {
     pub fn load(repo: &Repository) -> Self {
         let loaded: Option<Self> = repo.dir().and_then(|dir| dir.load_json(FILE));
         let mut memory = loaded.unwrap_or_default();
         if memory.examiner != EXAMINER {
             memory.known.clear();
+            memory.unended.clear();
+            memory.opened = Bits::default();
             memory.examiner = EXAMINER;
         }
         memory
@@ -105,6 +129,9 @@ impl Memory {
         while self.accepted.len() > MOST_KNOWN {
             self.accepted.pop_first();
         }
+        while self.unended.len() > MOST_STANDING {
+            self.unended.pop_first();
+        }
         match repo.dir() {
             Some(dir) => dir.save_json(FILE, self),
             None => Ok(()),
@@ -115,23 +142,45 @@ impl Memory {
         self.accepted.contains(&key_of_record(key, path))
     }
 
-    pub fn verdict(&self, key: &str, entry: &Entry) -> Option<Verdict> {
+    pub fn verdict(&self, key: &str, entry: &Entry, now: Timestamp) -> Option<Verdict> {
         if self.is_accepted(key, entry.path.as_bytes()) {
             return Some(Verdict::Sound);
         }
+        let tried = self.unended.get(key).filter(|(times, _)| *times >= MOST_TRIES);
+        if tried.is_some_and(|(_, last)| now.duration_since(*last).abs() < LET_BE) {
+            return Some(Verdict::NotCheckable(DOES_NOT_END.into()));
+        }
         self.known.get(key).map(|k| k.verdict.clone())
+    }
+
+    /// Whether nothing new would be found by examining it again.
+    pub fn is_settled(&self, key: &str, entry: &Entry, now: Timestamp) -> bool {
+        match self.verdict(key, entry, now) {
+            None => false,
+            Some(Verdict::Sound | Verdict::NotCheckable(_)) => true,
+            Some(_) => self.before(key, entry).is_some(),
+        }
     }
 
     pub fn before(&self, key: &str, entry: &Entry) -> Option<Before> {
         self.before.get(&key_of_record(key, entry.path.as_bytes())).cloned()
     }
 
-    /// What may be otherwise next time is not remembered.
+    /// What may be otherwise next time is not remembered as a verdict: only that it was tried.
     pub fn learn(&mut self, key: &str, entry: &Entry, verdict: &Verdict, on: Timestamp) {
-        if !verdict.is_passing() && !self.is_accepted(key, entry.path.as_bytes()) {
+        if verdict.is_passing() {
+            let tried = self.unended.entry(key.into()).or_insert((0, on));
+            *tried = (if tried.0 >= MOST_TRIES { 1 } else { tried.0 + 1 }, on);
+        } else if !self.is_accepted(key, entry.path.as_bytes()) && !is_let_be(verdict) {
+            self.unended.remove(key);
             let known = Known { verdict: verdict.clone(), on };
             self.known.entry(key.into()).or_insert(known).on = on;
         }
+    }
+
+    /// Whether an examination of this content did not end.
+    pub fn was_unended(&self, key: &str) -> bool {
+        self.unended.contains_key(key)
     }
 
     pub fn learn_before(&mut self, key: &str, entry: &Entry, before: &Before) {
@@ -139,14 +188,16 @@ impl Memory {
     }
 
     /// A document is spoiled until it is put right.
-    pub fn stand(&mut self, entry: &Entry, key: &str, verdict: &Verdict, snapshot: u64, at: Timestamp) {
+    pub fn stand(&mut self, entry: &Entry, key: &str, verdict: &Verdict, was: (u64, Timestamp), bad_since: u64) {
         let path = hex::encode(entry.path.as_bytes());
-        self.standing.retain(|s| s.path != path);
+        let known = self.standing.iter().position(|s| s.path == path).map(|at| self.standing.remove(at));
+        let incident = known.filter(|s| s.key == key).and_then(|s| s.incident);
         let (Verdict::Damaged(why) | Verdict::NotItsName(why)) = verdict else { return };
         if self.standing.len() < MOST_STANDING {
             let not_its_name = matches!(verdict, Verdict::NotItsName(_));
-            let (key, why) = (key.to_owned(), why.clone());
-            self.standing.push(Standing { path, key, why, not_its_name, sound_in: snapshot, sound_at: at });
+            let (key, why, (sound_in, sound_at)) = (key.to_owned(), why.clone(), was);
+            let standing = Standing { path, key, why, not_its_name, sound_in, sound_at, bad_since, incident };
+            self.standing.push(standing);
         }
     }
 
@@ -156,6 +207,9 @@ impl Memory {
         for standing in std::mem::take(&mut self.standing) {
             let bytes = hex::decode(&standing.path).unwrap_or_default();
             let Ok(path) = RecordPath::new(bytes) else { continue };
+            if super::incident::is_answered(repo.state(), standing.incident) {
+                self.accepted.insert(key_of_record(&standing.key, path.as_bytes()));
+            }
             let accepted = self.is_accepted(&standing.key, path.as_bytes());
             let still = match live(repo, &path) {
                 Ok(entry) => entry.is_some_and(|e| key_of(&e) == standing.key),
@@ -171,6 +225,7 @@ impl Memory {
                 not_its_name: standing.not_its_name,
                 sound_in: SnapshotId(standing.sound_in),
                 sound_at: standing.sound_at,
+                incident: standing.incident,
             });
             kept.push(standing);
         }

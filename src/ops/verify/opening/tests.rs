@@ -1,6 +1,7 @@
 //! The alarm is relative, stays until the document is put right, and never comes from what nobody could examine.
 
 use super::*;
+use crate::domain::log::entry::IncidentKind;
 use crate::ops::Silent;
 use crate::ops::sound::samples::{docx, noise, pdf, words};
 use crate::ops::verify::fixture::Council;
@@ -147,4 +148,179 @@ fn leftovers_are_wiped_unless_another_test_is_at_work() {
     clear_scratch(&scratch);
     assert!(!scratch.exists());
     assert_eq!(tested(&c).1.sound, 1);
+}
+
+fn many(c: &Council, n: usize) {
+    for n in 0..n {
+        c.write(&format!("{n}.csv"), format!("{n};{}", words(60)));
+    }
+}
+
+#[test]
+fn one_bad_document_among_hundreds_is_found_in_the_night_after_its_backup() {
+    let c = Council::new();
+    many(&c, 400);
+    c.write("agenda.docx", docx());
+    c.write("plan.pdf", pdf(false));
+    c.backup();
+    // Few documents by number: those that were not opened yet are opened all the same.
+    let few = TestOptions { documents_per_run: 5, ..options(&c) };
+    let (report, opening) = tested_with(&c, &few);
+    assert_eq!((report.exit(), opening.sound, opening.waiting), (crate::domain::problem::Exit::Done, 402, 0));
+    let (_, again) = tested_with(&c, &few);
+    assert!(again.examined() <= 7, "what was opened once is not opened every night: {again:?}");
+
+    for n in 0..300 {
+        c.write(&format!("{n}.csv"), format!("{n};changed {}", words(50)));
+    }
+    c.write("agenda.docx", cut(docx()));
+    c.write("plan.pdf", noise(3, 4000));
+    c.backup();
+    let (report, opening) = tested_with(&c, &few);
+    assert_eq!((opening.damaged, opening.not_its_name, report.spoiled.len()), (1, 1, 2), "{opening:?}");
+    assert!(opening.examined() >= 302, "{opening:?}");
+}
+
+#[test]
+fn what_a_limit_leaves_is_opened_by_the_next_runs() {
+    let c = Council::new();
+    for n in 0..30u8 {
+        // Each begins in the pack before and ends in a new one.
+        c.write("grows.bin", Council::noise(n, 30_000));
+        c.write(&format!("{n}.csv"), words(900 + usize::from(n)));
+        c.backup();
+    }
+    // Tested by somebody who opened nothing: nobody's packs are new any more.
+    let blind = TestOptions { sound: None, all: true, ..options(&c) };
+    restore(&mut c.open(), &blind, &Silent, &Stop::default()).unwrap();
+    let mut left = vec![];
+    loop {
+        let little = TestOptions { bytes: Some(40_000), documents_per_run: 1, ..options(&c) };
+        let waiting = tested_with(&c, &little).1.waiting;
+        left.push(waiting);
+        assert!(left.len() <= 31, "{left:?}");
+        if waiting == 0 {
+            break;
+        }
+    }
+    assert!(left.len() > 1 && left.windows(2).all(|w| w[1] < w[0]), "{left:?}");
+}
+
+#[test]
+fn examinations_that_do_not_end_hold_nothing_up_for_long() {
+    let c = Council::new();
+    for n in 0..25 {
+        c.write(&format!("bad{n}.csv"), format!("bad {n} {}", words(300)));
+        c.write(&format!("good{n}.csv"), format!("good {n} {}", words(300)));
+    }
+    c.backup();
+    // Names of documents come in base64: this is "Documents/ba".
+    let script =
+        "while read q; do case \"$q\" in *RG9jdW1lbnRzL2Jh*) exit 3;; esac; echo '{\"verdict\":\"sound\"}'; done";
+    let program = Program::Child("/bin/sh".into(), vec!["-c".into(), script.into()]);
+    let sound = SoundOptions { program, scratch: c.dir().file("scratch") };
+    let options = TestOptions { sound: Some(sound), ..options(&c) };
+    let (_, first) = tested_with(&c, &options);
+    assert_eq!((first.unended, first.waiting > 0), (20, true), "{first:?}");
+    assert!(first.skipped.as_ref().unwrap().contains("too many examinations did not end"), "{first:?}");
+    let mut all = vec![];
+    for _ in 0..4 {
+        let (_, opening) = tested_with(&c, &options);
+        all.push((opening.sound, opening.unended, opening.skipped.is_some(), opening.waiting));
+    }
+    assert_eq!(all[0].0, 25, "all others are opened in the next run: {all:?}");
+    assert_eq!((all[3].1, all[3].2, all[3].3), (0, false, 0), "tried twice, they are let be: {all:?}");
+    c.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
+    c.write("new.csv", words(100));
+    c.backup();
+    let (_, later) = tested_with(&c, &TestOptions { all: true, ..options });
+    assert!(later.unended > 0, "a month later they are tried again: {later:?}");
+}
+
+fn turn(c: &Council, names: std::ops::Range<u8>) {
+    for n in names {
+        c.write(&format!("{n}.docx"), noise(n + 1, 4000));
+    }
+}
+
+fn incidents(c: &Council) -> Vec<(IncidentKind, bool)> {
+    c.open().state().incidents.iter().map(|i| (i.incident.what, i.resolved)).collect()
+}
+
+fn resolve(c: &Council, incident: u64) {
+    let said = crate::domain::log::entry::Entry::IncidentResolved { incident, by: "Clerk".into(), note: "seen".into() };
+    c.open().append(|_| Ok(Some(said.clone()))).unwrap();
+}
+
+#[test]
+fn several_documents_that_turned_into_something_else_are_one_incident_until_a_person_has_looked() {
+    let c = Council::new();
+    (0..12).for_each(|n| c.write(&format!("{n}.docx"), docx()));
+    many(&c, 20);
+    c.backup();
+    tested(&c);
+    turn(&c, 0..2);
+    c.backup();
+    let (report, opening) = tested(&c);
+    assert_eq!((report.spoiled.len(), opening.incident, incidents(&c)), (2, None, vec![]), "two are told of, no more");
+    turn(&c, 2..3);
+    c.backup();
+    let (report, opening) = tested(&c);
+    let incident = opening.incident.unwrap();
+    assert!(opening.several && report.spoiled.iter().all(|s| s.incident == Some(incident)), "{report:?}");
+    assert_eq!(incidents(&c), [(IncidentKind::NotItsName, false)]);
+    let held = c.prune().held_back;
+    assert_eq!(held, Some(crate::domain::retention::gate::Refusal::Incident(incident)));
+    turn(&c, 3..7);
+    c.backup();
+    assert_eq!(tested(&c).1.incident, Some(incident), "while it is open, more of them belong to it");
+    assert_eq!(incidents(&c).len(), 1);
+
+    // What is put right is right; what is left when a person says so is as it should be.
+    c.write("0.docx", docx());
+    c.backup();
+    resolve(&c, incident);
+    let (report, opening) = tested(&c);
+    assert_eq!((report.spoiled.len(), opening.incident, opening.several), (0, None, false), "{report:?}");
+    assert_eq!(incidents(&c), [(IncidentKind::NotItsName, true)]);
+    turn(&c, 8..11);
+    c.backup();
+    assert!(tested(&c).1.incident.is_some_and(|n| n != incident), "another time is another incident");
+}
+
+#[test]
+fn a_mass_change_that_turned_documents_is_one_incident() {
+    let c = Council::new();
+    (0..60).for_each(|n| c.write(&format!("{n}.docx"), docx()));
+    c.backup();
+    tested(&c);
+    turn(&c, 0..60);
+    c.backup();
+    for _ in 0..2 {
+        let (report, opening) = tested(&c);
+        assert_eq!((report.spoiled.len(), incidents(&c)), (60, vec![(IncidentKind::MassChange, false)]));
+        assert!(!opening.several && opening.incident.is_some(), "{opening:?}");
+    }
+    let incident = c.open().state().incidents[0].at;
+    resolve(&c, incident);
+    let (report, opening) = tested(&c);
+    assert_eq!((report.spoiled.len(), opening.incident), (60, None), "they are still told of");
+    assert_eq!(incidents(&c), [(IncidentKind::MassChange, true)]);
+}
+
+#[test]
+fn after_the_loss_of_the_office_computer_what_was_sound_is_known_from_the_store() {
+    let c = Council::new();
+    c.write("agenda.docx", docx());
+    let sound = c.backup();
+    tested(&c);
+    c.write("agenda.docx", cut(docx()));
+    c.backup();
+    tested(&c);
+    // Nothing of what was noted is there: only the keys, as recovery brings them.
+    for file in ["soundness.json", "live.json"] {
+        std::fs::remove_file(c.dir().file(file)).unwrap();
+    }
+    let report = tested(&c).0;
+    assert_eq!(report.spoiled.iter().map(|s| s.sound_in).collect::<Vec<_>>(), [sound]);
 }

@@ -1,0 +1,39 @@
+//! What a test restore says about files on this computer that it read again.
+
+use serde_json::json;
+
+use crate::cli::output::Done;
+use crate::cli::shell::Shell;
+use crate::ops::verify::VerifyReport;
+use crate::service::plain::{counted, size};
+
+/// How much was read again, and what is left.
+pub fn say(shell: &Shell, report: &VerifyReport) {
+    let Some(live) = &report.live else { return };
+    if let Some(why) = &live.skipped {
+        shell.out.warn(format!("No file on this computer was read again: {why}."));
+        return;
+    }
+    if live.files > 0 {
+        let files = counted(live.files, "file was", "files were");
+        shell.out.say(format!("On this computer {files} read again and compared ({}).", size(live.bytes)));
+    }
+    if live.left > 0 {
+        shell.out.say(format!("{} left for the next run to read again.", counted(live.left, "file is", "files are")));
+    }
+    if live.late {
+        shell.out.warn(
+            "Reading the files on this computer again is late: let runs be more frequent, or raise live_bytes_per_run. \
+             To read them all now: strongroom verify restore --all",
+        );
+    }
+}
+
+/// For the summary.
+pub fn summary(done: Done, report: &VerifyReport) -> Done {
+    let Some(live) = &report.live else { return done };
+    let object = json!({
+        "files": live.files, "bytes": live.bytes, "left": live.left, "late": live.late, "skipped": live.skipped,
+    });
+    done.with("live", object)
+}

@@ -1,0 +1,154 @@
+//! Every live file that claims to be unchanged is read again within the promise, whatever chance chooses elsewhere.
+//!
+//! A hand goes round a circle on which every path has its place (`domain/rotation`); a run reads what it passed since
+//! the last one. What must always hold: the hand stands where everything before it was read; what a limit or the time
+//! left is read by the next run.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::coverage::{Promise, terms};
+use super::live::{differs, place};
+use crate::domain::listing::{Entry, Kind};
+use crate::domain::log::state::State;
+use crate::domain::rotation::{self, Arc, Hand};
+use crate::ops::error::OpsError;
+use crate::ops::fs::walk::Source;
+use crate::ops::monitor::{Monitor, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::repository::Repository;
+
+/// The hand, on this computer. Losing it loses nothing: it begins where the last test in the log left off.
+const FILE: &str = "live.json";
+/// Files held at a time.
+const MOST: usize = 50_000;
+
+/// What was read again on this computer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveRead {
+    /// Files that were to be read, and their bytes.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files left for the next run.
+    pub left: u64,
+    /// The hand is late by more than a run: the limit is too low, or runs are too short.
+    pub late: bool,
+    /// Why nothing was read.
+    pub skipped: Option<String>,
+}
+
+/// What the hand has passed.
+pub(super) struct Rotation<'f> {
+    folders: &'f [Source],
+    arc: Arc,
+    every: SignedDuration,
+    limit: u64,
+    due: BTreeMap<(u64, Vec<u8>), Entry>,
+    bytes: u64,
+    /// From here on, files are left for the next run.
+    cut: Option<u64>,
+    read: LiveRead,
+}
+
+/// What a run must read again on this computer so that all that is live is read within the promise.
+pub fn needed_per_run(state: &State, within: SignedDuration, every: SignedDuration) -> u64 {
+    let newest = state.sets().into_iter().filter_map(|set| state.newest(&set).map(|n| n.snapshot.bytes));
+    let bytes = u128::from(newest.fold(0, u64::saturating_add));
+    let round = u128::from(rotation::round(within, every).as_secs().max(1).unsigned_abs());
+    let share = bytes * u128::from(every.as_secs().max(0).unsigned_abs()) / round;
+    u64::try_from(share.min(bytes)).unwrap_or(u64::MAX)
+}
+
+impl<'f> Rotation<'f> {
+    /// For the folders as they are backed up here; `None` without any.
+    pub fn begin(repo: &Repository, folders: &'f [Source], promise: &Promise, all: bool) -> Option<Self> {
+        if folders.is_empty() {
+            return None;
+        }
+        let now = repo.env.clock.now();
+        let every = terms(repo.state(), promise, now).rhythm.every;
+        let round = rotation::round(promise.within, every);
+        let known = repo.dir().and_then(|dir| dir.load_json::<Hand>(FILE));
+        let tested = repo.state().tests.back().map(|t| t.at).filter(|at| *at <= now);
+        let hand = known.unwrap_or_else(|| {
+            let began = tested.or_else(|| now.checked_sub(every).ok()).unwrap_or(now);
+            Hand::began(began, round)
+        });
+        let arc = hand.arc(now, round);
+        let arc = if all { arc.whole() } else { arc };
+        let mut read = LiveRead::default();
+        if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
+            read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
+        }
+        let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
+        Some(Self { folders, arc, every, limit, due: BTreeMap::new(), bytes: 0, cut: None, read })
+    }
+
+    /// Is shown every live document.
+    pub fn offer(&mut self, entry: &Entry) {
+        let is_file = matches!(&entry.kind, Kind::File(content) if content.size > 0);
+        let far = self.arc.along(rotation::place(entry.path.as_bytes()));
+        let Some(far) = far.filter(|_| is_file && self.read.skipped.is_none()) else { return };
+        if place(self.folders, entry).is_none() {
+            return;
+        }
+        if self.cut.is_some_and(|cut| far >= cut) {
+            self.read.left += 1;
+            return;
+        }
+        if self.due.insert((far, entry.path.as_bytes().to_vec()), entry.clone()).is_none() {
+            self.bytes = self.bytes.saturating_add(entry.size());
+        }
+        while self.due.len() > MOST || (self.bytes > self.limit && self.due.len() > 1) {
+            let Some(((far, _), entry)) = self.due.pop_last() else { return };
+            self.bytes -= entry.size();
+            self.read.left += 1;
+            self.cut = Some(far);
+        }
+    }
+
+    /// Reads them, and tells which differ from their backup. Where time is over, the rest is left.
+    ///
+    /// # Errors
+    /// `Interrupted`; the state folder cannot be written.
+    pub fn read(
+        mut self,
+        repo: &Repository,
+        is_over: &dyn Fn() -> bool,
+        monitor: &dyn Monitor,
+        stop: &Stop,
+    ) -> Result<(LiveRead, Vec<Entry>), OpsError> {
+        if self.read.skipped.is_some() {
+            return Ok((self.read, vec![]));
+        }
+        monitor.stage("reading files on this computer again", Some(self.bytes));
+        let (key, mut differing) = (repo.chunk_key(), vec![]);
+        for ((far, _), entry) in std::mem::take(&mut self.due) {
+            stop.check()?;
+            if self.cut.is_some_and(|cut| far >= cut) {
+                self.read.left += 1;
+                continue;
+            }
+            if self.read.files > 0 && is_over() {
+                (self.cut, self.read.left) = (Some(far), self.read.left + 1);
+                continue;
+            }
+            monitor.advance(entry.size());
+            self.read.files += 1;
+            self.read.bytes += entry.size();
+            if differs(self.folders, &entry, &key) {
+                differing.push(entry);
+            }
+        }
+        let hand = self.arc.passed(self.cut);
+        self.read.late = repo.env.clock.now().duration_since(hand.at) > self.every;
+        self.save(repo, &hand)?;
+        Ok((self.read, differing))
+    }
+
+    fn save(&self, repo: &Repository, hand: &Hand) -> Result<(), RepoError> {
+        repo.dir().map_or(Ok(()), |dir| dir.save_json(FILE, hand))
+    }
+}

@@ -1,0 +1,121 @@
+//! Bit rot on the live side: whatever is chosen by chance, each file that claims to be unchanged is read again in time.
+
+use std::time::SystemTime;
+
+use super::fixture::Council;
+use super::{LiveRead, Promise, TestOptions, VerifyReport, restore};
+use crate::domain::problem::Exit;
+use crate::ops::{Silent, Stop};
+
+const FILES: usize = 300;
+const NIGHT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+fn options(c: &Council) -> TestOptions {
+    TestOptions {
+        promise: Promise::weeks(2),
+        documents_per_run: 1,
+        folders: vec![c.source()],
+        ..TestOptions::default()
+    }
+}
+
+fn tested(c: &Council, options: &TestOptions) -> (VerifyReport, LiveRead) {
+    let report = restore(&mut c.open(), options, &Silent, &Stop::default()).unwrap();
+    let live = report.live.clone().unwrap();
+    (report, live)
+}
+
+fn council() -> Council {
+    let c = Council::new();
+    for n in 0..FILES {
+        c.write(&format!("{n}.bin"), Council::noise((n % 250) as u8, 400 + n));
+    }
+    c.backup();
+    // The rhythm becomes known.
+    for _ in 0..4 {
+        tested(&c, &options(&c));
+        c.clock.advance(NIGHT);
+    }
+    c
+}
+
+/// As a disk does it: the times stay.
+fn rot(c: &Council, name: &str) {
+    let path = c.docs().join(name);
+    let modified: SystemTime = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[200] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+}
+
+#[test]
+fn every_one_of_hundreds_of_rotten_files_is_found_within_the_promise_and_none_twice() {
+    let c = council();
+    (0..FILES).for_each(|n| rot(&c, &format!("{n}.bin")));
+    let (mut found, mut nights, mut read) = (std::collections::BTreeSet::new(), 0, 0);
+    while found.len() < FILES {
+        let (report, live) = tested(&c, &options(&c));
+        assert!(report.failed.is_empty() && !live.late && live.left == 0, "{live:?}");
+        assert!(live.files < FILES as u64 / 4, "no more than its share: {live:?}");
+        found.extend(report.problems.iter().filter_map(|p| p.path.clone()));
+        (nights, read) = (nights + 1, read + live.files);
+        assert!(nights <= 14, "{} of {FILES} after {nights} nights", found.len());
+        c.clock.advance(NIGHT);
+    }
+    assert!(nights >= 8, "spread over the promise: {nights}");
+    assert!(read <= FILES as u64 + 60, "each once: {read}");
+}
+
+#[test]
+fn a_limit_leaves_files_to_the_next_run_and_says_when_it_is_too_low() {
+    let c = council();
+    let low = TestOptions { promise: Promise { live_per_run: Some(2_000), ..Promise::weeks(2) }, ..options(&c) };
+    let first = tested(&c, &low).1;
+    assert!(first.bytes <= 2_000 && first.left > 0 && !first.late, "{first:?}");
+    c.clock.advance(NIGHT * 3);
+    assert!(tested(&c, &low).1.late);
+    let coverage = super::coverage::look(&c.open(), &low.promise).unwrap();
+    assert!(coverage.live_is_low() && coverage.live_needed > 2_000);
+    let all = tested(&c, &TestOptions { all: true, ..low }).1;
+    assert_eq!((all.files, all.left, all.late), (FILES as u64, 0, false));
+}
+
+#[test]
+fn which_side_is_bad_is_said_by_bringing_the_copy_in_the_store_back() {
+    let c = council();
+    rot(&c, "7.bin");
+    let (report, _) = tested(&c, &TestOptions { all: true, ..options(&c) });
+    assert_eq!(report.exit(), Exit::Incomplete);
+    assert!(report.problems[0].detail.contains("The backup is good"), "{report:?}");
+    let pack = c.pack_of("Documents/7.bin").1;
+    c.damage(pack, |bytes| {
+        let at = bytes.len() / 2;
+        (at..at + 200).for_each(|n| bytes[n] ^= 4);
+    });
+    let (report, _) = tested(&c, &TestOptions { all: true, ..options(&c) });
+    assert_eq!(report.exit(), Exit::Damage);
+    let said = &report.problems[0].detail;
+    assert!(said.contains("nobody can say which of the two is right") || said.contains("The backup is good"), "{said}");
+    let [found] = &report.failed[..] else { panic!("{report:?}") };
+    assert_eq!(found.object, Some(pack));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_said_and_the_hand_waits_and_losing_it_loses_nothing() {
+    let c = council();
+    let (was, away) = (c.docs(), c.tmp.path().join("away"));
+    let hand = || std::fs::read_to_string(c.dir().file("live.json")).unwrap();
+    let before = hand();
+    std::fs::rename(&was, &away).unwrap();
+    let live = tested(&c, &options(&c)).1;
+    assert!(live.skipped.as_ref().unwrap().contains("is not there") && live.files == 0, "{live:?}");
+    assert_eq!(hand(), before);
+    std::fs::rename(&away, &was).unwrap();
+    std::fs::remove_file(c.dir().file("live.json")).unwrap();
+    c.clock.advance(NIGHT);
+    let live = tested(&c, &options(&c)).1;
+    assert!(live.files > 0 && live.files < FILES as u64 / 4, "since the last test in the log: {live:?}");
+    let none = TestOptions { folders: vec![], ..options(&c) };
+    assert_eq!(restore(&mut c.open(), &none, &Silent, &Stop::default()).unwrap().live, None);
+}

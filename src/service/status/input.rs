@@ -1,0 +1,145 @@
+//! What the status is made from.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::StoreInput;
+use crate::domain::drills::{Due, Every};
+use crate::domain::log::entry::IncidentKind;
+use crate::service::plain::People;
+use crate::service::policy::Policies;
+use crate::service::retention_status::RetentionInput;
+use crate::service::words::{Opened, Reference, SetName, Trouble};
+
+/// Something that went well once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Good {
+    /// When.
+    pub at: Timestamp,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes in it.
+    pub bytes: u64,
+    /// Items that failed all the same.
+    pub problems: u64,
+}
+
+/// One protected set.
+#[derive(Debug, Clone)]
+pub struct SetInput {
+    /// Its name.
+    pub name: SetName,
+    /// Its last good backup.
+    pub last: Option<Good>,
+    /// How old that may be.
+    pub max_age: SignedDuration,
+}
+
+/// How long ago everything stored was tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CoverageInput {
+    /// Promised: everything within so many weeks.
+    pub weeks: u32,
+    /// From when the age of the oldest counts.
+    pub oldest: Timestamp,
+    /// Bytes older than promised.
+    pub overdue: u64,
+    /// The limits on testing are too low for the promise.
+    pub limits_too_low: bool,
+    /// When the first byte will be older than promised, if that cannot be helped.
+    pub breaks: Option<Timestamp>,
+}
+
+/// Something open.
+#[derive(Debug, Clone)]
+pub struct OpenInput {
+    /// What people quote.
+    pub reference: Reference,
+    /// The heaviest trouble.
+    pub trouble: Trouble,
+    /// Since when.
+    pub since: Timestamp,
+    /// The cause's key, and what the last failure said of itself.
+    pub cause: String,
+}
+
+/// The newest drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrillInput {
+    /// When.
+    pub at: Timestamp,
+    /// Whether all sets came back.
+    pub whole: bool,
+    /// Files that came back.
+    pub files: u64,
+    /// Files that did not.
+    pub failed: u64,
+    /// How long it took.
+    pub seconds: u64,
+    /// How long everything there is now would take at that speed, and how much that is; where it can be said.
+    pub everything: Option<(u64, u64)>,
+}
+
+/// When drills are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillsInput {
+    /// How often they are wanted.
+    pub every: Every,
+    /// Each that is wanted.
+    pub due: Vec<Due>,
+}
+
+/// What the status is made from.
+#[derive(Debug, Clone)]
+pub struct StatusInput<'a> {
+    /// The configured names.
+    pub people: &'a People,
+    /// The protected sets.
+    pub sets: Vec<SetInput>,
+    /// The last test restore that passed.
+    pub last_test: Option<Good>,
+    /// Whether the documents of the last test restore on this computer still open, and when it was.
+    pub opening: Option<(Timestamp, Opened)>,
+    /// The newest drill.
+    pub drill: Option<DrillInput>,
+    /// When drills are due, where the log is at hand.
+    pub drills: Option<DrillsInput>,
+    /// Records that cannot be restored any more, and when a person last accepted that.
+    pub lost: Option<(u64, Timestamp)>,
+    /// How long ago everything was tested, where it is known.
+    pub coverage: Option<CoverageInput>,
+    /// What the store does for what lies in it, where something is claimed of it or wrong with it.
+    pub store: Option<StoreInput>,
+    /// What is open.
+    pub open: Vec<OpenInput>,
+    /// Incidents of the log that nobody has dealt with, whichever computer met them, and since when.
+    pub incidents: Vec<(u64, Timestamp, IncidentKind)>,
+    /// Entries of the log by somebody who may not write them, that nobody has looked at.
+    pub voids: Vec<u64>,
+    /// Why what must be there cannot be opened.
+    pub unopened: Option<String>,
+    /// This computer may read what it stores.
+    pub reads: bool,
+    /// No configuration: key and backup are on this computer.
+    pub trial: bool,
+    /// The recovery sheet's key was typed in and opened the repository.
+    pub sheet_proved: bool,
+    /// A mail server accepted a test message to the clerk.
+    pub test_message_accepted: bool,
+    /// The store is not in this building.
+    pub store_offsite: bool,
+    /// A keyholder has opened what is stored now.
+    pub reading_proved: bool,
+    /// Since when no message has got through.
+    pub mail_failing_since: Option<Timestamp>,
+    /// Messages given up.
+    pub messages_lost: u64,
+    /// Lines of the journal that cannot be read.
+    pub journal_damaged: u64,
+    /// The council's scheme and records, where they were looked at.
+    pub retention: Option<RetentionInput>,
+    /// The council's own policies.
+    pub policies: Policies,
+    /// Now.
+    pub now: Timestamp,
+}
