@@ -32,6 +32,20 @@ impl StoredBundle {
     }
 }
 
+/// A pair of recipients that everything new is sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counts from 1.
+    pub number: u32,
+    /// age recipient for packs and notes.
+    pub reading: String,
+    /// age recipient for the log and the index.
+    pub writing: String,
+    /// The bundles made for it, if it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<StoredBundle>,
+}
+
 /// Somebody else, and the bundle made for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyholderAdded {

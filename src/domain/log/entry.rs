@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
-pub use super::bundles::{KeyholderAdded, StoredBundle};
+pub use super::bundles::{Epoch, KeyholderAdded, StoredBundle};
 use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 use super::rulings::{DisposalApproved, DisposalWithdrawn, Relisting, SchemeAdopted};
@@ -157,20 +157,6 @@ pub struct Created {
     pub actors: Vec<Actor>,
     /// The store keeps no conditions: all appenders run on one machine.
     pub single_machine: bool,
-}
-
-/// A pair of recipients that everything new is sealed to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Counts from 1.
-    pub number: u32,
-    /// age recipient for packs and notes.
-    pub reading: String,
-    /// age recipient for the log and the index.
-    pub writing: String,
-    /// The bundles made for it, if it says so.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bundles: Vec<StoredBundle>,
 }
 
 /// Who holds an identity that opens a bundle in `keys/`.
