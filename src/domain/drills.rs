@@ -77,7 +77,7 @@ pub fn due(state: &State, every: &Every, now: Timestamp) -> Vec<Due> {
 mod tests {
     use super::*;
     use crate::domain::id::{KeyholderId, SnapshotId};
-    use crate::domain::log::entry::{Actor, Drilled, Entry, Keyholder, KeyholderAdded, Role, Tested};
+    use crate::domain::log::entry::{Actor, Drilled, Entry, Keyholder, Role, Tested};
     use crate::domain::log::proofs::KeyDrilled;
     use crate::domain::log::tests::{ROOT, TESTER, WRITER, World, actor, bits, snapshot, stored};
 
@@ -100,8 +100,9 @@ mod tests {
     }
 
     fn added(n: u8, name: &str) -> Entry {
-        let holder = Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true };
-        Entry::KeyholderAdded(KeyholderAdded { holder, bundle: None })
+        Entry::KeyholderAdded(
+            Keyholder { id: holder(n), name: name.into(), recipient: String::new(), reads: true }.into(),
+        )
     }
 
     fn drilled(whole: bool, failed: u64) -> Entry {
@@ -205,15 +206,10 @@ mod tests {
             &mut world,
             ROOT,
             10,
-            Entry::KeyholderAdded(KeyholderAdded {
-                holder: Keyholder {
-                    id: holder(7),
-                    name: "write-only server".into(),
-                    recipient: String::new(),
-                    reads: false,
-                },
-                bundle: None,
-            }),
+            Entry::KeyholderAdded(
+                Keyholder { id: holder(7), name: "write-only server".into(), recipient: String::new(), reads: false }
+                    .into(),
+            ),
         );
         assert!(overdue(&world, 30).contains(&Drill::Key("write-only server".into())));
         say(&mut world, 77, 30, stored(&[2], 2));

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::Keyholder;
 use super::state::State;
 use crate::domain::id::{Digest, KeyholderId};
 
@@ -28,6 +29,37 @@ impl StoredBundle {
     /// Whether these are the bytes that were stored.
     pub fn is(&self, stored: &[u8]) -> bool {
         self.size == stored.len() as u64 && self.digest == Digest::of(stored)
+    }
+}
+
+/// A pair of recipients that everything new is sealed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counts from 1.
+    pub number: u32,
+    /// age recipient for packs and notes.
+    pub reading: String,
+    /// age recipient for the log and the index.
+    pub writing: String,
+    /// The bundles made for it, if it says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bundles: Vec<StoredBundle>,
+}
+
+/// Somebody else, and the bundle made for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyholderAdded {
+    /// Who.
+    #[serde(flatten)]
+    pub holder: Keyholder,
+    /// Their bundle of the epoch of then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<StoredBundle>,
+}
+
+impl From<Keyholder> for KeyholderAdded {
+    fn from(holder: Keyholder) -> Self {
+        Self { holder, bundle: None }
     }
 }
 

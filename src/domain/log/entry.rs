@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
-use super::bundles::StoredBundle;
+pub use super::bundles::{Epoch, KeyholderAdded, StoredBundle};
 use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 pub use super::restored::{Drilled, Tested};
@@ -101,8 +101,7 @@ pub enum Entry {
     Condemned { packs: Vec<PackName>, indexes: Vec<IndexName>, reason: Reason },
     /// These names are dead for ever and may be deleted.
     Swept { packs: Vec<PackName>, indexes: Vec<IndexName> },
-    /// These packs were found damaged or missing: nobody relies on them until they are tested again. These indexes are out
-    /// of use where another says the same. Nothing of it is deleted by this.
+    /// Packs found damaged or missing: nobody relies on them until tested again. Indexes out of use where another says it.
     Quarantined { packs: Bits, indexes: Vec<IndexName> },
     /// A person accepts that what only these packs held cannot be restored any more; the note names it.
     LossAccepted { packs: Bits, records: u64, note: NoteName },
@@ -159,31 +158,6 @@ pub struct Created {
     pub actors: Vec<Actor>,
     /// The store keeps no conditions: all appenders run on one machine.
     pub single_machine: bool,
-}
-
-/// A pair of recipients that everything new is sealed to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Counts from 1.
-    pub number: u32,
-    /// age recipient for packs and notes.
-    pub reading: String,
-    /// age recipient for the log and the index.
-    pub writing: String,
-    /// The bundles made for it. None of the first epoch's, nor of those begun before this was said.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub bundles: Vec<StoredBundle>,
-}
-
-/// Somebody else, and the bundle made for them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyholderAdded {
-    /// Who.
-    #[serde(flatten)]
-    pub holder: Keyholder,
-    /// Their bundle of the epoch of then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<StoredBundle>,
 }
 
 /// Who holds an identity that opens a bundle in `keys/`.

@@ -4,13 +4,20 @@
 
 use super::check::compare;
 use super::scrub::scrub_index;
-use super::{Damage, Object, VerifyReport};
+use super::{Damage, Object, VerifyReport, damage};
+use crate::domain::id::IndexName;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::repository::Repository;
 
 /// How a lost index is told by who reads around it.
-pub(super) const LOST: &str = "it is damaged or missing; what it said was read from the packs themselves";
+const LOST: &str = "it is damaged or missing; what it said was read from the packs themselves";
+
+/// The index objects that were read around.
+pub(super) fn lost(repo: &Repository) -> Vec<Damage> {
+    let of = |name: &IndexName| damage(repo.state(), Object::Index(*name), LOST);
+    repo.lost_indexes().iter().map(of).collect()
+}
 
 /// Checks, reads the small objects again, and puts back what it can.
 ///

@@ -19,8 +19,7 @@ use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
 use super::rotation::Rotation;
-use super::{Damage, Examined, Object, VerifyReport, damage, elapsed, live, put_on_record, wanted};
-use super::{bundles, every_run};
+use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
 use crate::domain::id::{PackName, SnapshotId};
 use crate::domain::listing::Entry as Record;
 use crate::domain::log::bits::Bits;
@@ -129,10 +128,8 @@ pub fn restore(
         }
         run.bring_back(repo, &beyond, false)?;
     }
+    run.report.failed.extend(every_run::lost(repo));
     run.read_again(repo)?;
-    for name in repo.lost_indexes().to_vec() {
-        run.report.failed.push(damage(repo.state(), Object::Index(name), every_run::LOST));
-    }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
