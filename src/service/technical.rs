@@ -107,26 +107,28 @@ fn advice(trouble: Trouble) -> &'static str {
              key_drill_every in [verify]."
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
-        Trouble::Failed(why) => match why {
-            Why::StoreUnreachable => "check the network, name resolution, the proxy and the store's own status.",
-            Why::StoreRefused => "check the credentials' expiry and rights: read, write and list under the prefix.",
-            Why::StoreFull => "raise the quota or free room in the store; do not delete objects by hand.",
-            Why::NoRepository => "check the URL and prefix; do not run init over a repository that should be there.",
-            Why::WrongKey => "check that key files and repository belong together; see the recovery sheet.",
-            Why::LocalDiskFull => "free room for the state and scratch folders.",
-            Why::SourceMissing => "check that the configured folders exist and can be read by the service's user.",
-            Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
-            Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
-            Why::Interrupted => {
-                "nothing, if the computer was shut down; the next run goes on from where it stopped. If it reached run_limit, \
-                 see what takes so long."
-            }
-            Why::SourceUnreadable => "see that the service's user may read the configured folders.",
-            Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
-            Why::NotStarted => {
-                "see why the service did not start: systemctl status strongroom, journalctl -u strongroom."
-            }
-            Why::Other => "read the journal and the service's messages on the office computer.",
-        },
+        Trouble::Failed(why) => advice_on_failure(why),
+    }
+}
+
+fn advice_on_failure(why: Why) -> &'static str {
+    match why {
+        Why::StoreUnreachable => "check the network, name resolution, the proxy and the store's own status.",
+        Why::StoreRefused => "check the credentials' expiry and rights: read, write and list under the prefix.",
+        Why::StoreFull => "raise the quota or free room in the store; do not delete objects by hand.",
+        Why::NoRepository => "check the URL and prefix; do not run init over a repository that should be there.",
+        Why::WrongKey => "check that key files and repository belong together; see the recovery sheet.",
+        Why::LocalDiskFull => "free room for the state and scratch folders.",
+        Why::SourceMissing => "check that the configured folders exist and can be read by the service's user.",
+        Why::SourceEmpty => "check whether the share is connected; if it is truly empty now, say allow_empty.",
+        Why::SourceNotMounted => "mount the share and see that it is mounted before the backup starts.",
+        Why::Interrupted => {
+            "nothing, if the computer was shut down; the next run goes on from where it stopped. If it reached run_limit, \
+             see what takes so long."
+        }
+        Why::SourceUnreadable => "see that the service's user may read the configured folders.",
+        Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
+        Why::NotStarted => "see why the service did not start: systemctl status strongroom, journalctl -u strongroom.",
+        Why::Other => "read the journal and the service's messages on the office computer.",
     }
 }

@@ -17,6 +17,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("image", &["src/ops/sound/picture.rs"]),
     ("indicatif", &["src/cli/"]),
     ("infer", &["src/ops/sound/kind.rs"]),
+    ("landlock", &["src/cli/wiring*"]),
     ("lettre", &["src/service/mail.rs"]),
     ("lopdf", &["src/ops/sound/pdf.rs"]),
     ("mail-parser", &["src/ops/sound/mail.rs"]),

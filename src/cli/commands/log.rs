@@ -149,6 +149,14 @@ fn what(entry: &Entry) -> String {
             format!("{snapshots} without what entry {approval} approved")
         }
         Entry::DisposalDone { approval, .. } => format!("approved by entry {approval}"),
+        Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
+        other => examined(other),
+    }
+}
+
+/// What an examination showed.
+fn examined(entry: &Entry) -> String {
+    match entry {
         Entry::Drilled(d) => {
             let wrong = if d.failed == 0 { String::new() } else { format!(", {} did not come back", d.failed) };
             format!("{}, {} in {} s{wrong}", counted(d.files, "file", "files"), size(d.bytes), d.seconds)
@@ -175,7 +183,6 @@ fn what(entry: &Entry) -> String {
             let (broken, unproved) = (t.broken().count(), t.unproved().count());
             format!("{} looked at, {broken} not as claimed, {unproved} not shown", t.seen.len())
         }
-        Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         _ => String::new(),
     }
 }

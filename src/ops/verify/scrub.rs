@@ -39,6 +39,9 @@ const NOTES: &str = "scrub.json";
 struct Notes {
     repository: RepositoryId,
     scrubbed: BTreeMap<String, Timestamp>,
+    /// Entries of the log below this number were there at an earlier scrub.
+    #[serde(default)]
+    entries: u64,
 }
 
 /// What is wrong with an object, if anything.
@@ -119,6 +122,14 @@ fn read_again(
     let began = repo.env.clock.now();
     let mut notes = load(repo);
     let name = |w: &Wanted| w.object.to_string();
+    // Every scrub adds an entry. What was added since the last one was read a moment ago, when the log was opened: were it
+    // to come first, a small budget would never reach anything else.
+    let next = repo.state().next;
+    if notes.entries > 0 {
+        let new = (notes.entries..next).map(|n| (Object::Entry(n).to_string(), began));
+        notes.scrubbed.extend(new);
+    }
+    notes.entries = next;
     // A date from the future tells of a wrong clock, not of a scrub.
     let dated = |notes: &Notes, w: &Wanted| notes.scrubbed.get(&name(w)).copied().filter(|d| *d <= began);
     queue.sort_by_cached_key(|w| (dated(&notes, w), w.object));
@@ -174,7 +185,7 @@ pub(super) fn scrubbed(repo: &Repository) -> BTreeMap<String, Timestamp> {
 fn load(repo: &Repository) -> Notes {
     let repository = repo.state().repository;
     let kept: Option<Notes> = repo.dir().and_then(|d| d.load_json(NOTES));
-    kept.filter(|n| n.repository == repository).unwrap_or(Notes { repository, scrubbed: BTreeMap::new() })
+    kept.filter(|n| n.repository == repository).unwrap_or(Notes { repository, scrubbed: BTreeMap::new(), entries: 0 })
 }
 
 impl Job<'_> {
