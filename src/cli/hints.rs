@@ -116,7 +116,7 @@ fn repo(error: &RepoError) -> Option<&'static str> {
              it back; then run: strongroom log --verify"
         }
         RepoError::Pack { .. } | RepoError::PackMissing(_) | RepoError::Index(_) | RepoError::ChunkUnknown => {
-            "Stored data is damaged or missing. What can be had back, and what is lost: strongroom repair"
+            "Stored data is damaged or missing. What can be had back, and what is lost: strongroom repair --all"
         }
         RepoError::Destroyed { .. } => {
             "It does not come back. What was destroyed and why: strongroom log, and the certificates of disposals."

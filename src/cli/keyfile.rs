@@ -13,6 +13,7 @@ use super::shell::Shell;
 use super::wiring;
 use super::wiring_terminal::Hidden;
 use crate::domain::id::RepositoryId;
+use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::repo::local;
 use crate::repo::seal::{Identity, identity_line};
@@ -39,7 +40,7 @@ const MAX_FILE: usize = 64 * 1024;
 pub fn given(shell: &Shell, file: Option<&Path>) -> Result<Given, Failure> {
     match file {
         Some(path) => from_file(path),
-        None if wiring::can_ask() => typed(shell, &mut std::io::stdin().lock()),
+        None if wiring::can_ask() => typed(shell, "the key from the recovery sheet", &mut std::io::stdin().lock()),
         None => Err(Failure::usage(
             "this needs the recovery sheet's key, and there is no terminal to type it at",
             "Name a file that holds it: --recovery-key-file FILE",
@@ -47,18 +48,19 @@ pub fn given(shell: &Shell, file: Option<&Path>) -> Result<Given, Failure> {
     }
 }
 
-/// The same; `-` is the standard input.
+/// The same for the key of a holder; `-` is the standard input.
 ///
 /// # Errors
 /// As [`given`].
-pub fn given_or_piped(shell: &Shell, file: Option<&Path>) -> Result<Given, Failure> {
+pub fn of_holder(shell: &Shell, holder: &str, file: Option<&Path>) -> Result<Given, Failure> {
     match file {
         Some(path) if path == Path::new("-") => read_from("the standard input", &mut std::io::stdin().lock()),
         None if !wiring::can_ask() => Err(Failure::usage(
             "this needs the holder's key, and there is no terminal to type it at",
             "Name a file that holds it, or - for the standard input: --key-file FILE",
         )),
-        other => given(shell, other),
+        None => typed(shell, &format!("the key of '{}'", printable(holder.as_bytes())), &mut std::io::stdin().lock()),
+        Some(path) => from_file(path),
     }
 }
 
@@ -89,13 +91,13 @@ fn pin_in(text: &str) -> Option<RepositoryId> {
 
 /// The key may be typed over several lines, as it is printed; it is complete when it can be read. What is typed is not
 /// shown, nor said afterwards: only how many letters there are.
-fn typed(shell: &Shell, input: &mut impl BufRead) -> Result<Given, Failure> {
+fn typed(shell: &Shell, what: &str, input: &mut impl BufRead) -> Result<Given, Failure> {
     // Before anybody is asked, so that nothing typed in answer is shown.
     let _hidden = Hidden::begin();
-    shell.out.to_stderr(
-        "Type the key from the recovery sheet, line by line, each followed by Enter. It is not shown while you type.\n\
-         Spaces, dashes and small letters do not matter.",
-    );
+    shell.out.to_stderr(&format!(
+        "Type {what}, line by line, each followed by Enter. It is not shown while you type.\n\
+         Spaces, dashes and small letters do not matter."
+    ));
     let mut text = Zeroizing::new(String::new());
     for _ in 0..MAX_LINES {
         let mut line = Zeroizing::new(String::new());

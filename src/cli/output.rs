@@ -30,18 +30,22 @@ pub struct Out {
 }
 
 /// Commands that mean the trial they are spoken of in. `init`, `config` and `recover` are for the real thing.
-const OF_TRIALS: [&str; 14] = [
+const OF_TRIALS: [&str; 18] = [
     "backup",
     "cat",
     "diff",
+    "doctor",
     "find",
     "history",
     "hold",
     "incident",
+    "key",
     "log",
     "ls",
+    "repair",
     "restore",
     "retention",
+    "run",
     "snapshots",
     "status",
     "verify",

@@ -49,9 +49,10 @@ impl Policies {
         })
     }
 
-    /// Whether there is something to tell.
+    /// Whether there is something to tell by mail. A day that was never noted stands in the status alone: it is for whoever
+    /// sets this up, not for a clerk on the first night.
     pub fn is_due(&self, today: Date) -> bool {
-        self.reviews(today).iter().any(|r| *r != Review::Fresh)
+        self.reviews(today).iter().any(|r| matches!(r, Review::Due(_)))
     }
 
     /// The lines of the status: what is to be done.
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(policies("2025-11-22").reviews(today), [Review::Fresh, Review::Missing]);
         let old = "2025-11-21".parse().unwrap();
         assert_eq!(policies("2025-11-21").reviews(today)[0], Review::Due(old));
-        assert!(policies("2026-11-22").is_due(today));
+        assert!(policies("2025-11-21").is_due(today) && !policies("2026-11-22").is_due(today));
         assert_eq!(policies("2062-05-11").reviews(today)[0], Review::Missing);
         let both = Policies { it: adopted("2026-05-11"), retention: adopted("2026-05-11") };
         assert!(!both.is_due(today));

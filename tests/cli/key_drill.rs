@@ -161,7 +161,7 @@ fn typed_at_a_terminal_the_key_is_not_shown() {
     };
     let said = at_terminal(&["key", "drill", "recovery sheet"], &typed(&key)).ends(0);
     let said = said.says(
-        "Type the key from the recovery sheet, line by line, each followed by Enter. It is not shown while you type.",
+        "Type the key of 'recovery sheet', line by line, each followed by Enter. It is not shown while you type.",
     );
     let said =
         said.says("Spaces, dashes and small letters do not matter.").says("13 letters so far; the whole key has 71.");

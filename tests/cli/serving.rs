@@ -309,6 +309,16 @@ fn units_are_written_known_again_and_removed_but_no_edit_is_lost() {
     schedule(&["remove"]).ends(0).says("Removed: ");
     assert_eq!(std::fs::read_dir(place.path("root/etc/systemd/system")).unwrap().count(), 0);
     schedule(&["remove"]).ends(0).says("nothing to remove");
+    // Another way to start it leaves nothing of the first, but what somebody edited.
+    schedule(&["install", "--serve"]).ends(0);
+    let service = "root/etc/systemd/system/strongroom-serve.service";
+    assert!(place.path(service).exists() && !place.path(timer).exists());
+    schedule(&["install"]).ends(0).says("To do: systemctl disable --now strongroom-serve.service").says("Removed: ");
+    assert!(place.path(timer).exists() && !place.path(service).exists());
+    place.write(service, b"[Service]\n");
+    schedule(&["install"]).ends(0).says("strongroom-serve.service was edited or is not ours, and is left");
+    std::fs::remove_file(place.path(service)).unwrap();
+    schedule(&["remove"]).ends(0);
     // Without systemd.
     std::fs::remove_dir_all(place.path("root/etc/systemd")).unwrap();
     schedule(&["install"]).ends(0).says("etc/cron.d/strongroom");

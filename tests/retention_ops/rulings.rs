@@ -57,7 +57,8 @@ fn nothing_counts_until_it_is_adopted_and_shortening_waits() {
 fn a_class_taken_out_and_put_in_again_waits_too() {
     let c = council_after(|c| drop(c.adopt(&letters("6 years"))));
     c.go_to("2018-07-10");
-    let other = scheme(&[class("other", "Documents/Other", "1 year", "modified", "destroy", "clerk")]);
+    // What only keeps, takes nothing from anybody and need not wait.
+    let other = scheme(&[class("other", "Documents/Other", "1 year", "modified", "keep", "clerk")]);
     let backdated = c.adopt_on(&other, day("2018-06-01"), false).unwrap();
     assert_eq!((backdated.cooling_off, backdated.in_force), (false, day("2018-07-10")), "never before its entry");
     c.go_to("2018-07-11");

@@ -52,7 +52,7 @@ impl Lines<'_> {
         let line = || {
             let detail = if why.is_empty() { String::new() } else { format!(": {why}") };
             let todo = if todo.is_empty() || word == "ok" { String::new() } else { format!("\n{:<13}{todo}", "") };
-            format!("{word:<12} {what}{detail}{todo}")
+            self.shell.out.as_typed(&format!("{word:<12} {what}{detail}{todo}"))
         };
         let object = || json!({"message_type": "check", "what": what, "verdict": word, "why": why, "todo": todo});
         self.shell.out.row(line, object);

@@ -128,7 +128,7 @@ fn next_steps(out: &Out, args: &InitArgs, id: RepositoryId) {
     out.say("  2. Make the first backup:              strongroom run");
     out.say("  3. Prove that the sheet works:         strongroom key sheet --check");
     out.say("  4. See that messages reach the clerk:  strongroom notify test");
-    out.say("  5. Run it every night: config/strongroom.timer, or the line in config/strongroom.cron.");
+    out.say("  5. Run it every night:                 strongroom schedule install");
     if args.write_only_server {
         out.say(
             "\nThis computer can write backups but not read them: bring files back, test restores and prune where the \

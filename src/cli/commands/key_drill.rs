@@ -26,7 +26,7 @@ use super::drills;
 /// # Errors
 /// It is another holder's key, or nobody's; nothing is stored; the store.
 pub fn run(shell: &Shell, config: &Config, args: &KeyDrillArgs) -> Result<Done, Failure> {
-    let given = keyfile::given_or_piped(shell, args.key_file.as_deref())?;
+    let given = keyfile::of_holder(shell, &args.holder, args.key_file.as_deref())?;
     let repo = super::key::open_with(shell, config, &given)?;
     let (id, name) = meant(&repo, &args.holder)?;
     if id != repo.ring.keyholder {

@@ -55,7 +55,7 @@ pub fn run(shell: &Shell, args: &RepairArgs) -> Result<Done, Failure> {
 /// What is damaged, object by object.
 fn found(shell: &Shell, report: &RepairReport) {
     for damage in &report.damaged {
-        shell.out.row(|| verify::in_words(damage), || verify::as_object(damage));
+        shell.out.row(|| shell.out.as_typed(&verify::in_words(damage)), || verify::as_object(damage));
     }
 }
 

@@ -239,13 +239,18 @@ fn say(shell: &Shell, report: &RestoreReport, options: &RestoreOptions) -> Done 
         let copies = counted(report.copies_kept, "copy", "copies");
         shell.out.say(format!("What was replaced is kept beside it: {copies} named …before-restore-…"));
     }
-    for place in places(options).unwrap_or_else(|| report.folders_used.clone()) {
+    // Where nothing came back, nothing lies.
+    let came = report.files + report.already > 0 || report.failed == 0;
+    for place in places(options).unwrap_or_else(|| report.folders_used.clone()).into_iter().filter(|_| came) {
         let object = || json!({"message_type": "restored_to", "folder": place.to_string_lossy()});
         shell.out.row(|| format!("It now lies at: {}", printable(place.as_os_str().as_bytes())), object);
     }
     if report.failed > 0 {
         let failed = counted(report.failed, "item", "items");
         shell.out.note(format!("{failed} could not be brought back; they are named above."));
+        if !report.damaged.is_empty() {
+            shell.out.note("What can be had back, and what is lost: strongroom repair --all");
+        }
     }
     Done::with_exit(report.exit())
         .with("files", report.files)

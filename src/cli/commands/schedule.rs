@@ -62,9 +62,45 @@ fn install(shell: &Shell, args: &InstallArgs) -> Result<Done, Failure> {
         put(&root.join(&unit.path), &unit.text)?;
         shell.out.say(format!("Written: {}", root.join(&unit.path).display()));
     }
+    let stale = retire(shell, &root, &units)?;
     enable(shell, &root, &units, by)?;
     next_runs(shell, &config);
-    Ok(Done::ok().with("files", units.len()))
+    Ok(Done::ok().with("files", units.len()).with("removed", stale))
+}
+
+/// Takes away what an earlier installation wrote and this one does not want: two starters would both start the job.
+fn retire(shell: &Shell, root: &Path, units: &[Unit]) -> Result<usize, Failure> {
+    let wanted = |name: &str| units.iter().any(|u| u.path == Path::new(name));
+    let there = ALL.iter().filter(|name| !wanted(name)).map(|name| root.join(name)).filter(|p| p.exists());
+    let (ours, edited): (Vec<PathBuf>, Vec<PathBuf>) = there.partition(|p| is_ours(p));
+    for path in edited {
+        let path = path.display();
+        shell
+            .out
+            .warn(format!("{path} was edited or is not ours, and is left. Does it start the same job? Look at it."));
+    }
+    disable(shell, root, &ours)?;
+    for path in &ours {
+        local::remove(path)?;
+        shell.out.say(format!("Removed: {}", path.display()));
+    }
+    Ok(ours.len())
+}
+
+/// Whether this program wrote it, and nobody changed it since.
+fn is_ours(path: &Path) -> bool {
+    local::read(path).ok().flatten().is_some_and(|b| is_unedited(&String::from_utf8_lossy(&b)))
+}
+
+/// Tells systemd not to start any of these.
+fn disable(shell: &Shell, root: &Path, files: &[PathBuf]) -> Result<(), Failure> {
+    let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let units: Vec<String> =
+        files.iter().map(name).filter(|n| n.ends_with(".timer") || n.contains("-serve.")).collect();
+    if units.is_empty() {
+        return Ok(());
+    }
+    systemctl(shell, root, &[["disable".to_owned(), "--now".to_owned()].into_iter().chain(units).collect()])
 }
 
 fn no_trial(config: Config) -> Result<Config, Failure> {
@@ -156,21 +192,15 @@ fn systemctl(shell: &Shell, root: &Path, calls: &[Vec<String>]) -> Result<(), Fa
 fn remove(shell: &Shell, args: &RemoveArgs) -> Result<Done, Failure> {
     let root = absolute(&args.place.root)?;
     let there: Vec<PathBuf> = ALL.iter().map(|name| root.join(name)).filter(|p| p.exists()).collect();
-    let unedited =
-        |path: &Path| local::read(path).ok().flatten().is_some_and(|b| is_unedited(&String::from_utf8_lossy(&b)));
-    if let Some(edited) = there.iter().find(|p| !unedited(p)).filter(|_| !args.yes && !args.print) {
+    if let Some(edited) = there.iter().find(|p| !is_ours(p)).filter(|_| !args.yes && !args.print) {
         let message = format!("{} was edited or is not ours", edited.display());
         return Err(Failure::refused(message, "To remove it all the same: --yes"));
     }
     if there.is_empty() {
         shell.out.say("There is nothing to remove.");
     }
-    let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let units: Vec<String> =
-        there.iter().map(name).filter(|n| n.ends_with(".timer") || n.contains("-serve.")).collect();
-    if !units.is_empty() && !args.print {
-        let disable = ["disable".to_owned(), "--now".to_owned()].into_iter().chain(units).collect();
-        systemctl(shell, &root, &[disable])?;
+    if !args.print {
+        disable(shell, &root, &there)?;
     }
     for path in &there {
         if !args.print {
