@@ -120,9 +120,9 @@ fn crontab(config: &Config, command: &str) -> Result<String, Failure> {
     };
     let begin = CRON.find("30 1 * * *").unwrap_or(CRON.len());
     let mut text = CRON[..begin].to_owned();
-    text.push_str(&format!("{} root {command} --quiet run\n", line(&config.schedule.run)?));
+    text.push_str(&format!("{} root {command} --quiet run --last-good\n", line(&config.schedule.run)?));
     if let Some(backup) = &config.schedule.backup {
-        text.push_str(&format!("{} root {command} --quiet run --backups-only\n", line(backup)?));
+        text.push_str(&format!("{} root {command} --quiet run --backups-only --last-good\n", line(backup)?));
     }
     Ok(text)
 }
@@ -160,14 +160,15 @@ mod tests {
         {
             assert!(timer.contains(line), "{timer}");
         }
-        assert!(text("strongroom.service").contains("\nExecStart=/opt/sr --config /c.toml run\n"));
+        assert!(text("strongroom.service").contains("\nExecStart=/opt/sr --config /c.toml run --last-good\n"));
         assert!(text("strongroom.service").contains("\nTimeoutStartSec=10800s\n"));
         assert!(text("strongroom-failed.service").contains("\nExecStart=/opt/sr --config /c.toml notify failed\n"));
         let backups = text("strongroom-backups.timer");
         assert!(backups.contains("OnCalendar=*-*-* 12:00:00 Europe/London\n"), "{backups}");
         assert!(backups.contains("Unit=strongroom-backups.service\n"), "{backups}");
         assert!(
-            text("strongroom-backups.service").contains("\nExecStart=/opt/sr --config /c.toml run --backups-only\n")
+            text("strongroom-backups.service")
+                .contains("\nExecStart=/opt/sr --config /c.toml run --backups-only --last-good\n")
         );
         assert!(all.iter().all(|u| ALL.iter().any(|known| Path::new(known) == u.path) && is_unedited(&u.text)));
     }
@@ -179,8 +180,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "30 1 * * * root /opt/sr --config /c.toml --quiet run",
-                "0 12 * * 1,2,3,4,5 root /opt/sr --config /c.toml --quiet run --backups-only"
+                "30 1 * * * root /opt/sr --config /c.toml --quiet run --last-good",
+                "0 12 * * 1,2,3,4,5 root /opt/sr --config /c.toml --quiet run --backups-only --last-good"
             ]
         );
         let text =
