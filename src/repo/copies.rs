@@ -71,6 +71,13 @@ impl Repository {
         self.bundle_proved(holder).or_else(|| self.state.bundle(holder).map(|told| told.bundle))
     }
 
+    /// Keyholders of whose bundle nobody says what it should be. This machine's own it opens itself.
+    pub fn bundles_unproved(&self) -> impl Iterator<Item = KeyholderId> + '_ {
+        let own = self.machine.as_ref().map(|m| m.id);
+        let others = self.state.keyholders.iter().map(|k| k.id).filter(move |id| Some(*id) != own);
+        others.filter(|id| self.bundle_expected(id).is_none())
+    }
+
     /// Keeps the bundle that opened `other` with its holder's key as this machine's copy.
     pub fn keep_opened(&self, other: &Self) {
         if let Some(dir) = self.dir.as_ref().filter(|_| other.state.repository == self.state.repository) {

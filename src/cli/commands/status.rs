@@ -108,6 +108,7 @@ pub fn work_out(
         reads,
         trial: config.trial,
         sheet_proved: sheet_proved(journal.sheet_proved.is_some(), log),
+        unchecked_key_files: repo.map_or(0, |repo| repo.bundles_unproved().count() as u64),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
