@@ -63,10 +63,11 @@ impl Repository {
         around.iter().filter_map(|(n, why)| Some((self.pack_name(*n).ok()?, why.clone()))).collect()
     }
 
-    pub(super) fn remember_around(&self, pack: u32, error: &RepoError) {
+    /// Remembers that a pack failed while another had the same.
+    pub fn remember_around(&self, pack: u32, error: &str) {
         let mut around: std::sync::MutexGuard<'_, BTreeMap<u32, String>> =
             self.around.lock().unwrap_or_else(PoisonError::into_inner);
-        around.entry(pack).or_insert_with(|| error.to_string());
+        around.entry(pack).or_insert_with(|| error.to_owned());
     }
 
     pub(super) fn is_read_around(&self, pack: u32) -> bool {

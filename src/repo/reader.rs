@@ -85,14 +85,14 @@ impl<'a> ChunkReader<'a> {
         let first = Spot { segment, start: place.start, len: place.len };
         // What failed once is not fetched again for each chunk while another has the same.
         if self.repo.is_read_around(segment.pack)
-            && let Some(bytes) = self.elsewhere(id)?
+            && let Some(bytes) = self.read_elsewhere(id)?
         {
             return Ok(bytes);
         }
         match self.at(id, first) {
-            Err(error) if error.is_damage() => match self.elsewhere(id)? {
+            Err(error) if error.is_damage() => match self.read_elsewhere(id)? {
                 Some(bytes) => {
-                    self.repo.remember_around(segment.pack, &error);
+                    self.repo.remember_around(segment.pack, &error.to_string());
                     Ok(bytes)
                 }
                 None => Err(error),
@@ -102,8 +102,11 @@ impl<'a> ChunkReader<'a> {
     }
 
     /// The chunk from another place than the preferred one, if one of them has it.
-    fn elsewhere(&mut self, id: &ChunkId) -> Result<Option<Vec<u8>>, RepoError> {
-        let mut failed = vec![];
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn read_elsewhere(&mut self, id: &ChunkId) -> Result<Option<Vec<u8>>, RepoError> {
+        let mut failed: Vec<(u32, String)> = vec![];
         let mut spots = self.repo.elsewhere(self.index, id);
         spots.sort_by_key(|s| self.repo.is_read_around(s.segment.pack));
         for spot in spots {
@@ -112,7 +115,7 @@ impl<'a> ChunkReader<'a> {
                     failed.iter().for_each(|(pack, error)| self.repo.remember_around(*pack, error));
                     return Ok(Some(bytes));
                 }
-                Err(error) if error.is_damage() => failed.push((spot.segment.pack, error)),
+                Err(error) if error.is_damage() => failed.push((spot.segment.pack, error.to_string())),
                 Err(error) => return Err(error),
             }
         }

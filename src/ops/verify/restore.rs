@@ -128,12 +128,12 @@ pub fn restore(
         }
         run.bring_back(repo, &beyond, false)?;
     }
+    run.read_again(repo)?;
     for lost in every_run::lost(repo) {
         if !run.report.failed.iter().any(|known| known.object == lost.object) {
             run.report.failed.push(lost);
         }
     }
-    run.read_again(repo)?;
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
