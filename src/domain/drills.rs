@@ -121,7 +121,16 @@ mod tests {
 
     fn key(n: u8, failed: u64) -> Entry {
         let (snapshot, root) = (Some(SnapshotId(2)), false);
-        Entry::KeyDrilled(KeyDrilled { keyholder: holder(n), epoch: 1, root, snapshot, documents: 1, bytes: 1, failed })
+        Entry::KeyDrilled(KeyDrilled {
+            keyholder: holder(n),
+            epoch: 1,
+            root,
+            snapshot,
+            documents: 1,
+            bytes: 1,
+            failed,
+            bundle: None,
+        })
     }
 
     fn begun() -> World {
@@ -191,6 +200,97 @@ mod tests {
         assert_eq!(all.iter().filter_map(|d| d.last).collect::<Vec<_>>(), [day(27), day(26)]);
         assert_eq!(all.last().map(|d| d.until), Some(day(40)));
         assert_eq!(keys(&world, 45), 2);
+    }
+
+    #[test]
+    fn nobody_proves_the_key_of_another_by_saying_so() {
+        let mut world = begun();
+        say(&mut world, ROOT, 10, added(9, "recovery sheet"));
+        let keys = |world: &World| overdue(world, 27).into_iter().filter(|d| matches!(d, Drill::Key(_))).count();
+        let drilled = |change: fn(&mut KeyDrilled)| {
+            let Entry::KeyDrilled(mut drilled) = key(9, 0) else { unreachable!() };
+            change(&mut drilled);
+            Entry::KeyDrilled(drilled)
+        };
+        let lies: [fn(&mut KeyDrilled); 5] = [
+            |d| d.documents = 0,
+            |d| (d.documents, d.snapshot) = (0, None),
+            |d| d.epoch = u32::MAX,
+            |d| d.epoch = 2,
+            |d| d.keyholder = holder(8),
+        ];
+        for (n, lie) in lies.into_iter().enumerate() {
+            say(&mut world, WRITER, 26, drilled(lie));
+            let proofs = world.state().proofs;
+            let shown = proofs.keys.keys().any(|k| *k != holder(1));
+            assert!(!shown && proofs.key_drills.is_empty(), "lie {n}: {proofs:?}");
+        }
+        let tested = Tested {
+            snapshot: None,
+            packs: bits(&[0]),
+            documents: 1,
+            bytes: 1,
+            failed: 0,
+            complete: false,
+            keyholder: holder(9),
+            bundles: vec![],
+        };
+        say(&mut world, TESTER, 26, Entry::Tested(tested));
+        assert_eq!(keys(&world), 1, "a test shows the tester's own key");
+        say(&mut world, WRITER, 26, drilled(|d| d.root = true));
+        assert!(!world.state().proofs.keys[&holder(9)].root, "the root key did not sign it");
+        say(&mut world, ROOT, 26, drilled(|d| d.root = true));
+        assert!(world.state().proofs.keys[&holder(9)].root);
+        say(&mut world, WRITER, 40, drilled(|d| d.root = true));
+        assert_eq!(world.state().proofs.keys[&holder(9)].at, day(26), "nobody else renews it");
+        say(&mut world, ROOT, 41, key(9, 1));
+        assert!(!world.state().proofs.keys.contains_key(&holder(9)), "what fails later takes it back");
+        say(&mut world, ROOT, 42, drilled(|d| d.root = true));
+        say(&mut world, ROOT, 43, Entry::KeyholderRemoved { keyholder: holder(9) });
+        assert!(!world.state().proofs.keys.contains_key(&holder(9)), "a key that was taken away shows nothing");
+    }
+
+    #[test]
+    fn what_a_key_file_is_says_the_root_key_before_a_drill_and_a_drill_before_a_tester() {
+        use crate::domain::log::bundles::{KeyholderAdded, StoredBundle};
+        let mut world = begun();
+        let file = |n: u8, what: &str| StoredBundle::of(holder(n), what.as_bytes());
+        let is = |world: &World, n| world.state().bundle(&holder(n)).map(|told| told.bundle);
+        let drill = |n: u8, what: &str| {
+            let Entry::KeyDrilled(drilled) = key(n, 0) else { unreachable!() };
+            Entry::KeyDrilled(KeyDrilled { bundle: Some(file(n, what)), ..drilled })
+        };
+        let tested = |what: &str| {
+            Entry::Tested(Tested {
+                snapshot: None,
+                packs: bits(&[]),
+                documents: 0,
+                bytes: 0,
+                failed: 0,
+                complete: false,
+                keyholder: holder(1),
+                bundles: vec![file(9, what), file(8, what)],
+            })
+        };
+        say(&mut world, ROOT, 10, added(9, "recovery sheet"));
+        let Entry::KeyholderAdded(deputy) = added(8, "deputy") else { unreachable!() };
+        let deputy = KeyholderAdded { bundle: Some(file(8, "made")), ..deputy };
+        say(&mut world, ROOT, 10, Entry::KeyholderAdded(deputy));
+        let blind = Actor { reads: false, ..actor(77, &[Role::Tester]) };
+        say(&mut world, ROOT, 10, Entry::ActorAdded(blind));
+        say(&mut world, 77, 11, tested("planted"));
+        say(&mut world, 77, 11, drill(9, "planted"));
+        assert_eq!(is(&world, 9), None, "who reads nothing opened nothing");
+        say(&mut world, TESTER, 12, tested("rotten"));
+        say(&mut world, TESTER, 13, tested("later"));
+        assert_eq!(is(&world, 9), Some(file(9, "rotten")), "of testers the first counts");
+        say(&mut world, TESTER, 14, drill(9, "opened"));
+        say(&mut world, TESTER, 15, tested("rotten"));
+        assert_eq!(is(&world, 9), Some(file(9, "opened")));
+        say(&mut world, ROOT, 16, drill(9, "opened again"));
+        assert_eq!(is(&world, 9), Some(file(9, "opened again")));
+        say(&mut world, TESTER, 17, drill(8, "planted"));
+        assert_eq!(is(&world, 8), Some(file(8, "made")), "the root key said it");
     }
 
     #[test]

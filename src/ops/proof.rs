@@ -58,7 +58,8 @@ pub fn drill_key(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> R
         return Err(RepoError::WrongKey.into());
     }
     let root = repo.ring.root.as_ref().is_some_and(|seed| seed.actor() == state.created.root);
-    let drilled = KeyDrilled { keyholder, epoch: 0, root, snapshot: None, documents: 0, bytes: 0, failed: 0 };
+    let bundle = repo.bundle_opened();
+    let drilled = KeyDrilled { keyholder, epoch: 0, root, snapshot: None, documents: 0, bytes: 0, failed: 0, bundle };
     let mut report = KeyDrillReport { drilled, chunks: 0, failed: vec![] };
     if !repo.can_read() {
         return Ok(report);
@@ -127,7 +128,7 @@ fn epoch_of(repo: &Repository, pack: u32) -> Result<u32, OpsError> {
     Ok(epoch)
 }
 
-/// Puts a key drill on record, as this computer if it may, else with the root key itself. Returns the entry.
+/// Puts a key drill on record in the name of who opened that repository: this computer, or the root key. Returns the entry.
 ///
 /// # Errors
 /// Faults of the store.

@@ -199,6 +199,7 @@ fn enrol_here(repo: &mut Repository, mut machine: Machine, dir: &StateDir) -> Re
     enrol(repo, &machine.keyholder(), &machine.actors())?;
     machine.repository = Some(repo.state().repository);
     dir.save_machine(&machine)?;
+    repo.keep_opened_in(dir);
     Ok(machine.id)
 }
 

@@ -57,6 +57,7 @@ pub(super) fn vouched(
 pub(super) struct Newest {
     pub ring: KeyRing,
     pub stored: Bytes,
+    pub epoch: u32,
     /// A newer bundle that is damaged, and may be the same keyholder's.
     pub newer: Option<String>,
 }
@@ -87,7 +88,7 @@ pub(super) fn newest_of(
         match store.get(&Key::Bundle(holder, epoch)) {
             Ok(stored) => {
                 if let Some(ring) = vouched(zero, repository, &stored, identity, (holder, epoch)) {
-                    return Ok(Newest { ring, stored, newer });
+                    return Ok(Newest { ring, stored, epoch, newer });
                 }
                 if is_damaged(&stored, identity) {
                     newer.get_or_insert(Key::Bundle(holder, epoch).to_string());

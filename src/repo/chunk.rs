@@ -92,7 +92,7 @@ impl Hasher for FirstBytes {
 }
 
 /// Half of an id: 128 bits of a keyed digest, which nobody without the key can make collide.
-type Half = [u8; 16];
+pub(super) type Half = [u8; 16];
 
 /// Where every chunk lies, in memory: about 40 bytes a chunk.
 #[derive(Default)]
@@ -101,7 +101,7 @@ pub struct ChunkIndex {
     chunks: HashMap<Half, ChunkPlace, BuildHasherDefault<FirstBytes>>,
 }
 
-fn half(id: &ChunkId) -> Half {
+pub(super) fn half(id: &ChunkId) -> Half {
     let mut half = [0; 16];
     half.copy_from_slice(&id.as_bytes()[..16]);
     half

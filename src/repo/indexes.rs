@@ -4,6 +4,7 @@
 //! that cannot be read said of packs, the packs say themselves.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
@@ -22,7 +23,7 @@ use crate::domain::log::state::{IndexState, Life};
 const MAX_INDEX: usize = 60 << 20;
 
 /// Index objects that could be read, and those that could not.
-type Objects<'r> = (Vec<(&'r IndexState, IndexObject)>, Vec<&'r IndexState>);
+pub(super) type Objects<'r> = (Vec<(&'r IndexState, IndexObject)>, Vec<&'r IndexState>);
 
 impl Repository {
     /// Where every chunk lies. Built from the index objects when first asked for.
@@ -35,7 +36,7 @@ impl Repository {
             let more = self.packs_own_words(&self.undescribed(&lost, &self.best(&objects)))?;
             let index = self.summed_up(&objects, &Bits::default(), &more);
             self.lost_indexes = lost.iter().map(|i| i.index.name).collect();
-            self.index = Some(index);
+            (self.index, self.others) = (Some(index), OnceLock::new());
         }
         self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))
     }
@@ -75,6 +76,7 @@ impl Repository {
     /// Faults of the store.
     pub fn index_despite(&mut self, bad: &Bits, more: &[IndexedPack]) -> Result<&ChunkIndex, RepoError> {
         let index = self.summed_up(&self.readable_objects(true)?.0, bad, more);
+        self.others = OnceLock::new();
         Ok(self.index.insert(index))
     }
 
@@ -90,22 +92,37 @@ impl Repository {
         trusted
     }
 
+    /// Which pack is asked first for a chunk that several hold. Anybody may call a pack damaged, and claim that another
+    /// holds the same: what was once tested, or is this machine's own, comes before what another machine stored and nobody
+    /// opened; not before what its own machine stored again (`same`).
+    pub(super) fn rank(&self, number: u32, own: &[ActorId], bad: &Bits, same: bool) -> u8 {
+        let Some(p) = self.state.packs.get(number as usize) else { return 0 };
+        let sure = !same && !p.void && p.lost.is_none() && (p.tested.is_some() || own.contains(&p.actor));
+        match p.life {
+            Life::Swept { .. } => 0,
+            _ if bad.contains(number) => 1,
+            Life::Condemned { .. } => 2,
+            _ if p.doubted => 2,
+            _ if p.quarantined.is_some() => 1 + 3 * u8::from(sure),
+            _ => 3 + 2 * u8::from(self.state.may_rely(number, own)),
+        }
+    }
+
     fn summed_up(&self, objects: &[(&IndexState, IndexObject)], bad: &Bits, more: &[IndexedPack]) -> ChunkIndex {
         let mut index = ChunkIndex::default();
         let own = self.own_actors();
         let state = &self.state;
-        let rank = |number: u32| match state.packs.get(number as usize) {
-            Some(p) if matches!(p.life, Life::Swept { .. }) => 0,
-            Some(p) if p.quarantined.is_some() || bad.contains(number) => 1,
-            Some(p) if p.doubted || matches!(p.life, Life::Condemned { .. }) => 2,
-            Some(_) => 3 + u8::from(state.may_rely(number, &own)),
-            None => 0,
+        let machine = |number: u32| Some(state.actors.get(&state.packs.get(number as usize)?.actor)?.0.machine);
+        let better = |old: u32, new: u32| {
+            let same = machine(old).is_some_and(|m| machine(new) == Some(m));
+            let rank = |number| (self.rank(number, &own, bad, same), number);
+            rank(new) > rank(old)
         };
         let trusted = self.best(objects);
         let mut add = |number: u32, pack: &IndexedPack| {
-            if rank(number) > 0 {
+            if self.rank(number, &own, bad, false) > 0 {
                 // A chunk is stored again only when it could not be relied on where it was.
-                index.add(number, &pack.segments, |old, new| (rank(new), new) > (rank(old), old));
+                index.add(number, &pack.segments, better);
             }
         };
         for (author, object) in objects {
@@ -162,7 +179,7 @@ impl Repository {
     /// What a revoked actor stored may be junk, and what it swept may be deleted: it is used if it is there, and missed by
     /// nobody if it is not. Others that cannot be read are lost: a machine that may read asks the packs instead.
     /// The same for what is out of use because another says it; with `partly` for all that cannot be read.
-    fn readable_objects(&self, partly: bool) -> Result<Objects<'_>, RepoError> {
+    pub(super) fn readable_objects(&self, partly: bool) -> Result<Objects<'_>, RepoError> {
         let (mut all, mut lost) = (vec![], vec![]);
         for index in self.state.indexes.iter().filter(|i| !matches!(i.life, Life::Swept { .. })) {
             match self.index_object(&index.index.name) {

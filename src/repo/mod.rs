@@ -10,6 +10,7 @@ pub mod copies;
 pub mod create;
 pub mod cut;
 pub mod directories;
+mod elsewhere;
 pub mod envelope;
 pub mod error;
 mod indexes;

@@ -1,5 +1,7 @@
 //! Bringing chunks back: every pack's bytes are checked against its name, every chunk against its id.
 //!
+//! Where a pack fails, others that hold the same chunk are asked, and the failure is remembered to be told.
+//!
 //! The cache holds decompressed segments of the packs used last, within a budget; nothing is believed from
 //! any local copy.
 
@@ -7,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::chunk::{ChunkKey, SegmentPlace};
+use super::elsewhere::Spot;
 use super::error::RepoError;
 use super::open_pack::OpenPack;
 use super::pack::PackError;
@@ -79,12 +82,53 @@ impl<'a> ChunkReader<'a> {
             return Ok(bytes.clone());
         }
         let (segment, place) = self.index.find(id).ok_or_else(|| self.repo.unknown(id))?;
-        let content = self.segment(segment)?;
-        let (from, to) = (place.start as usize, place.start as usize + place.len as usize);
+        let first = Spot { segment, start: place.start, len: place.len };
+        // What failed once is not fetched again for each chunk while another has the same.
+        if self.repo.is_read_around(segment.pack)
+            && let Some(bytes) = self.read_elsewhere(id)?
+        {
+            return Ok(bytes);
+        }
+        match self.at(id, first) {
+            Err(error) if error.is_damage() => match self.read_elsewhere(id)? {
+                Some(bytes) => {
+                    self.repo.remember_around(segment.pack, &error.to_string());
+                    Ok(bytes)
+                }
+                None => Err(error),
+            },
+            other => other,
+        }
+    }
+
+    /// The chunk from another place than the preferred one, if one of them has it.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn read_elsewhere(&mut self, id: &ChunkId) -> Result<Option<Vec<u8>>, RepoError> {
+        let mut failed: Vec<(u32, String)> = vec![];
+        let mut spots = self.repo.elsewhere(self.index, id);
+        spots.sort_by_key(|s| self.repo.is_read_around(s.segment.pack));
+        for spot in spots {
+            match self.at(id, spot) {
+                Ok(bytes) => {
+                    failed.iter().for_each(|(pack, error)| self.repo.remember_around(*pack, error));
+                    return Ok(Some(bytes));
+                }
+                Err(error) if error.is_damage() => failed.push((spot.segment.pack, error.to_string())),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn at(&mut self, id: &ChunkId, spot: Spot) -> Result<Vec<u8>, RepoError> {
+        let content = self.segment(spot.segment)?;
+        let (from, to) = (spot.start as usize, spot.start as usize + spot.len as usize);
         let bytes = content.get(from..to).map(<[u8]>::to_vec);
         match bytes {
             Some(bytes) if self.key.id(&bytes) == *id => Ok(bytes),
-            _ => Err(self.damaged(segment.pack, PackError::Chunk(*id))),
+            _ => Err(self.damaged(spot.segment.pack, PackError::Chunk(*id))),
         }
     }
 

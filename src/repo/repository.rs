@@ -3,13 +3,14 @@
 //! Saying something means `append`: the decision is made from everything that was read, and made again from
 //! scratch whenever somebody else was faster.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 
 use super::bundles;
 use super::chunk::{ChunkIndex, ChunkKey};
+use super::elsewhere::Others;
 use super::error::RepoError;
 use super::keys::KeyRing;
 use super::layout::Key;
@@ -50,10 +51,16 @@ pub struct Repository {
     pub(super) dir: Option<StateDir>,
     pub(super) slots: Vec<Slot>,
     pub(super) state: State,
+    /// The bundle that a holder's key alone opened, and its epoch: the root key signed it.
+    pub(super) opened_with: Option<(u32, Bytes)>,
     pub(super) index: Option<ChunkIndex>,
     pub(super) lost_indexes: Vec<IndexName>,
     /// What lay in packs that are dead, and the entries that say so; looked up only to say why something is missing.
     pub(super) dead: OnceLock<HashMap<ChunkId, u64>>,
+    /// Where chunks lie besides the place that the index prefers; looked up only when that fails.
+    pub(super) others: OnceLock<Others>,
+    /// Packs that failed while others had the same, by number, and why.
+    pub(super) around: Mutex<BTreeMap<u32, String>>,
     /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
     pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
@@ -101,9 +108,12 @@ impl Repository {
             dir: Some(dir),
             slots,
             state,
+            opened_with: None,
             index: None,
             lost_indexes: vec![],
             dead: OnceLock::new(),
+            others: OnceLock::new(),
+            around: Mutex::default(),
             salvaged: HashMap::new(),
         };
         repo.trust_bundle(stored)?;
@@ -137,7 +147,7 @@ impl Repository {
         accepted: u64,
     ) -> Result<Self, RepoError> {
         let zero = bundles::entry_zero(&store, id)?;
-        let bundles::Newest { ring, newer, .. } = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
+        let bundles::Newest { ring, stored, epoch, newer } = bundles::newest_of(&store, &zero, id, identity, |_| true)?;
         let slots = read_stepping_over(&store, &ring.writing, id, vec![], accepted).map_err(|e| match (e, newer) {
             // Only that could have opened it.
             (RepoError::LogDamaged { .. }, Some(damaged)) => RepoError::BundleDamaged(damaged),
@@ -152,9 +162,12 @@ impl Repository {
             dir: None,
             slots,
             state,
+            opened_with: Some((epoch, stored)),
             index: None,
             lost_indexes: vec![],
             dead: OnceLock::new(),
+            others: OnceLock::new(),
+            around: Mutex::default(),
             salvaged: HashMap::new(),
         })
     }
@@ -222,7 +235,7 @@ impl Repository {
         self.slots = slots;
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
-            (self.index, self.dead) = (None, OnceLock::new());
+            (self.index, self.dead, self.others) = (None, OnceLock::new(), OnceLock::new());
             self.follow_epoch(newer)?;
             self.keep_slots()?;
         }

@@ -269,6 +269,11 @@ fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             input.sheet_proved,
             "To do: print the recovery sheet and prove it by typing its key: strongroom key sheet --check",
         ),
+        (
+            input.unchecked_key_files == 0,
+            "To do: key files in the store are not checked, as nobody has proved what they should be. With each holder: \
+             strongroom key drill NAME; with the recovery sheet: strongroom key sheet --check",
+        ),
         (input.test_message_accepted, "To do: send a test message to the clerk: strongroom notify test"),
         (
             input.reading_proved,

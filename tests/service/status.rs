@@ -45,6 +45,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         reads: true,
         trial: false,
         sheet_proved: true,
+        unchecked_key_files: 0,
         test_message_accepted: true,
         store_offsite: true,
         reading_proved: true,
@@ -97,6 +98,11 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
         (
             StatusInput { sheet_proved: false, ..base.clone() },
             "* To do: print the recovery sheet and prove it by typing its key: strongroom key sheet --check\n",
+        ),
+        (
+            StatusInput { unchecked_key_files: 1, ..base.clone() },
+            "* To do: key files in the store are not checked, as nobody has proved what they should be. With each holder: \
+             strongroom key drill NAME; with the recovery sheet: strongroom key sheet --check\n",
         ),
         (
             StatusInput { test_message_accepted: false, ..base.clone() },

@@ -59,11 +59,16 @@ pub fn prove(shell: &Shell, config: &Config, mut repo: Repository, given: Given)
         shell.note(config, Event::ReadingProved)?;
     }
     let mut own = shell.open(config).ok();
-    let mut entry = proof::note(own.as_mut(), d)?;
-    let by_own = entry.is_some();
-    if !by_own {
-        entry = proof::note(Some(&mut repo), d)?;
+    if let Some(own) = &own {
+        // Its holder's key opened it: now this computer knows what that key file should be.
+        own.keep_opened(&repo);
     }
+    // That the root key was shown, it signs itself: anybody could say it.
+    let mut entry = if d.root { proof::note(Some(&mut repo), d)? } else { None };
+    let by_own = entry.is_none() && {
+        entry = proof::note(own.as_mut(), d)?;
+        entry.is_some()
+    };
     say(shell, &repo, &report);
     if entry.is_none() {
         shell.out.note("Noted on this computer only: it has no key that may write into the log.");

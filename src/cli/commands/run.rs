@@ -114,6 +114,7 @@ struct Counted {
     reappeared: u64,
     tested: u64,
     tested_bytes: u64,
+    unchecked_key_files: u64,
 }
 
 impl Work<'_> {
@@ -147,6 +148,7 @@ impl Work<'_> {
                 let mut counted = self.counted.borrow_mut();
                 counted.tested += documents;
                 counted.tested_bytes += bytes;
+                counted.unchecked_key_files = repo.bundles_unproved().count() as u64;
                 Ok(outcome)
             })
         });
@@ -243,6 +245,7 @@ impl Work<'_> {
             .with("snapshots", counted.snapshots.clone())
             .with("files_tested", counted.tested)
             .with("bytes_tested", counted.tested_bytes)
+            .with("unchecked_key_files", counted.unchecked_key_files)
             .with("notices", summary.notices.len())
             .with("light", json!(status.light)))
     }

@@ -107,7 +107,8 @@ pub fn work_out(
         unopened,
         reads,
         trial: config.trial,
-        sheet_proved: journal.sheet_proved.is_some() || log.is_some_and(|s| s.proofs.keys.values().any(|p| p.root)),
+        sheet_proved: sheet_proved(journal.sheet_proved.is_some(), log),
+        unchecked_key_files: repo.map_or(0, |repo| repo.bundles_unproved().count() as u64),
         test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
@@ -122,6 +123,13 @@ pub fn work_out(
     let upcoming = next(&config.schedule, input.now, &config.council.timezone, 1).first().map(|(at, _)| *at);
     leave_figures(shell, config, &metrics::text(&input, &status, upcoming));
     Ok(status)
+}
+
+/// On this computer, or in the log; a newer drill in which it failed takes both back.
+fn sheet_proved(journalled: bool, log: Option<&State>) -> bool {
+    let Some(log) = log else { return journalled };
+    let failed = log.proofs.key_drills.values().any(|(_, d)| d.root && d.failed > 0);
+    log.proofs.keys.values().any(|p| p.root) || (journalled && !failed)
 }
 
 /// How old the set's last good backup may be: at least until the schedule has asked for another and it had its time.

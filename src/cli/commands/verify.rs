@@ -177,7 +177,10 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     }
     if report.untold > 0 {
         let files = counted(report.untold, "key file was", "key files were");
-        out.note(format!("{files} not checked: nothing said yet what they should be. From now on it is known."));
+        out.warn(format!(
+            "{files} not checked: nobody has proved yet what they should be. Prove each with its holder's key: strongroom \
+             key drill NAME; that of the recovery sheet: strongroom key sheet --check"
+        ));
     }
     if report.foreign > 0 {
         out.note(format!(
@@ -225,6 +228,7 @@ fn summary(report: &VerifyReport) -> Done {
         .with("damaged", report.failed.len())
         .with("problems", report.problems.len())
         .with("left", report.left)
+        .with("unchecked_key_files", report.untold)
         .with("oldest", report.oldest.map(|at| at.to_string()))
         .with("entries", report.entries.clone())
         .with("lost", report.lost)

@@ -1,7 +1,8 @@
 //! What the key bundles in the store are: their digests and sizes, as the log says them.
 //!
 //! The root key says it in the entry that makes a bundle needed. Of a bundle that no such entry tells of (those of the
-//! first epoch, which name the digest of entry 0), a tester says what it saw: the first to say it counts.
+//! first epoch, which name the digest of entry 0), a key drill says what the holder's key opened, and a tester what it made
+//! or opened itself. The root key is believed before a drill, a drill before a tester.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,26 @@ impl StoredBundle {
     pub fn is(&self, stored: &[u8]) -> bool {
         self.size == stored.len() as u64 && self.digest == Digest::of(stored)
     }
+}
+
+/// Who said what a bundle is: the greater is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Teller {
+    /// A tester that reads. The first counts.
+    Tester,
+    /// A key drill that passed, put on record by who reads. The newest counts.
+    Drill,
+    /// The root key, when it made the bundle. The first counts.
+    Root,
+}
+
+/// What was said of a bundle, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldBundle {
+    /// The bytes.
+    pub bundle: StoredBundle,
+    /// Who says so.
+    pub by: Teller,
 }
 
 /// A pair of recipients that everything new is sealed to.
@@ -65,7 +86,7 @@ impl From<Keyholder> for KeyholderAdded {
 
 impl State {
     /// What the bundle of a keyholder is in the epoch of now, if an entry says it.
-    pub fn bundle(&self, keyholder: &KeyholderId) -> Option<&StoredBundle> {
+    pub fn bundle(&self, keyholder: &KeyholderId) -> Option<&ToldBundle> {
         self.bundles.get(&(*keyholder, self.epoch().number))
     }
 
@@ -75,9 +96,12 @@ impl State {
     }
 }
 
-/// What was said first counts.
-pub(super) fn tell(state: &mut State, epoch: u32, bundles: &[StoredBundle]) {
+/// Takes in what somebody says, unless who is believed more has said it.
+pub(super) fn tell(state: &mut State, epoch: u32, bundles: &[StoredBundle], by: Teller) {
     for bundle in bundles {
-        state.bundles.entry((bundle.keyholder, epoch)).or_insert(*bundle);
+        let told = state.bundles.entry((bundle.keyholder, epoch)).or_insert(ToldBundle { bundle: *bundle, by });
+        if by > told.by || (by == told.by && by == Teller::Drill) {
+            *told = ToldBundle { bundle: *bundle, by };
+        }
     }
 }

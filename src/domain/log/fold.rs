@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::bundles;
+use super::bundles::{self, Teller};
 use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
 use super::hindsight::Hindsight;
 use super::lives::{accept_loss, commit, condemn, keep_both, quarantine, rewrite, store, sweep};
@@ -212,7 +212,7 @@ fn roster(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
                 return Err(VoidWhy::Impossible);
             }
             state.keyholders.push(added.holder.clone());
-            bundles::tell(state, state.epoch().number, added.bundle.as_slice());
+            bundles::tell(state, state.epoch().number, added.bundle.as_slice(), Teller::Root);
         }
         Entry::KeyholderRemoved { keyholder } => {
             let before = state.keyholders.len();
@@ -223,7 +223,7 @@ fn roster(state: &mut State, body: &Body) -> Result<(), VoidWhy> {
         }
         Entry::Epoch(epoch) if epoch.number == state.epoch().number + 1 => {
             state.epochs.push(epoch.clone());
-            bundles::tell(state, epoch.number, &epoch.bundles);
+            bundles::tell(state, epoch.number, &epoch.bundles, Teller::Root);
         }
         _ => return Err(VoidWhy::Impossible),
     }
@@ -245,8 +245,10 @@ fn resolve(state: &mut State, n: u64) -> Result<(), VoidWhy> {
 /// Of several tests of a pack the newest entry counts, whatever its date: a clock that once ran ahead must not keep
 /// a pack from being tested again.
 fn test(state: &mut State, body: &Body, tested: &Tested) {
-    bundles::tell(state, state.epoch().number, &tested.bundles);
     let reads = state.actors.get(&body.actor).is_some_and(|(a, ..)| a.reads);
+    if reads {
+        bundles::tell(state, state.epoch().number, &tested.bundles, Teller::Tester);
+    }
     let mut pack_bytes = 0u64;
     // The bitmap names only packs that passed from end to end; that others failed takes nothing from them.
     for number in tested.packs.iter() {

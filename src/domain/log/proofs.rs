@@ -1,13 +1,15 @@
 //! What was shown by examining: a key that opens, and checks, scrubs and openings in numbers. What they add up to.
 //!
 //! No name and no path: counts only. A key counts as shown when content came back with it whole: in a key drill, or in
-//! a test restore or drill by the computer that holds it. A key that may read nothing is shown by opening the log.
+//! a test restore or drill by the computer that holds it. A key that may read nothing is shown by opening the log. That
+//! the root key was shown, the root key itself signs.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bundles::{StoredBundle, Teller, tell};
 use super::entry::{Body, Created, Drilled, Entry, Tested};
 use super::state::State;
 use crate::domain::id::{KeyholderId, SnapshotId};
@@ -19,7 +21,7 @@ pub struct KeyDrilled {
     pub keyholder: KeyholderId,
     /// The epoch of the newest pack that it opened; 0 for a key that may read nothing.
     pub epoch: u32,
-    /// It holds the root key: it is the recovery sheet's.
+    /// It holds the root key: it is the recovery sheet's. Believed only where the root key signed it.
     pub root: bool,
     /// The newest backup, whose listing was read; none for a key that may read nothing.
     pub snapshot: Option<SnapshotId>,
@@ -29,6 +31,9 @@ pub struct KeyDrilled {
     pub bytes: u64,
     /// Documents or packs that did not come back as they were.
     pub failed: u64,
+    /// The bundle of now that it opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<StoredBundle>,
 }
 
 /// It was looked whether everything is there, by names and sizes.
@@ -82,7 +87,7 @@ pub struct KeyProof {
     pub at: Timestamp,
     /// See [`KeyDrilled::epoch`]; 0 unless it was a key drill.
     pub epoch: u32,
-    /// See [`KeyDrilled::root`].
+    /// The root key was shown, and signed that.
     pub root: bool,
 }
 
@@ -129,25 +134,57 @@ pub(super) fn show(state: &mut State, body: &Body) {
         let machine = actor.machine;
         state.proofs.key(machine, at);
     }
+    // A computer shows no key but its own.
+    let reader = state.actors.get(&body.actor).filter(|(a, ..)| a.reads).map(|(a, ..)| a.machine);
     let proofs = &mut state.proofs;
     match &body.entry {
         Entry::KeyholderAdded(added) => drop(proofs.held_since.insert(added.holder.id, at)),
-        Entry::Tested(Tested { documents: 1.., failed: 0, keyholder, .. }) => proofs.key(*keyholder, at),
-        Entry::Drilled(Drilled { files: 1.., failed: 0, keyholder, whole, .. }) => {
+        Entry::KeyholderRemoved { keyholder } => {
+            proofs.keys.remove(keyholder);
+            proofs.key_drills.remove(keyholder);
+        }
+        Entry::Tested(Tested { documents: 1.., failed: 0, keyholder, .. }) if reader == Some(*keyholder) => {
             proofs.key(*keyholder, at);
+        }
+        Entry::Drilled(Drilled { files: 1.., failed: 0, keyholder, whole, .. }) => {
+            if reader == Some(*keyholder) {
+                proofs.key(*keyholder, at);
+            }
             proofs.drilled = Some(at);
             proofs.drilled_whole = whole.then_some(at).or(proofs.drilled_whole);
         }
-        Entry::KeyDrilled(drilled) => {
-            if drilled.failed == 0 && (drilled.documents > 0 || drilled.snapshot.is_none()) {
-                let proof = KeyProof { at, epoch: drilled.epoch, root: drilled.root };
-                proofs.keys.insert(drilled.keyholder, proof);
-            }
-            proofs.key_drills.insert(drilled.keyholder, (at, drilled.clone()));
-        }
+        Entry::KeyDrilled(drilled) => key_drilled(state, body, drilled, reader.is_some()),
         Entry::Checked(checked) => proofs.checked = Some((at, *checked)),
         Entry::Scrubbed(scrubbed) => proofs.scrubbed = Some((at, *scrubbed)),
         Entry::Opened(opened) => proofs.opened = Some((at, *opened)),
         _ => {}
+    }
+}
+
+/// A key drill counts for a holder of now and keys that there are; what failed takes back what was shown before.
+fn key_drilled(state: &mut State, body: &Body, drilled: &KeyDrilled, by_reader: bool) {
+    let epoch = state.epoch().number;
+    let Some(holder) = state.keyholders.iter().find(|k| k.id == drilled.keyholder) else { return };
+    if drilled.epoch > epoch {
+        return;
+    }
+    let by_root = body.actor == state.created.root;
+    let passed = drilled.failed == 0 && (drilled.documents > 0 || !holder.reads);
+    let known = state.proofs.keys.get(&drilled.keyholder);
+    if drilled.failed > 0 {
+        state.proofs.keys.remove(&drilled.keyholder);
+    } else if passed && (by_root || known.is_none_or(|k| !k.root)) {
+        // What the root key signed of its own holder, nobody else renews.
+        let proof = KeyProof { at: body.time, epoch: drilled.epoch, root: drilled.root && by_root };
+        state.proofs.keys.insert(drilled.keyholder, proof);
+    }
+    if passed || drilled.failed > 0 {
+        state.proofs.key_drills.insert(drilled.keyholder, (body.time, drilled.clone()));
+    }
+    if let Some(bundle) = drilled.bundle.filter(|b| b.keyholder == drilled.keyholder)
+        && passed
+        && (by_root || by_reader)
+    {
+        tell(state, epoch, &[bundle], Teller::Drill);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use jiff::Timestamp;
 
 use super::bits::Bits;
-use super::bundles::StoredBundle;
+use super::bundles::ToldBundle;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
 use crate::domain::id::{
@@ -205,7 +205,7 @@ pub struct State {
     /// All epochs, newest last.
     pub epochs: Vec<Epoch>,
     /// What the bundles of each keyholder and epoch are, as far as it was said.
-    pub bundles: HashMap<(KeyholderId, u32), StoredBundle>,
+    pub bundles: HashMap<(KeyholderId, u32), ToldBundle>,
     /// All packs, in order of storing. The position is the pack's number in bitmaps.
     pub packs: Vec<PackState>,
     /// Names of packs to their numbers.

@@ -16,6 +16,7 @@ use crate::domain::log::entry::Entry;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::{Monitor, OpsError, Stop};
+use crate::repo::layout::Key;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
@@ -64,6 +65,12 @@ pub fn bring(
         target.sync_all().map_err(|e| OpsError::Target(format!("{}: {e}", target.dir().display())))?;
     }
     let mut report = report.into_inner().unwrap_or_default();
+    for (pack, why) in repo.read_around() {
+        let detail = format!("{} is damaged ({why}): what was needed of it came from another pack", Key::Pack(pack));
+        let problem = Problem { path: None, kind: ProblemKind::Damaged, detail };
+        monitor.problem(&problem);
+        report.fail(problem);
+    }
     report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     Ok(report)

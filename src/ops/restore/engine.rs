@@ -50,6 +50,7 @@ pub(super) struct How<'a> {
 
 /// What every worker needs.
 struct Job<'a> {
+    repo: &'a Repository,
     source: PackSource<'a>,
     key: ChunkKey,
     /// Name and stored size by rank.
@@ -123,6 +124,7 @@ pub(super) fn run(
     let known = |n: &u32| Ok((repo.pack_name(*n)?, repo.pack_size(*n)?));
     let packs = window.packs.iter().map(known).collect::<Result<Vec<_>, RepoError>>()?;
     let job = Job {
+        repo,
         source: repo.packs(),
         key: repo.chunk_key(),
         packs,
@@ -256,8 +258,17 @@ impl<'a> Job<'a> {
         self.count_down(need.file)
     }
 
+    /// What this pack does not give, others may have.
     fn all_lost(&self, needs: &[Need], why: &str) -> Result<(), OpsError> {
+        let mut others = self.repo.another_reader().ok();
         for need in needs {
+            self.stop.check()?;
+            let found = others.as_mut().map(|o| o.read_elsewhere(&need.id)).transpose()?.flatten();
+            if let Some(bytes) = found {
+                self.repo.remember_around(need.segment.pack, why);
+                self.deliver(need, &bytes)?;
+                continue;
+            }
             self.sink.lost(need.file, why);
             self.count_down(need.file)?;
         }

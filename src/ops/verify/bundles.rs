@@ -1,7 +1,10 @@
 //! The key files: every keyholder's bundle must be there with the bytes that were stored, or a key on paper opens nothing.
 //!
-//! They are few and small, so all of them are read each time. What they should be says the log; where it is silent, this
-//! machine's own copy; and of one that nobody has seen before no more is said than that it looks like one.
+//! They are few and small, so all of them are read each time. What they should be says the root key in the log, or this
+//! machine's own copy, or its own key, or another in the log. Of one of which nobody says it no more is known than that it
+//! looks like one: it is *not checked*, however often it was read, and what was read never becomes what it should be.
+
+use bytes::Bytes;
 
 use super::{Object, VerifyReport, damage};
 use crate::domain::log::bundles::StoredBundle;
@@ -15,7 +18,7 @@ use crate::repo::repository::Repository;
 use crate::repo::seal::is_sealed;
 use crate::repo::store::StoreFault;
 
-/// Reads all bundles of the epoch of now again. Those that are right are kept as copies.
+/// Reads all bundles of the epoch of now again. Those that are proved are kept as copies.
 pub(super) fn check(repo: &Repository, report: &mut VerifyReport, stop: &Stop) -> Result<(), OpsError> {
     for holder in &repo.state().keyholders {
         stop.check()?;
@@ -44,25 +47,26 @@ fn read(
         Err(e) => return Err(RepoError::from(e).into()),
     };
     report.examined.bytes += stored.len() as u64;
-    let right = match repo.bundle_expected(&holder.id) {
-        Some(expected) => expected.is(&stored),
-        None => {
-            let own = repo.machine.as_ref().filter(|m| m.id == holder.id);
-            report.untold += u64::from(own.is_none());
-            let (root, id) = (repo.state().created.root, repo.state().repository);
-            own.map_or_else(
-                || is_sealed(&stored),
-                |m| Bundle::open(stored.clone(), &m.identity, &root, id, m.id).is_ok(),
-            )
-        }
-    };
-    if let (true, Some(dir)) = (right, repo.dir()) {
+    let proved = repo.bundle_proved(&holder.id).map(|b| b.is(&stored)).or_else(|| opens(repo, holder, epoch, &stored));
+    if let (Some(true), Some(dir)) = (proved, repo.dir()) {
         dir.save_bundle(&holder.id, epoch, &stored);
     }
+    let right = proved.or_else(|| repo.bundle_expected(&holder.id).map(|b| b.is(&stored))).unwrap_or_else(|| {
+        report.untold += 1;
+        is_sealed(&stored)
+    });
     Ok((!right).then_some("is damaged"))
 }
 
-/// What this machine knows and the log does not say yet.
-pub(super) fn seen(repo: &Repository) -> Vec<StoredBundle> {
-    repo.state().bundles_untold().filter_map(|id| repo.bundle_expected(&id)).collect()
+/// Whether this machine's key opens its own bundle, signed by the root key. `None` for another's.
+fn opens(repo: &Repository, holder: &Keyholder, epoch: u32, stored: &Bytes) -> Option<bool> {
+    let own = repo.machine.as_ref().filter(|m| m.id == holder.id)?;
+    let (root, id) = (repo.state().created.root, repo.state().repository);
+    let bundle = Bundle::open(stored.clone(), &own.identity, &root, id, own.id);
+    Some(bundle.is_ok_and(|b| b.epoch == epoch))
+}
+
+/// What this machine has proved and the log does not say yet.
+pub(super) fn proved(repo: &Repository) -> Vec<StoredBundle> {
+    repo.state().bundles_untold().filter_map(|id| repo.bundle_proved(&id)).collect()
 }

@@ -13,10 +13,11 @@ use crate::repo::repository::Repository;
 /// How a lost index is told by who reads around it.
 const LOST: &str = "it is damaged or missing; what it said was read from the packs themselves";
 
-/// The index objects that were read around.
+/// The index objects and packs that were read around.
 pub(super) fn lost(repo: &Repository) -> Vec<Damage> {
     let of = |name: &IndexName| damage(repo.state(), Object::Index(*name), LOST);
-    repo.lost_indexes().iter().map(of).collect()
+    let packs = repo.read_around().into_iter().map(|(name, why)| damage(repo.state(), Object::Pack(name), why));
+    repo.lost_indexes().iter().map(of).chain(packs).collect()
 }
 
 /// Checks, reads the small objects again, and puts back what it can.

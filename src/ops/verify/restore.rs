@@ -128,8 +128,12 @@ pub fn restore(
         }
         run.bring_back(repo, &beyond, false)?;
     }
-    run.report.failed.extend(every_run::lost(repo));
     run.read_again(repo)?;
+    for lost in every_run::lost(repo) {
+        if !run.report.failed.iter().any(|known| known.object == lost.object) {
+            run.report.failed.push(lost);
+        }
+    }
     let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
     if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
         return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
@@ -309,7 +313,7 @@ impl Run<'_> {
         let keyholder = repo.ring.keyholder;
         let complete = self.options.all && self.report.failed.is_empty();
         let mut packs = std::mem::take(&mut self.passed);
-        let mut bundles = bundles::seen(repo);
+        let mut bundles = bundles::proved(repo);
         // Damage that belongs to no one set counts against each: none of them passed.
         let other = self.report.failed.len() as u64;
         for (snapshot, (done, failed)) in std::mem::take(&mut self.documents) {

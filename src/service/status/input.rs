@@ -124,6 +124,8 @@ pub struct StatusInput<'a> {
     pub trial: bool,
     /// The recovery sheet's key was typed in and opened the repository.
     pub sheet_proved: bool,
+    /// Key files of which nobody has proved what they should be.
+    pub unchecked_key_files: u64,
     /// A mail server accepted a test message to the clerk.
     pub test_message_accepted: bool,
     /// The store is not in this building.
