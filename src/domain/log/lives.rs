@@ -167,6 +167,15 @@ fn sentence(old: Life, new: Life) -> Life {
 
 /// Every pack it describes is dead, or described by a live index that a pruner made of several.
 pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
+    is_needless(state, name, |_| false)
+}
+
+/// It would be superfluous but for packs whose loss a person accepted: nobody can say any more what was in them.
+pub fn is_missed_by_none(state: &State, name: &IndexName) -> bool {
+    !index_is_superfluous(state, name) && is_needless(state, name, |p| p.lost.is_some())
+}
+
+fn is_needless(state: &State, name: &IndexName, besides: impl Fn(&PackState) -> bool) -> bool {
     let mut mine = Bits::default();
     let mut elsewhere = Bits::default();
     let mut known = false;
@@ -179,7 +188,10 @@ pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
             elsewhere.union(&index.covers);
         }
     }
-    let dead = |number: u32| matches!(state.packs.get(number as usize).map(|p| p.life), Some(Life::Swept { .. }));
+    let dead = |number: u32| {
+        let pack = state.packs.get(number as usize);
+        pack.is_some_and(|p| matches!(p.life, Life::Swept { .. }) || besides(p))
+    };
     known && mine.iter().all(|number| dead(number) || elsewhere.contains(number))
 }
 
@@ -232,14 +244,16 @@ pub(super) fn quarantine(state: &mut State, at: u64, packs: &Bits, indexes: &[In
     }
 }
 
-/// A person's word ends no need: what is left of a lost pack stays where it is.
+/// A person's word ends no need: what is left of a lost pack stays where it is. It is about packs that were found damaged
+/// before: an approver alone silences nothing.
 pub(super) fn accept_loss(state: &mut State, body: &Body, packs: &Bits, records: u64, note: NoteName) {
     let mut known = Bits::default();
     for number in packs.iter() {
         let Some(pack) = state.packs.get_mut(number as usize) else { break };
-        pack.quarantined = pack.quarantined.or(Some(body.n));
-        pack.lost = Some(body.n);
-        known.insert(number);
+        if pack.quarantined.is_some() {
+            pack.lost = Some(body.n);
+            known.insert(number);
+        }
     }
     state.losses.push(LossState { at: body.n, time: body.time, packs: known, records, note });
 }

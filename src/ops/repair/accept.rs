@@ -75,7 +75,8 @@ pub fn accept(
     if left.is_empty() && losses.is_empty() {
         return Err(OpsError::NotFound("nothing is lost that nobody has accepted yet".into()));
     }
-    put(repo, LossNote { by, note: why, records: records(&losses), chunks: chunks(&losses) }, left, losses)
+    let seen = left.iter().filter_map(|n| salvage.chunks.get(&n)?.first().copied()).collect();
+    put(repo, LossNote { by, note: why, records: records(&losses), chunks: chunks(&losses), seen }, left, losses)
 }
 
 fn is_open(repo: &Repository, number: u32) -> bool {
