@@ -64,6 +64,7 @@ pub fn accept(
         return Err(OpsError::InTheWay(what.into()));
     }
     let mut left: Bits = found.packs.keys().copied().filter(|n| is_open(repo, *n)).collect();
+    left.union(&walked.packs.iter().filter(|n| is_out_of_use(repo, *n)).collect());
     let mut losses = unaccepted(repo, &walked, &mut RepairReport::default())?;
     if !wanted.packs.is_empty() {
         left = chosen(repo, &left, &walked, &wanted.packs)?;
@@ -82,6 +83,11 @@ pub fn accept(
 fn is_open(repo: &Repository, number: u32) -> bool {
     let state = repo.state();
     state.needed().contains(number) && state.packs.get(number as usize).is_some_and(|p| p.lost.is_none())
+}
+
+/// The index finds lost pieces in packs that nothing needs, too.
+fn is_out_of_use(repo: &Repository, number: u32) -> bool {
+    repo.state().packs.get(number as usize).is_some_and(|p| p.quarantined.is_some() && p.lost.is_none())
 }
 
 /// The packs meant: each word is the beginning of a name.

@@ -63,7 +63,8 @@ impl Found {
 
     /// Whether nobody may rely on this pack.
     pub fn is_bad(&self, repo: &Repository, number: u32) -> bool {
-        let out_of_use = repo.state().packs.get(number as usize).is_none_or(|p| p.quarantined.is_some());
+        let pack = repo.state().packs.get(number as usize);
+        let out_of_use = pack.is_none_or(|p| p.quarantined.is_some() && !self.sound.contains(number));
         let known = || self.opened.borrow().get(&number) == Some(&false);
         out_of_use || self.packs.contains_key(&number) || self.broken.contains(number) || known()
     }
@@ -77,7 +78,10 @@ impl Found {
         if let Some(known) = self.opened.borrow().get(&number) {
             return Ok(*known);
         }
-        let proved = repo.can_read() && wrong(repo, number)?.is_none();
+        if !repo.can_read() {
+            return Ok(false);
+        }
+        let proved = wrong(repo, number)?.is_none();
         self.opened.borrow_mut().insert(number, proved);
         Ok(proved)
     }
@@ -130,7 +134,9 @@ impl Found {
         if !needed && (wrong.is_some() || quarantined) {
             self.spare.insert(number);
         }
-        self.opened.borrow_mut().insert(number, wrong.is_none() && repo.can_read());
+        if repo.can_read() {
+            self.opened.borrow_mut().insert(number, wrong.is_none());
+        }
         match wrong {
             Some(what) if needed => drop(self.packs.insert(number, what)),
             Some(_) => self.broken.insert(number),
@@ -219,7 +225,11 @@ fn wrong(repo: &Repository, number: u32) -> Result<Option<String>, RepoError> {
 /// Index objects are few: all of them are read from the store, whatever this computer has of them.
 fn indexes(repo: &Repository, stop: &Stop) -> Result<Vec<BadIndex>, RepoError> {
     let used = |i: &&crate::domain::log::state::IndexState| {
-        !matches!(i.life, Life::Swept { .. }) && !i.void && !i.doubted && !i.quarantined && !is_missed_by_none(repo.state(), &i.index.name)
+        !matches!(i.life, Life::Swept { .. })
+            && !i.void
+            && !i.doubted
+            && !i.quarantined
+            && !is_missed_by_none(repo.state(), &i.index.name)
     };
     let mut all: Vec<StoredIndex> = repo.state().indexes.iter().filter(used).map(|i| i.index).collect();
     all.sort_by_key(|i| i.name);

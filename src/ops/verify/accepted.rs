@@ -123,7 +123,8 @@ pub(in crate::ops) fn testable(repo: &Repository) -> Result<Bits, RepoError> {
     let said = repo.descriptions(&lost)?;
     for number in lost.iter() {
         let segments = || said.get(&number).into_iter().flatten().flat_map(|p| &p.segments);
-        let borne_out = segments().next().is_none() || segments().flat_map(|s| &s.chunks).any(|c| known.contains(&c.id));
+        let borne_out =
+            segments().next().is_none() || segments().flat_map(|s| &s.chunks).any(|c| known.contains(&c.id));
         if !borne_out {
             all.insert(number);
         }

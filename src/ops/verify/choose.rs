@@ -110,7 +110,14 @@ struct Planner {
 }
 
 impl Planner {
-    fn new(state: &State, testable: &Bits, seed: [u8; 32], promise: &Promise, typed: Option<u64>, now: jiff::Timestamp) -> Self {
+    fn new(
+        state: &State,
+        testable: &Bits,
+        seed: [u8; 32],
+        promise: &Promise,
+        typed: Option<u64>,
+        now: jiff::Timestamp,
+    ) -> Self {
         let packs = seen(state, testable, Some(&seed));
         let terms = terms(state, promise, now);
         let allowance = typed.unwrap_or_else(|| forecast(&packs, &terms).allowance);

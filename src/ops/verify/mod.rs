@@ -49,7 +49,6 @@ use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::ops::error::OpsError;
 
-
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::machine::DAMAGED_PACKS;
