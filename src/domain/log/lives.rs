@@ -167,15 +167,17 @@ fn sentence(old: Life, new: Life) -> Life {
 
 /// Every pack it describes is dead, or described by a live index that a pruner made of several.
 pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
-    is_needless(state, name, |_| false)
+    still_described_by(state, name).is_some_and(|packs| packs.is_empty())
 }
 
 /// It would be superfluous but for packs whose loss a person accepted: nobody can say any more what was in them.
 pub fn is_missed_by_none(state: &State, name: &IndexName) -> bool {
-    !index_is_superfluous(state, name) && is_needless(state, name, |p| p.lost.is_some())
+    let lost = |n: u32| state.packs.get(n as usize).is_some_and(|p| p.lost.is_some());
+    still_described_by(state, name).is_some_and(|packs| !packs.is_empty() && packs.iter().all(lost))
 }
 
-fn is_needless(state: &State, name: &IndexName, besides: impl Fn(&PackState) -> bool) -> bool {
+/// The packs that are not dead and that no live index of a pruner describes but this one; `None` of an unknown index.
+pub fn still_described_by(state: &State, name: &IndexName) -> Option<Bits> {
     let mut mine = Bits::default();
     let mut elsewhere = Bits::default();
     let mut known = false;
@@ -188,11 +190,8 @@ fn is_needless(state: &State, name: &IndexName, besides: impl Fn(&PackState) -> 
             elsewhere.union(&index.covers);
         }
     }
-    let dead = |number: u32| {
-        let pack = state.packs.get(number as usize);
-        pack.is_some_and(|p| matches!(p.life, Life::Swept { .. }) || besides(p))
-    };
-    known && mine.iter().all(|number| dead(number) || elsewhere.contains(number))
+    let dead = |number: u32| matches!(state.packs.get(number as usize).map(|p| p.life), Some(Life::Swept { .. }));
+    known.then(|| mine.iter().filter(|number| !dead(*number) && !elsewhere.contains(*number)).collect())
 }
 
 /// Only what is condemned and not needed at this very entry becomes dead; the rest of the list is ignored.
