@@ -162,7 +162,7 @@ fn others(repo: &mut Repository, found: &Found) -> Result<BTreeSet<u32>, RepoErr
     Ok(all.filter(|n| !is_swept(repo.state(), *n)).collect())
 }
 
-/// Loads the index as far as it goes: what the damaged packs held, by what it and they say.
+/// Loads the index as far as it goes: what the damaged packs held, by what it or they say.
 fn pieces(repo: &mut Repository, found: &Found) -> Result<BTreeMap<u32, Vec<Segment>>, RepoError> {
     load(repo, &found.numbers())?;
     let known = repo.descriptions(&found.packs.keys().copied().collect())?;
@@ -170,7 +170,9 @@ fn pieces(repo: &mut Repository, found: &Found) -> Result<BTreeMap<u32, Vec<Segm
     for number in found.packs.keys() {
         let mut segments: Vec<Segment> =
             known.get(number).into_iter().flatten().flat_map(|p| p.segments.clone()).collect();
-        segments.extend(own_directory(repo, *number)?.unwrap_or_default());
+        if segments.is_empty() {
+            segments = own_directory(repo, *number)?.unwrap_or_default();
+        }
         all.insert(*number, segments);
     }
     Ok(all)

@@ -206,12 +206,15 @@ pub(super) fn bring_over(
     stop: &Stop,
 ) -> Result<u64, OpsError> {
     repo.salvaged.clear();
+    load(repo, &found.numbers())?;
     if found.packs.is_empty() {
-        load(repo, &found.numbers())?;
         return Ok(0);
     }
-    let salvage = survey(repo, found, stop)?;
-    repo.salvaged.clear();
+    let mut salvage = Salvage::default();
+    if !found.spare.is_empty() {
+        salvage = survey(repo, found, stop)?;
+        repo.salvaged.clear();
+    }
     let known = repo.descriptions(&sources(found).into_iter().collect())?;
     let mut writer = repack::writer(repo)?;
     let mut copied: HashSet<ChunkId> = HashSet::new();
