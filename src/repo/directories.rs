@@ -81,14 +81,20 @@ impl Repository {
     }
 
     /// The packs of index objects that cannot be read, as far as nobody who is believed as much describes them: `best` says
-    /// how much the descriptions at hand are believed.
+    /// how much the descriptions at hand are believed. And those that are needed and that nobody describes.
     pub(super) fn undescribed(&self, lost: &[&IndexState], best: &HashMap<u32, u8>) -> Bits {
         let own = self.own_actors();
         let gone = |n: u32| self.state.packs.get(n as usize).is_none_or(|p| matches!(p.life, Life::Swept { .. }));
         let all = lost.iter().flat_map(|index| index.covers.iter().map(move |n| (*index, n)));
-        all.filter(|(_, n)| !gone(*n))
+        let mut undescribed: Bits = all
+            .filter(|(_, n)| !gone(*n))
             .filter(|(index, n)| best.get(n).is_none_or(|best| *best < self.trust(index, *n, &own)))
             .map(|(_, n)| n)
-            .collect()
+            .collect();
+        if self.can_read() {
+            let silent = self.state.needed().iter().filter(|n| !gone(*n) && !best.contains_key(n)).collect();
+            undescribed.union(&silent);
+        }
+        undescribed
     }
 }

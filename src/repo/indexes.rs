@@ -17,6 +17,7 @@ use super::seal::open;
 use super::store::StoreFault;
 use crate::domain::id::{ActorId, ChunkId, IndexName};
 use crate::domain::log::bits::Bits;
+use crate::domain::log::fold::is_missed_by_none;
 use crate::domain::log::state::{IndexState, Life};
 
 /// No index object is larger than this once decompressed.
@@ -35,7 +36,8 @@ impl Repository {
             let (objects, lost) = self.readable_objects(false)?;
             let more = self.packs_own_words(&self.undescribed(&lost, &self.best(&objects)))?;
             let index = self.summed_up(&objects, &Bits::default(), &more);
-            self.lost_indexes = lost.iter().map(|i| i.index.name).collect();
+            let missed = lost.iter().map(|i| i.index.name).filter(|name| !is_missed_by_none(&self.state, name));
+            self.lost_indexes = missed.collect();
             (self.index, self.others) = (Some(index), OnceLock::new());
         }
         self.index.as_ref().ok_or_else(|| RepoError::Index("it vanished".into()))

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use input::{CoverageInput, DrillInput, DrillsInput, Good, OpenInput, SetInput, StatusInput};
-pub use tested::StoreInput;
+pub use tested::{LostInput, StoreInput};
 use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
 use crate::domain::drills::Due;

@@ -91,7 +91,10 @@ fn what_is_lost_is_named_and_accepted_and_stays_on_record() {
     );
     place.run(["verify", "scrub", "--all"]).ends(0);
     place.run(["verify", "check"]).ends(0);
-    place.run(["status"]).says("1 version of a document cannot be restored any more: accepted on ");
+    place
+        .run(["status"])
+        .says("1 version of a document cannot be restored any more: accepted on ")
+        .says(" by A. Clerk. If you know nothing of that, ask. Named by: strongroom repair");
     let named = place.run(["repair"]).ends(0);
     named
         .says("ACCEPTED by A. Clerk (entry ")

@@ -7,7 +7,8 @@ use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
-    CoverageInput, DrillInput, DrillsInput, Good, Light, MAX_AGE, OpenInput, SetInput, StatusInput, StoreInput, status,
+    CoverageInput, DrillInput, DrillsInput, Good, Light, LostInput, MAX_AGE, OpenInput, SetInput, StatusInput,
+    StoreInput, status,
 };
 
 use strongroom::service::words::{Reference, Trouble, Why};
@@ -327,10 +328,19 @@ fn what_will_be_late_is_amber_and_stale_before_it_is() {
 #[test]
 fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
     let people = people();
-    let lost = |records| status(&StatusInput { lost: Some((records, at("2026-11-20T10:00:00Z"))), ..sound(&people) });
-    assert_eq!((lost(3).light, lost(3).exit()), (Light::Green, Exit::Done));
-    let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026. Named by: strongroom \
+    let on = |records, day, by: Option<&str>| {
+        let lost = LostInput { records, at: at(day), by: by.map(str::to_owned) };
+        status(&StatusInput { lost: Some(lost), ..sound(&people) })
+    };
+    let old = on(3, "2026-10-20T10:00:00Z", None);
+    assert_eq!((old.light, old.exit()), (Light::Green, Exit::Done));
+    let words = "3 versions of documents cannot be restored any more: accepted on Tuesday 20 October 2026. Named by: strongroom \
                  repair\n";
+    assert!(old.text().contains(words), "{}", old.text());
+    let lost = |records| on(records, "2026-11-20T10:00:00Z", Some("A. Clerk"));
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Amber, Exit::Stale), "for a month everybody sees it");
+    let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026 by A. Clerk. If you \
+                 know nothing of that, ask. Named by: strongroom repair\n";
     assert!(lost(3).text().contains(words), "{}", lost(3).text());
     assert!(lost(0).text().contains("A part of what is stored cannot be restored any more"), "{}", lost(0).text());
 }

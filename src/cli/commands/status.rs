@@ -16,12 +16,13 @@ use crate::domain::log::state::State;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::proof::{epoch_entry, is_epoch_proved};
+use crate::ops::verify::Accepted;
 use crate::ops::verify::drill::projection;
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
 use crate::service::metrics;
 use crate::service::schedule::next;
-use crate::service::status::{DrillInput, Good, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
+use crate::service::status::{DrillInput, Good, LostInput, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
 use crate::service::words::{JobKind, Opened, SetName, Trouble, Why};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
@@ -96,7 +97,7 @@ pub fn work_out(
         opening: opening(&journal),
         drill: log.and_then(|s| s.drills.last().map(|d| drilled(s, d))),
         drills: repo.map(|repo| drills::for_status(shell, config, repo)),
-        lost: log.and_then(lost_in),
+        lost: repo.and_then(lost_in),
         coverage: repo.and_then(|repo| coverage::for_status(repo, config)),
         store: repo.and_then(|repo| verify_store::for_status(repo, config)),
         open: open.collect(),
@@ -199,9 +200,12 @@ fn drilled(state: &State, (at, d): &(Timestamp, Drilled)) -> DrillInput {
     DrillInput { at: *at, whole: d.whole, files: d.files, failed: d.failed, seconds: d.seconds, everything }
 }
 
-fn lost_in(state: &State) -> Option<(u64, Timestamp)> {
-    let newest = state.open_losses().map(|l| l.time).max()?;
-    Some((state.open_losses().map(|l| l.records).sum(), newest))
+fn lost_in(repo: &Repository) -> Option<LostInput> {
+    let newest = repo.state().open_losses().max_by_key(|l| l.time)?;
+    let records = repo.state().open_losses().map(|l| l.records).fold(0, u64::saturating_add);
+    let notes = Accepted::load(repo).map(|a| a.losses).unwrap_or_default();
+    let by = notes.into_iter().find(|(entry, _)| *entry == newest.at).and_then(|(_, note)| Some(note?.by));
+    Some(LostInput { records, at: newest.time, by })
 }
 
 fn tested_in(state: &State) -> Option<Good> {

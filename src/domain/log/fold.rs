@@ -16,7 +16,7 @@ use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, PackTest, Slot, SnapshotState, State, TESTS_KEPT, TestState, VoidWhy};
 use crate::domain::id::{Link, RepositoryId, SnapshotId};
 
-pub use super::lives::index_is_superfluous;
+pub use super::lives::{index_is_superfluous, is_missed_by_none, still_described_by};
 
 /// Entry 0 is not the beginning of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -167,6 +167,17 @@ fn sentence(old: Life, new: Life) -> Life {
 
 /// Every pack it describes is dead, or described by a live index that a pruner made of several.
 pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
+    still_described_by(state, name).is_some_and(|packs| packs.is_empty())
+}
+
+/// It would be superfluous but for packs whose loss a person accepted: nobody can say any more what was in them.
+pub fn is_missed_by_none(state: &State, name: &IndexName) -> bool {
+    let lost = |n: u32| state.packs.get(n as usize).is_some_and(|p| p.lost.is_some());
+    still_described_by(state, name).is_some_and(|packs| !packs.is_empty() && packs.iter().all(lost))
+}
+
+/// The packs that are not dead and that no live index of a pruner describes but this one; `None` of an unknown index.
+pub fn still_described_by(state: &State, name: &IndexName) -> Option<Bits> {
     let mut mine = Bits::default();
     let mut elsewhere = Bits::default();
     let mut known = false;
@@ -180,7 +191,7 @@ pub fn index_is_superfluous(state: &State, name: &IndexName) -> bool {
         }
     }
     let dead = |number: u32| matches!(state.packs.get(number as usize).map(|p| p.life), Some(Life::Swept { .. }));
-    known && mine.iter().all(|number| dead(number) || elsewhere.contains(number))
+    known.then(|| mine.iter().filter(|number| !dead(*number) && !elsewhere.contains(*number)).collect())
 }
 
 /// Only what is condemned and not needed at this very entry becomes dead; the rest of the list is ignored.
@@ -232,14 +243,16 @@ pub(super) fn quarantine(state: &mut State, at: u64, packs: &Bits, indexes: &[In
     }
 }
 
-/// A person's word ends no need: what is left of a lost pack stays where it is.
+/// A person's word ends no need: what is left of a lost pack stays where it is. It is about packs that were found damaged
+/// before: an approver alone silences nothing.
 pub(super) fn accept_loss(state: &mut State, body: &Body, packs: &Bits, records: u64, note: NoteName) {
     let mut known = Bits::default();
     for number in packs.iter() {
         let Some(pack) = state.packs.get_mut(number as usize) else { break };
-        pack.quarantined = pack.quarantined.or(Some(body.n));
-        pack.lost = Some(body.n);
-        known.insert(number);
+        if pack.quarantined.is_some() {
+            pack.lost = Some(body.n);
+            known.insert(number);
+        }
     }
     state.losses.push(LossState { at: body.n, time: body.time, packs: known, records, note });
 }

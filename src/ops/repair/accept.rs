@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::look::look;
+use super::look::{BadIndex, Found, look};
 use super::walk::{Loss, Walked};
 use super::{RepairReport, around, unaccepted};
 use crate::domain::id::{ChunkId, PackName};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::Entry;
+use crate::domain::log::fold::still_described_by;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::retention::note;
@@ -59,11 +60,12 @@ pub fn accept(
     let fresh = found.packs.keys().any(|n| repo.state().packs.get(*n as usize).is_none_or(|p| p.quarantined.is_none()));
     let (salvage, walked) = around(repo, &found, monitor, stop)?;
     repo.salvaged.clear();
-    if fresh || !found.indexes.is_empty() || !salvage.readable.is_empty() {
+    if fresh || found.indexes.iter().any(|i| can_be_made(repo, &found, i)) || !salvage.readable.is_empty() {
         let what = "something of it can still be repaired: first run strongroom repair --yes";
         return Err(OpsError::InTheWay(what.into()));
     }
     let mut left: Bits = found.packs.keys().copied().filter(|n| is_open(repo, *n)).collect();
+    left.union(&walked.packs.iter().filter(|n| is_out_of_use(repo, *n)).collect());
     let mut losses = unaccepted(repo, &walked, &mut RepairReport::default())?;
     if !wanted.packs.is_empty() {
         left = chosen(repo, &left, &walked, &wanted.packs)?;
@@ -75,12 +77,25 @@ pub fn accept(
     if left.is_empty() && losses.is_empty() {
         return Err(OpsError::NotFound("nothing is lost that nobody has accepted yet".into()));
     }
-    put(repo, LossNote { by, note: why, records: records(&losses), chunks: chunks(&losses) }, left, losses)
+    let seen = left.iter().filter_map(|n| salvage.chunks.get(&n)?.first().copied()).collect();
+    put(repo, LossNote { by, note: why, records: records(&losses), chunks: chunks(&losses), seen }, left, losses)
+}
+
+/// Whether a repair can put an index object back, or make another that says more than those that are there.
+fn can_be_made(repo: &Repository, found: &Found, bad: &BadIndex) -> bool {
+    let missed = still_described_by(repo.state(), &bad.index.name).unwrap_or_default();
+    let by_copy = bad.missing && bad.copy.is_some();
+    by_copy || missed.is_empty() || missed.iter().any(|n| !found.packs.contains_key(&n))
 }
 
 fn is_open(repo: &Repository, number: u32) -> bool {
     let state = repo.state();
     state.needed().contains(number) && state.packs.get(number as usize).is_some_and(|p| p.lost.is_none())
+}
+
+/// The index finds lost pieces in packs that nothing needs, too.
+fn is_out_of_use(repo: &Repository, number: u32) -> bool {
+    repo.state().packs.get(number as usize).is_some_and(|p| p.quarantined.is_some() && p.lost.is_none())
 }
 
 /// The packs meant: each word is the beginning of a name.

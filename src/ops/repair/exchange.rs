@@ -46,22 +46,30 @@ fn wish(
     number: u32,
 ) -> Result<Option<Wish>, RepoError> {
     let index = repo.loaded_index().ok_or(RepoError::ChunkUnknown)?;
-    let (mut to, mut all_over) = (Bits::default(), true);
+    let (mut to, mut all_over, mut lost) = (Bits::default(), true, false);
     for id in salvage.chunks.get(&number).into_iter().flatten() {
-        match index.pack_of(id).filter(|n| !found.packs.contains_key(n)) {
-            Some(pack) => to.insert(pack),
-            None => all_over = false,
+        match index.pack_of(id) {
+            Some(pack) if found.is_proved(repo, pack)? => to.insert(pack),
+            _ => all_over = false,
+        }
+        lost |= walked.lost.contains(id);
+    }
+    if salvage.unknown.contains(number) {
+        for pack in salvage.perhaps.iter().filter_map(|id| index.pack_of(id)) {
+            if found.is_proved(repo, pack)? {
+                to.insert(pack);
+            }
         }
     }
     let unsure = walked.blind && !all_over;
-    if walked.packs.contains(number) || salvage.unknown.contains(number) || unsure {
+    if lost || walked.packs.contains(number) || salvage.unknown.contains(number) || unsure {
         to.insert(number);
     }
     if to.is_empty() {
         // Nothing of it is needed, and nothing cannot take its place: a pack that is needed anyway does.
         let state = repo.state();
         let roots = state.sets().into_iter().filter_map(|s| state.newest(&s).map(|n| n.snapshot.root));
-        let other = roots.filter_map(|r| index.pack_of(&r)).find(|n| !found.packs.contains_key(n));
+        let other = roots.filter_map(|r| index.pack_of(&r)).find(|n| !found.is_bad(repo, *n));
         other.into_iter().for_each(|n| to.insert(n));
     }
     Ok((!to.is_empty()).then_some(Wish { from: number, to }))

@@ -163,7 +163,7 @@ pub fn repair(
             }
             (salvage, walked) = around(repo, &found, monitor, stop)?;
         }
-        repo.index_despite(&found.numbers(), &[])?;
+        look::load(repo, &found.numbers())?;
         report.lost = unaccepted(repo, &walked, &mut report)?;
         repo.salvaged.clear();
         let open = |state: &State| state.open_sessions.contains_key(&session);
@@ -212,7 +212,7 @@ fn stays(repo: &Repository, damage: &Damage, unmade: &[IndexName]) -> bool {
 fn quarantine(repo: &mut Repository, found: &Found) -> Result<(), OpsError> {
     repo.append(|state| {
         let new = |n: &u32| state.packs.get(*n as usize).is_some_and(|p| p.quarantined.is_none());
-        let packs: Bits = found.packs.keys().copied().filter(new).collect();
+        let packs: Bits = found.numbers().iter().filter(new).collect();
         let in_use = |name: &IndexName| state.indexes.iter().any(|i| i.index.name == *name && !i.quarantined);
         let names = found.indexes.iter().filter(|i| !i.missing || i.copy.is_none()).map(|i| i.index.name);
         let indexes: Vec<IndexName> = names.filter(|n| in_use(n) && index_is_superfluous(state, n)).collect();

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 
-use super::look::Found;
+use super::look::{Found, load};
 use crate::domain::id::{ChunkId, SessionId};
 use crate::domain::listing::{Page, Piece, Root};
 use crate::domain::log::Role;
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Stored};
-use crate::domain::log::state::Life;
 use crate::ops::backup::put_index;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -38,19 +37,36 @@ pub(super) struct Salvage {
     pub unknown: Bits,
     /// What can be read although it lies in a damaged pack, or in one that is about to go.
     pub readable: HashSet<ChunkId>,
+    /// What was found in packs that nothing needs, while nobody can say what was in one that is needed.
+    pub perhaps: HashSet<ChunkId>,
+    /// All pieces of the damaged packs that are needed.
+    concerned: HashSet<ChunkId>,
 }
 
 impl Salvage {
-    /// Whether this chunk lies in none of the packs that are as they should be, and cannot be got out of another.
-    pub fn is_lost(&self, found: &Found, id: &ChunkId, pack: Option<u32>) -> bool {
-        !self.readable.contains(id) && pack.is_none_or(|n| found.packs.contains_key(&n))
+    /// Whether this chunk lies in none of the packs that are as they should be, and cannot be got out of another. Of what a
+    /// damaged pack held, another pack's word is not enough: that must have been opened.
+    pub fn is_lost(
+        &self,
+        repo: &Repository,
+        found: &Found,
+        id: &ChunkId,
+        pack: Option<u32>,
+    ) -> Result<bool, RepoError> {
+        let Some(pack) = pack.filter(|_| !self.readable.contains(id)) else { return Ok(!self.readable.contains(id)) };
+        Ok(found.is_bad(repo, pack) || (self.concerned.contains(id) && !found.is_proved(repo, pack)?))
+    }
+
+    /// Whether this piece of a pack that nothing needs takes the place of what is missing.
+    fn is_wanted(&self, id: &ChunkId) -> bool {
+        self.concerned.contains(id) || !self.unknown.is_empty()
     }
 }
 
 /// Where the best copy of a chunk lies.
 #[derive(PartialEq, Eq)]
 enum Best {
-    /// In a pack that stays.
+    /// In a pack that stays, and was opened from end to end in this repair.
     Good,
     /// In one that may be gone soon.
     Doubtful,
@@ -58,14 +74,13 @@ enum Best {
     Bad,
 }
 
-fn best(repo: &Repository, found: &Found, id: &ChunkId) -> Best {
+fn best(repo: &Repository, found: &Found, id: &ChunkId) -> Result<Best, RepoError> {
     let pack = repo.loaded_index().and_then(|index| index.pack_of(id));
-    match pack.and_then(|n| Some((n, repo.state().packs.get(n as usize)?))) {
-        Some((n, p)) if found.packs.contains_key(&n) || p.quarantined.is_some() => Best::Bad,
-        Some((_, p)) if matches!(p.life, Life::Live) && !p.doubted => Best::Good,
-        Some(_) => Best::Doubtful,
-        None => Best::Bad,
-    }
+    Ok(match pack {
+        Some(n) if found.is_proved(repo, n)? => Best::Good,
+        Some(n) if !found.is_bad(repo, n) => Best::Doubtful,
+        _ => Best::Bad,
+    })
 }
 
 /// What is left of a pack. After a block that does not open its reader is made anew.
@@ -131,22 +146,27 @@ fn remains(repo: &Repository, number: u32, mut segments: Vec<Segment>, each: Eac
 /// that listings can be walked.
 pub(super) fn survey(repo: &mut Repository, found: &Found, stop: &Stop) -> Result<Salvage, RepoError> {
     repo.salvaged.clear();
-    let bad = found.numbers();
-    repo.index_despite(&bad, &[])?;
+    load(repo, &found.numbers())?;
     let mut salvage = Salvage::default();
-    let known = repo.descriptions(&bad)?;
+    let known = repo.descriptions(&sources(found).into_iter().collect())?;
     let (mut held, mut size) = (vec![], 0);
-    for number in bad.iter() {
+    for number in sources(found) {
         stop.check()?;
-        let all = salvage.chunks.entry(number).or_default();
-        let readable = &mut salvage.readable;
+        let needed = found.packs.contains_key(&number);
         let segments = known.get(&number).into_iter().flatten().flat_map(|p| p.segments.clone()).collect();
         let any = remains(repo, number, segments, &mut |id, content| {
-            all.insert(*id);
-            match (best(repo, found, id), content) {
-                (Best::Doubtful, _) if is_readable(repo, id)? => drop(readable.insert(*id)),
+            if needed {
+                salvage.chunks.entry(number).or_default().insert(*id);
+                salvage.concerned.insert(*id);
+            } else if !salvage.is_wanted(id) {
+                return Ok(());
+            } else if content.is_some() {
+                salvage.perhaps.insert(*id);
+            }
+            match (best(repo, found, id)?, content) {
+                (Best::Doubtful, _) if is_readable(repo, id)? => drop(salvage.readable.insert(*id)),
                 (Best::Bad | Best::Doubtful, Some(content)) => {
-                    readable.insert(*id);
+                    salvage.readable.insert(*id);
                     if size + content.len() <= HELD {
                         size += content.len();
                         held.push((*id, content.to_vec()));
@@ -156,12 +176,17 @@ pub(super) fn survey(repo: &mut Repository, found: &Found, stop: &Stop) -> Resul
             }
             Ok(())
         })?;
-        if !any {
+        if !any && needed {
             salvage.unknown.insert(number);
         }
     }
     repo.salvaged.extend(held);
     Ok(salvage)
+}
+
+/// Where to look for what is missing: the damaged packs that are needed, and then those that nothing needs any more.
+fn sources(found: &Found) -> Vec<u32> {
+    found.packs.keys().copied().chain(found.spare.iter()).collect()
 }
 
 fn is_readable(repo: &Repository, id: &ChunkId) -> Result<bool, RepoError> {
@@ -181,21 +206,26 @@ pub(super) fn bring_over(
     stop: &Stop,
 ) -> Result<u64, OpsError> {
     repo.salvaged.clear();
-    let bad = found.numbers();
-    repo.index_despite(&bad, &[])?;
-    if bad.is_empty() {
+    load(repo, &found.numbers())?;
+    if found.packs.is_empty() {
         return Ok(0);
     }
-    let known = repo.descriptions(&bad)?;
+    let mut salvage = Salvage::default();
+    if !found.spare.is_empty() {
+        salvage = survey(repo, found, stop)?;
+        repo.salvaged.clear();
+    }
+    let known = repo.descriptions(&sources(found).into_iter().collect())?;
     let mut writer = repack::writer(repo)?;
     let mut copied: HashSet<ChunkId> = HashSet::new();
-    monitor.stage("bringing over what is readable", Some(bad.count() as u64));
-    for number in bad.iter() {
+    monitor.stage("bringing over what is readable", Some(sources(found).len() as u64));
+    for number in sources(found) {
         let segments = known.get(&number).into_iter().flatten().flat_map(|p| p.segments.clone()).collect();
         remains(repo, number, segments, &mut |id, content| {
             stop.check()?;
-            let best = best(repo, found, id);
-            if best == Best::Good || copied.contains(id) {
+            let wanted = found.packs.contains_key(&number) || salvage.is_wanted(id);
+            let best = best(repo, found, id)?;
+            if best == Best::Good || !wanted || copied.contains(id) {
                 return Ok(());
             }
             let other = match best {
@@ -213,7 +243,7 @@ pub(super) fn bring_over(
     if !copied.is_empty() {
         tell(repo, session, writer.flush()?)?;
     }
-    repo.index_despite(&bad, &[])?;
+    load(repo, &found.numbers())?;
     Ok(copied.len() as u64)
 }
 

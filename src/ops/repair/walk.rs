@@ -1,6 +1,6 @@
 //! Who needs what is damaged: every listing of every snapshot is walked, as far as it can be read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::look::Found;
 use super::salvage::Salvage;
@@ -43,6 +43,8 @@ pub(super) struct Walked {
     pub blind: bool,
     /// The packs in which lost pieces lie that are needed.
     pub packs: Bits,
+    /// The lost pieces.
+    pub lost: HashSet<ChunkId>,
     /// The snapshots whose listings were walked, with their roots.
     pub roots: HashMap<SnapshotId, ChunkId>,
 }
@@ -87,8 +89,9 @@ pub(super) fn walk(
     }
     let losses: Vec<Loss> = walk.losses.into_values().collect();
     let packs = losses.iter().flat_map(|l| &l.chunks).filter_map(|id| chunks.pack_of(id)).collect();
+    let lost = losses.iter().flat_map(|l| &l.chunks).copied().collect();
     let roots = all.into_iter().map(|(id, _, root)| (id, root)).collect();
-    Ok(Walked { losses, blind: walk.blind, packs, roots })
+    Ok(Walked { losses, blind: walk.blind, packs, lost, roots })
 }
 
 impl Walk<'_> {
@@ -164,8 +167,12 @@ impl Walk<'_> {
                 Err(e) if e.is_damage() => lists(&entry),
                 Err(e) => return Err(e),
             };
-            let is_lost = |id: &ChunkId| self.salvage.is_lost(self.found, id, chunks.pack_of(id));
-            let lost: BTreeSet<ChunkId> = ids.into_iter().filter(is_lost).collect();
+            let mut lost = BTreeSet::new();
+            for id in ids {
+                if self.salvage.is_lost(chunks.repository(), self.found, &id, chunks.pack_of(&id))? {
+                    lost.insert(id);
+                }
+            }
             if !lost.is_empty() {
                 hits.push((entry, lost));
             }

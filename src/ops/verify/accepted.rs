@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::{Content, Entry, Kind, Pieces};
+use crate::domain::log::bits::Bits;
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::plan::path_text;
@@ -49,6 +50,9 @@ pub struct LossNote {
     pub records: Vec<LostRecord>,
     /// The pieces of content and listings that are lost.
     pub chunks: Vec<ChunkId>,
+    /// Of each pack that is meant one piece that was in it, where that is known: only who may read can name one.
+    #[serde(default)]
+    pub seen: Vec<ChunkId>,
 }
 
 /// The pieces whose loss a person accepted.
@@ -98,6 +102,34 @@ impl Accepted {
             Err(e) => Err(e),
         }
     }
+}
+
+/// Every pack that some snapshot needs and that can be tested. Who may read passes over only those packs of which the notes
+/// name a piece, and those of which nobody says what was in them: a stolen approver's key can name none.
+///
+/// # Errors
+/// Faults of the store.
+pub(in crate::ops) fn testable(repo: &Repository) -> Result<Bits, RepoError> {
+    let (state, mut all) = (repo.state(), repo.state().testable());
+    let needed = state.needed();
+    let lost: Bits = needed.iter().filter(|n| !all.contains(*n)).collect();
+    if lost.is_empty() || !repo.can_read() {
+        return Ok(all);
+    }
+    let mut known = HashSet::new();
+    for (_, note) in Accepted::load(repo)?.losses {
+        known.extend(note.into_iter().flat_map(|n| n.chunks.into_iter().chain(n.seen)));
+    }
+    let said = repo.descriptions(&lost)?;
+    for number in lost.iter() {
+        let segments = || said.get(&number).into_iter().flatten().flat_map(|p| &p.segments);
+        let borne_out =
+            segments().next().is_none() || segments().flat_map(|s| &s.chunks).any(|c| known.contains(&c.id));
+        if !borne_out {
+            all.insert(number);
+        }
+    }
+    Ok(all)
 }
 
 fn is_nowhere(state: &State, pack: Option<u32>) -> bool {

@@ -44,7 +44,7 @@ pub(super) fn compare(
     stop: &Stop,
 ) -> Result<VerifyReport, OpsError> {
     repo.refresh()?;
-    let wanted = wanted(repo.state())?;
+    let wanted = wanted(repo)?;
     monitor.stage("checking", Some(wanted.len() as u64));
     let mut report = VerifyReport::default();
     let mut listed: HashMap<Key, u64> = HashMap::new();

@@ -8,7 +8,7 @@ mod old;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::accepted::Accepted;
+use super::accepted::{Accepted, testable};
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
 use super::everything::fingerprint;
@@ -110,8 +110,15 @@ struct Planner {
 }
 
 impl Planner {
-    fn new(state: &State, seed: [u8; 32], promise: &Promise, typed: Option<u64>, now: jiff::Timestamp) -> Self {
-        let packs = seen(state, &state.testable(), Some(&seed));
+    fn new(
+        state: &State,
+        testable: &Bits,
+        seed: [u8; 32],
+        promise: &Promise,
+        typed: Option<u64>,
+        now: jiff::Timestamp,
+    ) -> Self {
+        let packs = seen(state, testable, Some(&seed));
         let terms = terms(state, promise, now);
         let allowance = typed.unwrap_or_else(|| forecast(&packs, &terms).allowance);
         let sizes = state.packs.iter().map(|p| p.pack.size).collect();
@@ -171,7 +178,8 @@ pub fn choose(
     each: &mut dyn FnMut(&Entry),
 ) -> Result<Choice, RepoError> {
     let state = repo.state();
-    let planner = Planner::new(state, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
+    let testable = testable(repo)?;
+    let planner = Planner::new(state, &testable, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();
     let old = old::snapshots(state, &planner);
@@ -179,7 +187,7 @@ pub fn choose(
         let tested = state.packs.get(*n as usize).is_some_and(|p| p.tested.is_some());
         tested && opener.is_some_and(|o| !o.has_opened(*n))
     };
-    let queue: Bits = state.testable().iter().filter(waits).collect();
+    let queue: Bits = testable.iter().filter(waits).collect();
     let mut chooser = Chooser::new(planner, accepted, opener, each, queue);
     let mut chunks = repo.chunks()?;
     for (snapshot, root) in newest {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::accepted::testable;
 use super::rotation::needed_per_run;
 use super::scrub::scrubbed;
 use super::{Object, wanted};
@@ -137,14 +138,14 @@ pub fn terms(state: &State, promise: &Promise, now: Timestamp) -> Terms {
 /// [`OpsError::Nothing`] when there is no backup; a log that cannot be read.
 pub fn coverage(repo: &mut Repository, promise: &Promise) -> Result<Coverage, OpsError> {
     repo.refresh()?;
-    wanted(repo.state())?;
+    wanted(repo)?;
     look(repo, promise).ok_or_else(|| OpsError::Nothing("No backup holds anything; nothing was examined.".into()))
 }
 
 /// The same from what was read already; `None` where nothing is stored.
 pub fn look(repo: &Repository, promise: &Promise) -> Option<Coverage> {
     let (state, now) = (repo.state(), repo.env.clock.now());
-    let packs = seen(state, &state.testable(), None);
+    let packs = seen(state, &testable(repo).unwrap_or_else(|_| state.needed()), None);
     let terms = terms(state, promise, now);
     let stored = packs.iter().map(|p| p.stored);
     let of_set = |set: String| {

@@ -43,16 +43,19 @@ use jiff::Timestamp;
 
 use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName, SnapshotId};
 use crate::domain::log::entry::Entry;
+use crate::domain::log::fold::is_missed_by_none;
 use crate::domain::log::state::{Life, State};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::ops::error::OpsError;
+
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
 use crate::repo::store::StoreFault;
 
+use accepted::testable;
 pub use accepted::{Accepted, LossNote, LostRecord, Named};
 pub use affected::affected_records;
 pub use check::check;
@@ -200,17 +203,19 @@ struct Wanted {
 
 /// Every pack that a snapshot needs, every index that lives and every note that an entry names, or the failure of
 /// having nothing to examine.
-fn wanted(state: &State) -> Result<Vec<Wanted>, OpsError> {
+fn wanted(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
+    let state = repo.state();
     if state.live_snapshots().next().is_none() {
         return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
     }
     let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
-    let packs = state.testable().iter().collect::<Vec<_>>().into_iter().filter_map(pack);
+    let packs = testable(repo)?.iter().filter_map(pack).collect::<Vec<_>>().into_iter();
     let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: Some(p.size) }).collect();
     let mut indexes: Vec<_> = state
         .indexes
         .iter()
         .filter(|i| matches!(i.life, Life::Live) && !i.void && !i.quarantined)
+        .filter(|i| !is_missed_by_none(state, &i.index.name))
         .map(|i| i.index)
         .collect();
     indexes.sort_by_key(|i| i.name);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::accepted::Accepted;
+use super::accepted::{Accepted, testable};
 use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
@@ -101,7 +101,7 @@ pub fn restore(
         return Err(RepoError::CannotRead.into());
     }
     repo.refresh()?;
-    wanted(repo.state())?;
+    wanted(repo)?;
     let began = repo.env.clock.now();
     let report = VerifyReport::default();
     let accepted = Accepted::load(repo)?;
@@ -112,7 +112,7 @@ pub fn restore(
     if options.all {
         run.documents_of_all(repo)?;
         // What no document needs: listings, and what was superseded.
-        let rest: Bits = repo.state().testable().iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
+        let rest: Bits = testable(repo)?.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
         run.packs(repo, &rest, false)?;
     } else {
         let (opener, rotation) = (run.opener.as_ref().filter(|o| o.is_able()), &mut run.rotation);
@@ -146,7 +146,7 @@ pub fn restore(
         (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
     }
     let mut report = run.report;
-    let (packs, needed) = (&repo.state().packs, repo.state().testable());
+    let (packs, needed) = (&repo.state().packs, testable(repo)?);
     report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
     name_records(repo, &mut report.failed)?;
     Ok(report)

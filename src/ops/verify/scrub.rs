@@ -86,7 +86,7 @@ pub fn scrub(
 
 /// What [`wanted`] names, the key files, and the log.
 fn everything(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
-    let mut all = wanted(repo.state())?;
+    let mut all = wanted(repo)?;
     let (state, epoch) = (repo.state(), repo.state().epoch().number);
     let told = |id| repo.bundle_expected(id).map(|b| b.size);
     all.extend(state.keyholders.iter().map(|k| Wanted { object: Object::Bundle(k.id, epoch), size: told(&k.id) }));
@@ -97,7 +97,7 @@ fn everything(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
 /// Reads objects of the index again: all of them while they are few, else those that were not read for most of a week,
 /// and a part of the others.
 pub(super) fn scrub_index(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Result<Vec<Damage>, OpsError> {
-    let mut queue: Vec<Wanted> = wanted(repo.state())?;
+    let mut queue: Vec<Wanted> = wanted(repo)?;
     queue.retain(|w| matches!(w.object, Object::Index(_)));
     let (notes, now) = (load(repo), repo.env.clock.now());
     let all: u64 = queue.iter().filter_map(|w| w.size).sum();

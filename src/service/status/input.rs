@@ -104,8 +104,8 @@ pub struct StatusInput<'a> {
     pub drill: Option<DrillInput>,
     /// When drills are due, where the log is at hand.
     pub drills: Option<DrillsInput>,
-    /// Records that cannot be restored any more, and when a person last accepted that.
-    pub lost: Option<(u64, Timestamp)>,
+    /// Records that cannot be restored any more, as a person accepted.
+    pub lost: Option<super::LostInput>,
     /// How long ago everything was tested, where it is known.
     pub coverage: Option<CoverageInput>,
     /// What the store does for what lies in it, where something is claimed of it or wrong with it.

@@ -1,6 +1,6 @@
 //! What `status` says of testing: when, whether documents still open, and whether everything is tested in time.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_TEST_AGE, SHOWN, StatusInput};
 use crate::domain::drills::{Drill, Due};
@@ -17,6 +17,20 @@ pub struct StoreInput {
     /// What is claimed and could not be shown.
     pub unproved: Vec<&'static str>,
 }
+
+/// What cannot be restored any more, and who accepted that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostInput {
+    /// Versions of records; none where nobody knows which.
+    pub records: u64,
+    /// When a person last accepted a loss.
+    pub at: Timestamp,
+    /// Who that was, where this computer may read it.
+    pub by: Option<String>,
+}
+
+/// For so long after its acceptance a loss is no green line.
+const LOSS_IS_NEW: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// When something was brought back last.
 pub(super) fn tested(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
@@ -95,16 +109,23 @@ pub(super) fn drilled(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     lines.push(Line { light, text });
 }
 
-/// What a person accepted as lost: no alarm any more, and never forgotten.
+/// What a person accepted as lost: no alarm any more, and never forgotten. Everybody sees it for a month: who knows
+/// nothing of it asks.
 pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
-    let Some((records, at)) = input.lost else { return };
-    let what = match records {
+    let Some(lost) = &input.lost else { return };
+    let what = match lost.records {
         0 => String::from("A part of what is stored"),
         n => counted(n, "version of a document", "versions of documents"),
     };
-    let day = input.people.day(at);
-    let text = format!("{what} cannot be restored any more: accepted on {day}. Named by: strongroom repair");
-    lines.push(Line { light: Light::Green, text });
+    let by = lost.by.as_ref().map(|by| format!(" by {}", printable(by.as_bytes()))).unwrap_or_default();
+    let text = format!("{what} cannot be restored any more: accepted on {}{by}.", input.people.day(lost.at));
+    let age = input.now.duration_since(lost.at);
+    lines.push(if age >= LOSS_IS_NEW || age < -CLOCK_SLACK {
+        Line { light: Light::Green, text: format!("{text} Named by: strongroom repair") }
+    } else {
+        let text = format!("{text} If you know nothing of that, ask. Named by: strongroom repair");
+        Line { light: Light::Amber, text }
+    });
 }
 
 /// Drills that are overdue, each with what to type; and those that nobody wants.

@@ -278,6 +278,14 @@ fn an_accepted_loss_stays_needed_and_is_tested_no_more() {
         w.say(other, accepted());
         assert_eq!(w.void(), Some(VoidWhy::WrongRole));
     }
+    w.say(APPROVER, accepted());
+    let state = w.state();
+    assert_eq!((state.testable(), state.losses[0].packs.is_empty()), (bits(&[0, 1]), true), "nobody found it damaged");
+    assert!(state.packs[0].lost.is_none() && state.packs[0].quarantined.is_none());
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(WRITER, snapshot("documents", &[0, 1], None));
+    w.say(TESTER, Entry::Quarantined { packs: bits(&[0]), indexes: vec![] });
     let at = w.say(APPROVER, accepted());
     let state = w.state();
     assert_eq!((state.needed(), state.testable()), (bits(&[0, 1]), bits(&[1])));

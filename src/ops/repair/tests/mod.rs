@@ -1,5 +1,6 @@
 //! Every kind of damage, repaired or named; what a person accepts; and that nothing is ever taken away.
 
+mod copies;
 mod crash;
 mod damage;
 mod losses;
