@@ -82,7 +82,8 @@ pub fn tell_ready(status: &str) {
 
 /// What it waits for, without a word of being alive: of one that can do nothing more by itself.
 pub fn tell_stuck(status: &str) {
-    let _ = sd_notify::notify(&[NotifyState::Status(status)]);
+    let status = status.to_owned();
+    say(move || notify(&[NotifyState::Status(&status)]));
 }
 
 /// That it is alive, and what it waits for.
