@@ -97,6 +97,19 @@ fn a_file_unreadable_twice_keeps_its_last_version() {
     let all = ["docs/closed/plan.txt=a plan", "docs/kept.txt=always", "docs/minutes.txt=resolved"];
     assert_eq!(office.restored("before", &[]), all);
 
+    // What cannot be read is not "read again and compared": it is named, each time, until it can be.
+    chmod(&minutes, 0o000);
+    for words in [&["verify", "restore", "--all", "--json"][..], &["verify", "restore", "--json"]] {
+        let (exit, said) = office.run(words);
+        assert_eq!(exit, Some(3), "{words:?}: {said}");
+        assert!(said.contains("docs/minutes.txt") && said.contains("cannot be read again"), "{words:?}: {said}");
+    }
+    let said = office.run(&["verify", "restore", "--all", "--json"]).1;
+    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["live"]["files"], &summary["live"]["unreadable"]), (&2.into(), &1.into()), "{summary}");
+    chmod(&minutes, 0o644);
+    assert_eq!(office.run(&["verify", "restore", "--all"]).0, Some(0));
+
     chmod(&minutes, 0o000);
     chmod(&closed, 0o000);
     for night in ["first", "second"] {

@@ -82,6 +82,19 @@ impl Shell {
         }
     }
 
+    /// The full path of the configuration file that counts, whatever is in it; of those that would, where none is there.
+    pub fn config_files(&self) -> Vec<PathBuf> {
+        let files = match self.home() {
+            Ok(Some(home)) => vec![home.join("council.toml")],
+            Ok(None) => match config::find(self.globals.config.as_deref(), &self.system) {
+                Ok(file) => vec![file],
+                Err(_) => config::PLACES.iter().map(PathBuf::from).collect(),
+            },
+            Err(_) => vec![],
+        };
+        files.iter().filter_map(|file| wiring::absolute(file).ok()).collect()
+    }
+
     /// The configuration below `--home`: its file, else its trial.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -80,6 +80,12 @@ pub fn tell_ready(status: &str) {
     say(move || notify(&[NotifyState::Ready, NotifyState::Status(&status)]));
 }
 
+/// What it waits for, without a word of being alive: of one that can do nothing more by itself.
+pub fn tell_stuck(status: &str) {
+    let status = status.to_owned();
+    say(move || notify(&[NotifyState::Status(&status)]));
+}
+
 /// That it is alive, and what it waits for.
 pub fn tell_alive(status: &str) {
     let status = status.to_owned();
@@ -116,14 +122,18 @@ pub fn executable() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// Starts this program with other words, in a group of its own: signals reach it through its parent only.
+/// Starts this program with other words on the service's own state folder, in a group of its own: signals reach it through its parent only.
 ///
 /// # Errors
 /// It cannot be started.
-pub fn start(program: &PathBuf, words: &[OsString]) -> io::Result<tokio::process::Child> {
+pub fn start(program: &PathBuf, words: &[OsString], state_dir: &Path) -> io::Result<tokio::process::Child> {
     use std::os::unix::process::CommandExt;
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).process_group(0);
+    // What is kept there must be found when the configuration can no longer say where. Colons would part it.
+    if state_dir.to_str().is_some_and(|dir| !dir.contains(':')) {
+        command.env("STATE_DIRECTORY", state_dir);
+    }
     // Only the service itself speaks to systemd.
     for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(name);

@@ -2,13 +2,17 @@
 //! something counted in it. A command without a line here fails.
 
 use std::collections::BTreeSet;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clap::CommandFactory;
 use serde_json::Value;
 use strongroom::cli::args::Args;
+use strongroom::repo::local::try_lock;
 use strongroom::repo::seal::Identity;
 
-use crate::place::Place;
+use crate::place::{Place, Said};
 use crate::retention::{INVOICES, six_years};
 use crate::smtp::{Manner, Server};
 
@@ -102,6 +106,8 @@ fn look_and_bring_back(walk: &mut Walk) {
         walk.line(["verify", what], 0);
     }
     walk.line(["verify", "accept", MAY], 1);
+    walk.line(["verify", "store"], 0);
+    walk.line(["repair"], 0);
 }
 
 fn keep_and_destroy(walk: &mut Walk) {
@@ -145,8 +151,38 @@ fn keys_and_people(walk: &mut Walk) {
     walk.line(["log", "--verify"], 0);
     walk.line(["notify", "test"], 0);
     walk.line(["notify", "failed"], 0);
+    walk.line(
+        with(&["key", "drill", "recovery sheet"]).into_iter().map(|w| w.replace("recovery-key-file", "key-file")),
+        0,
+    );
     walk.line(["incident", "list"], 0);
     walk.line(["incident", "resolve", "3", "--by", "The Clerk", "--note", "looked"], 1);
+}
+
+fn service(walk: &mut Walk) {
+    let root = walk.place.text("root");
+    std::fs::create_dir_all(walk.place.path("root/etc/systemd/system")).unwrap();
+    for word in ["status", "install", "status", "remove", "remove"] {
+        walk.line(["schedule", word, "--root", &root], 0);
+    }
+    let another = try_lock(&walk.place.path("home/state/serve.lock")).unwrap().unwrap();
+    walk.line(["serve"], 6);
+    drop(another);
+    // And one that serves, until it is asked to stop.
+    let systemd = UnixDatagram::bind(walk.place.path("systemd")).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = walk.place.command();
+    command.env("NOTIFY_SOCKET", walk.place.path("systemd")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.arg("--home").arg(walk.place.path("home")).args(["serve", "--json"]).spawn().unwrap();
+    let mut buffer = [0; 1024];
+    while !String::from_utf8_lossy(&buffer).contains("READY=1") {
+        buffer.fill(0);
+        systemd.recv(&mut buffer).unwrap();
+    }
+    assert!(Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap().success());
+    let said = Said::of(child.wait_with_output().unwrap()).ends(0);
+    let summary = said.summary();
+    assert!(summary["command"] == "serve" && summary["jobs"].is_u64() && said.err.is_empty(), "{summary} {}", said.err);
 }
 
 #[test]
@@ -161,7 +197,7 @@ fn with_json_every_command_ends_with_a_summary_that_counts() {
     let mail = format!("[notify.mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none-on-loopback\"", server.port);
     place.configure("council.toml", &format!("{mail}\n[retention]\nscheme = \"{}\"", place.text("scheme.toml")));
     let mut walk = Walk { place, seen: BTreeSet::new() };
-    for part in [set_up, look_and_bring_back, keep_and_destroy, keys_and_people] {
+    for part in [set_up, look_and_bring_back, keep_and_destroy, keys_and_people, service] {
         part(&mut walk);
     }
     let leaves = leaves();

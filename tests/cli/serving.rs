@@ -213,6 +213,25 @@ fn a_bad_configuration_is_refused_on_reload_told_and_does_not_stop_the_backups()
     assert_eq!(to_clerk(&server).len(), 2, "working again");
 }
 
+/// Both children of the service find what was kept, though nothing but the broken file says where.
+#[test]
+fn with_a_state_folder_of_its_own_a_broken_configuration_is_told_as_well() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::council("");
+    let state = format!("[state]\ndir = \"{}\"\n", place.text("own"));
+    place.configure("council.toml", &format!("{state}{}", mail(&server)));
+    place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
+    place.run(["run"]).ends(0);
+    let serving = Serving::start(&place);
+    assert!(place.path("home/state/last-good").is_dir(), "the pointer");
+    std::fs::remove_dir_all(place.path("home/state")).unwrap();
+    place.write("home/council.toml", b"this is no toml");
+    serving.signal("-HUP");
+    serving.waits_for("Ended: telling people of a failure (exit status: 0).");
+    assert!(to_clerk(&server).len() == 1 && to_clerk(&server)[0].contains("settings"), "{:?}", to_clerk(&server));
+    serving.stops();
+}
+
 /// The place with a store of its own instead of the folder: an S3 server at that port, and more settings for it.
 fn elsewhere(place: &Place, port: u16, keys: &str, schedule: &str) {
     let text = String::from_utf8(place.read("home/council.toml")).unwrap();

@@ -1,6 +1,6 @@
 //! Failures reach people: once per cause, whatever failed, and also when the configuration itself is broken.
 
-use crate::place::Place;
+use crate::place::{Place, Said};
 use crate::smtp::{Manner, Server};
 
 fn mail(server: &Server) -> String {
@@ -112,4 +112,71 @@ fn a_run_that_could_not_speak_for_itself_is_told_by_notify_failed() {
     place.write("home/council.toml", &good);
     place.run(["run"]).ends(0);
     assert_eq!(to_clerk(&taken(&server)).len(), 1, "working again");
+}
+
+/// The program on a configuration of its own, as systemd starts it: `$STATE_DIRECTORY` is another installation's.
+fn with(place: &Place, file: &str, words: &[&str]) -> Said {
+    let mut command = place.command();
+    command.env("STATE_DIRECTORY", place.path("one-state"));
+    Said::of(command.arg("--config").arg(place.path("home").join(file)).args(words).output().unwrap())
+}
+
+fn break_it(place: &Place, file: &str) {
+    let text = String::from_utf8(place.read(&format!("home/{file}"))).unwrap();
+    place.write(&format!("home/{file}"), format!("{text}\nthis is no toml\n").as_bytes());
+}
+
+/// What each good run keeps of its configuration is found by that file's path, wherever its state folder is.
+#[test]
+fn a_broken_configuration_is_stood_in_for_by_its_own_last_good_copy_and_no_other() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::new();
+    let own = |dir: &str| format!("[state]\ndir = \"{}\"\n{}", place.text(dir), mail(&server));
+    place.configure("one.toml", &mail(&server));
+    place.configure("two.toml", &own("two-state"));
+    let sheet = place.text("sheet.txt");
+    with(&place, "one.toml", &["init", "--recovery-key-file", &sheet]).ends(0);
+    with(&place, "one.toml", &["run"]).ends(0);
+    // Another installation's copy is none.
+    break_it(&place, "two.toml");
+    for words in [&["run", "--last-good"][..], &["notify", "failed"]] {
+        with(&place, "two.toml", words).ends(2).never_says("goes on with the configuration");
+    }
+    let kept = place.path("one-state/last-good");
+    let [copy] = &std::fs::read_dir(&kept).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>()[..] else {
+        panic!()
+    };
+    let key = blake3::hash(place.text("home/two.toml").as_bytes()).to_hex()[..32].to_owned();
+    assert!(copy.extension().is_some_and(|e| e == "toml") && !copy.ends_with(format!("{key}.toml")));
+    std::fs::copy(copy, kept.join(format!("{key}.toml"))).unwrap();
+    with(&place, "two.toml", &["run", "--last-good"]).ends(2);
+    std::fs::remove_file(kept.join(format!("{key}.toml"))).unwrap();
+    assert!(taken(&server).is_empty());
+    // With a state folder of its own, known from nowhere but the file.
+    place.configure("one.toml", &own("own-state"));
+    std::fs::rename(place.path("one-state"), place.path("own-state")).unwrap();
+    with(&place, "one.toml", &["run"]).ends(0);
+    break_it(&place, "one.toml");
+    with(&place, "one.toml", &["run"]).ends(2);
+    let made = with(&place, "one.toml", &["run", "--last-good", "--json"]).ends(1);
+    assert_eq!(made.summary()["snapshots"].as_array().unwrap().len(), 1, "{}", made.out);
+    let told = taken(&server);
+    assert!(to_clerk(&told).len() == 1 && to_clerk(&told)[0].contains("settings"), "{told:?}");
+    with(&place, "one.toml", &["notify", "failed"]).ends(0);
+}
+
+#[test]
+fn a_job_that_outlived_its_kill_is_told_of_although_it_holds_the_lock() {
+    use strongroom::service::journal::{Event, Journal, JournalEntry};
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    let journal = Journal::new(&place.path("home/state"));
+    let at = journal.read().unwrap().entries.last().unwrap().at;
+    journal.append(&JournalEntry { at, run: "hangs".into(), event: Event::RunStarted }).unwrap();
+    let _held = strongroom::repo::local::try_lock(&place.path("home/state/run.lock")).unwrap().unwrap();
+    place.run(["notify", "failed"]).ends(0).says("will tell people itself");
+    assert!(taken(&server).is_empty());
+    place.run(["notify", "failed", "--outlived"]).ends(0).says("The clerk was told by e-mail.");
+    assert_eq!(to_clerk(&taken(&server)).len(), 1);
 }

@@ -210,11 +210,31 @@ fn what_may_not_be_asked_or_done_is_inconclusive_and_never_protected_by_that() {
     assert_eq!(of(&kept, Guard::Versioning), (YES, None));
     let canary = kept.canary.clone().unwrap();
     let again = through(add_only, &Protection { canary: Some(canary.clone()), ..claiming(None, Some(30)) });
-    assert_eq!(again.canary, Some(canary));
+    assert_eq!(again.canary.as_ref().map(|c| &c.name), Some(&canary.name));
+    assert_eq!(of(&again, Guard::Deletion), (YES, None), "written over too, and its older version is there");
     // The same without those settings.
     let blind = through(|line| line.starts_with("DELETE") || line.contains("?versioning"), &claiming(None, Some(30)));
     assert_eq!(of(&blind, Guard::Versioning), (UNSEEN, Some(Ground::DeleteRefused)));
     assert_eq!(blind.unproved().count(), 1);
+}
+
+/// As a credential that may write and not delete, on a bucket without versions: overwriting destroys as well.
+#[test]
+fn what_cannot_be_deleted_but_can_be_written_over_is_not_protected() {
+    let bucket = Bucket::new(moto::plain);
+    let add_only: fn(&str) -> bool = |line| line.starts_with("DELETE") || line.contains("?delete");
+    let gate = Gate::new(add_only);
+    let found = tested(&bucket.store_at(&gate.url()), &claiming(Some(30), None));
+    assert_eq!(of(&found, Guard::Deletion), (NO, Some(Ground::Overwritten)));
+    assert_eq!(of(&found, Guard::ObjectLock), (NO, Some(Ground::NoLock)));
+    assert!(broken(&found).contains(&Guard::Deletion));
+    // The canary that stays is known, and is written over again the next time.
+    let canary = found.canary.clone().unwrap();
+    let asked = Protection { canary: Some(canary.clone()), ..claiming(Some(30), None) };
+    let again = tested(&bucket.store_at(&gate.url()), &asked);
+    assert_eq!(of(&again, Guard::Deletion), of(&found, Guard::Deletion));
+    assert_eq!(again.canary, Some(canary));
+    assert_eq!(of(&again, Guard::PutIfAbsent), (YES, None));
 }
 
 #[test]

@@ -121,7 +121,11 @@ pub enum NotifyCommand {
     /// Send a test message to the clerk and the provider
     Test,
     /// Tell people that the last run ended badly and could not say so itself; for systemd's OnFailure
-    Failed,
+    Failed {
+        /// The job at work was killed and has not ended: tell people in its stead
+        #[arg(long, hide = true)]
+        outlived: bool,
+    },
 }
 
 /// `incident …`
@@ -172,7 +176,7 @@ impl NotifyCommand {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Test => "notify test",
-            Self::Failed => "notify failed",
+            Self::Failed { .. } => "notify failed",
         }
     }
 }

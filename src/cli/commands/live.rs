@@ -18,6 +18,12 @@ pub fn say(shell: &Shell, report: &VerifyReport) {
         let files = counted(live.files, "file was", "files were");
         shell.out.say(format!("On this computer {files} read again and compared ({}).", size(live.bytes)));
     }
+    if live.unreadable > 0 {
+        let files = counted(live.unreadable, "file", "files");
+        shell.out.warn(format!(
+            "On this computer {files} could not be read again: see above. Look at the disk first, then at permissions."
+        ));
+    }
     if live.left > 0 {
         shell.out.say(format!("{} left for the next run to read again.", counted(live.left, "file is", "files are")));
     }
@@ -33,7 +39,8 @@ pub fn say(shell: &Shell, report: &VerifyReport) {
 pub fn summary(done: Done, report: &VerifyReport) -> Done {
     let Some(live) = &report.live else { return done };
     let object = json!({
-        "files": live.files, "bytes": live.bytes, "left": live.left, "late": live.late, "skipped": live.skipped,
+        "files": live.files, "bytes": live.bytes, "left": live.left, "late": live.late,
+        "unreadable": live.unreadable, "skipped": live.skipped,
     });
     done.with("live", object)
 }

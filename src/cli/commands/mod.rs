@@ -16,6 +16,7 @@ mod incident;
 mod init;
 mod key;
 mod key_drill;
+mod last_good;
 mod live;
 mod log;
 mod look;

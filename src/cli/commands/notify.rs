@@ -1,22 +1,21 @@
 //! `notify …`: a test message, and the message of a run that could not send one itself.
 //!
 //! `notify failed` is started by systemd whatever ended the run: a kill, a crash, a power cut, or a configuration
-//! that nobody can read. For that last case each good run keeps a copy of its configuration in the state folder.
-
-use std::path::{Path, PathBuf};
+//! that nobody can read. For that last case each good run keeps a copy of its configuration ([`last_good`](super::last_good)).
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::last_good::last_good;
 use crate::cli::args::NotifyCommand;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::{Done, in_a_word};
 use crate::cli::shell::Shell;
 use crate::cli::telling;
-use crate::config::{self, Config, DEFAULT_STATE_DIR, Environment};
+use crate::config::Config;
 use crate::domain::problem::Exit;
-use crate::repo::local::{self, try_lock};
+use crate::repo::local::try_lock;
 use crate::service::history::fold;
 use crate::service::journal::{Event, JournalEntry};
 use crate::service::mail::Mailer;
@@ -25,23 +24,13 @@ use crate::service::runner::{Job, JobOutcome};
 use crate::service::texts;
 use crate::service::words::{JobKind, NoticeKind, Role, SetName, Why};
 
-/// The configuration of the last run that could read one.
-const LAST_GOOD: &str = "council.last-good.toml";
-
 /// systemd starts `notify failed` at once; an end longer ago than this is not the one it was started for.
 const JUST_NOW: SignedDuration = SignedDuration::from_hours(3);
 
 pub fn run(shell: &Shell, command: &NotifyCommand) -> Result<Done, Failure> {
     match command {
         NotifyCommand::Test => test(shell),
-        NotifyCommand::Failed => failed(shell),
-    }
-}
-
-/// Keeps the configuration for the day when its file is broken. That it cannot be kept is no failure.
-pub fn remember(config: &Config) {
-    if let Some(text) = &config.source_text {
-        let _ = local::replace(&config.state_dir.join(LAST_GOOD), text.as_bytes());
+        NotifyCommand::Failed { outlived } => failed(shell, *outlived),
     }
 }
 
@@ -94,7 +83,7 @@ fn no_mail() -> Failure {
     Failure::usage("nobody can be told: the configuration has no [notify.mail]", hint)
 }
 
-fn failed(shell: &Shell) -> Result<Done, Failure> {
+fn failed(shell: &Shell, outlived: bool) -> Result<Done, Failure> {
     let (config, broken) = match shell.config() {
         Ok(config) => (config, None),
         Err(failure) => (last_good(shell).ok_or_else(|| clone_of(&failure))?, Some(failure)),
@@ -105,6 +94,8 @@ fn failed(shell: &Shell) -> Result<Done, Failure> {
     let jobs = match broken {
         Some(_) => vec![lost(JobKind::Configuration, None, Why::Other)],
         None => match try_lock(&config.state_dir.join("run.lock")) {
+            // It was killed and is there all the same: it will never tell people itself.
+            Ok(None) if outlived => unfinished(&config, &journalled(shell, &config), shell.env.clock.now())?,
             Ok(None) if overdue(shell, &config).is_empty() => {
                 shell
                     .out
@@ -176,21 +167,6 @@ fn clone_of(failure: &Failure) -> Failure {
     Failure::said(advice.exit, advice.message, advice.hint.unwrap_or_default())
 }
 
-/// The configuration that the last good run kept.
-pub fn last_good(shell: &Shell) -> Option<Config> {
-    let home = shell.home().ok().flatten().map(|h| h.join("state"));
-    let given = shell.system.var("STATE_DIRECTORY").and_then(|d| d.split(':').next().map(PathBuf::from));
-    let dirs = [home, given, Some(PathBuf::from(DEFAULT_STATE_DIR))];
-    dirs.into_iter().flatten().find_map(|dir| parse_kept(&dir))
-}
-
-fn parse_kept(dir: &Path) -> Option<Config> {
-    let text = String::from_utf8(local::read(&dir.join(LAST_GOOD)).ok()??).ok()?;
-    let mut config = config::parse_kept(&text, LAST_GOOD).ok()?;
-    config.state_dir = dir.to_owned();
-    Some(config)
-}
-
 type Lost = (JobKind, Option<SetName>, Why);
 
 fn lost(job: JobKind, set: Option<SetName>, why: Why) -> Lost {
@@ -224,7 +200,10 @@ fn unfinished(config: &Config, entries: &[JournalEntry], now: Timestamp) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config;
 
     fn journal(events: Vec<(i64, &str, Event)>) -> Vec<JournalEntry> {
         let entry = |(hour, run, event): (i64, &str, Event)| JournalEntry {

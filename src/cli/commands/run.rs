@@ -26,13 +26,13 @@ use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{
-    backup, coverage, drill, drills, notify, opening, prune, retention_of_run, status, trial, verify, verify_store,
+    backup, coverage, drill, drills, last_good, opening, prune, retention_of_run, status, trial, verify, verify_store,
 };
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
     let (config, broken) = match trial::or_config(shell, &args.folder) {
         Ok(config) => (config, None),
-        Err(failure) if args.last_good => match notify::last_good(shell) {
+        Err(failure) if args.last_good => match last_good::last_good(shell) {
             Some(config) => (config, Some(failure)),
             None => return Err(failure),
         },
@@ -63,7 +63,7 @@ fn run_by(shell: &Shell, config: &Config, args: &RunArgs, broken: Option<&Failur
     let work = Work { shell, config, round, broken, opened: RefCell::new(None), counted: RefCell::default() };
     let summary = work.run()?;
     if summary.exit != Exit::Interrupted && broken.is_none() {
-        notify::remember(config);
+        last_good::remember(shell, config);
     }
     telling::report(shell, &summary);
     tell_of_policies(shell, config);

@@ -227,7 +227,7 @@ fn status(shell: &Shell, args: &WhereArgs) -> Result<Done, Failure> {
     next_runs(shell, &config);
     let schedule = &config.schedule;
     shell.out.say(format!("A run may take {}.", span(schedule.run_limit.as_secs().unsigned_abs())));
-    Ok(Done::ok().with("found", found.any()))
+    Ok(Done::ok().with("found", found.any()).with("starters", found.count()))
 }
 
 fn last(shell: &Shell, config: &Config) -> String {

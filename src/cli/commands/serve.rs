@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::notify;
+use super::{last_good, notify};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -23,14 +23,12 @@ use crate::domain::problem::Exit;
 use crate::repo::local::try_lock;
 use crate::service::history::fold;
 use crate::service::schedule::{Begun, Due, Round, due, next};
-use job::{Job, What};
+use job::{DAILY, Job, Said, What};
 
 /// The longest time without a look at the clock.
 const LOOK: Duration = Duration::from_secs(60);
 /// Before a run that did not even begin is tried again.
 const RETRY: Duration = Duration::from_secs(15 * 60);
-/// A reminder a day.
-const DAILY: Duration = Duration::from_secs(22 * 60 * 60);
 /// Only one service at a time.
 pub const LOCK: &str = "serve.lock";
 
@@ -41,7 +39,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
         Failure::refused("another strongroom serve is at work on this computer", hint)
     };
     let _lock = try_lock(&config.state_dir.join(LOCK))?.ok_or_else(another)?;
-    notify::remember(&config);
+    last_good::remember(shell, &config);
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no service: {e}"), "");
     let program = service::executable().map_err(system)?;
     let machine = shell.state(&config).load_machine().ok().flatten();
@@ -51,6 +49,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
         config,
         program,
         job: None,
+        beside: None,
         tried: None,
         told_of_wait: None,
         known: None,
@@ -76,6 +75,8 @@ struct Serve<'a> {
     /// What makes this computer's jitter its own.
     machine: String,
     job: Option<Job>,
+    /// What tells people of a job that outlived its kill.
+    beside: Option<Job>,
     /// The time in the schedule that was tried last, and when.
     tried: Option<(Timestamp, Instant)>,
     /// When people were last told that a run waits and waits.
@@ -94,20 +95,25 @@ impl Serve<'_> {
         self.tell_of_a_run_cut_off();
         loop {
             let wait = self.look();
-            service::tell_alive(&self.outlook());
+            match self.is_stuck() {
+                true => service::tell_stuck(&self.outlook()),
+                false => service::tell_alive(&self.outlook()),
+            }
             tokio::select! {
                 asked = signals.next() => match asked {
                     Asked::Stop => break,
                     Asked::Reload => self.reload(),
                 },
                 ended = job::end_of(&mut self.job) => self.ended(ended),
+                told = job::end_of(&mut self.beside) => self.told_beside(told),
                 () = tokio::time::sleep(wait) => {}
             }
         }
         service::tell_stopping();
         self.shell.out.say("Asked to stop.");
-        if let Some(mut job) = self.job.take() {
-            job.stop(self.patience()).await;
+        let patience = self.patience();
+        for mut job in self.beside.take().into_iter().chain(self.job.take()) {
+            job.stop(patience).await;
         }
         self.shell.out.say("Stopped.");
         Ok(Done::ok().with("jobs", self.began))
@@ -133,6 +139,7 @@ impl Serve<'_> {
 
     /// Starts what is due, stops what takes too long; and how long there is nothing to do.
     fn look(&mut self) -> Duration {
+        self.look_beside();
         let now = self.shell.env.clock.now();
         let wait = if self.job.is_none() { self.look_at_the_schedule(now) } else { LOOK };
         let patience = self.patience();
@@ -140,10 +147,52 @@ impl Serve<'_> {
         let limit = limit(&self.config, job.what);
         let said = job.keep_to(limit, patience);
         let wait = job.next_look(limit, patience);
-        if let Some(words) = said {
-            self.shell.out.warn(words);
+        match said {
+            Some(Said::Words(words)) => self.shell.out.warn(words),
+            Some(Said::Outlived) => self.tell_beside(),
+            None => {}
         }
         wait.min(self.beat())
+    }
+
+    /// Whether there is nothing left to do: a job cannot be ended by anybody, and people were told. The watchdog is told
+    /// nothing more then, so that systemd's own alarm (OnFailure) goes off too.
+    fn is_stuck(&self) -> bool {
+        self.beside.is_none() && self.job.as_ref().is_some_and(Job::is_beyond_help)
+    }
+
+    /// The job was killed and is there all the same: something else must speak for it.
+    fn tell_beside(&mut self) {
+        self.shell.out.warn(
+            "It was killed and has not ended: the system does not let go of it, mostly because a disk or a network share \
+             does not answer. No backup is made while it is there. People are told.",
+        );
+        let what = What::TellBeside;
+        match Job::start(&self.program, &self.shell.globals, &self.config.state_dir, what) {
+            Ok(job) => self.beside = Some(job),
+            Err(error) => {
+                self.shell.out.warn(format!("{} could not be started: {error}", what.words()));
+                if let Err(failure) = notify::not_started(self.shell, &self.config) {
+                    self.shell.out.error(&advice(&failure));
+                }
+            }
+        }
+    }
+
+    /// One that hangs as well is left alone: the next day there is another.
+    fn look_beside(&mut self) {
+        let (limit, patience) = (limit(&self.config, What::TellBeside), self.patience());
+        match self.beside.as_mut().and_then(|job| job.keep_to(limit, patience)) {
+            Some(Said::Words(words)) => self.shell.out.warn(words),
+            Some(Said::Outlived) => self.beside = None,
+            None => {}
+        }
+    }
+
+    fn told_beside(&mut self, status: std::io::Result<std::process::ExitStatus>) {
+        self.beside = None;
+        let words = status.map_or_else(|e| e.to_string(), |s| s.to_string());
+        self.shell.out.say(format!("Ended: {} ({words}).", What::TellBeside.words()));
     }
 
     fn look_at_the_schedule(&mut self, now: Timestamp) -> Duration {
@@ -218,7 +267,7 @@ impl Serve<'_> {
     }
 
     fn start(&mut self, what: What) {
-        match Job::start(&self.program, &self.shell.globals, what) {
+        match Job::start(&self.program, &self.shell.globals, &self.config.state_dir, what) {
             Ok(job) => {
                 self.began += 1;
                 self.shell.out.object(json!({"message_type": "started", "what": what.words()}));
@@ -260,7 +309,7 @@ impl Serve<'_> {
             Ok(new) if new.state_dir == self.config.state_dir => {
                 self.config = new;
                 self.known = None;
-                notify::remember(&self.config);
+                last_good::remember(self.shell, &self.config);
                 self.shell.out.say(format!("The configuration was read again. {}", self.outlook()));
                 false
             }
@@ -290,7 +339,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 fn limit(config: &Config, what: What) -> Duration {
     match what {
         What::Run(_) => config.schedule.run_limit.unsigned_abs(),
-        What::Tell => Duration::from_secs(10 * 60),
+        What::Tell | What::TellBeside => Duration::from_secs(10 * 60),
     }
 }
 
@@ -304,7 +353,7 @@ impl What {
         match self {
             Self::Run(Round::Whole) => "the whole job",
             Self::Run(Round::Backups) => "backups",
-            Self::Tell => "telling people of a failure",
+            Self::Tell | Self::TellBeside => "telling people of a failure",
         }
     }
 }

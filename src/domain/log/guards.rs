@@ -59,6 +59,8 @@ pub enum Ground {
     Deleted,
     /// Its only version was deleted, and is gone.
     VersionDeleted,
+    /// It could not be deleted, but was written over, and what it was is gone.
+    Overwritten,
     /// There is no lock.
     NoLock,
     /// The lock is shorter than claimed.
@@ -209,6 +211,7 @@ impl Ground {
             Self::NoVersions => "the store keeps no older versions",
             Self::Deleted => "it was deleted, and is gone",
             Self::VersionDeleted => "its version was deleted, and is gone",
+            Self::Overwritten => "it cannot be deleted, but it was written over, and what it was is gone",
             Self::NoLock => "there is no lock",
             Self::LockTooShort => "the lock is shorter than claimed",
             Self::SomeUnlocked => "some have no lock, or one that ends too early",

@@ -196,8 +196,8 @@ impl Council {
         self.store().delete(&object.key()).unwrap();
     }
 
-    /// The pack in which a file's first chunk lies.
-    pub(crate) fn pack_of(&self, path: &str) -> (u32, Object) {
+    /// What the newest listing says of a record.
+    pub(crate) fn entry(&self, path: &str) -> Entry {
         let mut repo = self.open();
         let root = repo.state().newest(&self.set).unwrap().snapshot.root;
         let mut chunks = repo.chunks().unwrap();
@@ -206,7 +206,14 @@ impl Council {
         let found = [&root.live, &root.gone]
             .iter()
             .find_map(|pages| crate::repo::listing::find_entry(&mut chunks, pages, &path).unwrap());
-        let ids = crate::repo::listing::chunks_of(&mut chunks, &found.unwrap()).unwrap();
+        found.unwrap()
+    }
+
+    /// The pack in which a file's first chunk lies.
+    pub(crate) fn pack_of(&self, path: &str) -> (u32, Object) {
+        let (entry, mut repo) = (self.entry(path), self.open());
+        let mut chunks = repo.chunks().unwrap();
+        let ids = crate::repo::listing::chunks_of(&mut chunks, &entry).unwrap();
         let number = chunks.pack_of(&ids[0]).unwrap();
         (number, Object::Pack(repo.pack_name(number).unwrap()))
     }

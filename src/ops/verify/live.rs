@@ -4,10 +4,10 @@
 //! came back are compared at once; all others when the hand of the [rotation](super::rotation) passes them.
 
 use std::fs::{File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::id::Digest;
 use crate::domain::listing::{Content, Entry, Kind, Piece, Pieces};
@@ -33,15 +33,30 @@ pub fn is_unchanged(folders: &[Source], entry: &Entry) -> bool {
     found.is_some_and(|now| unchanged(entry, &now))
 }
 
-/// Whether the bytes read are those of the backup; `None` when they cannot be read or the listing cannot say.
-fn same(file: &mut File, content: &Content, key: &ChunkKey) -> Option<bool> {
+/// What a look at a live file shows. Only the first two are a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is what was backed up.
+    Same,
+    /// It claims to be, and is not.
+    Differs,
+    /// It claims to be, and cannot be read: so most disks fail.
+    Unreadable(String),
+    /// It is gone or was changed, perhaps meanwhile, which is the next backup's business; or its listing cannot say.
+    Elsewhere,
+}
+
+/// Whether the bytes read are those of the backup; `None` when the listing cannot say.
+fn same(file: &mut File, content: &Content, key: &ChunkKey) -> io::Result<Option<bool>> {
     if let Some(digest) = content.digest {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; 1 << 20];
         loop {
-            match file.read(&mut buffer).ok()? {
-                0 => return Some(Digest::new(*hasher.finalize().as_bytes()) == digest),
-                n => drop(hasher.update(&buffer[..n])),
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(Some(Digest::new(*hasher.finalize().as_bytes()) == digest)),
+                Ok(n) => drop(hasher.update(&buffer[..n])),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
             }
         }
     }
@@ -50,30 +65,47 @@ fn same(file: &mut File, content: &Content, key: &ChunkKey) -> Option<bool> {
             // One raw piece is the whole file, and its id says what it must be.
             [Piece::Raw(id, len)] => {
                 let mut bytes = vec![];
-                file.take(u64::from(*len) + 1).read_to_end(&mut bytes).ok()?;
-                Some(key.id(&bytes) == *id)
+                file.take(u64::from(*len) + 1).read_to_end(&mut bytes)?;
+                Ok(Some(key.id(&bytes) == *id))
             }
-            _ => None,
+            _ => Ok(None),
         },
-        Pieces::Listed(_) => None,
+        Pieces::Listed(_) => Ok(None),
     }
 }
 
-/// Whether the live file claims to be unchanged and is not. What cannot be read is the backup's business.
-pub fn differs(folders: &[Source], entry: &Entry, key: &ChunkKey) -> bool {
-    look(folders, entry, key).is_some_and(|same| !same)
+/// Whether a live file that claims to be unchanged is.
+pub(super) fn look(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Look {
+    let (Kind::File(content), Some(path)) = (&entry.kind, place(folders, entry)) else { return Look::Elsewhere };
+    look_at(&path, content, entry, key).unwrap_or_else(|e| match e.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Look::Elsewhere,
+        _ => Look::Unreadable(e.to_string()),
+    })
 }
 
-/// Whether a live file that claims to be unchanged is; `None` where there is none that can be read.
-fn look(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Option<bool> {
-    let Kind::File(content) = &entry.kind else { return None };
-    let path = place(folders, entry)?;
-    let before = std::fs::symlink_metadata(&path).ok().filter(|m| unchanged(entry, m))?;
-    let same = same(&mut File::open(&path).ok()?, content, key)?;
-    let after = std::fs::symlink_metadata(&path).ok()?;
+fn look_at(path: &Path, content: &Content, entry: &Entry, key: &ChunkKey) -> io::Result<Look> {
+    let before = std::fs::symlink_metadata(path)?;
+    if !unchanged(entry, &before) {
+        return Ok(Look::Elsewhere);
+    }
+    let found = same(&mut File::open(path)?, content, key)?;
+    let after = std::fs::symlink_metadata(path)?;
     let still =
         unchanged(entry, &after) && (after.ctime(), after.ctime_nsec()) == (before.ctime(), before.ctime_nsec());
-    still.then_some(same)
+    Ok(match found.filter(|_| still) {
+        Some(true) => Look::Same,
+        Some(false) => Look::Differs,
+        None => Look::Elsewhere,
+    })
+}
+
+/// What is said of a file that cannot be read any more.
+pub fn unreadable(entry: &Entry, why: &str) -> Problem {
+    let detail = format!(
+        "the file on this computer cannot be read again ({why}), so that nobody knows whether it is still what was \
+         backed up. Its disk may be failing, or it may not be opened any more; its last version is in the backup"
+    );
+    Problem::of(&entry.path, ProblemKind::Unreadable, detail)
 }
 
 /// What is said of a file that differs, when its backup came back as it was stored, or did not.
@@ -86,4 +118,31 @@ pub fn problem(entry: &Entry, backup_is_good: bool) -> Problem {
          not come back as it was stored either: nobody can say which of the two is right. Keep both"
     };
     Problem::of(&entry.path, ProblemKind::Changed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::path::RecordPath;
+    use crate::ops::verify::fixture::Council;
+
+    #[test]
+    fn a_file_whose_reading_fails_is_neither_the_same_nor_passed_over() {
+        let c = Council::new();
+        c.write("plan.txt", "a plan");
+        c.backup();
+        let (key, mut entry) = (c.open().chunk_key(), c.entry("Documents/plan.txt"));
+        assert_eq!(look(&[c.source()], &entry, &key), Look::Same);
+        // A real file that opens, and whose first byte gives EIO.
+        let folder = Source { name: RecordPath::new("Documents").unwrap(), path: "/proc/self".into() };
+        entry.path = RecordPath::new("Documents/mem").unwrap();
+        let now = std::fs::symlink_metadata("/proc/self/mem").unwrap();
+        let Kind::File(content) = &mut entry.kind else { panic!("{entry:?}") };
+        content.size = now.len();
+        (entry.meta.mtime_s, entry.meta.mtime_ns) = (now.mtime(), now.mtime_nsec() as u32);
+        let Look::Unreadable(why) = look(&[folder], &entry, &key) else { panic!("it was read") };
+        assert!(unreadable(&entry, &why).detail.contains("cannot be read again (Input/output error"), "{why}");
+        std::fs::remove_file(c.docs().join("plan.txt")).unwrap();
+        assert_eq!(look(&[c.source()], &c.entry("Documents/plan.txt"), &key), Look::Elsewhere);
+    }
 }

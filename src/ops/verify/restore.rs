@@ -17,6 +17,7 @@ use super::accepted::{Accepted, testable};
 use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
+use super::live::Look;
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
 use super::rotation::Rotation;
 use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
@@ -274,8 +275,12 @@ impl Run<'_> {
             let lost = report.failed.iter().find(|l| l.problem.path.as_ref() == Some(&candidate.entry.path));
             if let Some(Lost { problem, .. }) = lost {
                 all_lost.push((candidate.entry.path.clone(), problem.detail.clone(), candidate.packs.clone()));
-            } else if candidate.live && live::differs(&self.options.folders, &candidate.entry, &key) {
-                self.note_live(live::problem(&candidate.entry, true));
+            } else if candidate.live {
+                match live::look(&self.options.folders, &candidate.entry, &key) {
+                    Look::Differs => self.note_live(live::problem(&candidate.entry, true)),
+                    Look::Unreadable(why) => self.note_live(live::unreadable(&candidate.entry, &why)),
+                    Look::Same | Look::Elsewhere => {}
+                }
             }
         }
         Ok(())

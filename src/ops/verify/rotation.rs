@@ -4,12 +4,12 @@
 //! the last one. What must always hold: the hand stands where everything before it was read; what a limit or the time
 //! left is read by the next run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
 use super::coverage::{Promise, terms};
-use super::live::{differs, place};
+use super::live::{Look, look, place};
 use crate::domain::listing::{Entry, Kind};
 use crate::domain::log::state::State;
 use crate::domain::rotation::{self, Arc, Hand};
@@ -21,22 +21,38 @@ use crate::repo::repository::Repository;
 
 /// The hand, on this computer. Losing it loses nothing: it begins where the last test in the log left off.
 const FILE: &str = "live.json";
+/// Files that could not be read last time.
+const UNREADABLE: &str = "live-unreadable.json";
+/// So many of them are tried again in every run; others when the hand comes round.
+const TRIED_AGAIN: usize = 1_000;
 /// Files held at a time.
 const MOST: usize = 50_000;
 
 /// What was read again on this computer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveRead {
-    /// Files that were to be read, and their bytes.
+    /// Files that were read to their end and compared.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Files that could not be read: tried again in every run until they can, or are backed up anew.
+    pub unreadable: u64,
     /// Files left for the next run.
     pub left: u64,
     /// The hand is late by more than a run: the limit is too low, or runs are too short.
     pub late: bool,
     /// Why nothing was read.
     pub skipped: Option<String>,
+}
+
+/// What reading showed.
+#[derive(Default)]
+pub(super) struct Found {
+    pub read: LiveRead,
+    /// They differ from their backup.
+    pub differing: Vec<Entry>,
+    /// They could not be read, and why.
+    pub unreadable: Vec<(Entry, String)>,
 }
 
 /// What the hand has passed.
@@ -46,6 +62,9 @@ pub(super) struct Rotation<'f> {
     every: SignedDuration,
     limit: u64,
     due: BTreeMap<(u64, Vec<u8>), Entry>,
+    /// What could not be read last time, by path; and those of them that are still as they were listed.
+    unread: BTreeSet<Vec<u8>>,
+    again: BTreeMap<Vec<u8>, Entry>,
     bytes: u64,
     /// From here on, files are left for the next run.
     cut: Option<u64>,
@@ -83,12 +102,18 @@ impl<'f> Rotation<'f> {
             read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
         }
         let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
-        Some(Self { folders, arc, every, limit, due: BTreeMap::new(), bytes: 0, cut: None, read })
+        let unread = repo.dir().and_then(|dir| dir.load_json(UNREADABLE)).unwrap_or_default();
+        let (due, again) = (BTreeMap::new(), BTreeMap::new());
+        Some(Self { folders, arc, every, limit, due, unread, again, bytes: 0, cut: None, read })
     }
 
     /// Is shown every live document.
     pub fn offer(&mut self, entry: &Entry) {
         let is_file = matches!(&entry.kind, Kind::File(content) if content.size > 0);
+        if is_file && self.unread.contains(entry.path.as_bytes()) {
+            self.again.insert(entry.path.as_bytes().to_vec(), entry.clone());
+            return;
+        }
         let far = self.arc.along(rotation::place(entry.path.as_bytes()));
         let Some(far) = far.filter(|_| is_file && self.read.skipped.is_none()) else { return };
         if place(self.folders, entry).is_none() {
@@ -109,7 +134,7 @@ impl<'f> Rotation<'f> {
         }
     }
 
-    /// Reads them, and tells which differ from their backup. Where time is over, the rest is left.
+    /// Reads them, and tells which differ from their backup or cannot be read. Where time is over, the rest is left.
     ///
     /// # Errors
     /// `Interrupted`; the state folder cannot be written.
@@ -119,33 +144,64 @@ impl<'f> Rotation<'f> {
         is_over: &dyn Fn() -> bool,
         monitor: &dyn Monitor,
         stop: &Stop,
-    ) -> Result<(LiveRead, Vec<Entry>), OpsError> {
+    ) -> Result<Found, OpsError> {
+        let mut found = Found::default();
         if self.read.skipped.is_some() {
-            return Ok((self.read, vec![]));
+            return Ok(Found { read: self.read, ..found });
         }
         monitor.stage("reading files on this computer again", Some(self.bytes));
-        let (key, mut differing) = (repo.chunk_key(), vec![]);
+        let (key, mut tried) = (repo.chunk_key(), 0u64);
         for ((far, _), entry) in std::mem::take(&mut self.due) {
             stop.check()?;
             if self.cut.is_some_and(|cut| far >= cut) {
                 self.read.left += 1;
                 continue;
             }
-            if self.read.files > 0 && is_over() {
+            if tried > 0 && is_over() {
                 (self.cut, self.read.left) = (Some(far), self.read.left + 1);
                 continue;
             }
+            tried += 1;
             monitor.advance(entry.size());
-            self.read.files += 1;
-            self.read.bytes += entry.size();
-            if differs(self.folders, &entry, &key) {
-                differing.push(entry);
+            self.note(look(self.folders, &entry, &key), entry, &mut found);
+        }
+        let mut left = BTreeSet::new();
+        for (path, entry) in std::mem::take(&mut self.again) {
+            stop.check()?;
+            if is_over() {
+                left.insert(path);
+                continue;
             }
+            self.note(look(self.folders, &entry, &key), entry, &mut found);
         }
         let hand = self.arc.passed(self.cut);
         self.read.late = repo.env.clock.now().duration_since(hand.at) > self.every;
+        left.extend(found.unreadable.iter().map(|(entry, _)| entry.path.as_bytes().to_vec()));
+        let kept: Vec<_> = left.into_iter().take(TRIED_AGAIN).collect();
+        if let Some(dir) = repo.dir().filter(|_| !(kept.is_empty() && self.unread.is_empty())) {
+            dir.save_json(UNREADABLE, &kept)?;
+        }
         self.save(repo, &hand)?;
-        Ok((self.read, differing))
+        found.read = self.read;
+        Ok(found)
+    }
+
+    /// Only what was read to its end and compared counts as read.
+    fn note(&mut self, look: Look, entry: Entry, found: &mut Found) {
+        match look {
+            Look::Elsewhere => {}
+            Look::Unreadable(why) => {
+                self.read.unreadable += 1;
+                found.unreadable.push((entry, why));
+            }
+            Look::Same | Look::Differs => {
+                self.read.files += 1;
+                self.read.bytes += entry.size();
+                if look == Look::Differs {
+                    found.differing.push(entry);
+                }
+            }
+        }
     }
 
     fn save(&self, repo: &Repository, hand: &Hand) -> Result<(), RepoError> {

@@ -4,10 +4,11 @@
 //! Only what was seen is called protected. No object but the canary is written or deleted; others are asked for their
 //! lock. A lock is never asked to give way. What the store says counts less than what can be read afterwards.
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use object_store::GetOptions;
 
-use super::protection_canary::{Object, write};
+use super::protection_canary::{Object, other_bytes, write};
 use super::protection_s3::Lock;
 use super::protection_xml::{keeps_versions, undercuts};
 use super::{Store, StoreError, StoreFault};
@@ -47,13 +48,14 @@ pub fn protection(store: &Store, asked: &Protection, entropy: &dyn Entropy) -> R
     let (object, kept) = write(store, asked, entropy)?;
     test.put_if_absent(kept);
     let lock = test.lock_of(&object)?;
-    let fate = test.delete(&object)?;
+    let mut fate = test.delete(&object)?;
+    let lies = test.overwrite(&object, &mut fate, entropy)?;
     test.versioning(&object, &fate)?;
     test.deletion(&fate);
     test.object_lock(&object, &lock, &fate);
     test.lock_dates(&lock, &fate)?;
     test.lifecycle()?;
-    if store.get(&object.key).is_ok_and(|there| there == object.bytes) {
+    if store.get(&object.key).is_ok_and(|there| there == lies) {
         let name = object.name.clone();
         let until = lock.seen().map(|l| l.until);
         test.tested.canary = Some(Canary { name, version: object.version.clone(), until });
@@ -93,6 +95,8 @@ struct Fate {
     readable: Option<bool>,
     /// Nothing is left of it; `None`: its version cannot be deleted from here.
     destroyed: Option<bool>,
+    /// It was not deleted, but written over.
+    overwritten: bool,
 }
 
 impl Test<'_> {
@@ -128,7 +132,7 @@ impl Test<'_> {
         };
         let hidden = self.read(object, None)? == Some(false);
         let unlisted = hidden && !self.is_listed(&object.key)?;
-        let mut fate = Fate { hidden, unlisted, readable: None, destroyed: hidden.then_some(true) };
+        let mut fate = Fate { hidden, unlisted, readable: None, destroyed: hidden.then_some(true), overwritten: false };
         if let Some(version) = &object.version {
             fate.readable = self.read(object, Some(version))?;
             fate.destroyed = if store.raw.is_some() {
@@ -154,6 +158,33 @@ impl Test<'_> {
         let shown = if ground.is_some() { Shown::NotProtected } else { Shown::Protected };
         self.say(Guard::Listing, shown, ground, true);
         Ok(fate)
+    }
+
+    /// Writes over a canary that could not be deleted, without any condition: to lose it so is as bad. What lies there
+    /// then. A version that was seen to outlive its deletion outlives this, too.
+    fn overwrite(&self, object: &Object, fate: &mut Fate, entropy: &dyn Entropy) -> Result<Bytes, StoreError> {
+        if fate.hidden || fate.destroyed == Some(true) {
+            return Ok(object.bytes.clone());
+        }
+        let other = other_bytes(&object.name, entropy);
+        reached(self.store.put(&object.key, &other))?;
+        // Whatever the store answered: what can be read counts.
+        let there = match self.read(object, None)? {
+            Some(true) => return Ok(object.bytes.clone()),
+            Some(false) => other,
+            None => object.bytes.clone(),
+        };
+        let kept = match &object.version {
+            Some(version) => self.read(object, Some(version))?,
+            None => self.read(object, None)?,
+        };
+        fate.destroyed = match kept {
+            Some(true) => fate.destroyed,
+            Some(false) => Some(true),
+            None => None,
+        };
+        fate.overwritten = kept == Some(false);
+        Ok(there)
     }
 
     fn is_listed(&self, key: &Key) -> Result<bool, StoreError> {
@@ -198,6 +229,7 @@ impl Test<'_> {
         let claimed = self.asked.lock_days.is_some();
         let (shown, ground) = match fate.destroyed {
             Some(false) => (Shown::Protected, None),
+            Some(true) if fate.overwritten => (Shown::NotProtected, Some(Ground::Overwritten)),
             Some(true) if fate.readable == Some(true) => (Shown::NotProtected, Some(Ground::VersionDeleted)),
             Some(true) => (Shown::NotProtected, Some(Ground::Deleted)),
             None if self.store.raw.is_some() => (Shown::Inconclusive, Some(Ground::NoPermission)),

@@ -75,6 +75,11 @@ fn left(store: &Store, left: &Canary, now: Timestamp) -> Result<Option<String>, 
     Ok(None)
 }
 
+/// What a canary never held before.
+pub(super) fn other_bytes(name: &str, entropy: &dyn Entropy) -> Bytes {
+    Bytes::from(format!("{}{}\n", beginning(name), hex::encode(&entropy.bytes32()[..8])))
+}
+
 /// How a canary's content begins.
 fn beginning(name: &str) -> String {
     format!("strongroom canary {name} ")

@@ -62,7 +62,12 @@ pub fn find(root: &Path, config: &Config) -> Starters {
 impl Starters {
     /// Whether anything starts the runs.
     pub fn any(&self) -> bool {
-        self.timer == Found::Enabled || self.serving || self.cron
+        self.count() > 0
+    }
+
+    /// How many things start the runs.
+    pub fn count(&self) -> usize {
+        [self.timer == Found::Enabled, self.serving, self.cron].into_iter().filter(|is| *is).count()
     }
 
     /// In words.

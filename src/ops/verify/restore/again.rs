@@ -4,7 +4,8 @@ use super::Run;
 use crate::domain::problem::Problem;
 use crate::ops::error::OpsError;
 use crate::ops::restore::{Lost, check_entries};
-use crate::ops::verify::live::problem;
+use crate::ops::verify::live::{problem, unreadable};
+use crate::ops::verify::rotation::Found;
 use crate::repo::repository::Repository;
 
 impl Run<'_> {
@@ -12,10 +13,14 @@ impl Run<'_> {
     /// copy in the store says which.
     pub(super) fn read_again(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
         let Some(rotation) = self.rotation.take() else { return Ok(()) };
-        let (read, differing) = rotation.read(repo, &|| self.is_over(repo), self.monitor, self.stop)?;
+        let Found { read, differing, unreadable: unread } =
+            rotation.read(repo, &|| self.is_over(repo), self.monitor, self.stop)?;
         self.report.live = Some(read);
         let known = |p: &Problem| p.path.clone();
         let told: Vec<_> = self.report.problems.iter().filter_map(known).collect();
+        for (entry, why) in unread.iter().filter(|(e, _)| !told.contains(&e.path)) {
+            self.note_live(unreadable(entry, why));
+        }
         let differing: Vec<_> = differing.into_iter().filter(|e| !told.contains(&e.path)).collect();
         if differing.is_empty() {
             return Ok(());
