@@ -42,6 +42,8 @@ pub struct LiveRead {
 /// What the hand has passed.
 pub(super) struct Rotation<'f> {
     folders: &'f [Source],
+    /// Where the hand stood.
+    began: Hand,
     arc: Arc,
     every: SignedDuration,
     limit: u64,
@@ -76,14 +78,14 @@ impl<'f> Rotation<'f> {
             let began = tested.or_else(|| now.checked_sub(every).ok()).unwrap_or(now);
             Hand::began(began, round)
         });
-        let arc = hand.arc(now, round);
+        let (began, arc) = (hand, hand.arc(now, round));
         let arc = if all { arc.whole() } else { arc };
         let mut read = LiveRead::default();
         if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
             read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
         }
         let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
-        Some(Self { folders, arc, every, limit, due: BTreeMap::new(), bytes: 0, cut: None, read })
+        Some(Self { folders, began, arc, every, limit, due: BTreeMap::new(), bytes: 0, cut: None, read })
     }
 
     /// Is shown every live document.
@@ -109,19 +111,20 @@ impl<'f> Rotation<'f> {
         }
     }
 
-    /// Reads them, and tells which differ from their backup. Where time is over, the rest is left.
+    /// Reads them, and tells which differ from their backup, and where the hand stands then: to be kept by
+    /// [`keep`] when what was found is told. Where time is over, the rest is left.
     ///
     /// # Errors
-    /// `Interrupted`; the state folder cannot be written.
+    /// `Interrupted`.
     pub fn read(
         mut self,
         repo: &Repository,
         is_over: &dyn Fn() -> bool,
         monitor: &dyn Monitor,
         stop: &Stop,
-    ) -> Result<(LiveRead, Vec<Entry>), OpsError> {
+    ) -> Result<(LiveRead, Option<Hand>, Vec<Entry>), OpsError> {
         if self.read.skipped.is_some() {
-            return Ok((self.read, vec![]));
+            return Ok((self.read, None, vec![]));
         }
         monitor.stage("reading files on this computer again", Some(self.bytes));
         let (key, mut differing) = (repo.chunk_key(), vec![]);
@@ -144,11 +147,24 @@ impl<'f> Rotation<'f> {
         }
         let hand = self.arc.passed(self.cut);
         self.read.late = repo.env.clock.now().duration_since(hand.at) > self.every;
-        self.save(repo, &hand)?;
-        Ok((self.read, differing))
+        Ok((self.read, Some(hand), differing))
     }
 
-    fn save(&self, repo: &Repository, hand: &Hand) -> Result<(), RepoError> {
-        repo.dir().map_or(Ok(()), |dir| dir.save_json(FILE, hand))
+    /// Keeps the hand where it stands, if this computer did not know: a test that is put on record is no sign any more
+    /// of what was read here.
+    ///
+    /// # Errors
+    /// The state folder cannot be written.
+    pub fn stay(&self, repo: &Repository) -> Result<(), RepoError> {
+        let known = repo.dir().is_some_and(|dir| dir.load_json::<Hand>(FILE).is_some());
+        if known { Ok(()) } else { keep(repo, &self.began) }
     }
+}
+
+/// Keeps the hand. What it passed is not read again for a round: whatever was found there must be told already.
+///
+/// # Errors
+/// The state folder cannot be written.
+pub(super) fn keep(repo: &Repository, hand: &Hand) -> Result<(), RepoError> {
+    repo.dir().map_or(Ok(()), |dir| dir.save_json(FILE, hand))
 }
