@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::every_run::advise;
-use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
+use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
 use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Scrubbed;
