@@ -176,10 +176,7 @@ impl Run<'_> {
             let keyholder = repo.ring.keyholder;
             let (snapshot, documents, bytes, complete) = (None, 0, 0, false);
             let (packs, bundles) = (Bits::default(), vec![]);
-            self.append(
-                repo,
-                Tested { snapshot, packs, documents, bytes, failed, complete, keyholder, bundles },
-            )?;
+            self.append(repo, Tested { snapshot, packs, documents, bytes, failed, complete, keyholder, bundles })?;
         }
         hand.map_or(Ok(()), |hand| keep(repo, &hand)).map_err(Into::into)
     }
