@@ -24,11 +24,16 @@ pub struct Advice {
 pub fn advice(failure: &Failure) -> Advice {
     let (hint, exit) = match failure {
         Failure::Config(e) => (None, e.exit()),
-        Failure::Ops(e) => (ops(e).map(str::to_owned), e.exit()),
+        Failure::Ops(e) => return advice_on(e),
         Failure::Journal(_) | Failure::Outbox(_) | Failure::Mail(_) => (None, Exit::Failed),
         Failure::Said { hint, exit, .. } => (hint.clone(), *exit),
     };
     Advice { message: failure.to_string(), hint, exit }
+}
+
+/// The same of an operation's failure.
+pub fn advice_on(error: &OpsError) -> Advice {
+    Advice { message: error.to_string(), hint: ops(error).map(str::to_owned), exit: error.exit() }
 }
 
 fn ops(error: &OpsError) -> Option<&'static str> {

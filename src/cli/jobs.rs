@@ -24,9 +24,25 @@ pub fn failed(failure: &Failure) -> JobOutcome {
         Failure::Config(_) => JobOutcome::failed(Why::StoreRefused, exit),
         _ => JobOutcome::failed(Why::Other, exit),
     };
-    // One line: it is shown in a list.
-    let said = advice.message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    JobOutcome { said: Some(said.chars().take(LONGEST_SENTENCE).collect()), ..outcome }
+    JobOutcome { said: Some(one_line(&advice.message)), ..outcome }
+}
+
+/// The end of an examination that found damage before an error ended it: the damage is the outcome, and both are told.
+pub fn ended_by(found: JobOutcome, error: &OpsError) -> JobOutcome {
+    let mut troubles = found.troubles;
+    for trouble in of_operation(error, error.exit()).troubles {
+        if !troubles.contains(&trouble) {
+            troubles.push(trouble);
+        }
+    }
+    let said = Some(one_line(&error.to_string()));
+    JobOutcome { troubles, said, examined_all: false, waits: false, ..found }
+}
+
+/// It is shown in a list.
+fn one_line(message: &str) -> String {
+    let said = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    said.chars().take(LONGEST_SENTENCE).collect()
 }
 
 /// The end of reading a configuration that cannot be used.

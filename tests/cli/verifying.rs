@@ -137,3 +137,26 @@ fn the_store_going_away_is_said_with_what_to_do() {
     std::fs::rename(place.path("gone"), place.path("repository")).unwrap();
     place.run(["run"]).ends(0).never_says("PROBLEM");
 }
+
+#[test]
+fn what_a_run_mended_is_told_whatever_ends_it() {
+    let place = Place::ready("");
+    place.run(["run"]).ends(0);
+    // The last thing that a test writes cannot be written.
+    let hand = place.path("home/state/live.json");
+    let in_the_way = || {
+        let _ = std::fs::remove_file(&hand);
+        std::fs::create_dir_all(hand.join("in the way")).unwrap();
+    };
+    in_the_way();
+    place.run(["run"]).ends(1).never_says("DAMAGE");
+    let index = place.objects("index")[0].clone();
+    flip(&index);
+    let rotten = place.objects("index");
+    let said = place.run(["run"]).ends(4).says("this computer's copy was put back");
+    said.says("That was found before the examination ended early, and there may be more:").says("live.json");
+    assert_eq!(place.objects("index"), rotten, "it has its name");
+    place.run(["status"]).says("damage");
+    std::fs::remove_dir_all(&hand).unwrap();
+    place.run(["run"]).ends(0).never_says("DAMAGE");
+}

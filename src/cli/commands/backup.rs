@@ -157,6 +157,12 @@ pub fn step(
             .out
             .warn(format!("{problems} could not be backed up; the last good version of each stays in the backup."));
     }
+    if report.lost > 0 {
+        shell.out.say(format!(
+            "Passed over: the last version of {}, lost as a person has accepted. See: strongroom repair",
+            counted(report.lost, "deleted record", "deleted records")
+        ));
+    }
     if !repo.lost_indexes().is_empty() {
         shell.out.warn(
             "A part of the index in the store is damaged or missing; the packs themselves said what is in them. Run: \

@@ -31,6 +31,7 @@ pub fn promise(config: &Config) -> Promise {
         per_run: verify.bytes_per_run,
         per_month: verify.bytes_per_month,
         live_per_run: verify.live_bytes_per_run,
+        backups_between: config.schedule.backup.is_some(),
         ..Promise::weeks(verify.every_byte_within_weeks)
     }
 }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::{coverage, drill, live, opening, verify_store};
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
+use crate::cli::hints::advice_on;
+use crate::cli::jobs;
 use crate::cli::output::{Done, add_path};
 use crate::cli::shell::Shell;
 use crate::cli::{telling, when};
@@ -13,7 +15,7 @@ use crate::domain::coverage::LEAST_PER_RUN;
 use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::ops::fs::walk::Source;
-use crate::ops::verify::{self, Budget, Damage, Object, TestOptions, VerifyReport};
+use crate::ops::verify::{self, Budget, Damage, Examined, Object, TestOptions, VerifyReport};
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
 use crate::service::plain::{counted, size};
@@ -165,6 +167,10 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     }
     live::say(shell, report);
     opening::say(shell, config, report);
+    if let Some(error) = &report.ended {
+        out.warn("That was found before the examination ended early, and there may be more:");
+        out.error(&advice_on(error));
+    }
     if report.left > 0 {
         let waits = match report.oldest {
             Some(at) => format!("what waits longest was last examined {}", when::shown(at, &config.council.timezone)),
@@ -247,9 +253,17 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     }
     let progress = shell.progress();
     let options = test_options(config, &VerifyArgs { all: false, max_bytes: None, max_duration: None });
-    let checked = verify::look(repo, true, &progress, &shell.stop)?;
-    let mut report = verify::restore(repo, &options, &progress, &shell.stop)?;
+    let mut checked = verify::look(repo, true, &progress, &shell.stop)?;
+    let restored = verify::restore(repo, &options, &progress, &shell.stop);
     progress.finish();
+    let (mut report, came_back) = match restored {
+        Ok(report) => (report, true),
+        // What the look found, it may have mended: it is told now or never.
+        Err(e) => {
+            checked = checked.ended_by(e)?;
+            (VerifyReport { examined: checked.examined, ..VerifyReport::default() }, false)
+        }
+    };
     let known = |d: &Damage| d.object.is_some() && report.failed.iter().any(|k| k.object == d.object);
     // What the check says of an object says more: also whether it was put back.
     let said = |d: &Damage| matches!(d.object, Some(Object::Index(_)));
@@ -257,8 +271,9 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     report.failed.retain(|d| !(said(d) && new.iter().any(|n| n.object == d.object)));
     report.failed.extend(new);
     report.untold = checked.untold;
+    report.ended = report.ended.or(checked.ended);
     say(shell, config, &report, "came back from the store as it was");
-    let examined = report.examined;
+    let examined = if came_back { report.examined } else { Examined::default() };
     Ok((outcome(repo, &report), examined.documents, examined.bytes))
 }
 
@@ -266,18 +281,26 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
 fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
     shell.out.say("This computer may not read the backups: it checks and scrubs; test restores are made elsewhere.");
     let progress = shell.progress();
-    let checked = verify::look(repo, false, &progress, &shell.stop)?;
+    let mut checked = verify::look(repo, false, &progress, &shell.stop)?;
     let bytes = config.verify.bytes_per_run.unwrap_or(LEAST_PER_RUN);
     let budget = Budget { max_bytes: Some(bytes), ..Budget::default() };
-    let scrubbed = verify::scrub(repo, &budget, &progress, &shell.stop)?;
+    let scrubbed = verify::scrub(repo, &budget, &progress, &shell.stop);
     progress.finish();
+    let mut scrubbed = match scrubbed {
+        Ok(report) => report,
+        Err(e) => {
+            let ended = checked.ended_by(e)?;
+            say(shell, config, &ended, "is there with the size it should have");
+            return Ok(outcome(repo, &ended));
+        }
+    };
     say(shell, config, &checked, "is there with the size it should have");
     say(shell, config, &scrubbed, "was read again and is what was stored");
-    let mut both = outcome(repo, &scrubbed);
-    if !checked.failed.is_empty() {
-        both = outcome(repo, &checked);
+    if checked.failed.is_empty() {
+        return Ok(outcome(repo, &scrubbed));
     }
-    Ok(both)
+    checked.ended = checked.ended.or(scrubbed.ended.take());
+    Ok(outcome(repo, &checked))
 }
 
 fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
@@ -302,5 +325,10 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
     };
     // What came with a mass change that is open was told as that.
     let waits = outcome == Outcome::Damage && Vec::is_empty(&troubles);
-    JobOutcome { examined_all: report.left == 0, waits, ..JobOutcome::new(outcome, troubles, counts, report.exit()) }
+    let found = JobOutcome::new(outcome, troubles, counts, report.exit());
+    let found = JobOutcome { examined_all: report.left == 0, waits, ..found };
+    match &report.ended {
+        Some(error) => jobs::ended_by(found, error),
+        None => found,
+    }
 }

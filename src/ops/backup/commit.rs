@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::depot::{Depot, present_packs, reliable_packs};
+use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
@@ -125,7 +125,7 @@ fn start_depot(
     let seen = |n: u32| state.packs.get(n as usize).is_some_and(|p| listed.get(&p.pack.name) == Some(&p.pack.size));
     let damaged = known_damage(repo);
     let sound = |n: u32| seen(n) && state.packs.get(n as usize).is_some_and(|p| !damaged.contains(&p.pack.name));
-    let (reliable, present) = (reliable_packs(state, &own, sound), present_packs(state, seen));
+    let packs = (reliable_packs(state, &own, sound), present_packs(state, seen), lost_packs(state));
     let settings = WriterSettings {
         store: repo.store.clone(),
         reading: repo.reading_recipient()?,
@@ -135,7 +135,7 @@ fn start_depot(
         acknowledged: journal(repo),
     };
     let index = repo.take_index()?;
-    Ok(Depot::new(PackWriter::start(settings), index, reliable, present, repo.chunk_key()))
+    Ok(Depot::new(PackWriter::start(settings), index, packs, repo.chunk_key()))
 }
 
 /// Finds the last listing: on this machine, else (where the keys allow) in the store.
@@ -293,7 +293,7 @@ fn prove_back(
 }
 
 /// Every pack the snapshot needs: those relied on, those stored by this run, and what an inherited root needs.
-/// Each must be in the store now, with the size the log says.
+/// Each must be in the store now, with the size the log says, unless a person accepted that it is lost.
 fn all_needs(
     repo: &Repository,
     depot: &Depot,
@@ -309,8 +309,9 @@ fn all_needs(
         }
     }
     for number in needs.iter() {
-        let pack = state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack;
-        if listed.get(&pack.name) != Some(&pack.size) {
+        let known = state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?;
+        let pack = known.pack;
+        if known.lost.is_none() && listed.get(&pack.name) != Some(&pack.size) {
             return Err(RepoError::PackMissing(pack.name));
         }
     }

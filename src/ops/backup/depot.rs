@@ -24,6 +24,8 @@ pub struct Depot {
     reliable: Bits,
     /// Packs that are there, whoever stored them: good enough for what cannot be read again.
     present: Bits,
+    /// Packs whose loss a person accepted: they stay needed, though nothing is had from them.
+    lost: Bits,
     /// Chunks stored by this run.
     pending: HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>,
     /// Packs needed so far, of those stored before this run.
@@ -40,6 +42,23 @@ pub fn present_packs(state: &State, seen: impl Fn(u32) -> bool) -> Bits {
     (0..state.packs.len() as u32).filter(|n| alive(*n) && seen(*n)).collect()
 }
 
+/// Packs that are no more, by a person's word, and are not about to be destroyed.
+pub fn lost_packs(state: &State) -> Bits {
+    let lost = |n: &u32| state.packs.get(*n as usize).is_some_and(|p| p.lost.is_some());
+    present_packs(state, |_| true).iter().filter(lost).collect()
+}
+
+/// What there is of a last version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// All of it.
+    Whole,
+    /// Not all of it, and a person accepted that.
+    Lost,
+    /// Not all of it.
+    Broken,
+}
+
 /// Packs that may be relied on, given what the store listed in this run.
 pub fn reliable_packs(state: &State, own: &[ActorId], seen: impl Fn(u32) -> bool) -> Bits {
     (0..state.packs.len() as u32).filter(|n| state.may_rely(*n, own) && seen(*n)).collect()
@@ -47,8 +66,13 @@ pub fn reliable_packs(state: &State, own: &[ActorId], seen: impl Fn(u32) -> bool
 
 impl Depot {
     /// Starts with nothing needed.
-    pub fn new(writer: PackWriter, index: ChunkIndex, reliable: Bits, present: Bits, key: ChunkKey) -> Self {
-        Self { writer, index, reliable, present, pending: HashSet::default(), needs: Bits::default(), key }
+    pub fn new(
+        writer: PackWriter,
+        index: ChunkIndex,
+        (reliable, present, lost): (Bits, Bits, Bits),
+        key: ChunkKey,
+    ) -> Self {
+        Self { writer, index, reliable, present, lost, pending: HashSet::default(), needs: Bits::default(), key }
     }
 
     /// Stores a chunk unless it is stored.
@@ -57,51 +81,53 @@ impl Depot {
     /// The first failure of the writer.
     pub fn put(&mut self, stream: Stream, bytes: &[u8]) -> Result<ChunkId, RepoError> {
         let id = self.key.id(bytes);
-        if !self.need(&id, false) {
+        if self.need(&id, false) != Kept::Whole {
             self.writer.add(stream, id, bytes)?;
             self.pending.insert(*id.as_bytes());
         }
         Ok(id)
     }
 
-    /// Notes that a chunk is needed; `false` when it is not stored where it could be relied on, or, for what can
-    /// never be read again, not there at all.
-    fn need(&mut self, id: &ChunkId, for_good: bool) -> bool {
+    /// Notes that a chunk is needed, and says whether it is stored where it can be relied on, or, for what can never be
+    /// read again, there at all.
+    fn need(&mut self, id: &ChunkId, for_good: bool) -> Kept {
         if self.pending.contains(id.as_bytes()) {
-            return true;
+            return Kept::Whole;
         }
-        let good = if for_good { &self.present } else { &self.reliable };
-        match self.index.pack_of(id).filter(|p| good.contains(*p)) {
-            Some(pack) => {
-                self.needs.insert(pack);
-                true
-            }
-            None => false,
-        }
+        let Some(pack) = self.index.pack_of(id) else { return Kept::Broken };
+        let kept = match for_good {
+            true if self.lost.contains(pack) => Kept::Lost,
+            true if self.present.contains(pack) => Kept::Whole,
+            false if self.reliable.contains(pack) => Kept::Whole,
+            _ => return Kept::Broken,
+        };
+        self.needs.insert(pack);
+        kept
     }
 
     /// Notes everything an entry needs; `false` when some of it cannot be relied on.
     pub fn keep(&mut self, known: &Known) -> bool {
-        self.keep_where(known, false)
+        self.keep_where(known, false) == Kept::Whole
     }
 
-    /// The same for a last version, which cannot be read again: whatever is there of it stays needed.
-    pub fn keep_for_good(&mut self, known: &Known) -> bool {
+    /// The same for a last version, which cannot be read again: whatever is there of it stays needed, and what was accepted
+    /// as lost with it.
+    pub fn keep_for_good(&mut self, known: &Known) -> Kept {
         self.keep_where(known, true)
     }
 
-    fn keep_where(&mut self, known: &Known, for_good: bool) -> bool {
-        let Kind::File(content) = &known.entry.kind else { return true };
+    fn keep_where(&mut self, known: &Known, for_good: bool) -> Kept {
+        let Kind::File(content) = &known.entry.kind else { return Kept::Whole };
         let (lists, pieces): (&[ChunkId], &[Piece]) = match (&content.pieces, &known.pieces) {
             (Pieces::Inline(pieces), _) => (&[], pieces),
             (Pieces::Listed(lists), Some(pieces)) => (lists, pieces),
-            (Pieces::Listed(_), None) => return false,
+            (Pieces::Listed(_), None) => return Kept::Broken,
         };
         // Every chunk is noted, also after one that is missing.
-        let mut whole = true;
+        let mut worst = Kept::Whole;
         for id in lists.iter().copied().chain(pieces.iter().filter_map(Piece::chunk)) {
-            whole &= self.need(&id, for_good);
+            worst = worst.max(self.need(&id, for_good));
         }
-        whole
+        worst
     }
 }

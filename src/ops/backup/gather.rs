@@ -1,6 +1,6 @@
 //! What a run gathers on its way: both listings as they grow, and the figures of its report.
 
-use super::depot::Depot;
+use super::depot::{Depot, Kept};
 use super::merge::{Moment, gone_now};
 use super::window::Outcome;
 use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
@@ -134,9 +134,13 @@ fn keep_gone(
     tally: &mut Tally,
     monitor: &dyn Monitor,
 ) -> Result<(), RepoError> {
-    if !depot.keep_for_good(&known) {
-        let detail = "its last version is not whole in the store any more";
-        note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
+    match depot.keep_for_good(&known) {
+        Kept::Whole => {}
+        Kept::Lost => tally.report.lost += 1,
+        Kept::Broken => {
+            let detail = "its last version is not whole in the store any more";
+            note_problem(&mut tally.report, Problem::of(&known.entry.path, ProblemKind::Damaged, detail), monitor);
+        }
     }
     tally.gone_total += 1;
     listing.add_gone(depot, &known)

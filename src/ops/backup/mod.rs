@@ -92,6 +92,8 @@ pub struct BackupReport {
     /// Records that were disposed of and are on the live side again, with the content they had: kept, for a person
     /// to look at. Counted only where the register can be read.
     pub reappeared: u64,
+    /// Records that are gone and whose last version is lost too, as a person has accepted.
+    pub lost: u64,
     /// An incident this backup reported: very many records changed at once.
     pub incident: Option<u64>,
 }

@@ -77,14 +77,21 @@ pub(super) fn compare(
             }
         }
     }
-    bundles::check(repo, &mut report, stop)?;
+    let read = bundles::check(repo, &mut report, stop);
+    match read.and_then(|()| told(repo, &mut report, name_the_records)) {
+        Ok(()) => Ok(report),
+        Err(e) => report.ended_by(e),
+    }
+}
+
+fn told(repo: &mut Repository, report: &mut VerifyReport, name_the_records: bool) -> Result<(), OpsError> {
+    super::remember_damage(repo, report)?;
+    let (objects, bytes, failed) = (report.examined.objects, report.examined.bytes, report.failed.len() as u64);
+    report.entries.extend(put_on_record(repo, &Entry::Checked(Checked { objects, bytes, failed }))?);
     if name_the_records {
         name_records(repo, &mut report.failed)?;
     }
-    super::remember_damage(repo, &report)?;
-    let (objects, bytes, failed) = (report.examined.objects, report.examined.bytes, report.failed.len() as u64);
-    report.entries.extend(put_on_record(repo, &Entry::Checked(Checked { objects, bytes, failed }))?);
-    Ok(report)
+    Ok(())
 }
 
 /// Where the log does not say the size, the object must at least not be empty.

@@ -18,6 +18,9 @@ use crate::domain::log::state::State;
 use crate::ops::error::OpsError;
 use crate::repo::repository::Repository;
 
+/// No whole round is planned for as often as this before tests themselves show it.
+const OFTEN: SignedDuration = SignedDuration::from_hours(18);
+
 /// What the council was promised, and what may be spent on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Promise {
@@ -29,6 +32,8 @@ pub struct Promise {
     pub per_month: Option<u64>,
     /// A run reads no more of the files on this computer; without it, what the promise needs.
     pub live_per_run: Option<u64>,
+    /// Some runs only back up: how often backups are made says nothing of tests.
+    pub backups_between: bool,
 }
 
 impl Promise {
@@ -39,6 +44,7 @@ impl Promise {
             per_run: None,
             per_month: None,
             live_per_run: None,
+            backups_between: false,
         }
     }
 }
@@ -120,9 +126,11 @@ pub fn seen(state: &State, numbers: &Bits, seed: Option<&[u8; 32]>) -> Vec<Seen>
 pub fn terms(state: &State, promise: &Promise, now: Timestamp) -> Terms {
     let tests = || state.tests.iter().map(|t| t.at);
     let mut rhythm = Rhythm::of(tests(), now);
-    if !rhythm.known {
-        // The work that backs up is the work that tests.
-        rhythm = Rhythm::of(state.live_snapshots().map(|s| s.time).chain(tests()), now);
+    if !rhythm.known && !promise.backups_between {
+        // The work that backs up is the work that tests; but where backups are as near to each other as this, not each
+        // of them was.
+        let backups = Rhythm::of(state.live_snapshots().map(|s| s.time).chain(tests()), now);
+        rhythm = if backups.every < OFTEN { rhythm } else { backups };
     }
     let recent = state.tests.iter().filter(|t| !t.complete && now.duration_since(t.at) < MONTH);
     let spent = recent.map(|t| t.pack_bytes).fold(0, u64::saturating_add);
@@ -145,12 +153,15 @@ pub fn coverage(repo: &mut Repository, promise: &Promise) -> Result<Coverage, Op
 /// The same from what was read already; `None` where nothing is stored.
 pub fn look(repo: &Repository, promise: &Promise) -> Option<Coverage> {
     let (state, now) = (repo.state(), repo.env.clock.now());
-    let packs = seen(state, &testable(repo).unwrap_or_else(|_| state.needed()), None);
+    let testable = testable(repo).unwrap_or_else(|_| state.needed());
+    let packs = seen(state, &testable, None);
     let terms = terms(state, promise, now);
     let stored = packs.iter().map(|p| p.stored);
     let of_set = |set: String| {
         let mut needs = Bits::default();
         state.live_snapshots().filter(|s| s.snapshot.set == set).for_each(|s| needs.union(&s.snapshot.needs));
+        // What was accepted as lost is tested no more, and is nobody's age.
+        let needs: Bits = needs.iter().filter(|n| testable.contains(*n)).collect();
         let ages = ages(&seen(state, &needs, None), promise.within, now);
         (set, ages)
     };

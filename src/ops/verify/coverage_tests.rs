@@ -116,6 +116,36 @@ fn a_month_counts_what_runs_took_and_not_what_a_person_wanted() {
     assert_eq!(spent(), 0);
 }
 
+#[test]
+fn how_often_backups_are_made_says_nothing_of_tests_where_some_runs_only_back_up() {
+    let c = Council::new();
+    let every = |hours| {
+        for n in 0..6u8 {
+            c.write("a.txt", [n, hours]);
+            c.backup();
+            c.clock.advance(SignedDuration::from_hours(i64::from(hours)));
+        }
+    };
+    let rhythm = |promise: &Promise| {
+        let repo = c.open();
+        super::coverage::terms(repo.state(), promise, c.env.clock.now()).rhythm
+    };
+    let (plain, between) = (Promise::weeks(12), Promise { backups_between: true, ..Promise::weeks(12) });
+    every(24);
+    assert!(rhythm(&plain).known && rhythm(&plain).every.as_hours() == 24);
+    assert!(!rhythm(&between).known, "daily backups beside weekly rounds are no daily rounds");
+    assert_eq!(rhythm(&between).every.as_hours(), 7 * 24, "ready for the worst");
+    let needed = |promise: &Promise| super::coverage::look(&c.open(), promise).unwrap().forecast.needed_per_run;
+    assert!(needed(&between) > 3 * needed(&plain));
+    (0..3).for_each(|_| every(1));
+    assert!(!rhythm(&plain).known, "nobody plans hourly rounds");
+    for _ in 0..4 {
+        tested(&c, &TestOptions::default());
+        c.clock.advance(SignedDuration::from_hours(24));
+    }
+    assert!(rhythm(&between).known && rhythm(&between).every.as_hours() == 24, "tests have a rhythm of their own");
+}
+
 /// Time passes with every step.
 struct Ticking<'c>(&'c crate::testing::FakeClock);
 impl crate::ops::Monitor for Ticking<'_> {

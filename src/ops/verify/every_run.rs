@@ -2,9 +2,11 @@
 //! store are those that were stored (this machine's cache would hide that they rotted), and, where this machine still
 //! has the very bytes, that they are put back. What was put back is told as damage all the same.
 
+use std::collections::HashSet;
+
 use super::check::compare;
 use super::scrub::scrub_index;
-use super::{Damage, Object, VerifyReport, damage};
+use super::{Damage, Object, VerifyReport, damage, wanted};
 use crate::domain::id::IndexName;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -31,13 +33,37 @@ pub fn look(
     stop: &Stop,
 ) -> Result<VerifyReport, OpsError> {
     let mut report = compare(repo, name_the_records, monitor, stop)?;
-    for damage in scrub_index(repo, monitor, stop)? {
-        if !report.failed.iter().any(|known| known.object == damage.object) {
-            report.failed.push(damage);
+    let read = scrub_index(repo, monitor, stop);
+    let ended = match read {
+        Ok(scrubbed) => {
+            for damage in scrubbed.failed {
+                if !report.failed.iter().any(|known| known.object == damage.object) {
+                    report.failed.push(damage);
+                }
+            }
+            scrubbed.ended
         }
+        Err(e) => Some(e),
+    };
+    if let Some(e) = ended {
+        report = report.ended_by(e)?;
     }
-    report.failed.iter_mut().for_each(|damage| put_back(repo, damage));
-    Ok(report)
+    if report.failed.is_empty() {
+        return Ok(report);
+    }
+    // What was found may have been swept meanwhile: then it is no damage, and nothing brings it back.
+    match repo.refresh() {
+        Ok(_) => {
+            let still: HashSet<Object> = wanted(repo)?.iter().map(|w| w.object).collect();
+            report.failed.retain(|d| match d.object {
+                Some(object @ (Object::Pack(_) | Object::Index(_) | Object::Note(_))) => still.contains(&object),
+                _ => true,
+            });
+            report.failed.iter_mut().for_each(|damage| put_back(repo, damage));
+            Ok(report)
+        }
+        Err(e) => report.ended_by(e),
+    }
 }
 
 /// Says what to do about an object that this machine, or another, has a copy of.

@@ -150,7 +150,7 @@ pub struct Damage {
 }
 
 /// What a verification found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct VerifyReport {
     /// What was examined.
     pub examined: Examined,
@@ -180,6 +180,8 @@ pub struct VerifyReport {
     pub oldest: Option<Timestamp>,
     /// The entries that record it.
     pub entries: Vec<u64>,
+    /// What ended it before its time, after damage was found.
+    pub ended: Option<OpsError>,
 }
 
 impl VerifyReport {
@@ -190,6 +192,19 @@ impl VerifyReport {
             (true, false) => Exit::Incomplete,
             (true, true) => Exit::Done,
         }
+    }
+
+    /// What ended an examination hides no damage that was found until then: the damage is the result, with the error
+    /// beside it. Without damage the error is the result.
+    ///
+    /// # Errors
+    /// The one that was given.
+    pub fn ended_by(mut self, error: impl Into<OpsError>) -> Result<Self, OpsError> {
+        if self.exit() != Exit::Damage {
+            return Err(error.into());
+        }
+        self.ended.get_or_insert_with(|| error.into());
+        Ok(self)
     }
 }
 

@@ -2,7 +2,8 @@
 //! listing says; packs are opened from end to end and every chunk digested. What passed is put on record.
 //!
 //! Only packs that passed from end to end are recorded as tested, and only by one who holds the reading
-//! identity. A fault of the store ends the run and records nothing: it proves neither good nor bad.
+//! identity. A fault of the store ends the run and records nothing: it proves neither good nor bad. Damage that was found
+//! before it is told all the same.
 
 mod again;
 mod all;
@@ -19,7 +20,7 @@ use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::live::Look;
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
-use super::rotation::Rotation;
+use super::rotation::{Rotation, keep};
 use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
 use crate::domain::id::{PackName, SnapshotId};
 use crate::domain::listing::Entry as Record;
@@ -110,50 +111,81 @@ pub fn restore(
     let (passed, documents, due) = (Bits::default(), BTreeMap::new(), Due::default());
     let rotation = Rotation::begin(repo, &options.folders, &options.promise, options.all);
     let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted, rotation, due };
-    if options.all {
-        run.documents_of_all(repo)?;
-        // What no document needs: listings, and what was superseded.
-        let rest: Bits = testable(repo)?.iter().filter(|n| !run.is_known(repo.state(), *n)).collect();
-        run.packs(repo, &rest, false)?;
-    } else {
-        let (opener, rotation) = (run.opener.as_ref().filter(|o| o.is_able()), &mut run.rotation);
-        let mut each = |entry: &Record| rotation.iter_mut().for_each(|r| r.offer(entry));
-        let limits = (options.bytes, options.documents_per_run);
-        let mut choice = choose(repo, &options.promise, limits, &run.accepted, opener, &mut each)?;
-        (run.report.left, run.report.lost) = (choice.left, choice.lost);
-        run.due = std::mem::take(&mut choice.due);
-        let (timed, beyond) = (options.max_duration.is_some(), std::mem::take(&mut choice.beyond));
-        for (n, part) in choice.parts(timed).into_iter().enumerate() {
-            run.bring_back(repo, &part.documents, true)?;
-            run.rest(repo, &part, timed && n == 0)?;
-        }
-        run.bring_back(repo, &beyond, false)?;
-    }
-    run.read_again(repo)?;
+    let brought = run.bring_all(repo);
     for lost in every_run::lost(repo) {
         if !run.report.failed.iter().any(|known| known.object == lost.object) {
             run.report.failed.push(lost);
         }
     }
-    let documents: u64 = run.documents.values().map(|(done, _)| done.documents).sum();
-    if run.report.examined.packs + documents == 0 && run.report.failed.is_empty() {
-        return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
-    }
-    run.record(repo)?;
-    super::remember_damage(repo, &run.report)?;
-    if let Some(opener) = run.opener.take() {
-        let (opening, spoiled) = opener.finish(repo, &run.due);
-        run.report.entries.extend(put_on_record(repo, &Entry::Opened(opening.for_the_log()))?);
-        (run.report.opening, run.report.spoiled) = (Some(opening), spoiled);
-    }
+    let settled = brought.and_then(|()| run.settle(repo));
     let mut report = run.report;
+    if let Err(e) = settled {
+        let report = report.ended_by(e)?;
+        // Where this cannot be written either, the damage is told all the same.
+        let _ = super::remember_damage(repo, &report);
+        return Ok(report);
+    }
     let (packs, needed) = (&repo.state().packs, testable(repo)?);
     report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
-    name_records(repo, &mut report.failed)?;
-    Ok(report)
+    match name_records(repo, &mut report.failed) {
+        Ok(()) => Ok(report),
+        Err(e) => report.ended_by(e),
+    }
 }
 
 impl Run<'_> {
+    /// Everything that comes from the store.
+    fn bring_all(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
+        if self.options.all {
+            self.documents_of_all(repo)?;
+            // What no document needs: listings, and what was superseded.
+            let rest: Bits = testable(repo)?.iter().filter(|n| !self.is_known(repo.state(), *n)).collect();
+            return self.packs(repo, &rest, false);
+        }
+        let options = self.options;
+        let (opener, rotation) = (self.opener.as_ref().filter(|o| o.is_able()), &mut self.rotation);
+        let mut each = |entry: &Record| rotation.iter_mut().for_each(|r| r.offer(entry));
+        let limits = (options.bytes, options.documents_per_run);
+        let mut choice = choose(repo, &options.promise, limits, &self.accepted, opener, &mut each)?;
+        (self.report.left, self.report.lost) = (choice.left, choice.lost);
+        self.due = std::mem::take(&mut choice.due);
+        let (timed, beyond) = (options.max_duration.is_some(), std::mem::take(&mut choice.beyond));
+        for (n, part) in choice.parts(timed).into_iter().enumerate() {
+            self.bring_back(repo, &part.documents, true)?;
+            self.rest(repo, &part, timed && n == 0)?;
+        }
+        self.bring_back(repo, &beyond, false)
+    }
+
+    /// What came back is put on record first; then live files are read again; and the hand moves last, when all that was
+    /// found is on record: what it passed is not read again for a round.
+    fn settle(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
+        let documents: u64 = self.documents.values().map(|(done, _)| done.documents).sum();
+        if self.report.examined.packs + documents == 0 && self.report.failed.is_empty() {
+            return Err(OpsError::Nothing("The newest backup holds no document; nothing was examined.".into()));
+        }
+        let remembered = super::remember_damage(repo, &self.report);
+        self.rotation.iter().try_for_each(|r| r.stay(repo))?;
+        self.record(repo)?;
+        remembered?;
+        if let Some(opener) = self.opener.take() {
+            let (opening, spoiled) = opener.finish(repo, &self.due);
+            let entry = Entry::Opened(opening.for_the_log());
+            (self.report.opening, self.report.spoiled) = (Some(opening), spoiled);
+            self.report.entries.extend(put_on_record(repo, &entry)?);
+        }
+        let recorded = self.report.failed.len();
+        let hand = self.read_again(repo)?;
+        let failed = (self.report.failed.len() - recorded) as u64;
+        if failed > 0 {
+            let keyholder = repo.ring.keyholder;
+            let (snapshot, documents, bytes, complete) = (None, 0, 0, false);
+            let (packs, bundles) = (Bits::default(), vec![]);
+            self.append(repo, Tested { snapshot, packs, documents, bytes, failed, complete, keyholder, bundles })?;
+        }
+        hand.map_or(Ok(()), |hand| keep(repo, &hand)).map_err(Into::into)
+    }
+
     fn is_over(&self, repo: &Repository) -> bool {
         let time = elapsed(self.began, repo.env.clock.now());
         self.options.max_duration.is_some_and(|max| !self.options.all && time >= max)
@@ -227,7 +259,27 @@ impl Run<'_> {
     fn bring_back(&mut self, repo: &mut Repository, documents: &[Candidate], end_to_end: bool) -> Result<(), OpsError> {
         let packs = documents.iter().flat_map(|c| c.packs.iter().copied()).collect();
         let whole = if end_to_end { Whole::stated(repo, &packs)? } else { Whole::default() };
-        let (mut lost, mut rest) = (vec![], documents);
+        let mut lost = vec![];
+        let brought = self.in_batches(repo, documents, end_to_end.then_some(&whole), &mut lost);
+        // What was found before a fault was found.
+        for (name, result) in whole.into_results() {
+            self.note_pack(repo.state(), name, result);
+        }
+        self.report.failed.sort_by_key(|d| d.object);
+        for (path, what, packs) in lost {
+            self.note_lost(repo.state(), path, what, &packs);
+        }
+        brought
+    }
+
+    fn in_batches(
+        &mut self,
+        repo: &mut Repository,
+        documents: &[Candidate],
+        whole: Option<&Whole>,
+        lost: &mut Vec<(RecordPath, String, Vec<u32>)>,
+    ) -> Result<(), OpsError> {
+        let mut rest = documents;
         let most = if self.options.max_duration.is_some() { BATCH } else { LARGE_BATCH };
         while let Some(first) = rest.first() {
             let mut paths = HashSet::new();
@@ -243,15 +295,8 @@ impl Run<'_> {
             if let Some(opener) = self.opener.as_mut().filter(|o| o.rests(now)) {
                 opener.rest();
             }
-            self.bring_back_some(repo, &rest[..batch], end_to_end.then_some(&whole), &mut lost)?;
+            self.bring_back_some(repo, &rest[..batch], whole, lost)?;
             rest = &rest[batch..];
-        }
-        for (name, result) in whole.into_results() {
-            self.note_pack(repo.state(), name, result);
-        }
-        self.report.failed.sort_by_key(|d| d.object);
-        for (path, what, packs) in lost {
-            self.note_lost(repo.state(), path, what, &packs);
         }
         Ok(())
     }

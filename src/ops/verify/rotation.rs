@@ -49,6 +49,8 @@ pub struct LiveRead {
 #[derive(Default)]
 pub(super) struct Found {
     pub read: LiveRead,
+    /// Where the hand stands then; none where nothing was read.
+    pub hand: Option<Hand>,
     /// They differ from their backup.
     pub differing: Vec<Entry>,
     /// They could not be read, and why.
@@ -58,6 +60,8 @@ pub(super) struct Found {
 /// What the hand has passed.
 pub(super) struct Rotation<'f> {
     folders: &'f [Source],
+    /// Where the hand stood.
+    began: Hand,
     arc: Arc,
     every: SignedDuration,
     limit: u64,
@@ -95,7 +99,7 @@ impl<'f> Rotation<'f> {
             let began = tested.or_else(|| now.checked_sub(every).ok()).unwrap_or(now);
             Hand::began(began, round)
         });
-        let arc = hand.arc(now, round);
+        let (began, arc) = (hand, hand.arc(now, round));
         let arc = if all { arc.whole() } else { arc };
         let mut read = LiveRead::default();
         if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
@@ -104,7 +108,7 @@ impl<'f> Rotation<'f> {
         let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
         let unread = repo.dir().and_then(|dir| dir.load_json(UNREADABLE)).unwrap_or_default();
         let (due, again) = (BTreeMap::new(), BTreeMap::new());
-        Some(Self { folders, arc, every, limit, due, unread, again, bytes: 0, cut: None, read })
+        Some(Self { folders, began, arc, every, limit, due, unread, again, bytes: 0, cut: None, read })
     }
 
     /// Is shown every live document.
@@ -134,10 +138,11 @@ impl<'f> Rotation<'f> {
         }
     }
 
-    /// Reads them, and tells which differ from their backup or cannot be read. Where time is over, the rest is left.
+    /// Reads them, and tells which differ from their backup or cannot be read, and where the hand stands then: to be kept
+    /// by [`keep`] when what was found is told. Where time is over, the rest is left.
     ///
     /// # Errors
-    /// `Interrupted`; the state folder cannot be written.
+    /// `Interrupted`.
     pub fn read(
         mut self,
         repo: &Repository,
@@ -181,8 +186,7 @@ impl<'f> Rotation<'f> {
         if let Some(dir) = repo.dir().filter(|_| !(kept.is_empty() && self.unread.is_empty())) {
             dir.save_json(UNREADABLE, &kept)?;
         }
-        self.save(repo, &hand)?;
-        found.read = self.read;
+        (found.read, found.hand) = (self.read, Some(hand));
         Ok(found)
     }
 
@@ -204,7 +208,21 @@ impl<'f> Rotation<'f> {
         }
     }
 
-    fn save(&self, repo: &Repository, hand: &Hand) -> Result<(), RepoError> {
-        repo.dir().map_or(Ok(()), |dir| dir.save_json(FILE, hand))
+    /// Keeps the hand where it stands, if this computer did not know: a test that is put on record is no sign any more
+    /// of what was read here.
+    ///
+    /// # Errors
+    /// The state folder cannot be written.
+    pub fn stay(&self, repo: &Repository) -> Result<(), RepoError> {
+        let known = repo.dir().is_some_and(|dir| dir.load_json::<Hand>(FILE).is_some());
+        if known { Ok(()) } else { keep(repo, &self.began) }
     }
+}
+
+/// Keeps the hand. What it passed is not read again for a round: whatever was found there must be told already.
+///
+/// # Errors
+/// The state folder cannot be written.
+pub(super) fn keep(repo: &Repository, hand: &Hand) -> Result<(), RepoError> {
+    repo.dir().map_or(Ok(()), |dir| dir.save_json(FILE, hand))
 }

@@ -5,7 +5,9 @@ use std::time::SystemTime;
 use super::fixture::Council;
 use super::{LiveRead, Promise, TestOptions, VerifyReport, restore};
 use crate::domain::problem::Exit;
-use crate::ops::{Silent, Stop};
+use crate::ops::{OpsError, Silent, Stop};
+use crate::repo::error::RepoError;
+use crate::testing::{Fault, Plan};
 
 const FILES: usize = 300;
 const NIGHT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -118,4 +120,64 @@ fn a_folder_that_is_not_there_is_said_and_the_hand_waits_and_losing_it_loses_not
     assert!(live.files > 0 && live.files < FILES as u64 / 4, "since the last test in the log: {live:?}");
     let none = TestOptions { folders: vec![], ..options(&c) };
     assert_eq!(restore(&mut c.open(), &none, &Silent, &Stop::default()).unwrap().live, None);
+}
+
+/// Stops when live files are to be read again.
+struct StopsThere<'s>(&'s Stop);
+impl crate::ops::Monitor for StopsThere<'_> {
+    fn stage(&self, stage: &str, _: Option<u64>) {
+        if stage == "reading files on this computer again" {
+            self.0.set();
+        }
+    }
+    fn advance(&self, _: u64) {}
+    fn problem(&self, _: &crate::domain::problem::Problem) {}
+}
+
+fn small() -> Council {
+    let c = Council::new();
+    (0..4u8).for_each(|n| c.write(&format!("{n}.bin"), Council::noise(n, 400)));
+    c.backup();
+    c
+}
+
+#[test]
+fn a_test_that_is_stopped_tells_the_damage_it_found_and_leaves_the_hand_where_it_was() {
+    let c = small();
+    let (stop, all) = (Stop::default(), TestOptions { all: true, ..options(&c) });
+    let tests = |c: &Council| c.open().state().tests.len();
+    assert_eq!(tests(&c), 0);
+    let ended = restore(&mut c.open(), &all, &StopsThere(&stop), &stop);
+    assert!(matches!(ended, Err(OpsError::Repo(RepoError::Interrupted))), "without damage the error is the result");
+    assert_eq!(tests(&c), 1, "what came back is on record before live files are read");
+    let hand = || std::fs::read_to_string(c.dir().file("live.json")).unwrap();
+    let before = hand();
+    let (_, pack) = c.pack_of("Documents/1.bin");
+    c.damage(pack, |bytes| bytes[200] ^= 1);
+    rot(&c, "2.bin");
+    c.clock.advance(NIGHT);
+    let stop = Stop::default();
+    let report = restore(&mut c.open(), &all, &StopsThere(&stop), &stop).unwrap();
+    assert_eq!((report.exit(), report.failed[0].object), (Exit::Damage, Some(pack)));
+    assert!(matches!(report.ended, Some(OpsError::Repo(RepoError::Interrupted))), "{report:?}");
+    assert_eq!(hand(), before, "what it was to pass is read by the next run");
+    let told: Vec<String> =
+        tested(&c, &all).0.problems.iter().filter_map(|p| Some(p.path.as_ref()?.to_string())).collect();
+    assert_eq!(told, ["Documents/2.bin"]);
+    assert_ne!(hand(), before);
+}
+
+#[test]
+fn damage_is_told_where_nothing_can_be_put_on_record() {
+    let c = small();
+    let before = c.open().state().next;
+    let (_, pack) = c.pack_of("Documents/1.bin");
+    c.damage(pack, |bytes| bytes[200] ^= 1);
+    let mut repo = c.open();
+    c.faults.restart(Plan::always(Fault::Conflict));
+    let report = restore(&mut repo, &options(&c), &Silent, &Stop::default()).unwrap();
+    c.faults.restart(Plan::none());
+    assert_eq!((report.exit(), report.failed[0].object), (Exit::Damage, Some(pack)));
+    assert!(report.ended.is_some());
+    assert_eq!(c.open().state().next, before);
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::every_run::advise;
-use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
+use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
 use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Scrubbed;
@@ -75,13 +75,24 @@ pub fn scrub(
     repo.refresh()?;
     let queue = everything(repo)?;
     let mut report = read_again(repo, queue, budget, monitor, stop)?;
-    name_records(repo, &mut report.failed)?;
     report.failed.iter_mut().for_each(|damage| advise(repo, damage));
-    super::remember_damage(repo, &report)?;
+    match told(repo, &mut report) {
+        Ok(()) => Ok(report),
+        Err(e) => report.ended_by(e),
+    }
+}
+
+/// Remembers and puts on record what was found, and names the records it affects. An examination that was cut short goes
+/// on no record.
+fn told(repo: &mut Repository, report: &mut VerifyReport) -> Result<(), RepoError> {
+    super::remember_damage(repo, report)?;
+    if report.ended.is_some() {
+        return Ok(());
+    }
     let (e, failed) = (report.examined, report.failed.len() as u64);
     let scrubbed = Scrubbed { objects: e.objects, bytes: e.bytes, failed, left: report.left, oldest: report.oldest };
     report.entries.extend(put_on_record(repo, &Entry::Scrubbed(scrubbed))?);
-    Ok(report)
+    name_records(repo, &mut report.failed)
 }
 
 /// What [`wanted`] names, the key files, and the log.
@@ -96,7 +107,7 @@ fn everything(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
 
 /// Reads objects of the index again: all of them while they are few, else those that were not read for most of a week,
 /// and a part of the others.
-pub(super) fn scrub_index(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Result<Vec<Damage>, OpsError> {
+pub(super) fn scrub_index(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Result<VerifyReport, OpsError> {
     let mut queue: Vec<Wanted> = wanted(repo)?;
     queue.retain(|w| matches!(w.object, Object::Index(_)));
     let (notes, now) = (load(repo), repo.env.clock.now());
@@ -109,7 +120,7 @@ pub(super) fn scrub_index(repo: &mut Repository, monitor: &dyn Monitor, stop: &S
         queue.truncate(due.max(queue.len().div_ceil(7)));
     }
     let budget = Budget { all: true, ..Budget::default() };
-    Ok(read_again(repo, queue, &budget, monitor, stop)?.failed)
+    read_again(repo, queue, &budget, monitor, stop)
 }
 
 fn read_again(
@@ -166,11 +177,11 @@ fn read_again(
     }
     let alive: std::collections::HashSet<String> = everything(repo)?.iter().map(&name).collect();
     notes.scrubbed.retain(|name, _| alive.contains(name));
-    if let Some(dir) = repo.dir() {
-        dir.save_json(NOTES, &notes)?;
+    if let Some(Err(e)) = repo.dir().map(|dir| dir.save_json(NOTES, &notes)) {
+        report = report.ended_by(e)?;
     }
     if let Some(e) = error {
-        return Err(e.into());
+        return report.ended_by(e);
     }
     let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
     report.oldest = dates.into_iter().min().flatten();

@@ -62,6 +62,34 @@ fn accepting_ends_the_alarm_and_keeps_the_loss_on_record() {
 }
 
 #[test]
+fn accepting_ends_the_alarm_of_every_backup_and_of_coverage_too() {
+    let c = council();
+    let (number, pack) = c.pack_of("Documents/deleted.bin");
+    c.lose(pack);
+    c.repair();
+    let told = |c: &Council| {
+        c.clock.advance(jiff::SignedDuration::from_secs(60));
+        let report = c.try_backup().unwrap();
+        (report.problems.iter().map(|p| p.detail.clone()).collect::<Vec<_>>(), report.lost)
+    };
+    let broken = "its last version is not whole in the store any more".to_owned();
+    assert_eq!(told(&c), (vec![broken], 0));
+    c.accept(&[]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(told(&c), (vec![], 1), "counted, and no problem");
+    }
+    c.forget_everything();
+    assert_eq!(told(&c), (vec![], 1), "also when the listing comes from the store");
+    let repo = c.open();
+    let newest = repo.state().newest(&c.set).unwrap();
+    assert!(newest.snapshot.needs.contains(number), "however old the others are, the loss stays on record");
+    let covered = verify::coverage::look(&repo, &verify::Promise::default()).unwrap();
+    assert_eq!(covered.sets[&c.set].bytes, covered.all.bytes, "what is lost has no age");
+    drop(repo);
+    c.is_clean();
+}
+
+#[test]
 fn the_log_names_no_record() {
     let (c, ..) = lost();
     c.accept(&[]).unwrap();

@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::domain::problem::Problem;
+use crate::domain::rotation::Hand;
 use crate::ops::error::OpsError;
 use crate::ops::restore::{Lost, check_entries};
 use crate::ops::verify::live::{problem, unreadable};
@@ -9,11 +10,11 @@ use crate::ops::verify::rotation::Found;
 use crate::repo::repository::Repository;
 
 impl Run<'_> {
-    /// Reads what the hand has passed. A file that differs was not changed by its owner, or its backup is wrong: the
-    /// copy in the store says which.
-    pub(super) fn read_again(&mut self, repo: &mut Repository) -> Result<(), OpsError> {
-        let Some(rotation) = self.rotation.take() else { return Ok(()) };
-        let Found { read, differing, unreadable: unread } =
+    /// Reads what the hand has passed, and says where the hand is to stand. A file that differs was not changed by its
+    /// owner, or its backup is wrong: the copy in the store says which.
+    pub(super) fn read_again(&mut self, repo: &mut Repository) -> Result<Option<Hand>, OpsError> {
+        let Some(rotation) = self.rotation.take() else { return Ok(None) };
+        let Found { read, hand, differing, unreadable: unread } =
             rotation.read(repo, &|| self.is_over(repo), self.monitor, self.stop)?;
         self.report.live = Some(read);
         let known = |p: &Problem| p.path.clone();
@@ -23,7 +24,7 @@ impl Run<'_> {
         }
         let differing: Vec<_> = differing.into_iter().filter(|e| !told.contains(&e.path)).collect();
         if differing.is_empty() {
-            return Ok(());
+            return Ok(hand);
         }
         let report = check_entries(repo, differing.iter().cloned(), self.monitor, self.stop)?;
         for entry in &differing {
@@ -35,7 +36,7 @@ impl Run<'_> {
                 self.note_lost(repo.state(), path, problem.detail, &packs);
             }
         }
-        Ok(())
+        Ok(hand)
     }
 
     pub(super) fn note_live(&mut self, problem: Problem) {

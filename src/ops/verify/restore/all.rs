@@ -31,37 +31,9 @@ impl Run<'_> {
         let mut walk = Walk::new(sample, self.accepted.clone());
         let whole = Whole::stated(repo, &repo.state().needed())?;
         let (mut lost, mut due) = (vec![], vec![]);
-        for (snapshot, is_newest, root) in snapshots {
-            let (roots, known) = {
-                let mut chunks = repo.chunks()?;
-                (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
-            };
-            self.report.lost += u64::from(known);
-            if roots.is_empty() && !known {
-                let what = format!("the listing of snapshot {snapshot} cannot be read");
-                self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
-            }
-            let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
-            let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
-            walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
-            let opener = self.opener.as_ref().filter(|o| o.is_able());
-            let (rotation, waiting) = (&mut self.rotation, &mut self.due.waiting);
-            let mut each = |entry: &Record| {
-                rotation.iter_mut().for_each(|r| r.offer(entry));
-                match opener.is_some_and(|o| o.wants(entry)) {
-                    true if due.len() < MOST_DUE => due.push(entry.clone()),
-                    true => *waiting += 1,
-                    false => {}
-                }
-            };
-            let mut next = |chunks: &mut ChunkReader<'_>| walk.next(chunks, &mut each);
-            let report = check_stream(repo, &mut next, Some(&whole), self.monitor, self.stop)?;
-            let (done, failed) = self.documents.entry(snapshot).or_default();
-            done.documents += report.files;
-            done.bytes += report.bytes;
-            *failed += report.failed.len() as u64;
-            lost.extend(report.failed);
-        }
+        let mut rest = snapshots.into_iter();
+        let walked = rest.try_for_each(|s| self.one_snapshot(repo, s, (&mut walk, &whole), &mut lost, &mut due));
+        // What was found before a fault was found.
         for (name, result) in whole.into_results() {
             self.note_pack(repo.state(), name, result);
         }
@@ -75,10 +47,51 @@ impl Run<'_> {
                 self.note_lost(repo.state(), path, problem.detail, &packs);
             }
         }
+        walked?;
         self.look_at(repo, &due)?;
         let paths: HashSet<&RecordPath> = due.iter().map(|e: &Record| &e.path).collect();
         let sample: Vec<Record> = walk.live.entries().filter(|e| !paths.contains(&e.path)).cloned().collect();
         self.look_at(repo, &sample)
+    }
+
+    fn one_snapshot(
+        &mut self,
+        repo: &mut Repository,
+        (snapshot, is_newest, root): (SnapshotId, bool, ChunkId),
+        (walk, whole): (&mut Walk, &Whole),
+        lost: &mut Vec<Lost>,
+        due: &mut Vec<Record>,
+    ) -> Result<(), OpsError> {
+        let (roots, known) = {
+            let mut chunks = repo.chunks()?;
+            (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
+        };
+        self.report.lost += u64::from(known);
+        if roots.is_empty() && !known {
+            let what = format!("the listing of snapshot {snapshot} cannot be read");
+            self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
+        }
+        let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
+        let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
+        walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
+        let opener = self.opener.as_ref().filter(|o| o.is_able());
+        let (rotation, waiting) = (&mut self.rotation, &mut self.due.waiting);
+        let mut each = |entry: &Record| {
+            rotation.iter_mut().for_each(|r| r.offer(entry));
+            match opener.is_some_and(|o| o.wants(entry)) {
+                true if due.len() < MOST_DUE => due.push(entry.clone()),
+                true => *waiting += 1,
+                false => {}
+            }
+        };
+        let mut next = |chunks: &mut ChunkReader<'_>| walk.next(chunks, &mut each);
+        let report = check_stream(repo, &mut next, Some(whole), self.monitor, self.stop)?;
+        let (done, failed) = self.documents.entry(snapshot).or_default();
+        done.documents += report.files;
+        done.bytes += report.bytes;
+        *failed += report.failed.len() as u64;
+        lost.extend(report.failed);
+        Ok(())
     }
 
     /// Documents that came back to nowhere already and were found right come back once more, to be opened.
