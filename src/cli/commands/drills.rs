@@ -53,7 +53,11 @@ pub fn tell(shell: &Shell, config: &Config, repo: &Repository) -> Result<Exit, F
 }
 
 fn outcome(all: &[Due]) -> JobOutcome {
-    let overdue: Vec<&Due> = all.iter().filter(|d| d.overdue).collect();
+    let mut overdue: Vec<&Due> = all.iter().filter(|d| d.overdue).collect();
+    // A drill of everything is one of a part, too: one letter asks for both.
+    if overdue.iter().any(|d| d.drill == Drill::Whole) {
+        overdue.retain(|d| d.drill != Drill::Sample);
+    }
     let mut troubles: Vec<Trouble> = overdue
         .iter()
         .map(|d| match d.drill {

@@ -92,6 +92,7 @@ fn tell(
         return Ok(Exit::Done);
     }
     let mut found = outcome(repo, report);
+    found.counts.all_live = matches!(command, VerifyCommand::Restore(args) if args.all) && live::is_all_sound(report);
     // A check reads nothing, so it cannot show that what was damaged is sound.
     found.examined_all &= !matches!(command, VerifyCommand::Check(_));
     telling::one_job(shell, config, JobKind::Verify, &found)
@@ -152,7 +153,10 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
         // Repair has nothing to say of key files and the log.
-        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_)));
+        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_))) || d.was_put_back();
+        if report.failed.iter().all(Damage::was_put_back) {
+            out.warn("All that was damaged was put right, and no document is affected. The next run looks at it again.");
+        }
         if !report.failed.iter().all(small) {
             out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");
         }
@@ -255,7 +259,7 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     report.untold = checked.untold;
     say(shell, config, &report, "came back from the store as it was");
     let examined = report.examined;
-    Ok((outcome(repo, &report), examined.documents, examined.bytes))
+    Ok((around(outcome(repo, &report)), examined.documents, examined.bytes))
 }
 
 /// A computer that may not read looks whether everything is there, and reads a part of the stored bytes again.
@@ -273,7 +277,12 @@ fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     if !checked.failed.is_empty() {
         both = outcome(repo, &checked);
     }
-    Ok(both)
+    Ok(around(both))
+}
+
+/// A run looks at key files and index, whatever else it reads.
+fn around(found: JobOutcome) -> JobOutcome {
+    JobOutcome { counts: Counts { looked_around: true, ..found.counts }, ..found }
 }
 
 fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
@@ -287,13 +296,25 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         changed: 0,
         opening: opening::counts(report),
         lost,
+        accepted: repo.state().open_losses().next().is_some(),
+        differing: live::differing(report),
+        all_live: false,
+        looked_around: false,
     };
+    let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {
         Exit::Damage => {
-            let stored = (!report.failed.is_empty()).then_some(Trouble::Damage);
-            (Outcome::Damage, opening::troubles(report).into_iter().chain(stored).collect())
+            let stored = match report.failed.iter().all(Damage::was_put_back) {
+                true => Trouble::PutRight,
+                false => Trouble::Damage,
+            };
+            let stored = (!report.failed.is_empty()).then_some(stored);
+            (Outcome::Damage, opening::troubles(report).into_iter().chain(stored).chain(differs).collect())
         }
-        Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
+        Exit::Incomplete => {
+            let other = (counts.differing < report.problems.len() as u64).then_some(Trouble::Incomplete);
+            (Outcome::Incomplete, differs.into_iter().chain(other).collect())
+        }
         _ => (Outcome::Done, vec![]),
     };
     // What came with a mass change that is open was told as that.
