@@ -156,7 +156,7 @@ fn works_again(notice: &Notice) -> String {
             String::from("The documents that could not be opened any more were put right, moved or deleted")
         }
         (_, Trouble::LiveDiffers) => {
-            String::from("All documents on the office computer were compared with their backups, and none differs")
+            String::from("All documents on the office computer were compared with their backups and found the same")
         }
         (_, Trouble::PutRight) => String::from("What was put right was looked at again and found sound"),
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),

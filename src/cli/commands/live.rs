@@ -49,8 +49,8 @@ pub fn differing(report: &VerifyReport) -> u64 {
     found.filter(|path| !stored(path)).count() as u64
 }
 
-/// Whether every file was read again, and nothing was found. Where no folder is backed up, there is none.
+/// Whether every file was read again, and nothing was found.
 pub fn is_all_sound(report: &VerifyReport) -> bool {
-    let read = report.live.as_ref().is_none_or(|live| live.skipped.is_none() && live.left == 0);
+    let read = report.live.as_ref().is_some_and(|live| live.skipped.is_none() && live.left == 0);
     read && report.problems.is_empty()
 }

@@ -92,7 +92,8 @@ fn tell(
         return Ok(Exit::Done);
     }
     let mut found = outcome(repo, report);
-    found.counts.all_live = matches!(command, VerifyCommand::Restore(args) if args.all) && live::is_all_sound(report);
+    let all = matches!(command, VerifyCommand::Restore(args) if args.all);
+    found.counts.all_live = all && (sources(config).is_empty() || live::is_all_sound(report));
     // A check reads nothing, so it cannot show that what was damaged is sound.
     found.examined_all &= !matches!(command, VerifyCommand::Check(_));
     telling::one_job(shell, config, JobKind::Verify, &found)
@@ -155,7 +156,9 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
         // Repair has nothing to say of key files and the log.
         let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_))) || d.was_put_back();
         if report.failed.iter().all(Damage::was_put_back) {
-            out.warn("All that was damaged was put right, and no document is affected. The next run looks at it again.");
+            out.warn(
+                "All that was damaged was put right, and no document is affected. The next run looks at it again.",
+            );
         }
         if !report.failed.iter().all(small) {
             out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");

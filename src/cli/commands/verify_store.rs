@@ -208,6 +208,20 @@ mod tests {
     }
 
     #[test]
+    fn what_can_never_be_shown_is_told_to_nobody_and_what_could_be_is() {
+        let found = |shown, ground| {
+            let seen = vec![GuardSeen { guard: Guard::ObjectLock, shown, ground: Some(ground), claimed: true }];
+            let tested = StoreTested { seen, ..StoreTested::default() };
+            outcome(&StoreReport { tested, began: jiff::Timestamp::UNIX_EPOCH, entry: None })
+        };
+        let never = found(Shown::Inconclusive, Ground::NoCall);
+        assert_eq!((never.outcome, never.exit, never.counts.problems), (Outcome::Done, Exit::Done, 1));
+        assert!(never.troubles.is_empty());
+        assert_eq!(found(Shown::Inconclusive, Ground::NoPermission).troubles, [Trouble::Incomplete]);
+        assert_eq!(found(Shown::NotProtected, Ground::NoLock).troubles, [Trouble::Unprotected]);
+    }
+
+    #[test]
     fn locks_are_counted_where_there_are_any() {
         let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
         let until = Some("2026-12-22T00:00:00Z".parse().unwrap());

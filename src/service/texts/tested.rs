@@ -106,7 +106,7 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
             format!("On {when} the last rehearsal of bringing everything back was longer ago than planned."),
             String::from(
                 "Backups go on and are tested in parts. A rehearsal shows that all of it comes back, and how long that \
-                 takes. Ask your provider for a day when it can be done.",
+                 takes. Ask your provider for a day to do it.",
             ),
             Urgency::Days,
         ),
