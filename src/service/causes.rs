@@ -42,7 +42,9 @@ pub struct Notice {
     pub since: Timestamp,
     /// When it was last seen or, for a closing notice, found right.
     pub at: Timestamp,
-    /// What the jobs counted.
+    /// When a job last found it: a run that did not look at it, or passed it by, found nothing.
+    pub found: Timestamp,
+    /// What the jobs counted; while it is open, those that last found it.
     pub counts: Counts,
     /// The exit code.
     pub exit: u8,
@@ -154,7 +156,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         }
         Trouble::Failed(_) | Trouble::ExaminedNothing => {
             let got_through = match step.job {
-                JobKind::Verify => step.outcome == Outcome::Damage,
+                JobKind::Verify => step.outcome == Outcome::Damage || step.troubles.contains(&Trouble::LiveDiffers),
                 JobKind::Backup | JobKind::Thin | JobKind::Prune | JobKind::Retention | JobKind::Coverage => {
                     step.outcome == Outcome::Incomplete
                 }
@@ -164,13 +166,18 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             same && (done || got_through)
         }
         Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
+        // A test that reads a part of the files says nothing of the others.
+        Trouble::LiveDiffers => same && step.counts.all_live,
+        Trouble::PutRight => same && step.counts.looked_around && !step.troubles.contains(&Trouble::Damage),
         // Only what looked whether documents open can say that they do.
         Trouble::Spoiled | Trouble::NotItsName => same && done && step.counts.opening.is_some(),
         // Each may end while the other goes on.
         Trouble::Overdue | Trouble::LimitsTooLow | Trouble::FallingBehind => {
             same && (done || step.outcome == Outcome::Incomplete)
         }
-        Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => same && done,
+        // While a drill of everything is overdue, nobody asks for one of a part: that is no evidence of one.
+        Trouble::SampleOverdue => same && done && !step.troubles.contains(&Trouble::WholeOverdue),
+        Trouble::WholeOverdue | Trouble::KeysOverdue => same && done,
     }
 }
 
@@ -236,18 +243,20 @@ fn open_notices(
 ) {
     let replaced = |cause: &Cause| {
         let other = |f: &Finished| f.step.job == cause.job && f.step.set == cause.set && !f.step.troubles.is_empty();
-        !cause.trouble.is_incident() && !found.contains(cause) && evidence.steps.iter().any(other)
+        !goes_on(cause.trouble) && !found.contains(cause) && evidence.steps.iter().any(other)
     };
+    // What was put right is told again only if it is found so again.
+    let is_right = remaining.iter().all(|c| c.trouble == Trouble::PutRight && !found.contains(c));
     let deputy = is_the_deputys(evidence, open).then_some(&Role::Deputy);
     for to in evidence.roles.iter().chain(deputy) {
         let (kind, first) = match (open.told.get(to), open.told_of.get(to)) {
-            (None, _) if *to == Role::Deputy && remaining.iter().all(replaced) => continue,
+            (None, _) if *to == Role::Deputy && (is_right || remaining.iter().all(replaced)) => continue,
             (None, _) if *to == Role::Deputy => (NoticeKind::Reminder, true),
             (None, _) => (NoticeKind::Failure, true),
             (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
             (Some(told), _) if evidence.now.duration_since(*told).abs() < remind_after(remaining) => continue,
-            _ if remaining.iter().all(replaced) => continue,
+            _ if is_right || remaining.iter().all(replaced) => continue,
             _ => (NoticeKind::Reminder, false),
         };
         let mut notice = facts(evidence, reference, open, remaining, kind, *to);
@@ -256,6 +265,11 @@ fn open_notices(
         }
         notices.push(notice);
     }
+}
+
+/// Whether it stays wrong whatever else the same job meets later.
+fn goes_on(trouble: Trouble) -> bool {
+    trouble.is_incident() || matches!(trouble, Trouble::Damage | Trouble::LiveDiffers)
 }
 
 /// Nothing is broken by a drill that is late: of it people are reminded once a week.
@@ -289,17 +303,28 @@ fn facts(
     let like: Vec<&Cause> = causes.iter().filter(|c| c.weight() == lead.weight()).collect();
     let state = evidence.state;
     let key = |c: &Cause| (c.job, c.set.clone());
-    let finished: Vec<&Finished> = like.iter().filter_map(|c| state.last_finished.get(&key(c))).collect();
+    let is_open = matches!(kind, NoticeKind::Failure | NoticeKind::Reminder);
+    let last = |c: &Cause| state.last_finished.get(&key(c));
+    let found = |c: &&Cause| state.last_found.get(c).or_else(|| last(c));
+    let finished: Vec<&Finished> = like.iter().filter_map(|c| last(c)).collect();
+    let shown: Vec<&Finished> = if is_open { like.iter().filter_map(found).collect() } else { finished.clone() };
     let good: Option<Vec<Timestamp>> = like.iter().map(|c| state.last_good.get(&key(c)).map(|f| f.at)).collect();
     let mut counts = Counts::default();
-    for f in &finished {
+    for f in &shown {
         counts.files = counts.files.saturating_add(f.step.counts.files);
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
         counts.lost = counts.lost.max(f.step.counts.lost);
         counts.opening = f.step.counts.opening.or(counts.opening);
+        counts.differing = counts.differing.saturating_add(f.step.counts.differing);
     }
+    // Whichever job met the damage: what was accepted as lost is known to the test.
+    if let Some(test) = state.last_finished.get(&(JobKind::Verify, None)).filter(|_| lead.job != JobKind::Notices) {
+        counts.lost = counts.lost.max(test.step.counts.lost);
+        counts.accepted = test.step.counts.accepted;
+    }
+    let at = finished.iter().map(|f| f.at).max().unwrap_or(open.since);
     Notice {
         id: format!("{reference}-{}-{}", word(&kind), word(&to)),
         reference: reference.clone(),
@@ -308,9 +333,10 @@ fn facts(
         sets: like.iter().filter_map(|c| c.set.clone()).collect(),
         causes: causes.iter().cloned().collect(),
         since: open.since,
-        at: finished.iter().map(|f| f.at).max().unwrap_or(open.since),
+        at,
+        found: shown.iter().map(|f| f.at).max().unwrap_or(at),
         counts,
-        exit: finished.iter().map(|f| f.step.exit).max().unwrap_or(1),
+        exit: shown.iter().map(|f| f.step.exit).max().unwrap_or(1),
         last_good: good.and_then(|all| all.into_iter().min()),
         lead,
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::service::causes::causes_of;
 use crate::service::journal::{Event, JournalEntry, Step, Told};
 use crate::service::retention::RetentionState;
 use crate::service::schedule::{Begun, Round};
@@ -44,6 +45,8 @@ pub struct JournalState {
     pub last_good: BTreeMap<(JobKind, Option<SetName>), Finished>,
     /// The last time each job ended for each set, however it ended.
     pub last_finished: BTreeMap<(JobKind, Option<SetName>), Finished>,
+    /// The last time each cause was found.
+    pub last_found: BTreeMap<Cause, Finished>,
     /// What is wrong now, by reference.
     pub open: BTreeMap<Reference, Open>,
     /// Every reference ever given.
@@ -135,6 +138,9 @@ impl JournalState {
             // That drills are overdue is found by a look that is done, and is no success.
             _ => step.outcome == Outcome::Done && step.troubles.is_empty(),
         };
+        for cause in causes_of(step) {
+            self.last_found.insert(cause, finished.clone());
+        }
         if good {
             self.last_good.insert(key.clone(), finished.clone());
         }

@@ -43,4 +43,16 @@ pub struct Counts {
     /// Records that cannot be restored any more, as a person accepted.
     #[serde(default)]
     pub lost: u64,
+    /// A person accepted that something stored is lost, whatever number of records that is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
+    /// Files on this computer that differ from their backups although nobody saved them, or cannot be read.
+    #[serde(default)]
+    pub differing: u64,
+    /// Every live file on this computer was read again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_live: bool,
+    /// Key files and index were looked at, which is where damage is put right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looked_around: bool,
 }

@@ -198,11 +198,13 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
             Trouble::Damage => (Light::Red, "damage was found"),
             Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
+            Trouble::LiveDiffers => (Light::Red, "documents on this computer differ from their good backups"),
             Trouble::Failed(_) => (Light::Red, "something failed"),
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
             Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
+            Trouble::PutRight => (Light::Amber, "damage was put right from a copy; the next run looks at it again"),
             // What the log says now stands in a line of its own.
             Trouble::Overdue if input.coverage.is_some() => (Light::Amber, "a part was not tested in time"),
             Trouble::Overdue => (Light::Red, "a part was not tested in time"),

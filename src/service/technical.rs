@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::service::causes::Notice;
 use crate::service::plain::{People, list};
 use crate::service::texts::Letter;
-use crate::service::words::{NoticeKind, Trouble, Why, word};
+use crate::service::words::{Cause, JobKind, NoticeKind, Trouble, Why, word};
 
 /// Puts a notice into the technician's words.
 pub fn for_provider(notice: &Notice, people: &People) -> Letter {
@@ -24,6 +24,7 @@ pub fn for_provider(notice: &Notice, people: &People) -> Letter {
         format!("Class: {}", class(notice.lead.trouble)),
         format!("First seen: {}", stamp(notice.since)),
         format!("This notice: {}", stamp(notice.at)),
+        format!("Last found: {}", stamp(notice.found)),
         format!("Last success: {}", notice.last_good.map_or_else(|| String::from("none on record"), stamp)),
         format!(
             "Files: {}, bytes: {}, problems: {}, changed: {}",
@@ -33,7 +34,7 @@ pub fn for_provider(notice: &Notice, people: &People) -> Letter {
         String::new(),
     ];
     if matches!(notice.kind, NoticeKind::Failure | NoticeKind::Reminder) {
-        lines.push(format!("What to do: {}", advice(notice.lead.trouble)));
+        lines.push(format!("What to do: {}", advice(&notice.lead)));
     }
     lines.push(String::from("Details, on the office computer: strongroom status"));
     lines.push(String::from("The clerk was told at the same moment, with the same reference."));
@@ -50,8 +51,8 @@ fn class(trouble: Trouble) -> String {
     }
 }
 
-fn advice(trouble: Trouble) -> &'static str {
-    match trouble {
+fn advice(lead: &Cause) -> &'static str {
+    match lead.trouble {
         Trouble::HistoryChanged => {
             "do not prune, do not re-initialise. Run strongroom log --verify, and look for another writer or a restored \
              bucket."
@@ -62,7 +63,16 @@ fn advice(trouble: Trouble) -> &'static str {
         }
         Trouble::Damage => {
             "keep the store as it is and look into what happened to it. strongroom repair says what is damaged and what can \
-             be had back; strongroom repair --yes does it. Then run a full verification."
+             be had back; strongroom repair --yes does it. Then test everything, which also closes this: strongroom verify restore --all."
+        }
+        Trouble::LiveDiffers => {
+            "look at the disk. strongroom verify restore --all names each file; to bring one back: strongroom restore PATH \
+             --in-place --overwrite if-changed, which keeps what was there. Then once more strongroom verify restore --all, \
+             which closes this when none differs any more."
+        }
+        Trouble::PutRight => {
+            "see in the run's output which key files or index objects were put back. The next run looks at them again and \
+             closes this if they are sound; to look at once: strongroom run. If it happens again, look into the store."
         }
         Trouble::Spoiled => {
             "run strongroom verify restore: it names each document, its last sound version and the command that brings \
@@ -105,6 +115,10 @@ fn advice(trouble: Trouble) -> &'static str {
         Trouble::KeysOverdue => {
             "strongroom status names the key; run strongroom key drill NAME with whoever holds it. How often it is wanted: \
              key_drill_every in [verify]."
+        }
+        Trouble::Incomplete if lead.job == JobKind::Store => {
+            "strongroom verify store says what could not be shown: give the credentials rights such as \
+             s3:GetBucketVersioning, or correct [repository] claims."
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => advice_on_failure(why),

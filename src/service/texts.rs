@@ -4,15 +4,17 @@
 //! their telephone number, by when, the reference, and what is not covered. The approved texts are in
 //! `tests/notices/`; a changed word fails a test.
 
+mod documents;
 mod tested;
 
 use jiff::{Timestamp, ToSpan};
 
+use documents::broken;
 use tested::{drills, guarded, in_time, test};
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted, list};
-use crate::service::words::{JobKind, NoticeKind, Opened, Role, SetName, Trouble, Why};
+use crate::service::words::{JobKind, NoticeKind, Role, SetName, Trouble, Why};
 
 /// A message ready to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +68,7 @@ pub fn test_message(people: &People, now: Timestamp) -> Letter {
 fn open(notice: &Notice, people: &People) -> Letter {
     let part = part(notice, people);
     let reminder = notice.kind == NoticeKind::Reminder;
+    let is_right = notice.lead.trouble == Trouble::PutRight;
     let act = match part.urgency {
         Urgency::Now => String::from("Please ring them now and quote the reference."),
         Urgency::Today => String::from("Please ring them today and quote the reference."),
@@ -78,8 +81,10 @@ fn open(notice: &Notice, people: &People) -> Letter {
     let mut lines = vec![format!("Reference: {}", notice.reference)];
     if reminder {
         let since = people.day(notice.since);
+        let still = if is_right { "first found on" } else { "not put right since" };
         lines.push(match notice.to {
-            Role::Deputy => format!("You are told as deputy: not put right since {since}."),
+            Role::Deputy => format!("You are told as deputy: {still} {since}."),
+            _ if is_right => format!("First found on {since}."),
             _ => format!("Not put right since {since}."),
         });
     }
@@ -88,7 +93,12 @@ fn open(notice: &Notice, people: &People) -> Letter {
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
     let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
-    lines.push(format!("You will be told {often} until it is put right. There is nothing to click in this message."));
+    let again = if is_right {
+        String::from("You will be told when a test has found it sound.")
+    } else {
+        format!("You will be told {often} until it is put right.")
+    };
+    lines.push(format!("{again} There is nothing to click in this message."));
     Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
 }
 
@@ -138,13 +148,17 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
-        (JobKind::Verify, Trouble::Damage) if notice.counts.lost > 0 => {
+        (_, Trouble::Damage) if notice.counts.accepted => {
             String::from("Everything that can still be restored was tested again and found sound")
         }
         (_, Trouble::Damage) => String::from("What was damaged was tested again and found sound"),
         (_, Trouble::Spoiled | Trouble::NotItsName | Trouble::ManyNotItsName) => {
             String::from("The documents that could not be opened any more were put right, moved or deleted")
         }
+        (_, Trouble::LiveDiffers) => {
+            String::from("All documents on the office computer were compared with their backups and found the same")
+        }
+        (_, Trouble::PutRight) => String::from("What was put right was looked at again and found sound"),
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
         (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
@@ -159,13 +173,16 @@ fn works_again(notice: &Notice) -> String {
         (JobKind::Coverage, _) => String::from("All of the backups were found to be tested in time"),
         (JobKind::Drills, Trouble::KeysOverdue) => String::from("The keys to the backups were tried and found to work"),
         (JobKind::Drills, _) => String::from("Documents were brought back in a rehearsal"),
+        (JobKind::Store, _) if notice.counts.problems > 0 => {
+            String::from("What can be tested of the protection of the backups was found as agreed")
+        }
         (JobKind::Store, _) => String::from("The backups were found to be protected as agreed"),
         (JobKind::Configuration, _) => String::from("Strongroom could read its settings again"),
     }
 }
 
 fn part(notice: &Notice, people: &People) -> Part {
-    let when = people.moment(notice.at);
+    let when = people.moment(notice.found);
     let sets = of_sets(&notice.sets);
     let (title, happened, meaning, urgency) = match (notice.lead.trouble, notice.lead.job) {
         (Trouble::HistoryChanged, _) => (
@@ -189,7 +206,9 @@ fn part(notice: &Notice, people: &People) -> Part {
             ),
             Urgency::Now,
         ),
-        (Trouble::ManyNotItsName | Trouble::NotItsName | Trouble::Spoiled, _) => broken(notice, &when),
+        (Trouble::ManyNotItsName | Trouble::NotItsName | Trouble::Spoiled | Trouble::LiveDiffers, _) => {
+            broken(notice, &when)
+        }
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
@@ -208,56 +227,6 @@ fn part(notice: &Notice, people: &People) -> Part {
         ),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
-}
-
-/// Of documents on the office computer that were sound.
-fn broken(notice: &Notice, when: &str) -> Words {
-    match notice.lead.trouble {
-        Trouble::ManyNotItsName => (
-            "warning, several documents have turned into something else",
-            format!(
-                "A test on {when} found {} whose content is no longer what their names say.",
-                documents(opened(notice).not_its_name)
-            ),
-            String::from(
-                "This may be an attack. Earlier, sound versions are kept in the backups, and clean-up has stopped until \
-                 you or your provider says to go on. Do not delete anything.",
-            ),
-            Urgency::Now,
-        ),
-        Trouble::NotItsName => (
-            "warning, documents have turned into something else",
-            format!(
-                "A test on {when} found {} whose content is no longer what their names say.",
-                documents(opened(notice).not_its_name)
-            ),
-            String::from(
-                "This may be an attack. Earlier, sound versions are kept in the backups. Do not delete anything.",
-            ),
-            Urgency::Now,
-        ),
-        _ => (
-            "documents can no longer be opened",
-            format!(
-                "A test on {when} found {} that could be opened before and cannot be opened now.",
-                documents(opened(notice).damaged)
-            ),
-            String::from(
-                "The backups are good: the damage happened on your office computer. Earlier, sound versions are kept, \
-                 and your provider can bring them back.",
-            ),
-            Urgency::Today,
-        ),
-    }
-}
-
-/// So many documents; where no number is known, none is said.
-fn documents(n: u64) -> String {
-    if n == 0 { String::from("documents") } else { counted(n, "document", "documents") }
-}
-
-fn opened(notice: &Notice) -> Opened {
-    notice.counts.opening.unwrap_or_default()
 }
 
 type Words = (&'static str, String, String, Urgency);

@@ -170,6 +170,8 @@ pub enum Trouble {
     Damage,
     /// Documents on the live side opened once and do not open any more; the backups are faithful.
     Spoiled,
+    /// Documents on this computer differ from their good backups although nobody saved them, or cannot be read.
+    LiveDiffers,
     /// The job failed.
     Failed(Why),
     /// The job examined nothing, and so proved nothing.
@@ -180,6 +182,8 @@ pub enum Trouble {
     Refused,
     /// Some items failed.
     Incomplete,
+    /// Damage that was put right at once from a copy; the next look says whether it stays right.
+    PutRight,
     /// Something stored was not tested within the promised time.
     Overdue,
     /// The limits on testing are too low for the promise.

@@ -309,3 +309,81 @@ fn an_overdue_drill_is_told_reminded_of_weekly_and_closed_when_it_was_made() {
     let decision = decide_one(&life.journal, vec![drills(&[])], &[], life.now);
     assert_eq!((decision.closed.len(), decision.notices.len()), (1, 2));
 }
+
+/// A life of one journal: each run notes its step, decides and carries it out.
+fn goes_on(life: &mut Life, step: Step) -> Decision {
+    life.now += SignedDuration::from_hours(24);
+    life.note(Event::StepFinished(step.clone()));
+    let decision = decide_one(&life.journal, vec![step], &[], life.now);
+    life.carry_out(decision.clone(), None);
+    decision
+}
+
+fn life() -> Life {
+    Life { journal: Vec::new(), now: at("2026-11-22T02:30:00Z"), sent: Vec::new() }
+}
+
+#[test]
+fn a_rotten_live_file_is_told_by_number_until_every_file_was_read_again() {
+    let mut life = life();
+    let mut rotten = step(JobKind::Verify, None, Some(Trouble::LiveDiffers), true);
+    (rotten.outcome, rotten.counts.differing) = (Outcome::Incomplete, 2);
+    let first = life.now + SignedDuration::from_hours(24);
+    assert_eq!(goes_on(&mut life, rotten).notices[0].kind, NoticeKind::Failure);
+    // Neither a good sample, nor one of all that is stored, nor other findings: the file is still rotten.
+    let spoiled = step(JobKind::Verify, None, Some(Trouble::Spoiled), true);
+    for other in [step(JobKind::Verify, None, None, false), step(JobKind::Verify, None, None, true), spoiled] {
+        let decision = goes_on(&mut life, other);
+        let told = decision.notices.iter().find(|n| n.lead.trouble == Trouble::LiveDiffers).unwrap();
+        assert_eq!((told.kind, told.counts.differing, told.found), (NoticeKind::Reminder, 2, first));
+        assert!(decision.closed.is_empty());
+    }
+    let mut all = step(JobKind::Verify, None, None, true);
+    all.counts.all_live = true;
+    assert_eq!(goes_on(&mut life, all).closed.len(), 1);
+}
+
+#[test]
+fn what_was_put_right_is_told_once_and_closed_by_the_next_look() {
+    let mut life = life();
+    let mut right = step(JobKind::Verify, None, Some(Trouble::PutRight), false);
+    (right.outcome, right.counts.looked_around) = (Outcome::Damage, true);
+    assert_eq!(goes_on(&mut life, right.clone()).notices[0].kind, NoticeKind::Failure);
+    // A test that does not look at key files says nothing of them, and nobody is told again of what is right.
+    let decision = goes_on(&mut life, step(JobKind::Verify, None, None, true));
+    assert!(decision.notices.is_empty() && decision.closed.is_empty());
+    let again = goes_on(&mut life, right);
+    assert!(again.closed.is_empty() && again.notices.iter().all(|n| n.kind == NoticeKind::Reminder));
+    assert!(!again.notices.is_empty());
+    let mut look = step(JobKind::Verify, None, None, false);
+    look.counts.looked_around = true;
+    let decision = goes_on(&mut life, look);
+    assert_eq!(decision.closed.len(), 1);
+    assert!(decision.notices.iter().all(|n| n.kind == NoticeKind::WorkingAgain));
+}
+
+#[test]
+fn damage_is_reminded_of_with_what_was_found_and_closed_with_what_was_lost() {
+    let mut life = life();
+    let mut damage = step(JobKind::Backup, None, Some(Trouble::Damage), false);
+    damage.counts.problems = 3;
+    let first = life.now + SignedDuration::from_hours(24);
+    goes_on(&mut life, damage);
+    let reminder = goes_on(&mut life, step(JobKind::Backup, None, None, false)).notices.remove(0);
+    assert_eq!((reminder.kind, reminder.counts.problems, reminder.found), (NoticeKind::Reminder, 3, first));
+    // The backup met it, the test knows what was accepted: of a listing nobody can say how many records it was.
+    let mut whole = step(JobKind::Verify, None, None, true);
+    whole.counts.accepted = true;
+    let over = goes_on(&mut life, whole).notices.remove(0);
+    assert_eq!((over.kind, over.counts.accepted), (NoticeKind::WorkingAgain, true));
+}
+
+#[test]
+fn that_everything_is_overdue_is_no_evidence_of_a_rehearsal_of_a_part() {
+    let mut life = life();
+    let of = |trouble| Step { outcome: Outcome::Done, ..step(JobKind::Drills, None, trouble, false) };
+    goes_on(&mut life, of(Some(Trouble::SampleOverdue)));
+    let decision = goes_on(&mut life, of(Some(Trouble::WholeOverdue)));
+    assert!(decision.closed.is_empty() && decision.notices.iter().all(|n| n.kind == NoticeKind::Failure));
+    assert_eq!(goes_on(&mut life, of(None)).closed.len(), 2);
+}

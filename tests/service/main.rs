@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod letters;
 mod mail;
 mod notices;
 mod outbox;

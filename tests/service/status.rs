@@ -78,6 +78,24 @@ fn all_well() {
 }
 
 #[test]
+fn rotten_live_files_are_red_and_what_was_put_right_is_amber() {
+    let people = people();
+    let open = |trouble| {
+        let reference = Reference::try_from(String::from("SR-2026-1120-K7Q")).unwrap();
+        vec![OpenInput { reference, trouble, since: at("2026-11-20T02:30:00Z"), cause: String::from("Cause: x") }]
+    };
+    for (trouble, light, words) in [
+        (Trouble::LiveDiffers, Light::Red, "documents on this computer differ from their good backups"),
+        (Trouble::PutRight, Light::Amber, "damage was put right from a copy; the next run looks at it again"),
+    ] {
+        let status = status(&StatusInput { open: open(trouble), ..sound(&people) });
+        assert_eq!(status.light, light);
+        let line = format!("Since Friday 20 November 2026: {words}. Reference SR-2026-1120-K7Q. Cause: x");
+        assert!(status.text().contains(&line), "{}", status.text());
+    }
+}
+
+#[test]
 fn a_trial_never_says_ok() {
     let people = people();
     let input = StatusInput { trial: true, ..sound(&people) };

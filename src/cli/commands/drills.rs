@@ -53,7 +53,11 @@ pub fn tell(shell: &Shell, config: &Config, repo: &Repository) -> Result<Exit, F
 }
 
 fn outcome(all: &[Due]) -> JobOutcome {
-    let overdue: Vec<&Due> = all.iter().filter(|d| d.overdue).collect();
+    let mut overdue: Vec<&Due> = all.iter().filter(|d| d.overdue).collect();
+    // A drill of everything is one of a part, too: one letter asks for both.
+    if overdue.iter().any(|d| d.drill == Drill::Whole) {
+        overdue.retain(|d| d.drill != Drill::Sample);
+    }
     let mut troubles: Vec<Trouble> = overdue
         .iter()
         .map(|d| match d.drill {
@@ -66,4 +70,18 @@ fn outcome(all: &[Due]) -> JobOutcome {
     troubles.dedup();
     let counts = Counts { files: all.len() as u64, problems: overdue.len() as u64, ..Counts::default() };
     JobOutcome::new(Outcome::Done, troubles, counts, Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_drill_of_everything_that_is_overdue_asks_for_one_of_a_part_too() {
+        let due = |drill| Due { drill, every: SignedDuration::from_hours(1), last: None, overdue: true };
+        let found = outcome(&[due(Drill::Sample), due(Drill::Whole), due(Drill::Key("clerk".into()))]);
+        assert_eq!(found.troubles, [Trouble::WholeOverdue, Trouble::KeysOverdue]);
+        assert_eq!(outcome(&[due(Drill::Sample)]).troubles, [Trouble::SampleOverdue]);
+    }
 }

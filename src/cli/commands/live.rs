@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::domain::path::RecordPath;
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::verify::VerifyReport;
 use crate::service::plain::{counted, size};
 
@@ -43,4 +45,19 @@ pub fn summary(done: Done, report: &VerifyReport) -> Done {
         "unreadable": live.unreadable, "skipped": live.skipped,
     });
     done.with("live", object)
+}
+
+/// Files on this computer that differ from their good backups, or cannot be read. Where the backup did not come back either,
+/// nobody can say which of the two is right: that is told as damage.
+pub fn differing(report: &VerifyReport) -> u64 {
+    let stored = |path: &RecordPath| report.failed.iter().any(|d| d.records.contains(path));
+    let of_disk = |p: &&Problem| matches!(p.kind, ProblemKind::Changed | ProblemKind::Unreadable);
+    let found = report.problems.iter().filter(of_disk).filter_map(|p| p.path.as_ref());
+    found.filter(|path| !stored(path)).count() as u64
+}
+
+/// Whether every file was read again, and nothing was found.
+pub fn is_all_sound(report: &VerifyReport) -> bool {
+    let read = report.live.as_ref().is_some_and(|live| live.skipped.is_none() && live.left == 0);
+    read && report.problems.is_empty()
 }

@@ -73,6 +73,7 @@ fn nothing(shell: &Shell, args: &RepairArgs, report: &RepairReport) {
         "Nothing is known to be damaged. Looked at were names, sizes, and what was found damaged before; to read every \
          stored byte again: strongroom repair --all"
     });
+    shell.out.say("A reference about damage that is still open is closed by: strongroom verify restore --all");
 }
 
 fn pieces(report: &RepairReport) -> Vec<String> {

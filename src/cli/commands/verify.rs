@@ -94,6 +94,8 @@ fn tell(
         return Ok(Exit::Done);
     }
     let mut found = outcome(repo, report);
+    let all = matches!(command, VerifyCommand::Restore(args) if args.all);
+    found.counts.all_live = all && (sources(config).is_empty() || live::is_all_sound(report));
     // A check reads nothing, so it cannot show that what was damaged is sound.
     found.examined_all &= !matches!(command, VerifyCommand::Check(_));
     telling::one_job(shell, config, JobKind::Verify, &found)
@@ -154,7 +156,12 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
         // Repair has nothing to say of key files and the log.
-        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_)));
+        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_))) || d.was_put_back();
+        if report.failed.iter().all(Damage::was_put_back) {
+            out.warn(
+                "All that was damaged was put right, and no document is affected. The next run looks at it again.",
+            );
+        }
         if !report.failed.iter().all(small) {
             out.warn("Stored data is damaged. What can be had back, and what is lost: strongroom repair");
         }
@@ -274,7 +281,7 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     report.ended = report.ended.or(checked.ended);
     say(shell, config, &report, "came back from the store as it was");
     let examined = if came_back { report.examined } else { Examined::default() };
-    Ok((outcome(repo, &report), examined.documents, examined.bytes))
+    Ok((around(outcome(repo, &report)), examined.documents, examined.bytes))
 }
 
 /// A computer that may not read looks whether everything is there, and reads a part of the stored bytes again.
@@ -297,10 +304,15 @@ fn without_reading(shell: &Shell, config: &Config, repo: &mut Repository) -> Res
     say(shell, config, &checked, "is there with the size it should have");
     say(shell, config, &scrubbed, "was read again and is what was stored");
     if checked.failed.is_empty() {
-        return Ok(outcome(repo, &scrubbed));
+        return Ok(around(outcome(repo, &scrubbed)));
     }
     checked.ended = checked.ended.or(scrubbed.ended.take());
-    Ok(outcome(repo, &checked))
+    Ok(around(outcome(repo, &checked)))
+}
+
+/// A run looks at key files and index, whatever else it reads.
+fn around(found: JobOutcome) -> JobOutcome {
+    JobOutcome { counts: Counts { looked_around: true, ..found.counts }, ..found }
 }
 
 fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
@@ -314,13 +326,25 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         changed: 0,
         opening: opening::counts(report),
         lost,
+        accepted: repo.state().open_losses().next().is_some(),
+        differing: live::differing(report),
+        all_live: false,
+        looked_around: false,
     };
+    let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {
         Exit::Damage => {
-            let stored = (!report.failed.is_empty()).then_some(Trouble::Damage);
-            (Outcome::Damage, opening::troubles(report).into_iter().chain(stored).collect())
+            let stored = match report.failed.iter().all(Damage::was_put_back) {
+                true => Trouble::PutRight,
+                false => Trouble::Damage,
+            };
+            let stored = (!report.failed.is_empty()).then_some(stored);
+            (Outcome::Damage, opening::troubles(report).into_iter().chain(stored).chain(differs).collect())
         }
-        Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
+        Exit::Incomplete => {
+            let other = (counts.differing < report.problems.len() as u64).then_some(Trouble::Incomplete);
+            (Outcome::Incomplete, differs.into_iter().chain(other).collect())
+        }
         _ => (Outcome::Done, vec![]),
     };
     // What came with a mass change that is open was told as that.

@@ -19,7 +19,10 @@ use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 const BROKEN: &str = "The store does not do what is claimed or needed of it. Set the bucket up so that it does, or correct \
                       [repository] claims: what is claimed and does not hold protects nobody.";
-const UNPROVED: &str = "Some of what is claimed could not be shown: see why above.";
+const UNPROVED: &str = "Some of what is claimed could not be shown: see why above. Give the credentials the rights to look, such as \
+                        s3:GetBucketVersioning, or correct [repository] claims.";
+const UNASKED: &str = "Some of what is claimed can never be shown here, since this program cannot ask stores of this kind. The \
+                       status goes on to say so; look in the provider's own console.";
 
 /// What the configuration claims.
 fn claims(config: &Config) -> Claims {
@@ -124,8 +127,10 @@ fn say(shell: &Shell, config: &Config, report: &StoreReport) {
     }
     if t.broken().next().is_some() {
         shell.out.warn(BROKEN);
-    } else if t.unproved().next().is_some() {
+    } else if t.unshown().next().is_some() {
         shell.out.warn(UNPROVED);
+    } else if t.unproved().next().is_some() {
+        shell.out.warn(UNASKED);
     } else if claims(config).any() {
         shell.out.say("The store does what is claimed of it.");
     } else {
@@ -172,7 +177,8 @@ fn outcome(report: &StoreReport) -> JobOutcome {
     let problems = (t.broken().count() + t.unproved().count()) as u64;
     let counts = Counts { files: t.seen.len() as u64, problems, ..Counts::default() };
     match report.exit() {
-        Exit::Done => JobOutcome::done(counts),
+        // What this kind of store can never show stands in the status, and is told to nobody night after night.
+        Exit::Done | Exit::Incomplete if t.is_settled() => JobOutcome::done(counts),
         Exit::Incomplete => JobOutcome::new(Outcome::Incomplete, vec![Trouble::Incomplete], counts, Exit::Incomplete),
         exit => JobOutcome::new(Outcome::Failed, vec![Trouble::Unprotected], counts, exit),
     }
@@ -199,6 +205,20 @@ mod tests {
             "inconclusive   no rule of the store deletes backups or puts them away (claimed or needed): these credentials \
              may not look"
         );
+    }
+
+    #[test]
+    fn what_can_never_be_shown_is_told_to_nobody_and_what_could_be_is() {
+        let found = |shown, ground| {
+            let seen = vec![GuardSeen { guard: Guard::ObjectLock, shown, ground: Some(ground), claimed: true }];
+            let tested = StoreTested { seen, ..StoreTested::default() };
+            outcome(&StoreReport { tested, began: jiff::Timestamp::UNIX_EPOCH, entry: None })
+        };
+        let never = found(Shown::Inconclusive, Ground::NoCall);
+        assert_eq!((never.outcome, never.exit, never.counts.problems), (Outcome::Done, Exit::Done, 1));
+        assert!(never.troubles.is_empty());
+        assert_eq!(found(Shown::Inconclusive, Ground::NoPermission).troubles, [Trouble::Incomplete]);
+        assert_eq!(found(Shown::NotProtected, Ground::NoLock).troubles, [Trouble::Unprotected]);
     }
 
     #[test]

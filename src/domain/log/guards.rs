@@ -159,6 +159,17 @@ impl StoreTested {
         self.seen.iter().filter(|s| s.claimed && s.shown == Shown::Inconclusive)
     }
 
+    /// Of these, what another test could see: with other rights, or at another time. What this program cannot ask
+    /// stores of this kind stays unseen for ever.
+    pub fn unshown(&self) -> impl Iterator<Item = &GuardSeen> {
+        self.unproved().filter(|s| s.ground != Some(Ground::NoCall))
+    }
+
+    /// Whether something was looked at, and nothing is left that a new test, or anybody, could mend.
+    pub fn is_settled(&self) -> bool {
+        !self.seen.is_empty() && self.broken().chain(self.unshown()).next().is_none()
+    }
+
     /// Whether something was looked at, and all that is claimed holds.
     pub fn holds(&self) -> bool {
         !self.seen.is_empty() && self.broken().chain(self.unproved()).next().is_none()

@@ -79,7 +79,7 @@ pub(super) fn advise(repo: &Repository, damage: &mut Damage) {
 fn put_back(repo: &Repository, damage: &mut Damage) {
     let Some(object @ (Object::Bundle(..) | Object::Index(_))) = damage.object else { return };
     let said = match (repo.put_back(&object.key()), object) {
-        (Some(Ok(())), _) => "; this computer's copy was put back".to_owned(),
+        (Some(Ok(())), _) => PUT_BACK.to_owned(),
         (Some(Err(e)), _) => format!("; this computer has a copy, and could not put it back: {e}"),
         (None, Object::Bundle(..)) => NO_COPY.to_owned(),
         (None, _) => return,
@@ -87,6 +87,14 @@ fn put_back(repo: &Repository, damage: &mut Damage) {
     damage.what.push_str(&said);
 }
 
+impl Damage {
+    /// Whether this machine put its copy back, and then read it in the store.
+    pub fn was_put_back(&self) -> bool {
+        matches!(self.object, Some(Object::Bundle(..) | Object::Index(_))) && self.what.ends_with(PUT_BACK)
+    }
+}
+
+const PUT_BACK: &str = "; this computer's copy was put back";
 const COPY: &str = ". This computer has a copy of it, and puts it back with: strongroom run";
 const NO_COPY: &str = ". This computer has no copy of it: run another computer's 'strongroom run', bring back the store's \
                        old version, or make new key files with the recovery sheet: strongroom key rotate";

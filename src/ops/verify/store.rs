@@ -93,11 +93,12 @@ pub fn store(
     Ok(StoreReport { tested, began, entry })
 }
 
-/// Whether the newest test is too old, was made under other claims, or found something wrong.
+/// Whether the newest test is too old, was made under other claims, or found something that can be mended. What this kind
+/// of store can never show is no reason to ask again each night.
 pub fn is_due(state: &State, claims: &Claims, every: SignedDuration, now: Timestamp) -> bool {
     state.store_test.as_ref().is_none_or(|(at, tested)| {
         let fresh = now.duration_since(*at).abs() < every;
-        !fresh || !tested.holds() || !tested.claimed(claims.lock_days, claims.version_days)
+        !fresh || !tested.is_settled() || !tested.claimed(claims.lock_days, claims.version_days)
     })
 }
 

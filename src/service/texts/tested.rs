@@ -3,7 +3,7 @@
 use super::{Urgency, Words, reason};
 use crate::service::causes::Notice;
 use crate::service::plain::{People, counted};
-use crate::service::words::{JobKind, Trouble, Why};
+use crate::service::words::{Trouble, Why};
 
 /// Of test restores.
 pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &str) -> Words {
@@ -14,12 +14,23 @@ pub(super) fn test(trouble: Trouble, notice: &Notice, people: &People, when: &st
     match trouble {
         Trouble::Damage => (
             "the backups are damaged",
-            format!(
-                "A test on {when} found damaged data in the backups ({}).",
-                counted(notice.counts.problems, "item", "items")
-            ),
+            match notice.counts.problems {
+                0 => format!("A test on {when} found damaged data in the backups."),
+                n => format!("A test on {when} found damaged data in the backups ({}).", counted(n, "item", "items")),
+            },
             String::from("Some records could not be brought back from the backups. Your own files are not affected."),
             Urgency::Today,
+        ),
+        Trouble::PutRight => (
+            "a part of the backups was put right",
+            format!(
+                "A test on {when} found a part of the backups' own bookkeeping damaged, and put it right at once from a \
+                 copy."
+            ),
+            String::from(
+                "No document is affected. If it happens again, the place where backups are kept may be failing.",
+            ),
+            Urgency::IfAgain,
         ),
         Trouble::ExaminedNothing => (
             "the test of the backups examined nothing",
@@ -95,7 +106,7 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
             format!("On {when} the last rehearsal of bringing everything back was longer ago than planned."),
             String::from(
                 "Backups go on and are tested in parts. A rehearsal shows that all of it comes back, and how long that \
-                 takes. Ask your provider for a day when it can be done.",
+                 takes. Ask your provider for a day to do it.",
             ),
             Urgency::Days,
         ),
@@ -128,16 +139,18 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
 
 /// That damage is over does not bring back what it took.
 pub(super) fn lost(notice: &Notice) -> Option<String> {
-    let of_damage = notice.lead.trouble == Trouble::Damage && notice.lead.job == JobKind::Verify;
-    let many = notice.counts.lost;
-    (of_damage && many > 0).then(|| {
-        let records = counted(many, "version of a document", "versions of documents");
+    (notice.lead.trouble == Trouble::Damage && notice.counts.accepted).then(|| {
+        let what = match notice.counts.lost {
+            0 => String::from("A part of the backups"),
+            many => counted(many, "version of a document", "versions of documents"),
+        };
         format!(
-            "{records} cannot be restored any more. This has been accepted and is on record; your provider can name \
-                 each."
+            "{what} cannot be restored any more. This has been accepted and is on record; your provider can say what it \
+             was."
         )
     })
 }
+
 /// Of what the store does for the backups.
 pub(super) fn guarded(trouble: Trouble, when: &str) -> Words {
     match trouble {

@@ -1,0 +1,70 @@
+//! Single letters whose words hang on what was found: when, how many, what was lost, by which job.
+
+use strongroom::domain::log::guards::{Ground, Guard, GuardSeen, Shown, StoreTested};
+use strongroom::service::technical::for_provider;
+use strongroom::service::texts::{Letter, for_clerk};
+use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble};
+
+use crate::notices::notice;
+use crate::support::{at, people};
+
+fn one_line(letter: &Letter) -> String {
+    letter.body.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn that_damage_is_over_does_not_hide_what_was_lost() {
+    // Whichever job met it, and also where nobody can say how many records it was.
+    for (job, lost, said) in [
+        (JobKind::Verify, 2, "2 versions of documents cannot be restored any more."),
+        (JobKind::Backup, 1, "1 version of a document cannot be restored any more."),
+        (JobKind::Verify, 0, "A part of the backups cannot be restored any more."),
+    ] {
+        let mut over = notice(Trouble::Damage, job, NoticeKind::WorkingAgain, Role::Clerk);
+        (over.counts.lost, over.counts.accepted) = (lost, true);
+        let letter = one_line(&for_clerk(&over, &people()));
+        assert!(
+            letter.contains("Everything that can still be restored was tested again and found sound on"),
+            "{letter}"
+        );
+        let on_record = " This has been accepted and is on record; your provider can say what it was.";
+        assert!(letter.contains(&format!("{said}{on_record}")) && !letter.contains("You need do nothing."), "{letter}");
+    }
+}
+
+#[test]
+fn a_reminder_says_when_it_was_found_and_never_no_items() {
+    let mut still = notice(Trouble::Damage, JobKind::Verify, NoticeKind::Reminder, Role::Clerk);
+    (still.found, still.counts.problems) = (at("2026-11-20T02:30:00Z"), 0);
+    let letter = one_line(&for_clerk(&still, &people()));
+    let said = "A test on Friday 20 November 2026 at 02:30 found damaged data in the backups. What it means";
+    assert!(letter.contains(said), "{letter}");
+    assert!(for_provider(&still, &people()).body.contains("Last found: 2026-11-20 02:30:00 +00:00"));
+}
+
+#[test]
+fn a_store_that_could_not_show_it_has_an_advice_of_its_own() {
+    let of = |job| for_provider(&notice(Trouble::Incomplete, job, NoticeKind::Failure, Role::Provider), &people()).body;
+    assert!(of(JobKind::Store).contains("s3:GetBucketVersioning") && !of(JobKind::Store).contains("failing disk"));
+    assert!(of(JobKind::Backup).contains("open files, permissions, a failing disk"));
+    let mut closed = notice(Trouble::Incomplete, JobKind::Store, NoticeKind::WorkingAgain, Role::Clerk);
+    assert!(for_clerk(&closed, &people()).body.contains("What can be tested of the protection"));
+    closed.counts.problems = 0;
+    assert!(for_clerk(&closed, &people()).body.contains("The backups were found to be protected as agreed"));
+}
+
+/// A claim that this kind of store can never show is no reason to ask again each night; one that rights would show is.
+#[test]
+fn what_can_never_be_shown_is_settled_and_yet_not_proved() {
+    let tested = |ground| {
+        let seen =
+            GuardSeen { guard: Guard::ObjectLock, shown: Shown::Inconclusive, ground: Some(ground), claimed: true };
+        StoreTested { seen: vec![seen], ..StoreTested::default() }
+    };
+    let never = tested(Ground::NoCall);
+    assert!(never.is_settled() && !never.holds() && never.unproved().count() == 1);
+    assert!(!tested(Ground::NoPermission).is_settled() && !StoreTested::default().is_settled());
+    let mut both = tested(Ground::NoPermission);
+    both.seen.extend(never.seen);
+    assert_eq!((both.is_settled(), both.unshown().count()), (false, 1));
+}
