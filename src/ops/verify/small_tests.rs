@@ -293,6 +293,7 @@ fn where_the_preferred_pack_is_rotten_another_with_the_same_is_asked() {
         assert_eq!(report.failed.iter().map(|d| d.object).collect::<Vec<_>>(), [Some(second)]);
     }
     c.damage(first, flip);
+    std::fs::remove_dir_all(c.tmp.path().join("back")).unwrap();
     assert_eq!(recovered(&c).unwrap().restored.damaged.len(), 1, "both are rotten");
 }
 
