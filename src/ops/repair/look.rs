@@ -228,8 +228,9 @@ fn wrong(repo: &Repository, number: u32) -> Result<Option<String>, RepoError> {
 fn indexes(repo: &Repository, sound: &Bits, stop: &Stop) -> Result<Vec<BadIndex>, RepoError> {
     let state = repo.state();
     // A pack that came back is no longer lost once the log says so.
-    let came_back = |name| still_described_by(state, name).is_some_and(|packs| packs.iter().any(|n| sound.contains(n)));
-    let missed = |name| !is_missed_by_none(state, name) || came_back(name);
+    let came_back =
+        |name: &IndexName| still_described_by(state, name).is_some_and(|packs| packs.iter().any(|n| sound.contains(n)));
+    let missed = |name: &IndexName| !is_missed_by_none(state, name) || came_back(name);
     let used = |i: &&crate::domain::log::state::IndexState| {
         let in_use = !matches!(i.life, Life::Swept { .. }) && !i.void && !i.doubted && !i.quarantined;
         in_use && missed(&i.index.name)
