@@ -9,7 +9,7 @@ use super::salvage::own_directory;
 use crate::domain::id::{IndexName, PackName};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::StoredIndex;
-use crate::domain::log::fold::is_missed_by_none;
+use crate::domain::log::fold::{is_missed_by_none, still_described_by};
 use crate::domain::log::state::{Life, PackState, State};
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -108,7 +108,6 @@ pub(super) fn look(repo: &mut Repository, all: bool, monitor: &dyn Monitor, stop
     found.beyond.sort_by_key(|d| d.object);
     found.beyond.dedup_by_key(|d| d.object);
     suspects.retain(|n| !is_swept(repo.state(), *n));
-    found.indexes = indexes(repo, stop)?;
     monitor.stage("looking at what is damaged", Some(suspects.len() as u64));
     // What damaged packs held may lie in others that nobody read since it was stored: these are read now.
     let mut asked = BTreeSet::new();
@@ -121,6 +120,7 @@ pub(super) fn look(repo: &mut Repository, all: bool, monitor: &dyn Monitor, stop
         asked.append(&mut suspects);
         suspects = others(repo, &found)?.difference(&asked).copied().collect();
     }
+    found.indexes = indexes(repo, &found.sound, stop)?;
     Ok(found)
 }
 
@@ -225,13 +225,15 @@ fn wrong(repo: &Repository, number: u32) -> Result<Option<String>, RepoError> {
 }
 
 /// Index objects are few: all of them are read from the store, whatever this computer has of them.
-fn indexes(repo: &Repository, stop: &Stop) -> Result<Vec<BadIndex>, RepoError> {
+fn indexes(repo: &Repository, sound: &Bits, stop: &Stop) -> Result<Vec<BadIndex>, RepoError> {
+    let state = repo.state();
+    // A pack that came back is no longer lost once the log says so.
+    let came_back =
+        |name: &IndexName| still_described_by(state, name).is_some_and(|packs| packs.iter().any(|n| sound.contains(n)));
+    let missed = |name: &IndexName| !is_missed_by_none(state, name) || came_back(name);
     let used = |i: &&crate::domain::log::state::IndexState| {
-        !matches!(i.life, Life::Swept { .. })
-            && !i.void
-            && !i.doubted
-            && !i.quarantined
-            && !is_missed_by_none(repo.state(), &i.index.name)
+        let in_use = !matches!(i.life, Life::Swept { .. }) && !i.void && !i.doubted && !i.quarantined;
+        in_use && missed(&i.index.name)
     };
     let mut all: Vec<StoredIndex> = repo.state().indexes.iter().filter(used).map(|i| i.index).collect();
     all.sort_by_key(|i| i.name);
