@@ -207,7 +207,7 @@ fn the_units_hold_what_they_promise() {
     for (section, line) in [
         ("Unit", "OnFailure=strongroom-failed.service"),
         ("Service", "Type=oneshot"),
-        ("Service", "ExecStart=/usr/bin/strongroom run"),
+        ("Service", "ExecStart=/usr/bin/strongroom run --last-good"),
         ("Service", "User=strongroom"),
         ("Service", "StateDirectory=strongroom"),
         ("Service", "TimeoutStartSec=20h"),
@@ -229,13 +229,18 @@ fn the_units_hold_what_they_promise() {
         assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
     }
     let serve = unit(include_str!("../config/strongroom-serve.service"));
-    for line in ["Type=notify-reload", "ExecStart=/usr/bin/strongroom serve", "WatchdogSec=5min", "Restart=on-failure"]
-    {
+    for line in [
+        "Type=notify",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecStart=/usr/bin/strongroom serve",
+        "WatchdogSec=5min",
+        "Restart=on-failure",
+    ] {
         assert!(serve.contains(&("Service".into(), line.into())), "{line}");
     }
     // As hardened as the nightly job.
     let hardening = |(section, line): &(String, String)| {
-        section == "Service" && !["Type=", "ExecStart=", "TimeoutSt"].iter().any(|other| line.starts_with(other))
+        section == "Service" && !["Type=", "Exec", "TimeoutSt"].iter().any(|other| line.starts_with(other))
     };
     for setting in unit(service).iter().filter(|s| hardening(s)) {
         assert!(serve.contains(setting), "{setting:?}");
@@ -244,7 +249,7 @@ fn the_units_hold_what_they_promise() {
     assert!(failed.contains(&("Service".into(), "ExecStart=/usr/bin/strongroom notify failed".into())));
     let cron = include_str!("../config/strongroom.cron");
     let jobs: Vec<&str> = cron.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).collect();
-    assert_eq!(jobs, ["30 1 * * * root /usr/bin/strongroom --quiet run"]);
+    assert_eq!(jobs, ["30 1 * * * root /usr/bin/strongroom --quiet run --last-good"]);
 }
 
 /// A unit's settings with their sections; every line must be one, a comment or a header.

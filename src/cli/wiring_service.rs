@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -49,26 +51,56 @@ impl Signals {
     }
 }
 
-/// Tells systemd, if it listens. Nobody listening is no failure.
+/// What waits to be told to systemd at most: more than this is dropped.
+const UNTOLD: usize = 16;
+/// How long the last word may take.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+type Word = Box<dyn FnOnce() + Send>;
+
+/// Speaks to systemd from a thread of its own: a send blocks while nobody reads, and the service must not.
+fn say(word: impl FnOnce() + Send + 'static) {
+    static SPEAKER: OnceLock<SyncSender<Word>> = OnceLock::new();
+    let speaker = SPEAKER.get_or_init(|| {
+        let (speaker, words) = sync_channel::<Word>(UNTOLD);
+        std::thread::spawn(move || words.into_iter().for_each(|word| word()));
+        speaker
+    });
+    // Nobody listening is no failure.
+    let _ = speaker.try_send(Box::new(word));
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}
+
+/// Tells systemd, if it listens, that it is at work.
 pub fn tell_ready(status: &str) {
-    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+    let status = status.to_owned();
+    say(move || notify(&[NotifyState::Ready, NotifyState::Status(&status)]));
 }
 
 /// That it is alive, and what it waits for.
 pub fn tell_alive(status: &str) {
-    let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(status)]);
+    let status = status.to_owned();
+    say(move || notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]));
 }
 
 /// That it reads its configuration; to be followed by [`tell_ready`].
 pub fn tell_reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
-        let _ = sd_notify::notify(&[NotifyState::Reloading, now]);
+        say(move || notify(&[NotifyState::Reloading, now]));
     }
 }
 
-/// That it ends.
+/// That it ends: the last word, which is waited for a moment.
 pub fn tell_stopping() {
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    let (said, heard) = sync_channel(1);
+    say(move || {
+        notify(&[NotifyState::Stopping]);
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(LAST_WORD);
 }
 
 /// How often systemd wants to hear that it is alive.

@@ -19,7 +19,7 @@ use crate::support::world::{Files, World, files_of, read_back};
 use crate::{first_documents, second_documents};
 
 /// A store that stalls is waited for so long.
-const PATIENCE: Duration = Duration::from_millis(80);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// From where a backup begins, and what is in the repository before and after it.
 struct Start {

@@ -20,7 +20,7 @@ fn turn(turns: usize) -> Turn {
 
 fn try_prune(c: &Council, fault: Fault) -> Result<PruneReport, OpsError> {
     let stalls = matches!(fault, Fault::StallBefore | Fault::StallAfter);
-    let store = if stalls { c.store().with_patience(Duration::from_millis(80)) } else { c.store() };
+    let store = if stalls { c.store().with_patience(Duration::from_millis(300)) } else { c.store() };
     let mut repo = Repository::open_fresh(store, c.dir(), c.env.clone())?;
     let grace = SignedDuration::ZERO;
     let options = PruneOptions { grace, person: true, ..PruneOptions::default() };
