@@ -371,3 +371,39 @@ fn what_was_destroyed_is_not_called_damaged() {
     let words = format!("the content was destroyed under entry {} of the log on {day}", swept.unwrap());
     assert_eq!(said.to_string(), words);
 }
+
+/// Somebody prunes after the store was listed.
+struct Prunes<'c>(&'c Council);
+impl crate::ops::Monitor for Prunes<'_> {
+    fn stage(&self, stage: &str, _: Option<u64>) {
+        if stage == "scrubbing" {
+            assert!(self.0.prune_now().swept.indexes > 0);
+        }
+    }
+    fn advance(&self, _: u64) {}
+    fn problem(&self, _: &Problem) {}
+}
+
+#[test]
+fn what_is_swept_while_a_run_looks_is_no_damage_and_is_not_brought_back() {
+    let c = Council::new();
+    c.write("old.bin", Council::noise(1, 200_000));
+    c.backup();
+    c.write("old.bin", Council::noise(2, 200_000));
+    c.backup();
+    let mut repo = c.open();
+    let thinned = crate::domain::log::entry::Entry::Thinned {
+        snapshots: vec![repo.state().snapshots[0].id],
+        rule: "a test".into(),
+    };
+    repo.append_as(Some(crate::domain::log::Role::Pruner), |_| Ok(Some(thinned.clone()))).unwrap();
+    assert!(c.prune_now().swept.packs > 0);
+    let mut repo = c.open();
+    repo.index().unwrap();
+    let before = c.objects();
+    let report = look(&mut repo, true, &Prunes(&c), &Stop::default()).unwrap();
+    assert!(report.failed.is_empty(), "{:?}", report.failed);
+    let after = c.objects();
+    let swept: Vec<&String> = before.iter().filter(|o| !after.contains(o)).collect();
+    assert!(swept.iter().any(|o| o.starts_with("index/")), "{swept:?}");
+}
