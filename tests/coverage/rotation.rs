@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use strongroom::domain::coverage::WEEKLY;
 use strongroom::domain::rotation::{Hand, place, round};
 
-use super::{HOUR, at};
+use super::at;
 
 /// Every place on the circle with the time when it was last read.
 fn circle(places: u64, began: Timestamp) -> Vec<(u64, Timestamp)> {

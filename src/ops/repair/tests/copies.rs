@@ -132,7 +132,7 @@ fn an_approvers_key_alone_silences_nothing() {
         let mut repo = c.open();
         let (by, why) = ("nobody".to_owned(), "because".to_owned());
         let empty = LossNote { by, note: why, records: vec![], chunks: vec![], seen: vec![] };
-        let name = note::put(&mut repo, LOSS, &empty).unwrap();
+        let name = note::put(&repo, LOSS, &empty).unwrap();
         let packs: Bits = [number].into_iter().collect();
         let entry = Entry::LossAccepted { packs, records: 0, note: name };
         repo.append(|_| Ok(Some(entry.clone()))).unwrap().unwrap();
