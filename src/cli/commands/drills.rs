@@ -75,11 +75,17 @@ fn outcome(all: &[Due]) -> JobOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
 
     #[test]
     fn a_drill_of_everything_that_is_overdue_asks_for_one_of_a_part_too() {
-        let due = |drill| Due { drill, every: SignedDuration::from_hours(1), last: None, overdue: true };
+        let due = |drill| Due {
+            drill,
+            every: SignedDuration::from_hours(1),
+            last: None,
+            until: Timestamp::UNIX_EPOCH,
+            overdue: true,
+        };
         let found = outcome(&[due(Drill::Sample), due(Drill::Whole), due(Drill::Key("clerk".into()))]);
         assert_eq!(found.troubles, [Trouble::WholeOverdue, Trouble::KeysOverdue]);
         assert_eq!(outcome(&[due(Drill::Sample)]).troubles, [Trouble::SampleOverdue]);

@@ -42,8 +42,8 @@ pub(super) fn broken(notice: &Notice, when: &str) -> Words {
                 }
             ),
             String::from(
-                "Their backups are good: the damage happened on your office computer. Your provider can bring the \
-                 documents back. Until then do not open and save them.",
+                "Their backups are good: the damage happened on your office computer. Your provider can bring them \
+                 back. Until then do not save them.",
             ),
             Urgency::Today,
         ),
