@@ -16,6 +16,7 @@ const DOORS: &[&str] = &[
     "image",
     "indicatif",
     "infer",
+    "landlock",
     "lettre",
     "lopdf",
     "mail-parser",
