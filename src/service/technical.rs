@@ -105,6 +105,18 @@ fn advice(lead: &Cause) -> &'static str {
             "see why tests were skipped or take less than they should: strongroom verify coverage. To catch up: strongroom \
              verify restore --all."
         }
+        Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => advice_on_drills(lead.trouble),
+        Trouble::Incomplete if lead.job == JobKind::Store => {
+            "strongroom verify store says what could not be shown: give the credentials rights such as \
+             s3:GetBucketVersioning, or correct [repository] claims."
+        }
+        Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
+        Trouble::Failed(why) => advice_on_failure(why),
+    }
+}
+
+fn advice_on_drills(trouble: Trouble) -> &'static str {
+    match trouble {
         Trouble::WholeOverdue => {
             "run strongroom verify drill --to DIR, with a DIR that has room for everything. How often it is wanted: \
              drill_every in [verify]."
@@ -112,16 +124,10 @@ fn advice(lead: &Cause) -> &'static str {
         Trouble::SampleOverdue => {
             "run strongroom verify drill --sample 1GiB. How often it is wanted: sample_drill_every in [verify]."
         }
-        Trouble::KeysOverdue => {
+        _ => {
             "strongroom status names the key; run strongroom key drill NAME with whoever holds it. How often it is wanted: \
              key_drill_every in [verify]."
         }
-        Trouble::Incomplete if lead.job == JobKind::Store => {
-            "strongroom verify store says what could not be shown: give the credentials rights such as \
-             s3:GetBucketVersioning, or correct [repository] claims."
-        }
-        Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
-        Trouble::Failed(why) => advice_on_failure(why),
     }
 }
 
