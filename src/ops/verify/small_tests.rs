@@ -296,7 +296,9 @@ fn where_the_preferred_pack_is_rotten_another_with_the_same_is_asked() {
     }
     c.damage(first, flip);
     std::fs::remove_dir_all(c.tmp.path().join("back")).unwrap();
-    assert_eq!(recovered(&c).unwrap().restored.damaged.len(), 1, "both are rotten");
+    // Both are rotten; what else lies in the first is hit, too.
+    let damaged = recovered(&c).unwrap().restored.damaged;
+    assert!(damaged.iter().any(|path| path.to_string() == "Documents/site.bin"), "{damaged:?}");
 }
 
 #[test]
