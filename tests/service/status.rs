@@ -356,7 +356,7 @@ fn an_accepted_loss_is_no_alarm_and_is_said_each_time() {
                  repair\n";
     assert!(old.text().contains(words), "{}", old.text());
     let lost = |records| on(records, "2026-11-20T10:00:00Z", Some("A. Clerk"));
-    assert_eq!((lost(3).light, lost(3).exit()), (Light::Amber, Exit::Stale), "for a month everybody sees it");
+    assert_eq!((lost(3).light, lost(3).exit()), (Light::Amber, Exit::Done), "for a month everybody sees it");
     let words = "3 versions of documents cannot be restored any more: accepted on Friday 20 November 2026 by A. Clerk. If you \
                  know nothing of that, ask. Named by: strongroom repair\n";
     assert!(lost(3).text().contains(words), "{}", lost(3).text());
