@@ -73,6 +73,15 @@ pub fn due(state: &State, every: &Every, now: Timestamp) -> Vec<Due> {
     parts.into_iter().chain(keys).flatten().collect()
 }
 
+/// Those that are overdue and to be asked for: a drill of everything is one of a part, too, so one asks for both.
+pub fn to_ask_for(due: &[Due]) -> Vec<&Due> {
+    let mut overdue: Vec<&Due> = due.iter().filter(|d| d.overdue).collect();
+    if overdue.iter().any(|d| d.drill == Drill::Whole) {
+        overdue.retain(|d| d.drill != Drill::Sample);
+    }
+    overdue
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

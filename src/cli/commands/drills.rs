@@ -5,7 +5,7 @@ use crate::cli::shell::Shell;
 use crate::cli::telling;
 use crate::config::Config;
 use crate::domain::coverage::WEEKLY;
-use crate::domain::drills::{Drill, Due, Every, due};
+use crate::domain::drills::{Drill, Due, Every, due, to_ask_for};
 use crate::domain::problem::Exit;
 use crate::repo::repository::Repository;
 use crate::service::runner::JobOutcome;
@@ -53,11 +53,7 @@ pub fn tell(shell: &Shell, config: &Config, repo: &Repository) -> Result<Exit, F
 }
 
 fn outcome(all: &[Due]) -> JobOutcome {
-    let mut overdue: Vec<&Due> = all.iter().filter(|d| d.overdue).collect();
-    // A drill of everything is one of a part, too: one letter asks for both.
-    if overdue.iter().any(|d| d.drill == Drill::Whole) {
-        overdue.retain(|d| d.drill != Drill::Sample);
-    }
+    let overdue = to_ask_for(all);
     let mut troubles: Vec<Trouble> = overdue
         .iter()
         .map(|d| match d.drill {

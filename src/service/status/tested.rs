@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{CLOCK_SLACK, CoverageInput, Light, Line, MAX_TEST_AGE, SHOWN, StatusInput};
-use crate::domain::drills::{Drill, Due};
+use crate::domain::drills::{Drill, Due, to_ask_for};
 use crate::domain::path::printable;
 use crate::service::plain::{counted, list, size, span};
 
@@ -131,11 +131,7 @@ pub(super) fn lost(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
 /// Drills that are overdue, each with what to type; and those that nobody wants.
 pub(super) fn drills(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     let Some(drills) = input.drills.as_ref().filter(|_| !input.trial) else { return };
-    let mut overdue: Vec<&Due> = drills.due.iter().filter(|d| d.overdue).collect();
-    // A drill of everything is one of a part, too.
-    if overdue.iter().any(|d| d.drill == Drill::Whole) {
-        overdue.retain(|d| d.drill != Drill::Sample);
-    }
+    let overdue = to_ask_for(&drills.due);
     for due in overdue.iter().take(SHOWN) {
         lines.push(Line { light: Light::Amber, text: in_words(input, due) });
     }
