@@ -100,22 +100,7 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self {
-            store,
-            env,
-            ring,
-            machine: Some(machine),
-            dir: Some(dir),
-            slots,
-            state,
-            opened_with: None,
-            index: None,
-            lost_indexes: vec![],
-            dead: OnceLock::new(),
-            others: OnceLock::new(),
-            around: Mutex::default(),
-            salvaged: HashMap::new(),
-        };
+        let mut repo = Self { machine: Some(machine), dir: Some(dir), ..Self::opened(store, env, ring, slots, state) };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -154,7 +139,12 @@ impl Repository {
             (e, _) => e,
         })?;
         let state = fold(id, &slots)?;
-        Ok(Self {
+        Ok(Self { opened_with: Some((epoch, stored)), ..Self::opened(store, env, ring, slots, state) })
+    }
+
+    /// With nothing local, and nothing looked up yet.
+    fn opened(store: Store, env: Env, ring: KeyRing, slots: Vec<Slot>, state: State) -> Self {
+        Self {
             store,
             env,
             ring,
@@ -162,14 +152,14 @@ impl Repository {
             dir: None,
             slots,
             state,
-            opened_with: Some((epoch, stored)),
+            opened_with: None,
             index: None,
             lost_indexes: vec![],
             dead: OnceLock::new(),
             others: OnceLock::new(),
             around: Mutex::default(),
             salvaged: HashMap::new(),
-        })
+        }
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {

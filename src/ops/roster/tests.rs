@@ -37,14 +37,20 @@ struct World {
     sheet: Identity,
 }
 
+/// A store in memory, a folder for state, and how the first machine is to be made.
+fn ground() -> (tokio::runtime::Runtime, tempfile::TempDir, Store, Env, CreateOptions) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let tmp = tempfile::tempdir().unwrap();
+    let inner = Arc::new(InMemory::new());
+    let store = Store::new(inner, StorePath::default(), runtime.handle().clone(), "memory".into(), false);
+    let env = Env { clock: Arc::new(Fixed), entropy: Arc::new(Counting(std::sync::Mutex::new(0))) };
+    let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
+    (runtime, tmp, store, env, options)
+}
+
 impl World {
     fn new() -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let tmp = tempfile::tempdir().unwrap();
-        let inner = Arc::new(InMemory::new());
-        let store = Store::new(inner, StorePath::default(), runtime.handle().clone(), "memory".into(), false);
-        let env = Env { clock: Arc::new(Fixed), entropy: Arc::new(Counting(std::sync::Mutex::new(0))) };
-        let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
+        let (runtime, tmp, store, env, options) = ground();
         let mut sheet = None;
         let dir = StateDir::new(tmp.path().join("office"));
         let id = create(&store, &dir, &env, &options, |r| {
@@ -192,12 +198,7 @@ fn a_machine_cut_off_can_add_nothing() {
 
 #[test]
 fn a_set_up_stopped_between_its_two_files_begins_anew() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let tmp = tempfile::tempdir().unwrap();
-    let inner = Arc::new(InMemory::new());
-    let store = Store::new(inner, StorePath::default(), runtime.handle().clone(), "memory".into(), false);
-    let env = Env { clock: Arc::new(Fixed), entropy: Arc::new(Counting(std::sync::Mutex::new(0))) };
-    let options = CreateOptions { machine_name: "office server".into(), write_only: false, single_machine: false };
+    let (_runtime, tmp, store, env, options) = ground();
     let dir = StateDir::new(tmp.path());
     let stopped = create(&store, &dir, &env, &options, |_| Err(RepoError::Interrupted));
     assert!(matches!(stopped, Err(RepoError::Interrupted)) && dir.file("init.json").exists());
