@@ -156,8 +156,8 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
     } else {
         out.say(format!("Examined {all}: {} found.", counted(report.failed.len() as u64, "damage", "damages")));
         // Repair has nothing to say of key files and the log.
-        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_))) || d.was_put_back();
-        if report.failed.iter().all(Damage::was_put_back) {
+        let small = |d: &Damage| matches!(d.object, Some(Object::Bundle(..) | Object::Entry(_))) || d.put_back;
+        if report.failed.iter().all(|d| d.put_back) {
             out.warn(
                 "All that was damaged was put right, and no document is affected. The next run looks at it again.",
             );
@@ -334,7 +334,7 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
     let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {
         Exit::Damage => {
-            let stored = match report.failed.iter().all(Damage::was_put_back) {
+            let stored = match report.failed.iter().all(|d| d.put_back) {
                 true => Trouble::PutRight,
                 false => Trouble::Damage,
             };

@@ -78,6 +78,31 @@ impl Accepted {
         Ok(all)
     }
 
+    /// Every pack that some snapshot needs and that can be tested. Who may read passes over only those packs of which the
+    /// notes name a piece, and those of which nobody says what was in them: a stolen approver's key can name none.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub(in crate::ops) fn testable(&self, repo: &Repository) -> Result<Bits, RepoError> {
+        let (state, mut all) = (repo.state(), repo.state().testable());
+        let lost: Bits = state.needed().iter().filter(|n| !all.contains(*n)).collect();
+        if lost.is_empty() || !repo.can_read() {
+            return Ok(all);
+        }
+        let notes = || self.losses.iter().filter_map(|(_, note)| note.as_ref());
+        let known: HashSet<&ChunkId> = notes().flat_map(|n| n.chunks.iter().chain(&n.seen)).collect();
+        let said = repo.descriptions(&lost)?;
+        for number in lost.iter() {
+            let segments = || said.get(&number).into_iter().flatten().flat_map(|p| &p.segments);
+            let borne_out =
+                segments().next().is_none() || segments().flat_map(|s| &s.chunks).any(|c| known.contains(&c.id));
+            if !borne_out {
+                all.insert(number);
+            }
+        }
+        Ok(all)
+    }
+
     /// Whether this piece is lost by a person's word, and still not to be found anywhere else.
     pub fn covers(&self, id: &ChunkId, chunks: &ChunkReader<'_>) -> bool {
         self.chunks.contains(id) && is_nowhere(chunks.repository().state(), chunks.pack_of(id))
@@ -104,32 +129,12 @@ impl Accepted {
     }
 }
 
-/// Every pack that some snapshot needs and that can be tested. Who may read passes over only those packs of which the notes
-/// name a piece, and those of which nobody says what was in them: a stolen approver's key can name none.
+/// See [`Accepted::testable`]. Notes are read only where something was accepted.
 ///
 /// # Errors
 /// Faults of the store.
 pub(in crate::ops) fn testable(repo: &Repository) -> Result<Bits, RepoError> {
-    let (state, mut all) = (repo.state(), repo.state().testable());
-    let needed = state.needed();
-    let lost: Bits = needed.iter().filter(|n| !all.contains(*n)).collect();
-    if lost.is_empty() || !repo.can_read() {
-        return Ok(all);
-    }
-    let mut known = HashSet::new();
-    for (_, note) in Accepted::load(repo)?.losses {
-        known.extend(note.into_iter().flat_map(|n| n.chunks.into_iter().chain(n.seen)));
-    }
-    let said = repo.descriptions(&lost)?;
-    for number in lost.iter() {
-        let segments = || said.get(&number).into_iter().flatten().flat_map(|p| &p.segments);
-        let borne_out =
-            segments().next().is_none() || segments().flat_map(|s| &s.chunks).any(|c| known.contains(&c.id));
-        if !borne_out {
-            all.insert(number);
-        }
-    }
-    Ok(all)
+    Accepted::load(repo)?.testable(repo)
 }
 
 fn is_nowhere(state: &State, pack: Option<u32>) -> bool {

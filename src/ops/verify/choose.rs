@@ -8,7 +8,7 @@ mod old;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::accepted::{Accepted, testable};
+use super::accepted::Accepted;
 use super::affected::with_inherited;
 use super::coverage::{Promise, seen, terms};
 use super::everything::fingerprint;
@@ -178,7 +178,7 @@ pub fn choose(
     each: &mut dyn FnMut(&Entry),
 ) -> Result<Choice, RepoError> {
     let state = repo.state();
-    let testable = testable(repo)?;
+    let testable = accepted.testable(repo)?;
     let planner = Planner::new(state, &testable, repo.env.entropy.bytes32(), promise, typed, repo.env.clock.now());
     let newest: Vec<(SnapshotId, ChunkId)> =
         state.sets().iter().filter_map(|s| state.newest(s)).map(|s| (s.id, s.snapshot.root)).collect();

@@ -154,7 +154,7 @@ pub fn drill(
 
 fn damage(report: &restore::RestoreReport) -> Damage {
     let what = "documents did not come back in a drill".into();
-    Damage { object: None, what, snapshots: report.snapshots.clone(), records: report.damaged.clone() }
+    Damage::of(what, report.snapshots.clone(), report.damaged.clone())
 }
 
 /// Whether the newest snapshot of every set is among them.

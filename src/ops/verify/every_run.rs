@@ -36,11 +36,7 @@ pub fn look(
     let read = scrub_index(repo, monitor, stop);
     let ended = match read {
         Ok(scrubbed) => {
-            for damage in scrubbed.failed {
-                if !report.failed.iter().any(|known| known.object == damage.object) {
-                    report.failed.push(damage);
-                }
-            }
+            scrubbed.failed.into_iter().for_each(|damage| report.add_damage(damage));
             scrubbed.ended
         }
         Err(e) => Some(e),
@@ -79,19 +75,15 @@ pub(super) fn advise(repo: &Repository, damage: &mut Damage) {
 fn put_back(repo: &Repository, damage: &mut Damage) {
     let Some(object @ (Object::Bundle(..) | Object::Index(_))) = damage.object else { return };
     let said = match (repo.put_back(&object.key()), object) {
-        (Some(Ok(())), _) => PUT_BACK.to_owned(),
+        (Some(Ok(())), _) => {
+            damage.put_back = true;
+            PUT_BACK.to_owned()
+        }
         (Some(Err(e)), _) => format!("; this computer has a copy, and could not put it back: {e}"),
         (None, Object::Bundle(..)) => NO_COPY.to_owned(),
         (None, _) => return,
     };
     damage.what.push_str(&said);
-}
-
-impl Damage {
-    /// Whether this machine put its copy back, and then read it in the store.
-    pub fn was_put_back(&self) -> bool {
-        matches!(self.object, Some(Object::Bundle(..) | Object::Index(_))) && self.what.ends_with(PUT_BACK)
-    }
 }
 
 const PUT_BACK: &str = "; this computer's copy was put back";

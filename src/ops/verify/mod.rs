@@ -147,6 +147,15 @@ pub struct Damage {
     /// The records of the newest snapshots (live and gone) that it affects: the first of them. Empty when only
     /// superseded versions are affected, or when listings cannot be read here.
     pub records: Vec<RecordPath>,
+    /// This machine put its copy back, and then read it in the store.
+    pub put_back: bool,
+}
+
+impl Damage {
+    /// Damage of which no object can be named.
+    fn of(what: String, snapshots: Vec<SnapshotId>, records: Vec<RecordPath>) -> Self {
+        Self { object: None, what, snapshots, records, put_back: false }
+    }
 }
 
 /// What a verification found.
@@ -194,6 +203,13 @@ impl VerifyReport {
         }
     }
 
+    /// Adds damage, unless that of the same object is known.
+    fn add_damage(&mut self, damage: Damage) {
+        if !self.failed.iter().any(|known| known.object == damage.object) {
+            self.failed.push(damage);
+        }
+    }
+
     /// What ended an examination hides no damage that was found until then: the damage is the result, with the error
     /// beside it. Without damage the error is the result.
     ///
@@ -216,13 +232,19 @@ struct Wanted {
     size: Option<u64>,
 }
 
+/// The failure of having nothing to examine.
+fn has_backup(state: &State) -> Result<(), OpsError> {
+    match state.live_snapshots().next() {
+        Some(_) => Ok(()),
+        None => Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into())),
+    }
+}
+
 /// Every pack that a snapshot needs, every index that lives and every note that an entry names, or the failure of
 /// having nothing to examine.
 fn wanted(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
     let state = repo.state();
-    if state.live_snapshots().next().is_none() {
-        return Err(OpsError::Nothing("There is no backup yet; nothing was examined.".into()));
-    }
+    has_backup(state)?;
     let pack = |n: u32| state.packs.get(n as usize).map(|p| p.pack);
     let packs = testable(repo)?.iter().filter_map(pack).collect::<Vec<_>>().into_iter();
     let mut all: Vec<Wanted> = packs.map(|p| Wanted { object: Object::Pack(p.name), size: Some(p.size) }).collect();
@@ -286,7 +308,7 @@ pub(in crate::ops) fn damage(state: &State, object: Object, what: impl Into<Stri
     {
         what = format!("{what}; it says {is} (entry {entry} of the log)");
     }
-    Damage { object: Some(object), what, snapshots, records: vec![] }
+    Damage { object: Some(object), what, snapshots, records: vec![], put_back: false }
 }
 
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {

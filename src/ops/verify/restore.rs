@@ -14,14 +14,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::accepted::{Accepted, testable};
+use super::accepted::Accepted;
 use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::coverage::Promise;
 use super::live::Look;
 use super::opening::{Document, Due, Opener, Room, SoundOptions};
 use super::rotation::{Rotation, keep};
-use super::{Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, live, put_on_record, wanted};
+use super::{
+    Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, has_backup, live, put_on_record,
+};
 use crate::domain::id::{PackName, SnapshotId};
 use crate::domain::listing::Entry as Record;
 use crate::domain::log::bits::Bits;
@@ -103,20 +105,15 @@ pub fn restore(
         return Err(RepoError::CannotRead.into());
     }
     repo.refresh()?;
-    wanted(repo)?;
-    let began = repo.env.clock.now();
-    let report = VerifyReport::default();
+    has_backup(repo.state())?;
+    let (began, report) = (repo.env.clock.now(), VerifyReport::default());
     let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
     let (passed, documents, due) = (Bits::default(), BTreeMap::new(), Due::default());
     let rotation = Rotation::begin(repo, &options.folders, &options.promise, options.all);
     let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted, rotation, due };
     let brought = run.bring_all(repo);
-    for lost in every_run::lost(repo) {
-        if !run.report.failed.iter().any(|known| known.object == lost.object) {
-            run.report.failed.push(lost);
-        }
-    }
+    every_run::lost(repo).into_iter().for_each(|damage| run.report.add_damage(damage));
     let settled = brought.and_then(|()| run.settle(repo));
     let mut report = run.report;
     if let Err(e) = settled {
@@ -125,9 +122,12 @@ pub fn restore(
         let _ = super::remember_damage(repo, &report);
         return Ok(report);
     }
-    let (packs, needed) = (&repo.state().packs, testable(repo)?);
-    report.oldest = needed.iter().filter_map(|n| packs.get(n as usize)).map(|p| p.tested.map(|t| t.at)).min().flatten();
-    match name_records(repo, &mut report.failed) {
+    let named = run.accepted.testable(repo).and_then(|needed| {
+        let packs = needed.iter().filter_map(|n| repo.state().packs.get(n as usize));
+        report.oldest = packs.map(|p| p.tested.map(|t| t.at)).min().flatten();
+        name_records(repo, &mut report.failed)
+    });
+    match named {
         Ok(()) => Ok(report),
         Err(e) => report.ended_by(e),
     }
@@ -139,7 +139,8 @@ impl Run<'_> {
         if self.options.all {
             self.documents_of_all(repo)?;
             // What no document needs: listings, and what was superseded.
-            let rest: Bits = testable(repo)?.iter().filter(|n| !self.is_known(repo.state(), *n)).collect();
+            let rest: Bits =
+                self.accepted.testable(repo)?.iter().filter(|n| !self.is_known(repo.state(), *n)).collect();
             return self.packs(repo, &rest, false);
         }
         let options = self.options;
@@ -342,7 +343,7 @@ impl Run<'_> {
         }
         let needs = |s: &Bits| packs.iter().any(|n| s.contains(*n));
         let snapshots = state.live_snapshots().filter(|s| needs(&s.snapshot.needs)).map(|s| s.id).collect();
-        self.report.failed.push(Damage { object: None, what, snapshots, records: vec![path] });
+        self.report.failed.push(Damage::of(what, snapshots, vec![path]));
     }
 
     fn note_pack(&mut self, state: &State, name: PackName, result: Result<u64, String>) {

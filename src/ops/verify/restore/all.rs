@@ -69,7 +69,7 @@ impl Run<'_> {
         self.report.lost += u64::from(known);
         if roots.is_empty() && !known {
             let what = format!("the listing of snapshot {snapshot} cannot be read");
-            self.report.failed.push(Damage { object: None, what, snapshots: vec![snapshot], records: vec![] });
+            self.report.failed.push(Damage::of(what, vec![snapshot], vec![]));
         }
         let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
         let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
