@@ -7,6 +7,8 @@
 mod bits;
 #[path = "under_fire/calls.rs"]
 mod calls;
+#[path = "under_fire/life/mod.rs"]
+mod life;
 mod support;
 
 use strongroom::repo::error::RepoError;

@@ -3,12 +3,14 @@
 
 pub mod campaign;
 pub mod clock;
+pub mod dated_store;
 pub mod entropy;
 pub mod fault_plan;
 pub mod store_faults;
 
 pub use campaign::{Point, Turn, every_fault, under_all};
 pub use clock::FakeClock;
+pub use dated_store::DatedStore;
 pub use entropy::SeededEntropy;
 pub use fault_plan::{Fault, Plan, Verb};
 pub use store_faults::FaultStore;

@@ -33,6 +33,28 @@ struct Run {
     injected: Vec<(usize, Fault)>,
     stopped: bool,
     late: Vec<(usize, Late)>,
+    pause: Option<(usize, Pausing)>,
+}
+
+/// The caller's end of a pause.
+type Pausing = (std::sync::mpsc::Sender<()>, tokio::sync::oneshot::Receiver<()>);
+
+/// A call that waits until a test lets it go on.
+pub struct Pause {
+    reached: std::sync::mpsc::Receiver<()>,
+    go: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Pause {
+    /// Waits until the call is reached; `false` when it never will be, because [`FaultStore::no_pause`] took it back.
+    pub fn reached(&self) -> bool {
+        self.reached.recv().is_ok()
+    }
+
+    /// Lets the call go on.
+    pub fn go(self) {
+        let _gone = self.go.send(());
+    }
 }
 
 /// A request that was answered with an error and is still on its way.
@@ -53,6 +75,19 @@ impl FaultStore {
         let mut run = self.run();
         let late = std::mem::take(&mut run.late).into_iter().map(|(_, late)| (0, late)).collect();
         *run = Run { plan, late, ..Run::default() };
+    }
+
+    /// The call with this number waits, before anything else happens to it, until the test lets it go.
+    pub fn pause_at(&self, call: usize) -> Pause {
+        let (tell, reached) = std::sync::mpsc::channel();
+        let (go, wait) = tokio::sync::oneshot::channel();
+        self.run().pause = Some((call, (tell, wait)));
+        Pause { reached, go }
+    }
+
+    /// No call waits any more.
+    pub fn no_pause(&self) {
+        self.run().pause = None;
     }
 
     /// How many calls were made, refused ones included.
@@ -96,6 +131,7 @@ impl FaultStore {
 
     /// Numbers and records a call, lets late requests land, and does what must happen before the effect.
     async fn begin(&self, verb: Verb, location: &Path, words: String) -> Result<(usize, Option<Fault>)> {
+        self.wait_if_paused().await;
         let (call, fault, due) = {
             let mut run = self.run();
             let call = run.record.len();
@@ -122,6 +158,19 @@ impl FaultStore {
                 Ok((call, fault))
             }
             _ => Ok((call, fault)),
+        }
+    }
+
+    /// The next call is the one that a test wants to hold.
+    async fn wait_if_paused(&self) {
+        let pause = {
+            let mut run = self.run();
+            let now = run.record.len();
+            run.pause.take_if(|(call, _)| *call <= now)
+        };
+        if let Some((_, (reached, go))) = pause {
+            let _nobody = reached.send(());
+            let _gone = go.await;
         }
     }
 
