@@ -19,11 +19,12 @@ use steps::Tally;
 /// So many lives in every run of the tests.
 const LIVES: u64 = 500;
 /// So many steps make a life, before it ends well.
-const STEPS: u32 = 22;
+const STEPS: u32 = 16;
 
 /// Plays one life. What it met is added to `tally`; its story is in `story` whatever happens.
 fn live(seed: u64, tally: &mut Tally, story: &Mutex<Vec<String>>) {
     let mut ground = Ground::new(seed);
+    ground.begin(tally);
     for _ in 0..STEPS {
         let line = ground.step(tally);
         story.lock().unwrap().push(line);

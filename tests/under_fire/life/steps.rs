@@ -44,8 +44,8 @@ impl Tally {
 
     /// Everything that a life can meet was met, and often enough.
     pub fn assert_eventful(&self, lives: u64) {
-        let often = ["snapshots", "swept", "thinned", "faults", "failed", "two at once", "clocks", "caches", "rot"];
-        let seldom = ["destroyed", "held", "back in time", "snapshots read"];
+        let often = ["snapshots", "swept", "thinned", "faults", "failed", "two at once"];
+        let seldom = ["destroyed", "held", "back in time", "clocks", "caches", "rot"];
         for what in often.iter().chain(&seldom) {
             let least = if often.contains(what) { lives / 2 } else { lives / 20 };
             let found = self.0.get(what).copied().unwrap_or(0);
@@ -165,7 +165,7 @@ impl Ground {
     fn some_job(&mut self) -> (usize, Job) {
         let dice = &mut self.dice;
         let open: Vec<u64> = self.model.doomed.iter().filter(|d| !d.done).map(|d| d.approval).collect();
-        match dice.below(14) {
+        match dice.below(16) {
             0..=3 => (OFFICE, Job::Backup),
             4..=5 => (HALL, Job::Backup),
             6..=8 => (KEEPER, Job::Clean { person: dice.once_in(4) }),
@@ -438,6 +438,19 @@ impl Ground {
         format!("{name} rotted for a while; {job:?}: {outcome:?}")
     }
 
+    /// There is something to lose.
+    pub fn begin(&mut self, tally: &mut Tally) {
+        for node in [OFFICE, HALL] {
+            let folder = self.nodes[node].set.as_ref().unwrap().1.join("a");
+            std::fs::create_dir_all(&folder).unwrap();
+            for name in 0..4 {
+                std::fs::write(folder.join(format!("{name}.txt")), self.dice.noise(700)).unwrap();
+            }
+            self.job(node, &Job::Backup).unwrap();
+        }
+        self.look(tally);
+    }
+
     /// Faults end, clocks are right: every job succeeds at once, all is there, and what nothing needs goes.
     pub fn end_well(&mut self, tally: &mut Tally) {
         self.person = true;
@@ -455,7 +468,7 @@ impl Ground {
             done(self, KEEPER, Job::Release { at }, tally);
         }
         self.model.holds.clear();
-        for round in 0..5 {
+        for round in 0..3 {
             self.pass(SignedDuration::from_hours(15 * 24));
             if round < 2 {
                 done(self, OFFICE, Job::Backup, tally);
