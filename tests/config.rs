@@ -4,6 +4,8 @@
 
 #[path = "config/errors.rs"]
 mod errors;
+#[path = "config/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -224,8 +226,8 @@ fn the_units_hold_what_they_promise() {
         assert!(unit(service).contains(&(section.into(), line.into())), "{section} {line}");
     }
     let timer = unit(include_str!("../config/strongroom.timer"));
-    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", "Unit=strongroom.service"]
-    {
+    let unit_line = "Unit=strongroom.service";
+    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", unit_line] {
         assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
     }
     let serve = unit(include_str!("../config/strongroom-serve.service"));
@@ -277,13 +279,17 @@ fn no_file_in_config_is_untested() {
     let units = [
         "strongroom-failed.service",
         "strongroom-serve.service",
+        "strongroom-watch.service",
+        "strongroom-watch.timer",
         "strongroom.cron",
         "strongroom.service",
         "strongroom.timer",
     ];
     // The schemes in `retention` have tests of their own: retention_scheme.rs.
-    let known = ["council.example.toml", "council.minimal.toml", "retention"].into_iter().chain(units);
-    assert_eq!(names, known.collect::<Vec<_>>());
+    let mut known = ["council.example.toml", "council.minimal.toml", "retention", "watch.example.toml"].to_vec();
+    known.extend(units);
+    known.sort_unstable();
+    assert_eq!(names, known);
 }
 
 #[test]

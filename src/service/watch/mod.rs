@@ -5,6 +5,8 @@
 
 mod pins;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
