@@ -231,13 +231,9 @@ fn the_units_hold_what_they_promise() {
         assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
     }
     let serve = unit(include_str!("../config/strongroom-serve.service"));
-    for line in [
-        "Type=notify",
-        "ExecReload=/bin/kill -HUP $MAINPID",
-        "ExecStart=/usr/bin/strongroom serve",
-        "WatchdogSec=5min",
-        "Restart=on-failure",
-    ] {
+    let reload = "ExecReload=/bin/kill -HUP $MAINPID";
+    for line in ["Type=notify", reload, "ExecStart=/usr/bin/strongroom serve", "WatchdogSec=5min", "Restart=on-failure"]
+    {
         assert!(serve.contains(&("Service".into(), line.into())), "{line}");
     }
     // As hardened as the nightly job.
@@ -286,10 +282,8 @@ fn no_file_in_config_is_untested() {
         "strongroom.timer",
     ];
     // The schemes in `retention` have tests of their own: retention_scheme.rs.
-    let mut known = ["council.example.toml", "council.minimal.toml", "retention", "watch.example.toml"].to_vec();
-    known.extend(units);
-    known.sort_unstable();
-    assert_eq!(names, known);
+    let known = ["council.example.toml", "council.minimal.toml", "retention"].into_iter().chain(units);
+    assert_eq!(names, known.chain(["watch.example.toml"]).collect::<Vec<_>>());
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
     let earlier = std::fs::read(&file).unwrap();
     beat(&world, &["documents"]);
     std::fs::write(&file, earlier).unwrap();
+    world.clock.advance_days(1);
     assert_eq!(beat(&world, &["documents"]).0.unwrap().sequence, 3 * KEPT + 2);
     let now = world.objects();
     assert!(before.iter().all(|(name, bytes)| now.get(name).is_none_or(|b| b == bytes)));

@@ -33,7 +33,8 @@ pub fn read(store: &Store, identity: &Identity, id: RepositoryId, dir: &StateDir
     let Newest { ring, epoch, .. } = newest_of(store, &zero, id, identity, |_| true)?;
     let slots = read_on(store, &ring.writing, id, dir.load_slots(id)?).map_err(|error| {
         let later = |(_, of): (_, u32)| of > epoch;
-        let left_behind = || store.list(KEYS).is_ok_and(|(l, _)| l.iter().filter_map(|l| bundle_key(&l.key)).any(later));
+        let left_behind =
+            || store.list(KEYS).is_ok_and(|(l, _)| l.iter().filter_map(|l| bundle_key(&l.key)).any(later));
         // Others have keys of an epoch for which this one was given none: it was removed.
         if matches!(error, RepoError::LogDamaged { .. }) && left_behind() { RepoError::WrongKey } else { error }
     })?;

@@ -127,7 +127,9 @@ fn advice_on_watching(trouble: Trouble) -> &'static str {
              versions. This closes when the store shows again what is remembered. If it was meant: the manual, \
              \"watching from outside\"."
         }
-        Trouble::Damage => "on the office server run strongroom log --verify; bring the damaged object back from the store's old versions.",
+        Trouble::Damage => {
+            "on the office server run strongroom log --verify; bring the damaged object back from the store's old versions."
+        }
         Trouble::Quiet => {
             "is the office server on, and connected? On it: systemctl status strongroom.timer, strongroom schedule status, \
              strongroom status. A new or restored server has another signing key: see strongroom actor list."
@@ -135,7 +137,9 @@ fn advice_on_watching(trouble: Trouble) -> &'static str {
         Trouble::Overdue => "on the office server run strongroom status: it says why backups fail, or who was told.",
         Trouble::Untested => "on the office server run strongroom verify restore, and see why runs do not test.",
         Trouble::ClocksDiffer => "strongroom watch says by how much; set the clocks (timedatectl set-ntp true).",
-        Trouble::Failed(Why::StoreRefused) => "check the watcher's credentials: they must list and read under the prefix.",
+        Trouble::Failed(Why::StoreRefused) => {
+            "check the watcher's credentials: they must list and read under the prefix."
+        }
         Trouble::Failed(why) => advice_on_failure(why),
         _ => "strongroom watch says what it met.",
     }

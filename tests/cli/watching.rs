@@ -31,8 +31,7 @@ impl Watch {
         let listed = place.run(["actor", "list", "--json"]).ends(0).objects();
         let lines = listed.iter().find(|o| o["message_type"] == "watch").unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let (id, actor, label) =
-            (text(&lines["id"]), text(&lines["actors"][0]), text(&lines["sets"][0]["label"]));
+        let (id, actor, label) = (text(&lines["id"]), text(&lines["actors"][0]), text(&lines["sets"][0]["label"]));
         let watch = Self { place, server: Server::start(Manner::Polite), id, actor, label };
         watch.configure(&watch.keyless("repository"));
         watch
@@ -47,10 +46,8 @@ impl Watch {
     }
 
     fn keyless(&self, repository: &str) -> String {
-        let more = format!(
-            "actors = [\"{}\"]\nsets = [{{ name = \"documents\", label = \"{}\" }}]",
-            self.actor, self.label
-        );
+        let more =
+            format!("actors = [\"{}\"]\nsets = [{{ name = \"documents\", label = \"{}\" }}]", self.actor, self.label);
         let url = format!("url = \"file://{}\"", self.place.text(repository));
         self.council("Anytown Town Council", &self.id, &more, &url)
     }
@@ -86,7 +83,8 @@ impl Watch {
         let clerks = taken.iter().filter(|m| m.contains("RCPT TO:<clerk@anytown-tc.gov.uk>"));
         let subject = |m: &String| {
             assert!(m.contains("01632 960000"), "{m}");
-            m.lines().find_map(|l| l.strip_prefix("Subject: ")).unwrap().to_owned()
+            // Long lines are folded.
+            m.replace("\n ", " ").lines().find_map(|l| l.strip_prefix("Subject: ")).unwrap().to_owned()
         };
         (clerks.map(subject).collect(), taken.len())
     }
@@ -136,7 +134,11 @@ fn an_office_that_falls_silent_is_told_of_once_then_daily_then_as_working_again(
     let watch = Watch::new();
     let before = watch.stored();
     let said = watch.looks(0, 0);
-    assert!(said.out.contains("OK          Anytown Town Council: heard ") && said.out.contains("documents 20"), "{}", said.out);
+    assert!(
+        said.out.contains("OK          Anytown Town Council: heard ") && said.out.contains("documents 20"),
+        "{}",
+        said.out
+    );
     watch.looks(1, 0);
     watch.nobody_was_told();
     watch.looks(3, 5).says("SILENT      Anytown Town Council: silent since ");
@@ -170,10 +172,13 @@ fn what_the_office_did_not_sign_or_signed_before_is_no_sign_of_life() {
     for bad in [&forged[..], &first, &vec![b'x'; 100 << 10], b"junk"] {
         let planted = watch.plant(2, bad);
         watch.looks(0, 4).says("FORGED").says("1 heartbeat is not signed by this council");
-        watch.looks(3, 4).says("silent since");
+        watch.nobody_was_told();
         std::fs::remove_file(planted).unwrap();
     }
+    let planted = watch.plant(2, &forged);
+    watch.looks(3, 4).says("FORGED").says("silent since");
     watch.clerk_was_told("the office computer is silent");
+    std::fs::remove_file(planted).unwrap();
     // A name that would clear somebody's screen.
     watch.place.write("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}", b"junk");
     let sibling = Place::ready("");
@@ -193,7 +198,9 @@ fn a_heartbeat_of_the_future_keeps_nobody_alive() {
     watch.looks(0, 5).says("never heard").says("something is dated in the future");
     watch.clerk_was_told("a clock is wrong");
     watch.looks(3, 5);
-    watch.clerk_was_told("the office computer is silent");
+    let (subjects, _) = watch.mailed();
+    assert!(subjects.len() == 2 && subjects[0].contains("reminder, a clock is wrong"), "{subjects:?}");
+    assert!(subjects[1].contains("the office computer is silent"), "{subjects:?}");
 }
 
 #[test]
@@ -224,13 +231,21 @@ fn a_store_that_went_back_or_was_replaced_is_told_of_until_it_is_right_again() {
     watch.nobody_was_told();
     let other = Place::ready("");
     other.run(["run"]).ends(0);
-    assert!(Command::new("cp").arg("-a").arg(other.path("repository")).arg(watch.place.path("repository")).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .arg(other.path("repository"))
+            .arg(watch.place.path("repository"))
+            .status()
+            .unwrap()
+            .success()
+    );
     watch.looks(0, 4).says("this is not the repository it should be");
     watch.clerk_was_told("may have been tampered with");
     std::fs::remove_dir_all(watch.place.path("repository")).unwrap();
     std::fs::create_dir(watch.place.path("repository")).unwrap();
     watch.looks(0, 10).says("GONE");
-    watch.clerk_was_told("nobody can see whether backups are made");
+    watch.clerk_was_told("the backups cannot be found");
 }
 
 #[test]

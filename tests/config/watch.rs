@@ -69,7 +69,11 @@ fn each_council_has_a_state_folder_of_its_own_and_the_errors_say_what_to_do() {
     fails(&format!("{actors}sets = [{{ name = \"d\", label = \"12\" }}]"), "", &["this is no label of a set"]);
     fails(&format!("{actors}sets = [{{ name = \"a/b\", label = \"{}\" }}]", &ID[..16]), "", &["the name of a set"]);
     fails(&format!("{actors}max_silence = \"5 minutes\""), "", &["this must be from 1 hour to 400 days"]);
-    fails(&format!("{actors}max_silnce = \"5 days\""), "", &["unknown key `max_silnce`", "Did you mean `max_silence`?"]);
+    fails(
+        &format!("{actors}max_silnce = \"5 days\""),
+        "",
+        &["unknown key `max_silnce`", "Did you mean `max_silence`?"],
+    );
     fails(&actors, "secret_access_key = \"hunter2\"", &["secrets never stand in this file"]);
     let twice = file(&actors, &file(&actors, "").split_once("[[").map(|(_, rest)| format!("[[{rest}")).unwrap());
     let error = config::parse_watch(&twice, "watch.toml").unwrap_err().to_string();

@@ -16,10 +16,8 @@ use crate::service::status::Light;
 pub fn leave(shell: &Shell, config: &Config, repo: &Repository, light: Light) {
     let (Some(machine), Some(dir), false) = (&repo.machine, repo.dir(), config.trial) else { return };
     let state = repo.state();
-    let beat = |name: &str| SetBeat {
-        set: label(&repo.ring.chunk_secret, name),
-        last: state.newest(name).map(|s| s.time),
-    };
+    let beat =
+        |name: &str| SetBeat { set: label(&repo.ring.chunk_secret, name), last: state.newest(name).map(|s| s.time) };
     let news = News {
         health: match light {
             Light::Green => Health::Green,

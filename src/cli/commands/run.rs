@@ -26,7 +26,8 @@ use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{
-    backup, coverage, drill, drills, heartbeat, last_good, opening, prune, retention_of_run, status, trial, verify, verify_store,
+    backup, coverage, drill, drills, heartbeat, last_good, opening, prune, retention_of_run, status, trial, verify,
+    verify_store,
 };
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {

@@ -23,9 +23,7 @@ pub(super) fn watched(trouble: Trouble, notice: &Notice, people: &People, when: 
         Trouble::Damage => (
             "the backups are damaged",
             format!("On {when} a second computer, which watches from outside, found the backups' own record damaged."),
-            String::from(
-                "It is not yet known whether earlier backups can be used. Your own files are not affected.",
-            ),
+            String::from("It is not yet known whether earlier backups can be used. Your own files are not affected."),
             Urgency::Today,
         ),
         Trouble::Quiet => (
@@ -49,7 +47,10 @@ pub(super) fn watched(trouble: Trouble, notice: &Notice, people: &People, when: 
         Trouble::Overdue => overdue(notice, last, when),
         Trouble::Untested => (
             "the backups were not tested for too long",
-            format!("On {when} the last test of the backups was longer ago than agreed."),
+            match last {
+                Some(_) => format!("On {when} the last test of the backups was longer ago than agreed."),
+                None => format!("On {when} there was still no test of the backups that passed."),
+            },
             match last {
                 Some(day) => format!("The backups may be sound, but that was last shown on {day}."),
                 None => String::from("The backups may be sound, but that has never been shown."),
@@ -87,23 +88,30 @@ fn overdue(notice: &Notice, last: Option<String>, when: &str) -> Words {
 
 /// The watcher could not look.
 fn unseen(trouble: Trouble, last: Option<String>, when: &str) -> Words {
+    let seen = match last {
+        Some(day) => format!("Whether backups are made was last seen from outside on {day}."),
+        None => String::from("Whether backups are made was never seen from outside."),
+    };
+    let outside = "a second computer, which watches from outside,";
+    if trouble == Trouble::Failed(Why::NoRepository) {
+        return (
+            "the backups cannot be found",
+            format!("On {when} {outside} found no backups where they should be."),
+            format!("They may have been removed, or moved. {seen} Treat this as a possible security incident."),
+            Urgency::Now,
+        );
+    }
     let reason = match trouble {
         Trouble::Failed(Why::StoreUnreachable) => "The place where backups are kept could not be reached.",
         Trouble::Failed(Why::StoreRefused) => "The place where backups are kept did not let it in.",
-        Trouble::Failed(Why::NoRepository) => "No backups were found where they should be.",
         Trouble::Failed(Why::WrongKey) => "Its key does not open the council's backups.",
         _ => "The reason is recorded on that computer.",
     };
-    let meaning = match last {
-        Some(day) => format!("Whether backups are made was last seen from outside on {day}. They may go on as usual."),
-        None => String::from("Whether backups are made was never seen from outside. They may go on as usual."),
-    };
-    let urgency = if trouble == Trouble::Failed(Why::NoRepository) { Urgency::Now } else { Urgency::Today };
     (
         "nobody can see whether backups are made",
-        format!("On {when} a second computer, which watches from outside, could not look at the backups. {reason}"),
-        meaning,
-        urgency,
+        format!("On {when} {outside} could not look at the backups. {reason}"),
+        format!("{seen} They may go on as usual."),
+        Urgency::Today,
     )
 }
 
@@ -116,6 +124,7 @@ pub(super) fn over(notice: &Notice) -> String {
         Trouble::Overdue => format!("A good backup of {} was seen again", of_sets(&notice.sets)),
         Trouble::Untested => String::from("The backups were tested again"),
         Trouble::ClocksDiffer => String::from("The clocks were found to agree again"),
+        Trouble::Failed(Why::NoRepository) => String::from("The backups were found again where they should be"),
         _ => String::from("The backups could be looked at from outside again"),
     }
 }

@@ -161,7 +161,9 @@ fn sets(seen: &Seen, expected: &Expected, now: Timestamp) -> Vec<SetJudged> {
     let named = |label: SetLabel| seen.log.as_ref().and_then(|l| l.named(label));
     if by_label.is_empty() {
         let all = seen.log.iter().flat_map(|l| l.labels.iter());
-        return all.filter_map(|(n, l)| Some(judged(Some(SetName::new(n).ok()?), Some(*l), expected.max_age))).collect();
+        return all
+            .filter_map(|(n, l)| Some(judged(Some(SetName::new(n).ok()?), Some(*l), expected.max_age)))
+            .collect();
     }
     by_label.keys().map(|label| judged(named(*label), Some(*label), expected.max_age)).collect()
 }
@@ -185,7 +187,12 @@ impl Judged {
 
     /// The jobs' ends, for the journal: of the whole look, and of each set that has a name. What is missing counts from
     /// `since` on at the latest: nobody is told on the first day of what was never there.
-    pub fn outcomes(&self, expected: &Expected, since: Timestamp, now: Timestamp) -> Vec<(Option<SetName>, JobOutcome)> {
+    pub fn outcomes(
+        &self,
+        expected: &Expected,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Vec<(Option<SetName>, JobOutcome)> {
         let waited = |most: SignedDuration| now.duration_since(since) > most;
         let mut troubles = vec![];
         let mut add = |is: bool, trouble| is.then(|| troubles.push(trouble));

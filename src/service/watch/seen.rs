@@ -94,10 +94,13 @@ impl Seen {
             ));
         }
         if let Some(n) = self.missing {
-            return Some(format!("the store has gone back in time: entry {n} of the log, which a heartbeat names, is missing"));
+            return Some(format!(
+                "the store has gone back in time: entry {n} of the log, which a heartbeat names, is missing"
+            ));
         }
         let log = self.log.as_ref()?;
-        let bad = self.beats.iter().find(|b| log.links.get(b.heartbeat.log.n as usize) != Some(&b.heartbeat.log.link))?;
+        let bad =
+            self.beats.iter().find(|b| log.links.get(b.heartbeat.log.n as usize) != Some(&b.heartbeat.log.link))?;
         Some(format!(
             "the store has gone back in time: a heartbeat names entry {} of the log, the store shows {}",
             bad.heartbeat.log.n,

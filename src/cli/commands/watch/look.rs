@@ -55,7 +55,8 @@ impl Looker {
             Eyes::Actors(actors) => from_outside(&store, council, actors),
             Eyes::Key(source) => {
                 let secret = source.fetch(&self.system)?;
-                let wrong = |_| Failure::said(Exit::WrongKey, format!("{}: there is no key in it", source.whence()), "");
+                let wrong =
+                    |_| Failure::said(Exit::WrongKey, format!("{}: there is no key in it", source.whence()), "");
                 let identity = Identity::from_file_text(secret.expose_secret()).map_err(wrong)?;
                 with_key(&store, council, &identity)
             }

@@ -1,7 +1,7 @@
 //! One line for each council, or one object. Whatever comes from a store is made visible, short and one line.
 
-use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Found;
