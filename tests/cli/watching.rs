@@ -175,18 +175,22 @@ fn what_the_office_did_not_sign_or_signed_before_is_no_sign_of_life() {
         watch.nobody_was_told();
         std::fs::remove_file(planted).unwrap();
     }
+    // A name that would clear somebody's screen: a folder then lists nothing at all, and says so.
+    watch.place.write("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}", b"junk");
+    let said = watch.looks(0, 1).says("NO ANSWER").says("illegal character");
+    assert!(!said.out.contains('\u{1b}') && !said.err.contains('\u{1b}'), "{}", said.out);
+    watch.nobody_was_told();
+    std::fs::remove_file(watch.place.path("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}")).unwrap();
     let planted = watch.plant(2, &forged);
     watch.looks(3, 4).says("FORGED").says("silent since");
     watch.clerk_was_told("the office computer is silent");
     std::fs::remove_file(planted).unwrap();
-    // A name that would clear somebody's screen.
-    watch.place.write("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}", b"junk");
+    watch.place.write("repository/heartbeat/somebody's", b"junk");
     let sibling = Place::ready("");
     sibling.run(["run"]).ends(0);
     let theirs = sibling.objects("heartbeat").pop().unwrap();
     std::fs::copy(&theirs, watch.place.path("repository/heartbeat").join(theirs.file_name().unwrap())).unwrap();
-    let said = watch.looks(0, 0).says("2 objects beside the heartbeats, by nobody known");
-    assert!(!said.out.contains('\u{1b}') && !said.err.contains('\u{1b}'));
+    watch.looks(0, 0).says("2 objects beside the heartbeats, by nobody known");
     watch.clerk_was_told("working again");
 }
 
@@ -286,8 +290,9 @@ fn with_a_key_the_log_itself_is_read() {
     std::fs::remove_dir_all(place.path("watcher/watch")).unwrap();
     watch.looks(40, 4).says("a heartbeat names entry");
     std::fs::rename(&aside, &entry).unwrap();
+    // What is stored from then on is sealed with other keys.
     with_sheet(&["key", "remove", "watcher"]);
-    std::fs::remove_dir_all(place.path("watcher/watch")).unwrap();
+    watch.at(40, "home", &["run"]).ends(0);
     watch.looks(40, 12).says("WRONG KEY");
 }
 

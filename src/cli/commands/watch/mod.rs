@@ -7,6 +7,7 @@ mod look;
 mod pool;
 mod words;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -64,12 +65,16 @@ fn watch(shell: &Shell, config: WatchConfig, args: &WatchArgs) -> Result<Done, F
     let looker = Looker { system: shell.system.clone(), handle: shell.handle.clone() };
     let councils = Arc::new(config.councils);
     let all = Arc::clone(&councils);
-    let looks = pool::all(councils.len(), args.limit.0, &shell.stop, move |n| looker.look(&all[n]))?;
+    let looks = pool::all(councils.len(), args.limit.0, &shell.stop, move |n| {
+        // What one store can make fail is that one's look.
+        let fault = |_| Err(Failure::said(Exit::Failed, "this is a fault in Strongroom itself", ""));
+        catch_unwind(AssertUnwindSafe(|| looker.look(&all[n]))).unwrap_or_else(fault)
+    })?;
     let mut told = Told::default();
     let (mut exit, mut well, mut notices) = (Exit::Done, 0u64, 0);
     for (council, look) in councils.iter().zip(looks) {
         let look = look.unwrap_or_else(|| Err(too_slow(args)));
-        let ended = one(shell, council, look, &mut told)?;
+        let ended = one(shell, council, look, &mut told);
         exit = exit.worse(ended.exit);
         well += u64::from(ended.exit == Exit::Done);
         notices += ended.notices;
@@ -108,24 +113,27 @@ enum Found {
     Blind(Advice),
 }
 
-fn one(shell: &Shell, council: &Watched, look: Result<Look, Failure>, told: &mut Told) -> Result<Ended, Failure> {
+/// What goes wrong with one council's own folder is said, and stops no other.
+fn one(shell: &Shell, council: &Watched, look: Result<Look, Failure>, told: &mut Told) -> Ended {
     let now = shell.env.clock.now();
     let dir = StateDir::new(&council.config.state_dir);
-    let (found, steps) = match pins(&dir, now).and_then(|pins| Ok((pins, look?))) {
+    let (found, steps, kept) = match pins(&dir, now).and_then(|pins| Ok((pins, look?))) {
         Ok((mut pins, look)) => {
             pins.beats.retain(|actor, _| look.actors.contains(actor));
             let judged = judge(&look.seen, &council.expected, &pins, now);
             let steps = judged.outcomes(&council.expected, pins.first, now);
-            remember(&dir, &mut pins, &look, &judged, now)?;
-            (Found::Judged(Box::new(judged), look.seen.strange), steps)
+            let kept = remember(&dir, &mut pins, &look, &judged, now);
+            (Found::Judged(Box::new(judged), look.seen.strange), steps, kept)
         }
         Err(failure) => {
             let (advice, blind) = (blindness(&failure), blind(&failure));
-            // What is told only after a while needs a day from which to count.
-            let kept = pins(&dir, now).ok().map(|pins| dir.save_json(PINS, &pins).map(|()| pins)).transpose()?;
-            let pins = kept.unwrap_or_else(|| Pins::new(now));
+            let (pins, kept) = match pins(&dir, now) {
+                // What is told only after a while needs a day from which to count.
+                Ok(pins) => (pins.clone(), dir.save_json(PINS, &pins).map_err(Failure::from)),
+                Err(_) => (Pins::new(now), Ok(())),
+            };
             let outcome = blind.outcome(&pins, council.expected.max_silence, advice.exit, now);
-            (Found::Blind(advice), outcome.map(|o| (None, o)).into_iter().collect())
+            (Found::Blind(advice), outcome.map(|o| (None, o)).into_iter().collect(), kept)
         }
     };
     let looked = match &found {
@@ -134,8 +142,12 @@ fn one(shell: &Shell, council: &Watched, look: Result<Look, Failure>, told: &mut
     };
     words::show(shell, council, &found, looked);
     let summary = tell(shell, council, steps, told, matches!(found, Found::Judged(..)));
-    let exit = looked.worse(summary.as_ref().map_or(Exit::Done, |s| s.exit));
-    Ok(Ended { exit, notices: summary.map_or(0, |s| s.notices.len()) })
+    let mut exit = looked.worse(summary.as_ref().map_or(Exit::Done, |s| s.exit));
+    if let Err(failure) = kept {
+        shell.out.warn(format!("What was seen could not be remembered: {failure}"));
+        exit = exit.worse(Exit::Failed);
+    }
+    Ended { exit, notices: summary.map_or(0, |s| s.notices.len()) }
 }
 
 /// What is remembered of a council.
