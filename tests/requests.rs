@@ -115,7 +115,8 @@ fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
     let world = World::new();
     world.create();
     let (first, asked) = beat(&world, &["documents"]);
-    assert_eq!(first.unwrap().sequence, 1);
+    let first = first.unwrap();
+    assert_eq!(first.sequence, 1);
     assert_eq!(asked.len(), 2, "once it looks what is there, then it puts: {asked:?}");
     for n in 2..=KEPT {
         let (left, asked) = beat(&world, &["documents"]);
@@ -138,6 +139,12 @@ fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
     std::fs::write(&file, earlier).unwrap();
     world.clock.advance_days(1);
     assert_eq!(beat(&world, &["documents"]).0.unwrap().sequence, 3 * KEPT + 2);
+    // Junk in the way costs one more look and hides nothing.
+    for n in 1..=10 {
+        world.put_object(&Key::Heartbeat(first.actor, 3 * KEPT + 2 + n).to_string(), b"junk");
+    }
+    world.clock.advance_days(1);
+    assert_eq!(beat(&world, &["documents"]).0.unwrap().sequence, 3 * KEPT + 13);
     let now = world.objects();
     assert!(before.iter().all(|(name, bytes)| now.get(name).is_none_or(|b| b == bytes)));
 }

@@ -4,6 +4,8 @@
 //! and only while [`KEPT`] newer ones of its own lie there. The log never names them, so nothing hangs on them. Of what
 //! lies in the folder only a signature counts: names, numbers and times of others' making are junk.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,8 @@ const DELETIONS: u32 = 4;
 const TRIES: u32 = 4;
 /// Objects of one actor that are opened in search of one that it signed.
 const OPENED: usize = 64;
+/// The highest number that a name has room for.
+const HIGHEST: u64 = 9_999_999_999;
 /// What labels are made with.
 const LABELS: &str = "strongroom heartbeat set v1";
 /// The file in the state folder.
@@ -75,13 +79,18 @@ pub fn leave(
     let seed = machine.seed_for(&[Role::Writer]);
     let (Some(seed), Some(repository)) = (seed, machine.repository) else { return Ok(None) };
     let (actor, News { health, sets, log }) = (seed.actor(), news);
-    let known = dir.load_json::<Memory>(MEMORY).filter(|m| m.repository == repository && m.actor == actor);
+    let known = dir
+        .load_json::<Memory>(MEMORY)
+        .filter(|m| m.repository == repository && m.actor == actor && m.sequence < HIGHEST);
     let (mut sequence, mut oldest) = match &known {
         Some(memory) => (memory.sequence + 1, memory.oldest),
         None => after(store, repository, &actor)?,
     };
     let time = Timestamp::from_second(now.as_second()).unwrap_or(now);
     for attempt in 1..=TRIES {
+        if sequence > HIGHEST {
+            break;
+        }
         let (health, sets, log) = (*health, sets.clone(), *log);
         let heartbeat = Heartbeat { v: VERSION, repository, actor, sequence, time, health, sets, log };
         if store.create(&Key::Heartbeat(actor, sequence), &sealed(&heartbeat, seed)?)? == Created::Ours {
@@ -96,11 +105,14 @@ pub fn leave(
     Err(RepoError::Contention)
 }
 
-/// The next number of an actor whose numbers are not remembered, and the oldest that is there.
+/// The next free number of an actor whose numbers are not remembered, and the oldest that is there. Whoever puts junk in
+/// the way puts as much as they like: the first free name is known from one listing.
 fn after(store: &Store, repository: RepositoryId, actor: &ActorId) -> Result<(u64, u64), RepoError> {
     let found = newest(store, repository, std::slice::from_ref(actor))?;
-    let next = found.beats.first().map_or(1, |b| b.heartbeat.sequence + 1);
-    Ok((next, found.oldest.unwrap_or(next)))
+    let taken: BTreeSet<u64> = found.names.iter().map(|(_, n)| *n).collect();
+    let first = found.beats.first().map_or(1, |b| b.heartbeat.sequence + 1);
+    let next = (first..).find(|n| !taken.contains(n)).unwrap_or(first);
+    Ok((next, taken.first().copied().unwrap_or(next)))
 }
 
 /// The stored bytes.
@@ -140,8 +152,8 @@ pub struct Found {
     pub junk: usize,
     /// Objects under names of other actors, or under no names of ours.
     pub strange: usize,
-    /// The lowest number under a name of these actors.
-    pub oldest: Option<u64>,
+    /// The names of these actors that are taken, by whatever; the newest of each first.
+    pub names: Vec<(ActorId, u64)>,
 }
 
 /// Looks for the newest signs of life of these actors of this repository.
@@ -159,7 +171,6 @@ pub fn newest(store: &Store, repository: RepositoryId, actors: &[ActorId]) -> Re
         }
     }
     named.sort_by_key(|(actor, n)| (*actor, std::cmp::Reverse(*n)));
-    found.oldest = named.iter().map(|(_, n)| *n).min();
     for actor in actors {
         for (actor, n) in named.iter().filter(|(a, _)| a == actor).take(OPENED) {
             match read(store, repository, actor, *n)? {
@@ -173,6 +184,7 @@ pub fn newest(store: &Store, repository: RepositoryId, actors: &[ActorId]) -> Re
             }
         }
     }
+    found.names = named;
     Ok(found)
 }
 

@@ -79,7 +79,7 @@ fn watch(shell: &Shell, config: WatchConfig, args: &WatchArgs) -> Result<Done, F
         well += u64::from(ended.exit == Exit::Done);
         notices += ended.notices;
     }
-    if told.nobody {
+    if councils.iter().any(|c| c.config.mail.is_none()) {
         shell.out.note("Nobody is told by e-mail: the configuration has no [notify.mail].");
     }
     wiring_owner::hand_back(&config.state_dir);
@@ -96,8 +96,6 @@ fn too_slow(args: &WatchArgs) -> Failure {
 /// What telling people about one council meant for the next.
 #[derive(Default)]
 struct Told {
-    /// There is no mail server at all.
-    nobody: bool,
     /// The mail server failed: messages wait, and the next councils need not find out by themselves.
     dead: Option<String>,
 }
@@ -241,11 +239,9 @@ fn tell(
     Some(summary)
 }
 
-fn mailer(shell: &Shell, council: &Watched, told: &mut Told) -> Option<Box<dyn Mailer>> {
+fn mailer(shell: &Shell, council: &Watched, told: &Told) -> Option<Box<dyn Mailer>> {
     if let Some(why) = &told.dead {
         return Some(Box::new(Unusable::new(why.clone())));
     }
-    let mailer = telling::post(shell, &council.config);
-    told.nobody |= mailer.is_none();
-    mailer
+    telling::post(shell, &council.config)
 }

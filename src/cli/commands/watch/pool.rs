@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn those_that_hang_delay_no_other() {
         // More hang than there are workers.
-        let hang = |n: usize| n % 2 == 0;
+        let hang = |n: usize| n.is_multiple_of(2);
         let look = move |n: usize| {
             if hang(n) {
                 std::thread::park();
