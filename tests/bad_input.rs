@@ -21,6 +21,8 @@ mod s3;
 mod space;
 #[path = "bad_input/trust.rs"]
 mod trust;
+#[path = "bad_input/watching.rs"]
+mod watching;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

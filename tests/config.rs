@@ -4,6 +4,8 @@
 
 #[path = "config/errors.rs"]
 mod errors;
+#[path = "config/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -224,18 +226,14 @@ fn the_units_hold_what_they_promise() {
         assert!(unit(service).contains(&(section.into(), line.into())), "{section} {line}");
     }
     let timer = unit(include_str!("../config/strongroom.timer"));
-    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", "Unit=strongroom.service"]
-    {
+    let unit_line = "Unit=strongroom.service";
+    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", unit_line] {
         assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
     }
     let serve = unit(include_str!("../config/strongroom-serve.service"));
-    for line in [
-        "Type=notify",
-        "ExecReload=/bin/kill -HUP $MAINPID",
-        "ExecStart=/usr/bin/strongroom serve",
-        "WatchdogSec=5min",
-        "Restart=on-failure",
-    ] {
+    let reload = "ExecReload=/bin/kill -HUP $MAINPID";
+    for line in ["Type=notify", reload, "ExecStart=/usr/bin/strongroom serve", "WatchdogSec=5min", "Restart=on-failure"]
+    {
         assert!(serve.contains(&("Service".into(), line.into())), "{line}");
     }
     // As hardened as the nightly job.
@@ -277,13 +275,15 @@ fn no_file_in_config_is_untested() {
     let units = [
         "strongroom-failed.service",
         "strongroom-serve.service",
+        "strongroom-watch.service",
+        "strongroom-watch.timer",
         "strongroom.cron",
         "strongroom.service",
         "strongroom.timer",
     ];
     // The schemes in `retention` have tests of their own: retention_scheme.rs.
     let known = ["council.example.toml", "council.minimal.toml", "retention"].into_iter().chain(units);
-    assert_eq!(names, known.collect::<Vec<_>>());
+    assert_eq!(names, known.chain(["watch.example.toml"]).collect::<Vec<_>>());
 }
 
 #[test]

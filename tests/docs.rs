@@ -226,7 +226,8 @@ fn the_table_of_exit_codes_is_the_programs() {
 
 #[test]
 fn every_key_of_the_configuration_is_in_the_manual() {
-    let (example, manual) = (read("config/council.example.toml"), read("docs/manual.md"));
+    let example = read("config/council.example.toml") + &read("config/watch.example.toml");
+    let manual = read("docs/manual.md");
     let key = |line: &str| -> Option<String> {
         let (key, _) = line.trim_start_matches('#').split_once(" = ")?;
         (!key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')).then(|| key.to_owned())

@@ -103,7 +103,7 @@ pub fn tell_of_retention(shell: &Shell, config: &Config, news: &[News]) {
 
 /// A password that cannot be fetched keeps no backup from being made and silences nobody: the messages wait, and
 /// the run says that they do not leave.
-fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
+pub fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
     match shell.mailer(config) {
         Ok(mailer) => mailer.map(|m| Box::new(m) as Box<dyn Mailer>),
         Err(failure) => Some(Box::new(Unusable::new(advice(&failure).message))),

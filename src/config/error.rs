@@ -13,12 +13,14 @@ use crate::domain::problem::Exit;
 pub enum ConfigError {
     /// None of the usual places holds a file.
     #[error(
-        "no configuration was found. Looked for:\n{}\nWrite one: strongroom config example > council.toml",
+        "no configuration was found. Looked for:\n{}\nWrite one: {write}",
         .places.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n")
     )]
     NotFound {
         /// Where we looked, in order.
         places: Vec<String>,
+        /// The command that writes one.
+        write: &'static str,
     },
     /// The file is there or was named, and could not be read.
     #[error("{what} {file} cannot be read: {why}. Check the path and who may read it")]

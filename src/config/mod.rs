@@ -16,6 +16,7 @@ pub mod scheme;
 mod secret;
 mod sets;
 mod typed;
+mod watch;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, Fault};
 pub use model::*;
 pub use secret::{SecretPlace, SecretSource};
+pub use watch::{Eyes, WatchConfig, Watched};
 
 use error::Text;
 
@@ -32,6 +34,12 @@ pub const EXAMPLE: &str = include_str!("../../config/council.example.toml");
 pub const VARIABLE: &str = "STRONGROOM_CONFIG";
 /// Where the file is looked for when nobody names it.
 pub const PLACES: [&str; 2] = ["./council.toml", "/etc/strongroom/council.toml"];
+/// A file for `watch`, with every key; printed by `watch --example`.
+pub const WATCH_EXAMPLE: &str = include_str!("../../config/watch.example.toml");
+/// The variable that names it.
+pub const WATCH_VARIABLE: &str = "STRONGROOM_WATCH_CONFIG";
+/// Where it is looked for when nobody names it.
+pub const WATCH_PLACES: [&str; 2] = ["./watch.toml", "/etc/strongroom/watch.toml"];
 /// A longer file was not written by a person.
 const LONGEST: usize = 1 << 20;
 
@@ -63,15 +71,33 @@ pub trait Environment {
 /// # Errors
 /// Nobody named one and none is there. Whether a named one can be read, [`load`] says.
 pub fn find(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, ConfigError> {
+    first_of(cli, env, VARIABLE, PLACES, "strongroom config example > council.toml")
+}
+
+/// The same of a file for `watch`: [`WATCH_VARIABLE`], [`WATCH_PLACES`].
+///
+/// # Errors
+/// As [`find`].
+pub fn find_watch(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, ConfigError> {
+    first_of(cli, env, WATCH_VARIABLE, WATCH_PLACES, "strongroom watch --example > watch.toml")
+}
+
+fn first_of(
+    cli: Option<&Path>,
+    env: &dyn Environment,
+    variable: &str,
+    usual: [&str; 2],
+    write: &'static str,
+) -> Result<PathBuf, ConfigError> {
     if let Some(path) = cli {
         return Ok(path.to_owned());
     }
-    if let Some(path) = env.var(VARIABLE).filter(|v| !v.is_empty()) {
+    if let Some(path) = env.var(variable).filter(|v| !v.is_empty()) {
         return Ok(PathBuf::from(path));
     }
-    PLACES.iter().map(PathBuf::from).find(|p| env.exists(p)).ok_or_else(|| {
-        let named = ["--config FILE (not given)".to_owned(), format!("{VARIABLE} (not set)")];
-        ConfigError::NotFound { places: named.into_iter().chain(PLACES.map(str::to_owned)).collect() }
+    usual.iter().map(PathBuf::from).find(|p| env.exists(p)).ok_or_else(|| {
+        let named = ["--config FILE (not given)".to_owned(), format!("{variable} (not set)")];
+        ConfigError::NotFound { places: named.into_iter().chain(usual.map(str::to_owned)).collect(), write }
     })
 }
 
@@ -81,9 +107,30 @@ pub fn find(cli: Option<&Path>, env: &dyn Environment) -> Result<PathBuf, Config
 /// It cannot be read, or something in it is wrong.
 pub fn load(path: &Path, env: &dyn Environment) -> Result<Config, ConfigError> {
     let (file, text) = (path.display().to_string(), text_of("the configuration", path, env)?);
-    // Systemd may list several, separated by colons; the first is ours.
+    meaning(&text, &file, given_state(env))
+}
+
+/// The same of a file for `watch`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_watch(path: &Path, env: &dyn Environment) -> Result<WatchConfig, ConfigError> {
+    let (file, text) = (path.display().to_string(), text_of("the configuration", path, env)?);
+    watch::watch(&text, &file, given_state(env))
+}
+
+/// Checks the text of a file for `watch`; `file_name` stands in the errors.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse_watch(text: &str, file_name: &str) -> Result<WatchConfig, ConfigError> {
+    watch::watch(text, file_name, None)
+}
+
+/// Systemd may list several, separated by colons; the first is ours.
+fn given_state(env: &dyn Environment) -> Option<PathBuf> {
     let given = env.var("STATE_DIRECTORY").and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
-    meaning(&text, &file, given.filter(|d| d.is_absolute()))
+    given.filter(|d| d.is_absolute())
 }
 
 fn text_of(what: &'static str, path: &Path, env: &dyn Environment) -> Result<String, ConfigError> {

@@ -16,6 +16,8 @@ use crate::service::status::MAX_AGE;
 
 /// The state folder where none is stated.
 pub const DEFAULT_STATE_DIR: &str = "/var/lib/strongroom";
+/// The state folder of a watcher where none is stated.
+pub const DEFAULT_WATCH_STATE_DIR: &str = "/var/lib/strongroom-watch";
 /// The time zone where none is stated.
 pub const DEFAULT_TIMEZONE: &str = "Europe/London";
 

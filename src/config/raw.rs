@@ -51,7 +51,7 @@ pub struct RawPerson {
     pub email: Opt<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table { name, phone, email }")]
 pub struct RawProvider {
     pub name: Opt<String>,

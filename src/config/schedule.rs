@@ -68,7 +68,7 @@ pub(super) fn max_age(t: Text<'_>, typed: &Opt<String>) -> Result<SignedDuration
 }
 
 /// `"45 minutes"` within bounds, or the default.
-fn span(
+pub(super) fn span(
     t: Text<'_>,
     typed: &Opt<String>,
     default: SignedDuration,

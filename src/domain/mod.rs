@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod coverage;
 pub mod drills;
+pub mod heartbeat;
 pub mod id;
 pub mod listing;
 pub mod log;

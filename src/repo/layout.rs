@@ -1,6 +1,6 @@
 //! Where things lie under the prefix. Every name from the store is parsed into a closed type before it is used.
 
-use crate::domain::id::{IndexName, KeyholderId, NoteName, PackName};
+use crate::domain::id::{ActorId, IndexName, KeyholderId, NoteName, PackName};
 
 /// The place of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,6 +17,8 @@ pub enum Key {
     Pack(PackName),
     /// `notes/<digest>.age`
     Note(NoteName),
+    /// `heartbeat/<actor>-<10 digits>`: a sign of life.
+    Heartbeat(ActorId, u64),
     /// `probe/<name>`: the store's conditions are tried out on these.
     Probe(String),
 }
@@ -31,6 +33,8 @@ pub const LOG: &str = "log";
 pub const INDEX: &str = "index";
 /// The folder of notes.
 pub const NOTES: &str = "notes";
+/// The folder of signs of life.
+pub const HEARTBEAT: &str = "heartbeat";
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -44,6 +48,7 @@ impl std::fmt::Display for Key {
                 write!(f, "{PACKS}/{}/{hex}.age", &hex[..2])
             }
             Self::Note(name) => write!(f, "{NOTES}/{name}.age"),
+            Self::Heartbeat(actor, n) => write!(f, "{HEARTBEAT}/{actor}-{n:010}"),
             Self::Probe(name) => write!(f, "probe/{name}"),
         }
     }
@@ -59,6 +64,11 @@ impl Key {
         if folder == "probe" {
             let clean = !file.is_empty() && file.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             return clean.then(|| Self::Probe(file.into()));
+        }
+        if folder == HEARTBEAT {
+            let (actor, n) = file.split_once('-')?;
+            let key = Self::Heartbeat(actor.parse().ok()?, n.parse().ok()?);
+            return (n.len() == 10 && key.to_string() == name).then_some(key);
         }
         let stem = file.strip_suffix(".age")?;
         let key = match folder {
@@ -89,6 +99,7 @@ mod tests {
             Key::Index(IndexName::new([4; 32])),
             Key::Pack(PackName::new([0xab; 32])),
             Key::Note(NoteName::new([5; 32])),
+            Key::Heartbeat(ActorId::new([6; 32]), 7),
             Key::Probe("race-1".into()),
         ];
         for key in keys {
@@ -103,6 +114,9 @@ mod tests {
             "../strongroom",
             &pack.replace("packs/ab", "packs/cd"),
             "probe/a/b",
+            "heartbeat/x-0000000001",
+            &Key::Heartbeat(ActorId::new([6; 32]), 7).to_string().replace("-000", "-+00"),
+            &Key::Heartbeat(ActorId::new([6; 32]), 10_000_000_000).to_string(),
             "keys/x-1.age",
             "notes/x.age",
             "",

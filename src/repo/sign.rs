@@ -15,6 +15,8 @@ pub enum Purpose {
     /// A certificate of disposal: its bare bytes, so that stock tools can check it. They begin with `{`, which no
     /// other purpose does.
     Certificate,
+    /// A sign of life in `heartbeat/`.
+    Heartbeat,
 }
 
 impl Purpose {
@@ -23,6 +25,7 @@ impl Purpose {
             Self::Log => b"strongroom-log-v1\0",
             Self::Keys => b"strongroom-keys-v1\0",
             Self::Certificate => b"",
+            Self::Heartbeat => b"strongroom-heartbeat-v1\0",
         }
     }
 }

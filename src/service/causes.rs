@@ -148,6 +148,9 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
     let same = step.job == cause.job && (step.set.is_none() || step.set == cause.set);
     let done = step.outcome == Outcome::Done;
     match cause.trouble {
+        // A watcher that could look at everything, and did not find it, has seen the end of it: also of a changed past,
+        // since it sees again what it remembers.
+        _ if cause.job == JobKind::Watch => same && step.examined_all,
         Trouble::HistoryChanged | Trouble::MassChange | Trouble::ManyNotItsName => false,
         Trouble::Damage if cause.job == JobKind::Notices => same && done,
         Trouble::Damage => {
@@ -161,7 +164,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
                     step.outcome == Outcome::Incomplete
                 }
                 JobKind::Store => step.troubles.iter().all(|t| matches!(t, Trouble::Unprotected | Trouble::Incomplete)),
-                JobKind::Configuration | JobKind::Notices | JobKind::Drills => false,
+                JobKind::Configuration | JobKind::Notices | JobKind::Drills | JobKind::Watch => false,
             };
             same && (done || got_through)
         }
@@ -178,6 +181,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         // While a drill of everything is overdue, nobody asks for one of a part: that is no evidence of one.
         Trouble::SampleOverdue => same && done && !step.troubles.contains(&Trouble::WholeOverdue),
         Trouble::WholeOverdue | Trouble::KeysOverdue => same && done,
+        Trouble::Quiet | Trouble::Untested | Trouble::ClocksDiffer => same && done,
     }
 }
 
@@ -318,6 +322,7 @@ fn facts(
         counts.lost = counts.lost.max(f.step.counts.lost);
         counts.opening = f.step.counts.opening.or(counts.opening);
         counts.differing = counts.differing.saturating_add(f.step.counts.differing);
+        counts.last = [counts.last, f.step.counts.last].into_iter().flatten().min();
     }
     // Whichever job met the damage: what was accepted as lost is known to the test.
     if let Some(test) = state.last_finished.get(&(JobKind::Verify, None)).filter(|_| lead.job != JobKind::Notices) {
@@ -337,7 +342,7 @@ fn facts(
         found: shown.iter().map(|f| f.at).max().unwrap_or(at),
         counts,
         exit: shown.iter().map(|f| f.step.exit).max().unwrap_or(1),
-        last_good: good.and_then(|all| all.into_iter().min()),
+        last_good: if lead.job == JobKind::Watch { counts.last } else { good.and_then(|all| all.into_iter().min()) },
         lead,
     }
 }

@@ -20,4 +20,5 @@ pub mod schedule;
 pub mod status;
 pub mod technical;
 pub mod texts;
+pub mod watch;
 pub mod words;

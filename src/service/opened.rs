@@ -1,5 +1,6 @@
 //! What a job counted, and how documents that came back were found, in numbers: all that journal, status and notices may know of it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Whether documents that came back still open.
@@ -55,4 +56,7 @@ pub struct Counts {
     /// Key files and index were looked at, which is where damage is put right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked_around: bool,
+    /// Of a look at others' work: when what is missing was last there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
 }

@@ -36,7 +36,10 @@ pub fn for_provider(notice: &Notice, people: &People) -> Letter {
     if matches!(notice.kind, NoticeKind::Failure | NoticeKind::Reminder) {
         lines.push(format!("What to do: {}", advice(&notice.lead)));
     }
-    lines.push(String::from("Details, on the office computer: strongroom status"));
+    lines.push(String::from(match notice.lead.job {
+        JobKind::Watch => "Details, on the computer that watches: strongroom watch",
+        _ => "Details, on the office computer: strongroom status",
+    }));
     lines.push(String::from("The clerk was told at the same moment, with the same reference."));
     lines.extend(people.coverage());
     let subject =
@@ -53,6 +56,7 @@ fn class(trouble: Trouble) -> String {
 
 fn advice(lead: &Cause) -> &'static str {
     match lead.trouble {
+        trouble if lead.job == JobKind::Watch => advice_on_watching(trouble),
         Trouble::HistoryChanged => {
             "do not prune, do not re-initialise. Run strongroom log --verify, and look for another writer or a restored \
              bucket."
@@ -105,6 +109,7 @@ fn advice(lead: &Cause) -> &'static str {
             "see why tests were skipped or take less than they should: strongroom verify coverage. To catch up: strongroom \
              verify restore --all."
         }
+        Trouble::Quiet | Trouble::Untested | Trouble::ClocksDiffer => advice_on_watching(lead.trouble),
         Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => advice_on_drills(lead.trouble),
         Trouble::Incomplete if lead.job == JobKind::Store => {
             "strongroom verify store says what could not be shown: give the credentials rights such as \
@@ -112,6 +117,31 @@ fn advice(lead: &Cause) -> &'static str {
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => advice_on_failure(why),
+    }
+}
+
+fn advice_on_watching(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::HistoryChanged => {
+            "do not prune, do not re-initialise. Look on the office server (strongroom log --verify) and at the store's old \
+             versions. This closes when the store shows again what is remembered. If it was meant: the manual, \
+             \"watching from outside\"."
+        }
+        Trouble::Damage => {
+            "on the office server run strongroom log --verify; bring the damaged object back from the store's old versions."
+        }
+        Trouble::Quiet => {
+            "is the office server on, and connected? On it: systemctl status strongroom.timer, strongroom schedule status, \
+             strongroom status. A new or restored server has another signing key: see strongroom actor list."
+        }
+        Trouble::Overdue => "on the office server run strongroom status: it says why backups fail, or who was told.",
+        Trouble::Untested => "on the office server run strongroom verify restore, and see why runs do not test.",
+        Trouble::ClocksDiffer => "strongroom watch says by how much; set the clocks (timedatectl set-ntp true).",
+        Trouble::Failed(Why::StoreRefused) => {
+            "check the watcher's credentials: they must list and read under the prefix."
+        }
+        Trouble::Failed(why) => advice_on_failure(why),
+        _ => "strongroom watch says what it met.",
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod documents;
 mod tested;
+mod watch;
 
 use jiff::{Timestamp, ToSpan};
 
@@ -147,6 +148,7 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
+        (JobKind::Watch, _) => watch::over(notice),
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) if notice.counts.accepted => {
             String::from("Everything that can still be restored was tested again and found sound")
@@ -185,6 +187,7 @@ fn part(notice: &Notice, people: &People) -> Part {
     let when = people.moment(notice.found);
     let sets = of_sets(&notice.sets);
     let (title, happened, meaning, urgency) = match (notice.lead.trouble, notice.lead.job) {
+        (trouble, JobKind::Watch) => watch::watched(trouble, notice, people, &when),
         (Trouble::HistoryChanged, _) => (
             "warning, the backups may have been tampered with",
             format!("On {when} the backups did not match what this computer remembers of them."),

@@ -90,6 +90,8 @@ pub enum JobKind {
     Drills,
     /// Testing what the store itself does for what lies in it.
     Store,
+    /// Looking at all this from another computer.
+    Watch,
 }
 
 /// How a job ended.
@@ -184,7 +186,9 @@ pub enum Trouble {
     Incomplete,
     /// Damage that was put right at once from a copy; the next look says whether it stays right.
     PutRight,
-    /// Something stored was not tested within the promised time.
+    /// The office server gives no sign of life (a watcher's word).
+    Quiet,
+    /// Something stored was not tested within the promised time; to a watcher: no recent good backup was seen.
     Overdue,
     /// The limits on testing are too low for the promise.
     LimitsTooLow,
@@ -196,6 +200,10 @@ pub enum Trouble {
     SampleOverdue,
     /// For too long a holder's key was not shown to open.
     KeysOverdue,
+    /// For too long the backups were not tested (a watcher's word).
+    Untested,
+    /// The clocks of office server, store and watcher do not agree (a watcher's word).
+    ClocksDiffer,
 }
 
 impl Trouble {
@@ -251,6 +259,8 @@ pub enum Ticket {
     History,
     /// Damage in what is stored, whichever job met it.
     Damage,
+    /// What a watcher no longer sees happen: mostly it ends all at once.
+    Silence,
     /// A cause by itself.
     Own(Cause),
 }
@@ -262,6 +272,7 @@ impl Cause {
             Trouble::Failed(why) if why.is_shared() => Ticket::Shared(why),
             Trouble::HistoryChanged => Ticket::History,
             Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
+            Trouble::Quiet | Trouble::Overdue | Trouble::Untested if self.job == JobKind::Watch => Ticket::Silence,
             _ => Ticket::Own(self.clone()),
         }
     }

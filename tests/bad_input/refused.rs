@@ -53,7 +53,7 @@ pub fn move_to(place: &Place, endpoint: &str) {
     place.write("home/council.toml", text.replace(&folder, &store).as_bytes());
 }
 
-fn credentials(place: &Place, id: &str, secret: &str) {
+pub fn credentials(place: &Place, id: &str, secret: &str) {
     for (name, text) in [("key-id", id), ("key-secret", secret)] {
         place.write(name, text.as_bytes());
         std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();

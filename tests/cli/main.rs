@@ -30,3 +30,4 @@ mod smtp;
 mod telling;
 mod trust;
 mod verifying;
+mod watching;

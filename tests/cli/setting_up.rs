@@ -125,7 +125,7 @@ fn words_that_make_no_command_are_refused() {
     let json = Said::of(place.command().args(["--json", "frobnicate"]).output().unwrap()).ends(2);
     assert_eq!(json.objects()[0]["message_type"], "error");
     let help = Said::of(place.command().arg("--help").output().unwrap()).ends(0);
-    help.says("Exit codes:").says("  serve  ").never_says("  watch");
+    help.says("Exit codes:").says("  serve  ").says("  watch  ");
     Said::of(place.command().arg("--version").output().unwrap()).ends(0).says("strongroom 0.");
 }
 

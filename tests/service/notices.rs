@@ -34,7 +34,7 @@ const WHYS: [Why; 14] = [
     Why::NotStarted,
     Why::Other,
 ];
-const JOBS: [JobKind; 10] = [
+const JOBS: [JobKind; 11] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -45,6 +45,7 @@ const JOBS: [JobKind; 10] = [
     JobKind::Coverage,
     JobKind::Drills,
     JobKind::Store,
+    JobKind::Watch,
 ];
 const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
@@ -75,12 +76,16 @@ fn troubles() -> Vec<Trouble> {
         Trouble::WholeOverdue,
         Trouble::SampleOverdue,
         Trouble::KeysOverdue,
+        Trouble::Quiet,
+        Trouble::Untested,
+        Trouble::ClocksDiffer,
     ]);
     all
 }
 
 pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice {
     let sets = match job {
+        JobKind::Watch if trouble == Trouble::Overdue => vec![SetName::new("documents").unwrap()],
         JobKind::Backup => vec![SetName::new("documents").unwrap(), SetName::new("email").unwrap()],
         _ => Vec::new(),
     };
@@ -121,7 +126,12 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
         // Only a test opens documents.
         let opening =
             matches!(trouble, Trouble::Spoiled | Trouble::NotItsName | Trouble::LiveDiffers | Trouble::PutRight);
+        let of_watch = matches!(trouble, Trouble::Quiet | Trouble::Untested | Trouble::ClocksDiffer);
+        let watch_too =
+            matches!(trouble, Trouble::HistoryChanged | Trouble::Damage | Trouble::Overdue | Trouble::Failed(_));
         let may = |job: &JobKind| match () {
+            () if of_watch => *job == JobKind::Watch,
+            () if *job == JobKind::Watch => watch_too,
             () if trouble == Trouble::ManyNotItsName => *job == JobKind::Verify,
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
@@ -130,10 +140,12 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
             () => !of_coverage || *job == JobKind::Coverage,
         };
         for job in JOBS.into_iter().filter(may) {
-            for kind in KINDS.into_iter().filter(|k| !trouble.is_incident() || *k != NoticeKind::WorkingAgain) {
+            let ends = !trouble.is_incident() || job == JobKind::Watch;
+            for kind in KINDS.into_iter().filter(|k| ends || *k != NoticeKind::WorkingAgain) {
                 let name = |to: &str| {
                     let key = notice(trouble, job, kind, Role::Clerk).lead;
                     let key = Cause { set: None, ..key }.to_string().replace('/', "-");
+                    let key = if job == JobKind::Watch && trouble.is_incident() { format!("watch-{key}") } else { key };
                     format!("{to} {} {key}", word(&kind))
                 };
                 all.insert(name("clerk"), for_clerk(&notice(trouble, job, kind, Role::Clerk), people));
@@ -145,6 +157,12 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut first = notice(Trouble::Failed(Why::StoreUnreachable), JobKind::Backup, NoticeKind::Failure, Role::Clerk);
     first.last_good = None;
     all.insert(String::from("clerk failure backup-failed-first-ever"), for_clerk(&first, people));
+    let seen = [Trouble::Quiet, Trouble::Overdue, Trouble::Untested, Trouble::Failed(Why::StoreUnreachable)];
+    for trouble in seen {
+        let never = Notice { last_good: None, ..notice(trouble, JobKind::Watch, NoticeKind::Failure, Role::Clerk) };
+        let key = Cause { set: None, ..never.lead.clone() }.to_string().replace('/', "-");
+        all.insert(format!("clerk failure {key}-first-ever"), for_clerk(&never, people));
+    }
     all.extend(about_retention(people));
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
@@ -211,8 +229,17 @@ fn is_approved_by_word(name: &str) -> bool {
         "drills-sample-overdue",
         "drills-keys-overdue",
         "history-changed",
+        "watch-history-changed",
+        "watch-damage",
+        "watch-quiet",
+        "watch-overdue",
+        "watch-untested",
+        "watch-clocks-differ",
+        "watch-failed-store-unreachable",
+        "watch-failed-no-repository",
     ];
-    let failing = cause.starts_with("backup-") || differing.contains(&cause);
+    let watched = cause.starts_with("watch-") && cause.ends_with("-first-ever");
+    let failing = cause.starts_with("backup-") || watched || differing.contains(&cause);
     let others = [
         "mass-change",
         "verify-failed-store-unreachable",

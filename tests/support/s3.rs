@@ -4,8 +4,10 @@
 use futures::future::{Either, select};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Result, s3_error};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::thread::JoinHandle;
@@ -15,7 +17,23 @@ use tokio::sync::oneshot;
 
 pub const ACCESS_KEY: &str = "test-access";
 pub const SECRET_KEY: &str = "test-secret-key";
+/// The key id of one who may list and read; the secret is the same.
+pub const READER: &str = "test-reader";
 pub const BUCKET: &str = "bucket";
+
+/// Nobody without a key does anything, and the reader only reads.
+struct Rights;
+
+#[async_trait::async_trait]
+impl S3Access for Rights {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let reads = ["GET", "HEAD"].contains(&cx.method().as_str());
+        match cx.credentials() {
+            Some(who) if who.access_key != READER || reads => Ok(()),
+            _ => Err(s3_error!(AccessDenied, "no right to do this")),
+        }
+    }
+}
 
 /// A running server with one empty bucket.
 pub struct S3Server {
@@ -30,7 +48,10 @@ impl S3Server {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        keys.register(READER.into(), SECRET_KEY.into());
+        builder.set_auth(keys);
+        builder.set_access(Rights);
         let service = builder.build();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();

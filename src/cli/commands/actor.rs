@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::heartbeat;
 use super::key::{open_with_key, shown};
 use crate::cli::args::ActorCommand;
 use crate::cli::failure::Failure;
@@ -20,7 +21,9 @@ pub fn run(shell: &Shell, command: ActorCommand) -> Result<Done, Failure> {
     match command {
         ActorCommand::List => {
             let repo = shell.open(&config)?;
-            Ok(list(shell, repo.state()))
+            let done = list(shell, repo.state());
+            heartbeat::for_watchers(shell, &config, &repo);
+            Ok(done)
         }
         ActorCommand::Add { request, key } => {
             let request = JoinRequest::parse(&request)?;

@@ -11,6 +11,7 @@ mod doctor_schedule;
 mod drill;
 mod drills;
 mod examine;
+mod heartbeat;
 mod hold;
 mod incident;
 mod init;
@@ -36,6 +37,7 @@ mod status;
 mod trial;
 mod verify;
 mod verify_store;
+mod watch;
 
 pub use examine::run as examine;
 
@@ -51,6 +53,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Serve => serve::run(shell),
         Command::Schedule(command) => schedule::run(shell, &command),
         Command::Status => status::run(shell),
+        Command::Watch(args) => watch::run(shell, &args),
         Command::Doctor => doctor::run(shell),
         Command::Config(command) => config::run(shell, command),
         Command::Snapshots(args) => look::snapshots(shell, &args),

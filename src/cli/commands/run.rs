@@ -26,7 +26,8 @@ use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{
-    backup, coverage, drill, drills, last_good, opening, prune, retention_of_run, status, trial, verify, verify_store,
+    backup, coverage, drill, drills, heartbeat, last_good, opening, prune, retention_of_run, status, trial, verify,
+    verify_store,
 };
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
@@ -220,6 +221,9 @@ impl Work<'_> {
             let text = "This run did not end well, and that could not be written down: see the lines above.".into();
             status.lines.insert(0, Line { light: Light::Red, text });
             status.light = Light::Red;
+        }
+        if let (Some(repo), false) = (repo, summary.exit == Exit::Interrupted) {
+            heartbeat::leave(self.shell, self.config, repo, status.light);
         }
         for ended in &summary.outcomes {
             self.shell.out.object(as_object(ended));

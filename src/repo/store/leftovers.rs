@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, StoreError, to_timestamp};
-use crate::repo::layout::{INDEX, KEYS, Key, LOG, NOTES, PACKS};
+use crate::repo::layout::{HEARTBEAT, INDEX, KEYS, Key, LOG, NOTES, PACKS};
 
 /// An object is written within minutes.
 const OLD: SignedDuration = SignedDuration::from_hours(24);
@@ -53,7 +53,7 @@ fn half_written(base: &Path) -> std::io::Result<Vec<(PathBuf, String)>> {
         for entry in entries {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let ours = above.is_empty() && [INDEX, KEYS, LOG, NOTES, PACKS].contains(&name.as_str());
+            let ours = above.is_empty() && [HEARTBEAT, INDEX, KEYS, LOG, NOTES, PACKS].contains(&name.as_str());
             let fan = above == format!("{PACKS}/") && name.len() == 2;
             if entry.file_type()?.is_dir() {
                 if ours || fan {

@@ -101,7 +101,7 @@ impl Store {
         }
     }
 
-    /// The same store with another patience, for tests of stalls.
+    /// The same store with another patience: where many stores are asked in turn, and for tests of stalls.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -353,6 +353,7 @@ fn most(key: &Key) -> u64 {
         Key::Note(_) => crate::repo::notes::NOTE_MAX as u64,
         Key::Log(_) => 32 << 20,
         Key::Bundle(..) | Key::Hint | Key::Probe(_) => 1 << 20,
+        Key::Heartbeat(..) => 64 << 10,
     }
 }
 
