@@ -52,7 +52,7 @@ fn join(world: &World, key: &Identity, name: &str, roles: &[Role], reads: bool) 
         ring.reading.clear();
     }
     let bundle = Bundle::new(id, 1, &ring, machine.id);
-    let sealed = bundle.seal(root.ring.root.as_ref().unwrap(), &machine.identity.recipient()).unwrap();
+    let sealed = bundle.seal(root.ring.root.as_ref().unwrap(), &machine.identity.recipient(), None).unwrap();
     world.store().create(&Key::Bundle(machine.id, 1), &sealed).unwrap();
     machine.repository = Some(id);
     dir.save_machine(&machine).unwrap();
