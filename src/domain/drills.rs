@@ -229,7 +229,10 @@ mod tests {
             |d| d.keyholder = holder(8),
         ];
         say(&mut world, WRITER, 26, drilled(|_| {}));
-        assert!(!world.state().proofs.keys.contains_key(&holder(9)), "a computer that only writes shows no key but its own");
+        assert!(
+            !world.state().proofs.keys.contains_key(&holder(9)),
+            "a computer that only writes shows no key but its own"
+        );
         for (n, lie) in lies.into_iter().enumerate() {
             say(&mut world, TESTER, 26, drilled(lie));
             let proofs = world.state().proofs;

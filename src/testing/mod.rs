@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod clock;
 pub mod entropy;
 pub mod fault_plan;
+pub mod fuzz;
 pub mod store_faults;
 
 pub use campaign::{Point, Turn, every_fault, under_all};

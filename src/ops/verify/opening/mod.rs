@@ -35,8 +35,8 @@ use memory::{Memory, key_of};
 use scratch::Scratch;
 pub(super) use scratch::{Landed, Room, fits};
 
-pub use incident::SEVERAL;
 pub use accepted::accept;
+pub use incident::SEVERAL;
 pub use memory::any_spoiled;
 pub use scratch::clear as clear_scratch;
 
