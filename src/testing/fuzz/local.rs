@@ -14,11 +14,16 @@ pub(super) struct Folder(pub PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("strongroom-fuzz-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        let made = std::fs::create_dir_all(&path);
-        assert!(made.is_ok(), "no folder to work in: {made:?}");
-        Self(path)
+        loop {
+            let name = format!("strongroom-fuzz-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // Another's, at work at the same time.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => panic!("no folder to work in: {e}"),
+            }
+        }
     }
 }
 
