@@ -290,6 +290,10 @@ fn a_repair_begun_on_another_machine_is_finished_by_the_backup_of_the_first() {
     let roles = [Role::Writer, Role::Tester, Role::Pruner, Role::Approver];
     let second = join(&world, &key, "hall", &roles, true);
     fill(&world, "docs", 1, 40);
+    // One that does not compress: the largest pack holds documents, not the listing.
+    let mix = |n: u64| (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let noise: Vec<u8> = (1..60_000u64).map(|n| (mix(mix(n << 20)) >> 56) as u8).collect();
+    std::fs::write(world.tmp.path().join("docs/large.bin"), noise).unwrap();
     let back_up = || {
         let mut repo = world.open().unwrap();
         backup(&mut repo, &options(&world, "documents", "docs"), &Silent, &Stop::default()).unwrap();
