@@ -21,13 +21,13 @@ use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 /// Bytes of pieces that wait for earlier ones.
-const WAITING: usize = 24 << 20;
-/// A window of a check is closed at so many pieces, and at so many files: 12 GiB in small chunks, and a few packs more that
+const WAITING: usize = 16 << 20;
+/// A window of a check is closed at so many pieces, and at so many files: 7 GiB in small chunks, and a few packs more that
 /// are fetched twice, cost less than the memory would.
-const MOST_NEEDS: usize = 100_000;
-const MOST_FILES: usize = 40_000;
+const MOST_NEEDS: usize = 60_000;
+const MOST_FILES: usize = 20_000;
 /// Packs fetched at the same time.
-const CONNECTIONS: usize = 3;
+const CONNECTIONS: usize = 2;
 
 /// What was brought back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
