@@ -5,6 +5,8 @@
 
 #[path = "bad_input/clock.rs"]
 mod clock;
+#[path = "bad_input/fuzz.rs"]
+mod fuzz;
 #[path = "bad_input/garbage.rs"]
 mod garbage;
 #[path = "bad_input/mounts.rs"]

@@ -179,34 +179,56 @@ proptest! {
         }
     }
 
-    /// Whatever is missed: whoever looks once in each rhythm is told before it is too late. They look half a rhythm after
-    /// each run should have been: at its very moment nobody knows yet whether it will be. Without limits: with a limit and
-    /// a backlog a look can still count on a run at the moment of looking (docs/reliability.md says so).
+    /// Whatever is missed, cut short or left over: whoever looks once in each rhythm, half a rhythm after each run should
+    /// have been, is told before it is too late. Only what was said in the look before counts: nothing said long ago.
     #[test]
     fn more_missed_than_allowed_is_told_before_the_promise_is_broken(
         nights in nights(), missed in prop::collection::vec(prop::bool::weighted(0.7), 80),
         every in prop::sample::select(vec![12i64, 24, 60]), weeks in 1i64..5,
+        run in prop::option::of(1u64..60), month in prop::option::of(1u64..400),
     ) {
+        let (run, month) = (run.map(|n| n * UNIT), month.map(|n| n * UNIT));
         let mut world = World::new(every, weeks);
         let mut told = false;
         for (n, night) in nights.iter().enumerate() {
             live(&mut world, night);
             prop_assert!(world.overdue() == 0 || told, "at hour {} nobody was told", world.hours);
+            if n < 3 || !missed[n] {
+                let terms = world.terms(run, month);
+                world.run(&terms);
+            }
+            world.hours += every / 2;
+            prop_assert!(world.overdue() == 0 || told, "at hour {}, between runs, nobody was told", world.hours);
             if world.overdue() > 0 {
                 break;
             }
-            let terms = world.terms(None, None);
-            // Only what is said in the run before counts: nothing said long ago.
-            told = false;
-            if n < 3 || !missed[n] {
-                world.run(&terms);
+            let found = forecast(&world.seen(), &world.terms(run, month));
+            prop_assert_eq!(found.breaks.is_some(), !found.keeps);
+            told = !found.keeps;
+            world.hours -= every / 2;
+        }
+    }
+
+    /// And nobody is told without need: limits that pass the check at a run, and that run made, leave nothing to tell until
+    /// the next is late.
+    #[test]
+    fn a_look_between_two_runs_says_what_the_run_before_said(
+        nights in nights(), every in prop::sample::select(vec![12i64, 24, 60]), weeks in 1i64..5,
+        run in 1u64..60, look in 1i64..120,
+    ) {
+        let mut world = World::new(every, weeks);
+        let mut run = run * UNIT;
+        for night in &nights {
+            live(&mut world, night);
+            while !forecast(&world.seen(), &world.terms(Some(run), None)).keeps {
+                run *= 2;
             }
-            let after = Terms { last: world.terms(None, None).last, now: at(world.hours + every / 2), ..terms };
-            let found = forecast(&world.seen(), &after);
-            if !found.keeps {
-                told = true;
-                prop_assert!(found.breaks.is_some());
-            }
+            let terms = world.terms(Some(run), None);
+            world.run(&terms);
+            let after = world.terms(Some(run), None);
+            let now = after.now + SignedDuration::from_secs(every * HOUR * look / 100);
+            let found = forecast(&world.seen(), &Terms { now, ..after });
+            prop_assert!(found.keeps, "{:?} at hour {}, {} % later", found, world.hours, look);
         }
     }
 }
@@ -223,7 +245,9 @@ fn one_run_that_is_late_is_no_alarm_and_the_last_one_to_spare_is() {
     world.hours = 6 * 24 + 7;
     assert_eq!(said(&world), Some(at(7 * 24)), "missed, and the next but one would be too late");
     world.spent.push((6 * 24 + 7, 0));
-    assert_eq!(said(&world), None, "a run was made just now; what it left is its own business");
+    assert_eq!(said(&world), Some(at(7 * 24)), "a run was made just now, and left it: the next comes after that");
+    world.run(&terms(&world));
+    assert_eq!(said(&world), None);
 }
 
 #[test]

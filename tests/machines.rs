@@ -19,6 +19,7 @@ use strongroom::domain::retention::thinning::KeepRule;
 use strongroom::ops::backup::{BackupOptions, backup};
 use strongroom::ops::fs::walk::Source;
 use strongroom::ops::prune::{PruneOptions, circumstances, prune, thin};
+use strongroom::ops::repair::{RepairOptions, repair};
 use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::error::RepoError;
 use strongroom::repo::keys::Bundle;
@@ -52,7 +53,7 @@ fn join(world: &World, key: &Identity, name: &str, roles: &[Role], reads: bool) 
         ring.reading.clear();
     }
     let bundle = Bundle::new(id, 1, &ring, machine.id);
-    let sealed = bundle.seal(root.ring.root.as_ref().unwrap(), &machine.identity.recipient()).unwrap();
+    let sealed = bundle.seal(root.ring.root.as_ref().unwrap(), &machine.identity.recipient(), None).unwrap();
     world.store().create(&Key::Bundle(machine.id, 1), &sealed).unwrap();
     machine.repository = Some(id);
     dir.save_machine(&machine).unwrap();
@@ -279,4 +280,42 @@ fn a_key_from_elsewhere_opens_nothing_and_a_forged_bundle_is_refused() {
     let opened = Repository::open_with_identity(world.store(), &key, other, world.env());
     assert!(matches!(opened.err(), Some(RepoError::AnotherRepository { .. })));
     let _ = Arc::strong_count(&world.memory);
+}
+
+/// The machine that tests has no copy of the documents: it says what is damaged, so that the one that has them stores them
+/// again, and brings it to its end.
+#[test]
+fn a_repair_begun_on_another_machine_is_finished_by_the_backup_of_the_first() {
+    let (world, key) = with_recovery_key(false);
+    let roles = [Role::Writer, Role::Tester, Role::Pruner, Role::Approver];
+    let second = join(&world, &key, "hall", &roles, true);
+    fill(&world, "docs", 1, 40);
+    // One that does not compress: the largest pack holds documents, not the listing.
+    let mix = |n: u64| (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let noise: Vec<u8> = (1..60_000u64).map(|n| (mix(mix(n << 20)) >> 56) as u8).collect();
+    std::fs::write(world.tmp.path().join("docs/large.bin"), noise).unwrap();
+    let back_up = || {
+        let mut repo = world.open().unwrap();
+        backup(&mut repo, &options(&world, "documents", "docs"), &Silent, &Stop::default()).unwrap();
+    };
+    let repair_there = || {
+        let mut repo = Repository::open_fresh(world.store(), second.clone(), world.env()).unwrap();
+        let all = RepairOptions { all: true, ..RepairOptions::default() };
+        repair(&mut repo, &all, &Silent, &Stop::default()).unwrap()
+    };
+    back_up();
+    let largest = world.open().unwrap().state().packs.iter().map(|p| (p.pack.size, p.pack.name)).max().unwrap().1;
+    world.store().delete(&Key::Pack(largest)).unwrap();
+    let begun = repair_there();
+    assert!(begun.exit() == Exit::Damage && !begun.lost.is_empty() && begun.backups.is_empty(), "{begun:?}");
+    let quarantined = |repo: Repository| repo.state().pack(&largest).unwrap().1.quarantined.is_some();
+    assert!(quarantined(world.open().unwrap()), "the first machine knows it from the log");
+    std::fs::write(world.tmp.path().join("docs/later.txt"), "the next night").unwrap();
+    back_up();
+    let finished = repair_there();
+    assert_eq!((finished.replaced, finished.lost.len(), finished.exit()), (1, 0, Exit::Done), "{finished:?}");
+    let mut repo = world.open().unwrap();
+    let (live, _) = read_back(&mut repo, "documents").unwrap();
+    assert_eq!(live, files_of(&world.tmp.path().join("docs"), "docs"));
+    assert!(repair_there().damaged.is_empty());
 }

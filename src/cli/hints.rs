@@ -104,6 +104,10 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "The key may be the right one. If a computer of yours still works, run there: strongroom run (it puts back its \
              copy of the key file). Else bring back that file's old version, if the store keeps any; then run this again."
         }
+        RepoError::BundlePlanted(_) => {
+            "No key was changed. Somebody wrote into the store: ring your provider, and change the store's credentials. Then \
+             take that file out of the store with the store's own means, keep it as evidence, and run this again."
+        }
         RepoError::AnotherRepository { .. } => {
             "Do not go on. Compare the address and the id with the recovery sheet; somebody may have put another \
              repository in its place."

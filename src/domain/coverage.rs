@@ -119,9 +119,23 @@ impl Terms {
         self.per_month.map(|m| m.saturating_sub(self.spent))
     }
 
-    /// A run is late, by a quarter of the rhythm or more: so much is no jitter.
+    /// Rhythms from the last run to the next that can be counted on. A run that is late by no more than a quarter of the
+    /// rhythm is still to come: so much is jitter. One that is later was missed.
+    fn runs_to_next(&self, every: SignedDuration) -> i64 {
+        let every = every.as_secs().max(1);
+        let since = self.now.duration_since(self.last).as_secs();
+        since.saturating_sub(every / 4).saturating_add(every - 1).div_euclid(every).max(1)
+    }
+
+    /// When that is; a look between two runs must not count on one at its own moment.
+    fn next(&self, every: SignedDuration) -> Timestamp {
+        let wait = every.as_secs().max(1).saturating_mul(self.runs_to_next(every));
+        self.last.checked_add(SignedDuration::from_secs(wait)).unwrap_or(self.now)
+    }
+
+    /// At least one run was missed.
     fn is_late(&self) -> bool {
-        self.now.duration_since(self.last) > self.rhythm.every + self.rhythm.every / 4
+        self.runs_to_next(self.rhythm.every) > 1
     }
 
     /// Later runs in which something that was tested now may be tested again, one left to spare.
@@ -244,12 +258,13 @@ impl Demand {
     }
 }
 
-fn by_slot(packs: &[Seen], terms: &Terms, every: SignedDuration) -> Vec<(u64, Timestamp, Seen)> {
+/// The first slot is `from`.
+fn by_slot(packs: &[Seen], terms: &Terms, every: SignedDuration, from: Timestamp) -> Vec<(u64, Timestamp, Seen)> {
     let mut order: Vec<(u64, Timestamp, Seen)> = packs
         .iter()
         .map(|pack| {
             let due = pack.since(terms.now).and_then(|at| at.checked_add(terms.within).ok()).unwrap_or(terms.now);
-            (slot(due.duration_since(terms.now), every), due, *pack)
+            (slot(due.duration_since(from), every), due, *pack)
         })
         .collect();
     order.sort_unstable_by_key(|(slot, due, pack)| (*slot, *due, pack.lot, pack.number));
@@ -261,9 +276,10 @@ pub fn forecast(packs: &[Seen], terms: &Terms) -> Forecast {
     let every = terms.rhythm.every;
     let best = terms.rhythm.at_best();
     // While the rhythm is unknown: ready for the worst, but nothing is refused that a nightly run would do.
-    let hoped = Demand::of(&by_slot(packs, terms, best), best);
-    let sound = promise(&hoped, terms);
-    let feared = if best == every { hoped } else { Demand::of(&by_slot(packs, terms, every), every) };
+    let next = terms.next(best);
+    let sound = promise(&Demand::of(&by_slot(packs, terms, best, next), best), terms, next);
+    let from = terms.next(every).max(terms.now);
+    let feared = Demand::of(&by_slot(packs, terms, every, from), every);
     let rate = feared.rate(terms.slots(every));
     let wanted = rate.saturating_add(feared.largest.saturating_sub(1)).max(LEAST_PER_RUN);
     let most = [terms.limit(every), terms.month_left()].into_iter().flatten().min();
@@ -272,7 +288,7 @@ pub fn forecast(packs: &[Seen], terms: &Terms) -> Forecast {
     Forecast { needed_per_run: rate, allowance, ..sound }
 }
 
-fn promise(demand: &Demand, terms: &Terms) -> Forecast {
+fn promise(demand: &Demand, terms: &Terms, next: Timestamp) -> Forecast {
     let slots = terms.slots(demand.every).max(1);
     let worth = terms.limit(demand.every).map(|limit| demand.worth(limit));
     let allowed = worth.map(|w| w.saturating_mul(slots));
@@ -282,9 +298,11 @@ fn promise(demand: &Demand, terms: &Terms) -> Forecast {
     let can = |slot: u64| Some(first?.saturating_add(worth?.saturating_mul(slot)));
     let mut late = demand.due.iter().filter(|(slot, sum, _)| can(*slot).is_some_and(|can| *sum > can));
     let rare = demand.every > terms.within;
-    // A run was missed, and before the next but one something is due: if the next is missed too, it comes too late.
-    let spent = |at: Timestamp| terms.is_late() && at.duration_since(terms.now) < demand.every;
-    let first_due = demand.due.first().filter(|(.., at)| rare || spent(*at));
+    // What is due before the next run but one comes too late if the next is missed, as one was, or was cut short, before.
+    // A promise without a run to spare is broken by the next that is missed: no warning can come before that.
+    let has_spare = terms.slots(terms.rhythm.every) > 0 || terms.is_late();
+    let end = if has_spare { next.checked_add(demand.every).unwrap_or(next) } else { next };
+    let first_due = demand.due.first().filter(|(.., at)| rare || *at < end);
     let late = late.next().or(first_due).map(|(.., at)| *at);
     let end = terms.now.checked_add(terms.within).ok();
     Forecast {
@@ -313,7 +331,7 @@ pub struct Plan {
 /// was never tested, then what was tested longest ago.
 pub fn plan(packs: &[Seen], terms: &Terms, allowance: u64, wished: &dyn Fn(u32) -> bool) -> Plan {
     let every = terms.rhythm.every;
-    let order = by_slot(packs, terms, every);
+    let order = by_slot(packs, terms, every, terms.now);
     let demand = Demand::of(&order, every);
     let rate = match terms.limit(every) {
         Some(limit) => demand.worth(limit),

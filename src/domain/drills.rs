@@ -228,8 +228,13 @@ mod tests {
             |d| d.epoch = 2,
             |d| d.keyholder = holder(8),
         ];
+        say(&mut world, WRITER, 26, drilled(|_| {}));
+        assert!(
+            !world.state().proofs.keys.contains_key(&holder(9)),
+            "a computer that only writes shows no key but its own"
+        );
         for (n, lie) in lies.into_iter().enumerate() {
-            say(&mut world, WRITER, 26, drilled(lie));
+            say(&mut world, TESTER, 26, drilled(lie));
             let proofs = world.state().proofs;
             let shown = proofs.keys.keys().any(|k| *k != holder(1));
             assert!(!shown && proofs.key_drills.is_empty(), "lie {n}: {proofs:?}");
@@ -246,11 +251,11 @@ mod tests {
         };
         say(&mut world, TESTER, 26, Entry::Tested(tested));
         assert_eq!(keys(&world), 1, "a test shows the tester's own key");
-        say(&mut world, WRITER, 26, drilled(|d| d.root = true));
+        say(&mut world, TESTER, 26, drilled(|d| d.root = true));
         assert!(!world.state().proofs.keys[&holder(9)].root, "the root key did not sign it");
         say(&mut world, ROOT, 26, drilled(|d| d.root = true));
         assert!(world.state().proofs.keys[&holder(9)].root);
-        say(&mut world, WRITER, 40, drilled(|d| d.root = true));
+        say(&mut world, TESTER, 40, drilled(|d| d.root = true));
         assert_eq!(world.state().proofs.keys[&holder(9)].at, day(26), "nobody else renews it");
         say(&mut world, ROOT, 41, key(9, 1));
         assert!(!world.state().proofs.keys.contains_key(&holder(9)), "what fails later takes it back");

@@ -129,12 +129,16 @@ fn epoch_of(repo: &Repository, pack: u32) -> Result<u32, OpsError> {
 }
 
 /// Puts a key drill on record in the name of who opened that repository: this computer, or the root key. Returns the entry.
+/// Nothing is put there by a computer that may not read of a key that passed and is another's: nobody would believe it.
 ///
 /// # Errors
 /// Faults of the store.
 pub fn note(own: Option<&mut Repository>, drilled: &KeyDrilled) -> Result<Option<u64>, OpsError> {
     let entry = Entry::KeyDrilled(drilled.clone());
-    own.map_or(Ok(None), |repo| Ok(put_on_record(repo, &entry)?))
+    let is_believed = |repo: &Repository| {
+        repo.can_read() || drilled.failed > 0 || repo.machine.as_ref().is_some_and(|m| m.id == drilled.keyholder)
+    };
+    own.filter(|repo| is_believed(repo)).map_or(Ok(None), |repo| Ok(put_on_record(repo, &entry)?))
 }
 
 /// Opens the newest pack with the keys at hand: one of the newest epoch, unless nothing was stored since it began.

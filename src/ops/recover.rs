@@ -11,9 +11,8 @@ use crate::domain::log::state::State;
 use crate::ops::fs::place::Owner;
 use crate::ops::query::{View, Which};
 use crate::ops::restore::{RestoreOptions, RestoreReport, apply, plan};
-use crate::ops::{Monitor, OpsError, Stop};
+use crate::ops::{Monitor, OpsError, Stop, roster};
 use crate::repo::error::RepoError;
-use crate::repo::keys::{Bundle, BundleError, KeyRing};
 use crate::repo::local;
 use crate::repo::machine::{Machine, StateDir};
 use crate::repo::repository::{Env, Repository};
@@ -210,21 +209,10 @@ fn enrol_here(repo: &mut Repository, mut machine: Machine, dir: &StateDir) -> Re
 /// [`RepoError::NoRole`] without the root key; [`OpsError::Usage`] when the request makes no sense;
 /// [`OpsError::InTheWay`] when it contradicts the roster.
 pub fn enrol(repo: &mut Repository, keyholder: &Keyholder, actors: &[Actor]) -> Result<(), OpsError> {
-    let root = repo.ring.root.clone().ok_or(RepoError::NoRole(Role::Root))?;
     check_request(keyholder, actors)?;
     check_roster(repo.state(), keyholder, actors)?;
-    let recipient: Recipient = keyholder.recipient.parse().map_err(RepoError::from)?;
-    let ring = KeyRing {
-        reading: if keyholder.reads { repo.ring.reading.clone() } else { vec![] },
-        root: None,
-        keyholder: keyholder.id,
-        ..repo.ring.clone()
-    };
-    let (id, epoch) = (repo.state().repository, repo.state().epoch().number);
-    let sealed = Bundle::new(id, epoch, &ring, keyholder.id).seal(&root, &recipient);
-    // One that is there already was made by the root key for this very keyholder, or it opens nothing.
-    let sealed = sealed.map_err(|e: BundleError| RepoError::from(e))?;
-    let bundle = repo.put_bundle(keyholder.id, epoch, sealed)?;
+    let epoch = repo.state().epoch().number;
+    let bundle = roster::put_bundle(repo, &repo.ring, epoch, keyholder)?;
     repo.append(|state| {
         let known = state.keyholders.iter().any(|k| k.id == keyholder.id);
         let bundle = Some(bundle).filter(|_| state.epoch().number == epoch);

@@ -5,6 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ActorId, KeyholderId};
@@ -18,7 +19,7 @@ use crate::repo::keys::{Bundle, KeyRing};
 use crate::repo::layout::Key;
 use crate::repo::machine::Machine;
 use crate::repo::repository::Repository;
-use crate::repo::seal::{Identity, Recipient};
+use crate::repo::seal::{Identity, Recipient, is_sealed};
 use crate::repo::sign::Seed;
 use crate::repo::store::StoreFault;
 
@@ -78,9 +79,17 @@ fn root_of(repo: &Repository) -> Result<Seed, OpsError> {
     repo.ring.root.clone().ok_or_else(|| RepoError::NoRole(Role::Root).into())
 }
 
-/// Puts a bundle of the keys at hand for `holder` into the store, and says what lies there then. The root key stays with
-/// whoever has it.
-fn put_bundle(repo: &Repository, ring: &KeyRing, epoch: u32, holder: &Keyholder) -> Result<StoredBundle, OpsError> {
+/// Puts a bundle of the keys at hand for `holder` into the store, and says what lies there then: this one, or one of the
+/// same keys that was put there before. The root key stays with whoever has it.
+///
+/// # Errors
+/// [`RepoError::BundlePlanted`] when something else lies there; [`RepoError::NoRole`]; faults of the store.
+pub(super) fn put_bundle(
+    repo: &Repository,
+    ring: &KeyRing,
+    epoch: u32,
+    holder: &Keyholder,
+) -> Result<StoredBundle, OpsError> {
     let root = root_of(repo)?;
     let own = holder.id == ring.keyholder;
     let given = KeyRing {
@@ -91,9 +100,16 @@ fn put_bundle(repo: &Repository, ring: &KeyRing, epoch: u32, holder: &Keyholder)
         keyholder: holder.id,
     };
     let recipient: Recipient = holder.recipient.parse().map_err(RepoError::Seal)?;
-    let bundle = Bundle::new(repo.state().repository, epoch, &given, holder.id);
-    let stored = bundle.seal(&root, &recipient).map_err(RepoError::Bundle)?;
-    Ok(repo.put_bundle(holder.id, epoch, stored)?)
+    let (state, newest) = (repo.state(), ring.reading.first());
+    let bundle = Bundle::new(state.repository, epoch, &given, holder.id);
+    let stored = bundle.seal(&root, &recipient, newest).map_err(RepoError::Bundle)?;
+    // A member's bundle of now is named by the log, or by entry 0; our own we open before we believe it.
+    let is_known = own || (epoch == state.epoch().number && state.keyholders.contains(holder));
+    let is_the_same = |there: &Bytes| {
+        let opened = |key| Bundle::open(there.clone(), key, &root.actor(), state.repository, holder.id);
+        newest.is_some_and(|key| opened(key).is_ok_and(|there| there == bundle))
+    };
+    Ok(repo.put_bundle(holder.id, epoch, stored, |there| (is_known && is_sealed(there)) || is_the_same(there))?)
 }
 
 /// Gives somebody else a key of their own.
@@ -268,7 +284,9 @@ fn read_own(repo: &Repository, identity: &Identity, number: u32) -> Result<KeyRi
     let id = repo.ring.keyholder;
     let stored = repo.store.get(&Key::Bundle(id, number))?;
     let (root, repository) = (repo.state().created.root, repo.state().repository);
-    let bundle = Bundle::open(stored, identity, &root, repository, id).map_err(RepoError::Bundle)?;
+    let bundle = Bundle::open(stored, identity, &root, repository, id).ok().filter(|b| b.epoch == number);
+    // The root key signed the bundles of earlier epochs, too: under a new name they would bring the old keys back.
+    let bundle = bundle.ok_or_else(|| RepoError::BundlePlanted(Key::Bundle(id, number).to_string()))?;
     Ok(bundle.ring().map_err(RepoError::Bundle)?)
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::compress::unframe_up_to;
 use super::error::RepoError;
-use super::keys::{Bundle, KeyRing};
+use super::keys::{Bundle, BundleError, KeyRing};
 use super::layout::{KEYS, Key};
 use super::log::{parse, read_on};
 use super::machine::Machine;
@@ -167,7 +167,8 @@ impl Repository {
             None => match self.store.get(&Key::Bundle(machine.id, epoch)) {
                 Ok(newer) => {
                     stored = newer;
-                    Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?
+                    let bundle = Bundle::open(stored.clone(), &machine.identity, &root, id, machine.id)?;
+                    Some(bundle).filter(|b| b.epoch >= epoch).ok_or(BundleError::Forged)?
                 }
                 Err(e) if e.fault() == StoreFault::Missing => return Err(RepoError::WrongKey),
                 Err(e) => return Err(e.into()),

@@ -37,18 +37,25 @@ impl StateDir {
 }
 
 impl Repository {
-    /// Puts a bundle into the store, and says what lies there then: an earlier try, or another root key, may have put the
-    /// same keys there.
+    /// Puts a bundle into the store, and says what lies there then: an earlier try, or another at work with the root key,
+    /// may have put the same keys there. Whether these are, `is_ours` says.
     ///
     /// # Errors
-    /// Faults of the store.
-    pub fn put_bundle(&self, holder: KeyholderId, epoch: u32, sealed: Bytes) -> Result<StoredBundle, RepoError> {
+    /// [`RepoError::BundlePlanted`] for what is neither; faults of the store.
+    pub fn put_bundle(
+        &self,
+        holder: KeyholderId,
+        epoch: u32,
+        sealed: Bytes,
+        is_ours: impl Fn(&Bytes) -> bool,
+    ) -> Result<StoredBundle, RepoError> {
         let key = Key::Bundle(holder, epoch);
         let stored = match self.store.create(&key, &sealed)? {
             Created::Ours => sealed,
             // No entry names it yet. What is no age file opens for nobody: this one takes its place.
             Created::Taken => match self.store.get(&key) {
-                Ok(there) if is_sealed(&there) => there,
+                Ok(there) if is_ours(&there) => there,
+                Ok(there) if is_sealed(&there) => return Err(RepoError::BundlePlanted(key.to_string())),
                 Err(e) if !e.is_too_large() => return Err(e.into()),
                 _ => {
                     self.store.put_back(&key, &sealed)?;

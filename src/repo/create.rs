@@ -154,8 +154,8 @@ fn prepare(store: &Store, dir: &StateDir, env: &Env, options: &CreateOptions) ->
     let own = Bundle::new(repository, 1, &ring(machine.id, machine.reads, None), machine.id);
     let encode = |b: Bytes| STANDARD.encode(b);
     let bundles = vec![
-        (recovery_id, encode(sheet.seal(&root, &recovery.recipient())?)),
-        (machine.id, encode(own.seal(&root, &machine.identity.recipient())?)),
+        (recovery_id, encode(sheet.seal(&root, &recovery.recipient(), None)?)),
+        (machine.id, encode(own.seal(&root, &machine.identity.recipient(), Some(&reading))?)),
     ];
     let pending = Pending { repository, recovery: identity_line(&recovery), entry: encode(entry), bundles };
     machine.repository = Some(repository);

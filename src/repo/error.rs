@@ -36,6 +36,9 @@ pub enum RepoError {
     /// The key opens nothing, and a key file that may be its own is damaged.
     #[error("the key file {0} in the store is damaged: nothing else in the store opens with this key")]
     BundleDamaged(String),
+    /// A key file lies where a new one is to go, and nobody with the root key made it.
+    #[error("a key file lies at {0} in the store before anybody with the recovery sheet made one of that name")]
+    BundlePlanted(String),
     /// The store shows a repository of somebody else's making.
     #[error("this is not the repository it should be: expected {expected}, found {found}")]
     AnotherRepository {

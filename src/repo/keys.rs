@@ -13,7 +13,7 @@ use super::sign::{Purpose, Seed};
 use crate::domain::id::{ActorId, KeyholderId, RepositoryId};
 
 /// The plain content of a bundle. Lists are newest first.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The repository it belongs to.
     pub repository: RepositoryId,
@@ -81,15 +81,23 @@ impl Bundle {
         }
     }
 
-    /// Signs and seals it.
+    /// Signs and seals it. One without the root key is sealed to the newest reading key, too: who makes bundles can tell
+    /// one that was made before from a planted one, and whoever has that key has all that is in it.
     ///
     /// # Errors
     /// [`BundleError::Seal`].
-    pub fn seal(&self, root: &Seed, recipient: &Recipient) -> Result<Bytes, BundleError> {
+    pub fn seal(
+        &self,
+        root: &Seed,
+        recipient: &Recipient,
+        newest_reading: Option<&Identity>,
+    ) -> Result<Bytes, BundleError> {
+        let reader = newest_reading.filter(|_| self.root_seed.is_none()).map(Identity::recipient);
+        let recipients: Vec<&Recipient> = std::iter::once(recipient).chain(&reader).collect();
         let body = serde_json::to_vec(self).map_err(|e| SealError::Seal(e.to_string()))?;
         let framed = super::compress::frame(&envelope::wrap(root, Purpose::Keys, &body));
         let framed = framed.map_err(|e| SealError::Seal(e.to_string()))?;
-        Ok(Bytes::from(seal(&framed, &[recipient])?))
+        Ok(Bytes::from(seal(&framed, &recipients)?))
     }
 
     /// Opens what `identity` opens, and believes it only if `root` signed it for this repository.
@@ -157,10 +165,10 @@ mod tests {
         let (root, thief, holder) = (Seed::new([1; 32]), Seed::new([2; 32]), Identity::generate());
         let (id, who) = (RepositoryId::new([3; 32]), KeyholderId::new([5; 32]));
         let bundle = Bundle::new(id, 1, &ring(), who);
-        let good = bundle.seal(&root, &holder.recipient()).unwrap();
+        let good = bundle.seal(&root, &holder.recipient(), None).unwrap();
         let open = |stored, root: &Seed, id, who| Bundle::open(stored, &holder, &root.actor(), id, who);
         assert_eq!(open(good.clone(), &root, id, who).unwrap().ring().unwrap().chunk_secret, [7; 32]);
-        let forged = bundle.seal(&thief, &holder.recipient()).unwrap();
+        let forged = bundle.seal(&thief, &holder.recipient(), None).unwrap();
         assert!(matches!(open(forged, &root, id, who), Err(BundleError::Forged)));
         let other = RepositoryId::new([4; 32]);
         assert!(matches!(open(good.clone(), &root, other, who), Err(BundleError::Forged)));

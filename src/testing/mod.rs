@@ -6,6 +6,7 @@ pub mod clock;
 pub mod dated_store;
 pub mod entropy;
 pub mod fault_plan;
+pub mod fuzz;
 pub mod store_faults;
 
 pub use campaign::{Point, Turn, every_fault, under_all};

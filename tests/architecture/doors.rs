@@ -3,6 +3,9 @@
 
 use super::source::Source;
 
+/// Documents made for tests and the fuzzer; not in the program.
+const SAMPLES: &str = "src/ops/sound/samples.rs";
+
 /// Dependency, and the files, folders (`…/`) or beginnings of names (`…*`) that may name it.
 const DOORS: &[(&str, &[&str])] = &[
     ("age", &["src/repo/seal.rs"]),
@@ -11,10 +14,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("cron", &["src/service/schedule/cron.rs"]),
     ("ed25519-dalek", &["src/repo/sign.rs"]),
     ("fastcdc", &["src/repo/cut/gear.rs"]),
-    ("flate2", &["src/ops/sound/pdf.rs"]),
+    ("flate2", &["src/ops/sound/pdf.rs", SAMPLES]),
     ("getrandom", &["src/cli/wiring*"]),
     ("globset", &["src/config/", "src/ops/fs/"]),
-    ("image", &["src/ops/sound/picture.rs"]),
+    ("image", &["src/ops/sound/picture.rs", SAMPLES]),
     ("indicatif", &["src/cli/"]),
     ("infer", &["src/ops/sound/kind.rs"]),
     ("landlock", &["src/cli/wiring*"]),
@@ -31,7 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("toml", &["src/config/"]),
     ("unicode-normalization", &["src/domain/pattern.rs"]),
     ("xattr", &["src/ops/fs/"]),
-    ("zip", &["src/ops/sound/archive.rs"]),
+    ("zip", &["src/ops/sound/archive.rs", SAMPLES]),
     ("zstd", &["src/repo/compress.rs"]),
 ];
 

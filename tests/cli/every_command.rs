@@ -107,7 +107,7 @@ fn look_and_bring_back(walk: &mut Walk) {
     for what in ["check", "scrub", "restore", "coverage", "drill"] {
         walk.line(["verify", what], 0);
     }
-    walk.line(["verify", "accept", MAY], 1);
+    walk.line(["verify", "accept", MAY, "--by", "Clerk", "--note", "seen"], 1);
     walk.line(["verify", "store"], 0);
     walk.line(["repair"], 0);
 }

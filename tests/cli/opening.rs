@@ -59,8 +59,11 @@ fn a_document_that_broke_is_told_with_its_last_sound_version_and_closed_when_it_
     assert_eq!((opening(&summary, "damaged"), opening(&summary, "not_its_name")), (1, 1));
     assert_eq!((&summary["spoiled"], &summary["damaged"]), (&2.into(), &0.into()));
 
-    place.run(["verify", "accept", "Documents/May.docx"]).ends(1).says("calls Documents/May.docx spoiled");
-    place.run(["verify", "accept", "Documents/ledger.docx"]).ends(0);
+    place
+        .run(["verify", "accept", "Documents/May.docx", "--by", "Clerk", "--note", "seen"])
+        .ends(1)
+        .says("calls Documents/May.docx spoiled");
+    place.run(["verify", "accept", "Documents/ledger.docx", "--by", "Clerk", "--note", "seen"]).ends(0);
     place.write("Documents/report.docx", &docx("The tree was planted. "));
     place.run(["run"]).says("structurally sound").never_says("SPOILED").never_says("NOT ITS NAME");
     place.run(["status"]).never_says("turned into something else").never_says("cannot be opened now");

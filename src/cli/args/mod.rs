@@ -247,6 +247,12 @@ pub struct AcceptArgs {
     /// The record, as the test restore names it
     #[arg(value_name = "PATH")]
     pub path: OsString,
+    /// Who has looked
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// Why it is as it should be
+    #[arg(long, value_name = "TEXT")]
+    pub note: String,
 }
 
 /// How much to verify.

@@ -21,6 +21,10 @@ use crate::service::words::{Counts, JobKind, Outcome, Trouble};
 
 use super::drills;
 
+/// This computer could not tell whether it is true, and whoever stole its key could say so, too.
+const ONLY_WRITES: &str = "Noted on this computer only, and still asked for: that another's key works is believed of a \
+                           computer that may read the backups. Drill it there.";
+
 /// `key drill NAME`
 ///
 /// # Errors
@@ -71,7 +75,10 @@ pub fn prove(shell: &Shell, config: &Config, mut repo: Repository, given: Given)
     };
     say(shell, &repo, &report);
     if entry.is_none() {
-        shell.out.note("Noted on this computer only: it has no key that may write into the log.");
+        shell.out.note(match own.as_ref().filter(|own| !own.can_read()) {
+            Some(_) => ONLY_WRITES,
+            None => "Noted on this computer only: it has no key that may write into the log.",
+        });
     }
     let told = tell(shell, config, &report)?;
     let looked = drills::tell(shell, config, own.as_ref().filter(|_| by_own).unwrap_or(&repo))?;

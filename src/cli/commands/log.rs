@@ -127,6 +127,7 @@ fn what(entry: &Entry) -> String {
             let packs = counted(packs.count() as u64, "pack", "packs");
             format!("{}, {packs}", counted(*records, "version of a record", "versions of records"))
         }
+        Entry::DocumentsAccepted { documents, .. } => counted(*documents, "document", "documents"),
         Entry::KeyholderAdded(k) => format!("'{}'", shown(&k.holder.name)),
         Entry::ActorAdded(a) => format!("'{}'", shown(&a.name)),
         Entry::ActorRevoked { actor, from } => format!("{} from entry {from}", actor.short()),

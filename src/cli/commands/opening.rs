@@ -14,6 +14,7 @@ use crate::cli::{when, wiring_limits};
 use crate::config::Config;
 use crate::domain::path::{RecordPath, printable};
 use crate::domain::problem::Exit;
+use crate::ops::retention::note::WhyNote;
 use crate::ops::sound::Program;
 use crate::ops::verify::{self, Opening, SoundOptions, Spoiled, VerifyReport};
 use crate::service::plain::counted;
@@ -91,7 +92,7 @@ fn in_words(spoiled: &Spoiled, zone: &TimeZone) -> String {
     let attack = if spoiled.not_its_name { " If there are several, think of an attack." } else { "" };
     format!(
         "{title}: {}: {}.{attack}\n  The backup is faithful: the document was damaged before it was backed up.\n  It was \
-         sound on {}. To bring that version back:\n    {}\n  If it is as it should be: strongroom verify accept {}",
+         sound on {}. To bring that version back:\n    {}\n  If it is as it should be: strongroom verify accept {} --by NAME --note TEXT",
         spoiled.path,
         printable(spoiled.why.as_bytes()),
         when::shown(spoiled.sound_at, zone),
@@ -153,10 +154,11 @@ pub fn accept(shell: &Shell, args: &AcceptArgs) -> Result<Done, Failure> {
     let bad = |e| Failure::usage(format!("that is no record's path: {e}"), "Write it as verify restore names it.");
     let path = RecordPath::new(args.path.as_bytes()).map_err(bad)?;
     let _lock = shell.lock(&config)?;
-    if !verify::accept(&shell.state(&config), &path)? {
+    let said = WhyNote { by: args.by.clone(), note: args.note.clone() };
+    let Some(entry) = verify::accept(&mut shell.open(&config)?, &path, &said)? else {
         let message = format!("no test restore on this computer calls {path} spoiled");
         return Err(Failure::said(Exit::Failed, message, "See what it names: strongroom verify restore"));
-    }
+    };
     shell.out.say(format!("{path} is taken for what it should be. The next test restore no longer names it."));
-    Ok(Done::with_exit(Exit::Done).with("files", 1))
+    Ok(Done::with_exit(Exit::Done).with("files", 1).with("entry", entry))
 }

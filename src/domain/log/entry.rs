@@ -105,6 +105,8 @@ pub enum Entry {
     Quarantined { packs: Bits, indexes: Vec<IndexName> },
     /// A person accepts that what only these packs held cannot be restored any more; the note names it.
     LossAccepted { packs: Bits, records: u64, note: NoteName },
+    /// A person has looked at documents that were called spoiled: they are as they should be. The note says which contents.
+    DocumentsAccepted { documents: u64, note: NoteName },
     /// A session that will not go on. Information only.
     Abandoned { session: SessionId },
     /// Something a person must look at.
@@ -296,7 +298,7 @@ impl Entry {
             Self::Thinned { .. } | Self::Rewritten { .. } => &[Role::Pruner],
             Self::Condemned { .. } | Self::Swept { .. } => &[Role::Pruner],
             Self::Quarantined { .. } => &[Role::Writer, Role::Tester, Role::Pruner],
-            Self::LossAccepted { .. } => &[Role::Approver],
+            Self::LossAccepted { .. } | Self::DocumentsAccepted { .. } => &[Role::Approver],
             Self::IncidentResolved { .. } | Self::SchemeAdopted(_) | Self::TriggerDated { .. } => &[Role::Approver],
             Self::HoldPlaced { .. } | Self::HoldReleased { .. } => &[Role::Approver],
             Self::DisposalApproved(_) | Self::DisposalCancelled { .. } => &[Role::Approver],
@@ -332,6 +334,7 @@ impl Entry {
             Self::Swept { .. } => "swept",
             Self::Quarantined { .. } => "quarantined",
             Self::LossAccepted { .. } => "loss-accepted",
+            Self::DocumentsAccepted { .. } => "documents-accepted",
             Self::Abandoned { .. } => "abandoned",
             Self::Incident(_) => "incident",
             Self::IncidentResolved { .. } => "incident-resolved",

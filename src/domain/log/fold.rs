@@ -98,6 +98,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         drills: vec![],
         proofs: super::proofs::Proofs::beginning(created, body.time),
         losses: vec![],
+        documents_accepted: vec![],
         store_test: None,
         open_sessions: HashMap::new(),
         schemes: vec![],
@@ -166,6 +167,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::Condemned { packs, indexes, reason } => condemn(state, body, packs, indexes, *reason),
         Entry::Swept { packs, indexes } => sweep(state, body.n, packs, indexes),
         Entry::Quarantined { packs, indexes } => quarantine(state, body.n, packs, indexes),
+        Entry::DocumentsAccepted { note, .. } => state.documents_accepted.push((body.n, *note)),
         Entry::LossAccepted { packs, records, note } => accept_loss(state, body, packs, *records, *note),
         Entry::Abandoned { session } => {
             state.open_sessions.remove(session);

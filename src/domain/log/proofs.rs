@@ -2,7 +2,8 @@
 //!
 //! No name and no path: counts only. A key counts as shown when content came back with it whole: in a key drill, or in
 //! a test restore or drill by the computer that holds it. A key that may read nothing is shown by opening the log. That
-//! the root key was shown, the root key itself signs.
+//! the root key was shown, the root key itself signs; that another's key was, a computer that may read: the stolen key of one
+//! that only writes shows nothing but itself.
 
 use std::collections::HashMap;
 
@@ -136,6 +137,10 @@ pub(super) fn show(state: &mut State, body: &Body) {
     }
     // A computer shows no key but its own.
     let reader = state.actors.get(&body.actor).filter(|(a, ..)| a.reads).map(|(a, ..)| a.machine);
+    if let Entry::KeyDrilled(drilled) = &body.entry {
+        let own = state.actors.get(&body.actor).is_some_and(|(a, ..)| a.machine == drilled.keyholder);
+        return key_drilled(state, body, drilled, reader.is_some(), own);
+    }
     let proofs = &mut state.proofs;
     match &body.entry {
         Entry::KeyholderAdded(added) => drop(proofs.held_since.insert(added.holder.id, at)),
@@ -153,7 +158,6 @@ pub(super) fn show(state: &mut State, body: &Body) {
             proofs.drilled = Some(at);
             proofs.drilled_whole = whole.then_some(at).or(proofs.drilled_whole);
         }
-        Entry::KeyDrilled(drilled) => key_drilled(state, body, drilled, reader.is_some()),
         Entry::Checked(checked) => proofs.checked = Some((at, *checked)),
         Entry::Scrubbed(scrubbed) => proofs.scrubbed = Some((at, *scrubbed)),
         Entry::Opened(opened) => proofs.opened = Some((at, *opened)),
@@ -162,14 +166,15 @@ pub(super) fn show(state: &mut State, body: &Body) {
 }
 
 /// A key drill counts for a holder of now and keys that there are; what failed takes back what was shown before.
-fn key_drilled(state: &mut State, body: &Body, drilled: &KeyDrilled, by_reader: bool) {
+fn key_drilled(state: &mut State, body: &Body, drilled: &KeyDrilled, by_reader: bool, own: bool) {
     let epoch = state.epoch().number;
     let Some(holder) = state.keyholders.iter().find(|k| k.id == drilled.keyholder) else { return };
     if drilled.epoch > epoch {
         return;
     }
     let by_root = body.actor == state.created.root;
-    let passed = drilled.failed == 0 && (drilled.documents > 0 || !holder.reads);
+    let is_believed = by_root || by_reader || (own && !holder.reads);
+    let passed = is_believed && drilled.failed == 0 && (drilled.documents > 0 || !holder.reads);
     let known = state.proofs.keys.get(&drilled.keyholder);
     if drilled.failed > 0 {
         state.proofs.keys.remove(&drilled.keyholder);

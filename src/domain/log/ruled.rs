@@ -163,7 +163,9 @@ impl State {
         let waiting = disposals().filter(|d| !over.contains(&d.at));
         let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
         let losses = self.losses.iter().map(|l| (l.note, "which records are lost", l.at));
-        let all = schemes.chain(losses).chain(dates).chain(holds).chain(ended).chain(approvals);
+        let accepted =
+            self.documents_accepted.iter().map(|(at, note)| (*note, "which documents are as they should be", *at));
+        let all = schemes.chain(losses).chain(accepted).chain(dates).chain(holds).chain(ended).chain(approvals);
         all.chain(disposals().flat_map(DisposalState::notes)).collect()
     }
 

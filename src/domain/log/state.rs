@@ -234,6 +234,8 @@ pub struct State {
     pub proofs: super::proofs::Proofs,
     /// Losses that a person accepted, oldest first.
     pub losses: Vec<LossState>,
+    /// Notes of documents that a person accepted as they are, and the entries that name them, oldest first.
+    pub documents_accepted: Vec<(u64, NoteName)>,
     /// The newest test of the store itself.
     pub store_test: Option<(Timestamp, super::guards::StoreTested)>,
     /// Sessions that stored something and have no snapshot yet, with the time they began.

@@ -2,17 +2,17 @@
 //!
 //! Every chunk of an old pack that any live snapshot needs is copied, wherever else it may lie, so that each
 //! snapshot finds in the new packs all that it needed from the old. A snapshot that came meanwhile and needs an
-//! old pack stops the exchange; one that comes later rescues the old pack. Damage anywhere: nothing is rewritten.
+//! old pack stops the exchange; one that comes later rescues the old pack. Damage: what it may hit stays as it is.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasherDefault;
 
 use crate::domain::id::{ChunkId, SessionId, SnapshotId};
-use crate::domain::listing::PageRef;
+use crate::domain::listing::{Content, Kind, PageRef, Pieces};
 use crate::domain::log::Role;
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::{Entry, Stored, StoredPack};
-use crate::domain::log::state::{Life, State};
+use crate::domain::log::state::{Life, SnapshotState, State};
 use crate::ops::backup::put_index;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -56,10 +56,7 @@ pub fn repack(repo: &mut Repository, monitor: &dyn Monitor, stop: &Stop) -> Resu
         return Ok(0); // without it no pack has lost any of its use
     }
     monitor.stage("looking for packs to rewrite", None);
-    let needed = match walk(repo, stop) {
-        Err(e) if e.is_damage() => return Ok(0),
-        other => other?,
-    };
+    let (needed, _) = walk_readable(repo, stop)?;
     let old = worth_it(repo, &needed)?;
     if old.is_empty() {
         return Ok(0);
@@ -116,42 +113,86 @@ fn exchange(state: &State, needed: &Needed, from: &Bits, names: &[StoredPack]) -
 
 /// Reads every live snapshot's listing, each page once.
 pub(in crate::ops) fn walk(repo: &mut Repository, stop: &Stop) -> Result<Needed, RepoError> {
-    let mut needed = Needed::default();
-    let mut roots: Vec<ChunkId> = vec![];
-    for s in repo.state().live_snapshots() {
-        needed.snapshots.insert(s.id);
-        roots.push(s.snapshot.root);
+    match walk_readable(repo, stop)? {
+        (_, Some(damage)) => Err(damage),
+        (needed, None) => Ok(needed),
     }
-    let mut chunks = repo.chunks()?;
-    while let Some(id) = roots.pop() {
-        needed.all.insert(*id.as_bytes());
-        if !needed.listings.insert(*id.as_bytes()) {
-            continue;
-        }
-        let root = read_root(&mut chunks, &id)?;
-        roots.extend(&root.inherits);
-        for page in root.live.iter().chain(&root.gone) {
-            stop.check()?;
-            walk_page(&mut chunks, page, &mut needed)?;
-        }
-    }
-    Ok(needed)
 }
 
-fn walk_page(chunks: &mut ChunkReader<'_>, page: &PageRef, needed: &mut Needed) -> Result<(), RepoError> {
-    needed.all.insert(*page.id.as_bytes());
-    if !needed.listings.insert(*page.id.as_bytes()) {
-        return Ok(());
-    }
-    for entry in read_page(chunks, page)? {
-        needed.all.extend(chunks_of(chunks, &entry)?.iter().map(|id| *id.as_bytes()));
-        if let crate::domain::listing::Kind::File(content) = &entry.kind
-            && let crate::domain::listing::Pieces::Listed(lists) = &content.pieces
-        {
-            needed.listings.extend(lists.iter().map(|id| *id.as_bytes()));
+/// The same as far as listings can be read. A snapshot of which a part cannot is not among those that were read: whatever
+/// it needs must stay as it is. The damage is the first that was met.
+fn walk_readable(repo: &mut Repository, stop: &Stop) -> Result<(Needed, Option<RepoError>), RepoError> {
+    let live: Vec<(SnapshotId, ChunkId)> = repo.state().live_snapshots().map(|s| (s.id, s.snapshot.root)).collect();
+    let chunks = repo.chunks()?;
+    let mut walk = Walk { chunks, stop, needed: Needed::default(), broken: Ids::default(), damage: None };
+    for (id, root) in live {
+        if walk.root(&root)? {
+            walk.needed.snapshots.insert(id);
         }
     }
-    Ok(())
+    Ok((walk.needed, walk.damage))
+}
+
+struct Walk<'a> {
+    chunks: ChunkReader<'a>,
+    stop: &'a Stop,
+    needed: Needed,
+    /// Roots and pages that cannot be read, or that lead to such.
+    broken: Ids,
+    damage: Option<RepoError>,
+}
+
+impl Walk<'_> {
+    /// Whether all of it can be read.
+    fn root(&mut self, id: &ChunkId) -> Result<bool, RepoError> {
+        self.needed.all.insert(*id.as_bytes());
+        if !self.needed.listings.insert(*id.as_bytes()) {
+            return Ok(!self.broken.contains(id.as_bytes()));
+        }
+        let root = read_root(&mut self.chunks, id);
+        let mut whole = true;
+        if let Some(root) = self.unless_damaged(id, root)? {
+            for inherited in &root.inherits {
+                whole &= self.root(inherited)?;
+            }
+            for page in root.live.iter().chain(&root.gone) {
+                self.stop.check()?;
+                whole &= self.page(page)?;
+            }
+        }
+        if !whole {
+            self.broken.insert(*id.as_bytes());
+        }
+        Ok(!self.broken.contains(id.as_bytes()))
+    }
+
+    fn page(&mut self, page: &PageRef) -> Result<bool, RepoError> {
+        self.needed.all.insert(*page.id.as_bytes());
+        if self.needed.listings.insert(*page.id.as_bytes()) {
+            let entries = read_page(&mut self.chunks, page);
+            for entry in self.unless_damaged(&page.id, entries)?.unwrap_or_default() {
+                let ids = chunks_of(&mut self.chunks, &entry);
+                let ids = self.unless_damaged(&page.id, ids)?.unwrap_or_default();
+                self.needed.all.extend(ids.iter().map(|id| *id.as_bytes()));
+                if let Kind::File(Content { pieces: Pieces::Listed(lists), .. }) = &entry.kind {
+                    self.needed.listings.extend(lists.iter().map(|id| *id.as_bytes()));
+                }
+            }
+        }
+        Ok(!self.broken.contains(page.id.as_bytes()))
+    }
+
+    fn unless_damaged<T>(&mut self, id: &ChunkId, read: Result<T, RepoError>) -> Result<Option<T>, RepoError> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(e) if e.is_damage() => {
+                self.broken.insert(*id.as_bytes());
+                self.damage.get_or_insert(e);
+                Ok(None)
+            }
+            Err(e) => Err(e),
+        }
+    }
 }
 
 /// Living packs that snapshots need for less than half of their content, as many as one run rewrites.
@@ -163,7 +204,11 @@ fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
         worth
     })?;
     // What is left of a damaged pack is a repair's business; it keeps no other from being rewritten.
-    old.retain(|o| repo.state().packs.get(o.number as usize).is_some_and(|p| p.quarantined.is_none()));
+    let state = repo.state();
+    old.retain(|o| state.packs.get(o.number as usize).is_some_and(|p| p.quarantined.is_none()));
+    // What a snapshot needs whose listing cannot be read, nobody knows piece by piece: it stays whole.
+    let unread = |s: &&SnapshotState| !needed.snapshots.contains(&s.id);
+    old.retain(|o| !state.live_snapshots().filter(unread).any(|s| s.snapshot.needs.contains(o.number)));
     Ok(old)
 }
 

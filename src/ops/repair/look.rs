@@ -54,6 +54,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether no pack and no index object is damaged, or was out of use.
+    pub fn is_nothing(&self) -> bool {
+        self.packs.is_empty() && self.spare.is_empty() && self.indexes.is_empty() && self.sound.is_empty()
+    }
+
     /// All that is damaged, needed or not.
     pub fn numbers(&self) -> Bits {
         let mut all: Bits = self.packs.keys().copied().collect();

@@ -114,6 +114,11 @@ pub fn preview(
     if !repo.can_read() {
         return Ok(report);
     }
+    if !options.all && found.is_nothing() {
+        // Nobody needs to be asked who needs what is damaged: nothing is.
+        report.accepted = Accepted::load(repo)?.losses;
+        return Ok(report);
+    }
     let salvage = survey(repo, &found, stop)?;
     let walked = walk(repo, &found, &salvage, monitor, stop)?;
     report.readable = salvage.readable.len() as u64;

@@ -21,9 +21,13 @@ use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 /// Bytes of pieces that wait for earlier ones.
-const WAITING: usize = 48 << 20;
+const WAITING: usize = 16 << 20;
+/// A window of a check is closed at so many pieces, and at so many files: 7 GiB in small chunks, and a few packs more that
+/// are fetched twice, cost less than the memory would.
+const MOST_NEEDS: usize = 60_000;
+const MOST_FILES: usize = 20_000;
 /// Packs fetched at the same time.
-const CONNECTIONS: usize = 3;
+const CONNECTIONS: usize = 2;
 
 /// What was brought back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,7 +86,7 @@ pub fn check_stream(
     let mut more = true;
     while more {
         let (mut window, mut files) = (Window::default(), vec![]);
-        while !window.is_full() {
+        while window.needs.len() < MOST_NEEDS && window.left.len() < MOST_FILES {
             stop.check()?;
             let Some(entry) = next(&mut chunks)? else {
                 more = false;

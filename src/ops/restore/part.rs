@@ -202,3 +202,32 @@ impl<'a> Part<'a> {
         Ok(Prepared { needs: self.needs, raw, unsound })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::restore::check_stream;
+    use crate::ops::verify::fixture::Council;
+    use crate::ops::{Silent, Stop};
+
+    /// What documents need may be right while the index says something else of the rest of the pack.
+    #[test]
+    fn a_pack_that_is_not_what_the_index_says_is_told_although_its_documents_come_back() {
+        let c = Council::new();
+        c.write("may.bin", Council::noise(1, 60_000));
+        c.backup();
+        let (number, _) = c.pack_of("Documents/may.bin");
+        let mut repo = c.open();
+        let name = repo.pack_name(number).unwrap();
+        for changed in [false, true] {
+            let mut whole = Whole::stated(&repo, &[number].into_iter().collect()).unwrap();
+            whole.stated.get_mut(&name).unwrap()[0] ^= u8::from(changed);
+            let mut entries = vec![c.entry("Documents/may.bin")];
+            let mut next = |_: &mut crate::repo::reader::ChunkReader<'_>| Ok(entries.pop());
+            let report = check_stream(&mut repo, &mut next, Some(&whole), &Silent, &Stop::default()).unwrap();
+            assert_eq!((report.files, report.failed), (1, vec![]));
+            let result = whole.into_results().remove(&name).unwrap();
+            assert_eq!(result.is_err(), changed, "{result:?}");
+        }
+    }
+}

@@ -143,6 +143,41 @@ fn an_epoch_that_was_cut_short_is_finished_with_its_keys_and_never_given_to_the_
     assert!(matches!(world.machine("depot").err(), Some(RepoError::WrongKey)));
 }
 
+/// The name of the next epoch's key file is no secret: whoever may write into the store can be there first.
+#[test]
+fn a_key_file_planted_under_the_next_epochs_name_is_refused() {
+    let world = World::new();
+    world.join("depot");
+    let planted = |r: Result<u32, OpsError>, key: &Key| match r {
+        Err(OpsError::Repo(RepoError::BundlePlanted(name))) => assert_eq!(name, key.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let (sheet, depot) = (world.root().ring.keyholder, world.holder("depot"));
+    // Our own bundle of the epoch of now: its keys, which the removed have, would be those of the next.
+    let old = world.store.get(&Key::Bundle(sheet, 1)).unwrap();
+    world.store.create(&Key::Bundle(sheet, 2), &old).unwrap();
+    planted(rotate(&mut world.root(), &world.sheet), &Key::Bundle(sheet, 2));
+    planted(remove_keyholder(&mut world.root(), &world.sheet, depot), &Key::Bundle(sheet, 2));
+    assert_eq!(world.root().state().epoch().number, 1);
+    // One of somebody else's making, and another's old one.
+    for (world, forged) in [(World::new(), true), (World::new(), false)] {
+        world.join("depot");
+        let (sheet, depot) = (world.root().ring.keyholder, world.holder("depot"));
+        let recipient = world.root().state().keyholders.iter().find(|k| k.id == depot).unwrap().recipient.clone();
+        let old = world.store.get(&Key::Bundle(depot, 1)).unwrap();
+        let junk = crate::repo::seal::seal(b"nothing", &[&recipient.parse().unwrap()]).unwrap();
+        world.store.create(&Key::Bundle(depot, 2), &if forged { junk.into() } else { old }).unwrap();
+        planted(rotate(&mut world.root(), &world.sheet), &Key::Bundle(depot, 2));
+        assert!(world.machine("depot").is_ok_and(|m| m.state().epoch().number == 1));
+        // A person takes it out; what was begun is finished, with the same keys.
+        let begun = world.store.get(&Key::Bundle(sheet, 2)).unwrap();
+        world.store.delete(&Key::Bundle(depot, 2)).unwrap();
+        assert_eq!(rotate(&mut world.root(), &world.sheet).unwrap(), 2);
+        assert!(world.store.get(&Key::Bundle(sheet, 2)).unwrap() == begun);
+        speak(&mut world.machine("depot").unwrap()).unwrap();
+    }
+}
+
 #[test]
 fn the_key_in_use_and_what_only_the_root_may_do_are_refused() {
     let world = World::new();

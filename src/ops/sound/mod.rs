@@ -12,7 +12,7 @@ mod kind;
 mod mail;
 mod pdf;
 mod picture;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! Small real documents, made here, for tests.
+#![allow(clippy::unwrap_used, reason = "only tests and the feature `testing` have it")]
 
 use std::io::{Cursor, Write};
 
@@ -131,6 +132,7 @@ pub(crate) fn message(name: &str, attachment: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
+#[cfg(test)]
 pub(crate) fn mailbox() -> Vec<u8> {
     let mut all = vec![];
     for attachment in [docx(), pdf(false)] {

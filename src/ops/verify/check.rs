@@ -58,8 +58,25 @@ pub(super) fn compare(
     let is_ours =
         |key: &Key| if let Key::Note(name) = key { notes.contains(name) } else { is_known(repo.state(), key) };
     report.unknown = listed.keys().filter(|key| !is_ours(key)).count() as u64;
+    let read = look_for(repo, &wanted, &listed, &mut report, monitor, stop);
+    let read = read.and_then(|()| bundles::check(repo, &mut report, stop));
+    match read.and_then(|()| told(repo, &mut report, name_the_records)) {
+        Ok(()) => Ok(report),
+        Err(e) => report.ended_by(e),
+    }
+}
+
+/// Compares what must be there with what is listed, and asks by name for what is not.
+fn look_for(
+    repo: &Repository,
+    wanted: &[Wanted],
+    listed: &HashMap<Key, u64>,
+    report: &mut VerifyReport,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<(), OpsError> {
     let mut asked = 0;
-    for object in &wanted {
+    for object in wanted {
         stop.check()?;
         monitor.advance(1);
         report.examined.objects += 1;
@@ -77,11 +94,7 @@ pub(super) fn compare(
             }
         }
     }
-    let read = bundles::check(repo, &mut report, stop);
-    match read.and_then(|()| told(repo, &mut report, name_the_records)) {
-        Ok(()) => Ok(report),
-        Err(e) => report.ended_by(e),
-    }
+    Ok(())
 }
 
 fn told(repo: &mut Repository, report: &mut VerifyReport, name_the_records: bool) -> Result<(), OpsError> {

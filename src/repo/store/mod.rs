@@ -10,7 +10,7 @@ mod probe;
 mod protection;
 mod protection_canary;
 mod protection_s3;
-mod protection_xml;
+pub(crate) mod protection_xml;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -36,7 +36,7 @@ impl Element {
 }
 
 /// Whether the answer to `?versioning` says that versions are kept; `None`: it makes no sense.
-pub(super) fn keeps_versions(answer: &[u8]) -> Option<bool> {
+pub(crate) fn keeps_versions(answer: &[u8]) -> Option<bool> {
     let root = parse(answer)?;
     // Some servers call it something else.
     root.name.contains("Versioning").then(|| root.text_of("Status") == Some("Enabled"))
@@ -44,7 +44,7 @@ pub(super) fn keeps_versions(answer: &[u8]) -> Option<bool> {
 
 /// The worst that the answer to `?lifecycle` says of what lies below `ours` (with a slash at its end, or empty).
 /// `None`: it makes no sense.
-pub(super) fn undercuts(answer: &[u8], ours: &str, version_days: Option<u32>) -> Option<Option<Ground>> {
+pub(crate) fn undercuts(answer: &[u8], ours: &str, version_days: Option<u32>) -> Option<Option<Ground>> {
     let root = parse(answer)?;
     if root.name != "LifecycleConfiguration" {
         return None;

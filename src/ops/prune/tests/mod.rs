@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::domain::retention::thinning::{Fate, KeepRule};
+use crate::ops::verify::Object;
 use crate::ops::verify::fixture::Council;
 use crate::ops::{Silent, Stop};
 use crate::repo::machine::StateDir;
@@ -307,4 +308,34 @@ fn a_mostly_unneeded_pack_is_rewritten() {
     c.write("kept.bin", Council::noise(1, 40_001));
     c.backup();
     c.everything();
+}
+
+#[test]
+fn a_lost_listing_keeps_what_it_needs_and_nothing_else_from_being_rewritten() {
+    let c = Council::new();
+    c.write("early.bin", Council::noise(3, 40_000));
+    c.write("early too.bin", Council::noise(4, 900_000));
+    let first = c.backup();
+    c.write("kept.bin", Council::noise(1, 40_000));
+    c.write("changing.bin", Council::noise(2, 900_000));
+    std::fs::remove_file(c.docs().join("early too.bin")).unwrap();
+    let second = c.backup();
+    c.write("changing.bin", "short now");
+    let third = c.backup();
+    let (early, kept) = (c.pack_of("Documents/early.bin").0, c.pack_of("Documents/kept.bin").0);
+    let mut repo = c.open();
+    let listing = |repo: &mut Repository, id| {
+        let root = repo.state().snapshot(id).unwrap().snapshot.root;
+        let pack = repo.chunks().unwrap().pack_of(&root).unwrap();
+        Object::Pack(repo.pack_name(pack).unwrap())
+    };
+    let (lost, other) = (listing(&mut repo, first), listing(&mut repo, third));
+    assert_ne!(lost, other);
+    let thinned = Entry::Thinned { snapshots: vec![second], rule: "by hand".into() };
+    repo.append(|_| Ok(Some(thinned.clone()))).unwrap();
+    c.damage(lost, |bytes| bytes.fill(7));
+    let report = c.prune_now();
+    assert!(report.repacked >= 1, "{report:?}");
+    assert_eq!(c.pack_of("Documents/early.bin").0, early, "nobody can say what else the first snapshot needs of it");
+    assert_ne!(c.pack_of("Documents/kept.bin").0, kept);
 }

@@ -1,6 +1,7 @@
 //! What is remembered on this computer: verdicts by content, so that nothing is examined every night anew, the packs
 //! of which every document was opened, and the documents that are spoiled, so that they stay told of until they are put
-//! right. Losing it costs work, no truth: the versions that were sound are in the store, and are examined again.
+//! right. Losing it costs work, no truth: the versions that were sound are in the store, and are examined again; what a
+//! person accepted is in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,9 +67,15 @@ pub(super) struct Memory {
     /// Of one content of one record: what its earlier versions were.
     #[serde(default)]
     before: BTreeMap<String, Before>,
-    /// A person said that these are as they should be.
+    /// A person's answer to an incident says that these are as they should be.
     #[serde(default)]
     accepted: BTreeSet<String>,
+    /// Of these, what no entry of the log says yet, by incident.
+    #[serde(default)]
+    pub(super) unsaid: BTreeMap<u64, BTreeSet<String>>,
+    /// What entries of the log accept, by entry: their notes were read once.
+    #[serde(default)]
+    pub(super) said: BTreeMap<u64, BTreeSet<String>>,
     /// Packs of which every live document was opened once.
     #[serde(default)]
     pub opened: Bits,
@@ -113,6 +120,7 @@ impl Memory {
             memory.opened = Bits::default();
             memory.examiner = EXAMINER;
         }
+        super::accepted::hear(&mut memory.said, repo);
         memory
     }
 
@@ -139,7 +147,8 @@ impl Memory {
     }
 
     fn is_accepted(&self, key: &str, path: &[u8]) -> bool {
-        self.accepted.contains(&key_of_record(key, path))
+        let wanted = key_of_record(key, path);
+        self.accepted.contains(&wanted) || self.said.values().any(|said| said.contains(&wanted))
     }
 
     pub fn verdict(&self, key: &str, entry: &Entry, now: Timestamp) -> Option<Verdict> {
@@ -208,7 +217,11 @@ impl Memory {
             let bytes = hex::decode(&standing.path).unwrap_or_default();
             let Ok(path) = RecordPath::new(bytes) else { continue };
             if super::incident::is_answered(repo.state(), standing.incident) {
-                self.accepted.insert(key_of_record(&standing.key, path.as_bytes()));
+                let key = key_of_record(&standing.key, path.as_bytes());
+                if !self.is_accepted(&standing.key, path.as_bytes()) {
+                    self.unsaid.entry(standing.incident.unwrap_or_default()).or_default().insert(key.clone());
+                }
+                self.accepted.insert(key);
             }
             let accepted = self.is_accepted(&standing.key, path.as_bytes());
             let still = match live(repo, &path) {
@@ -253,16 +266,17 @@ pub fn any_spoiled(dir: &StateDir) -> bool {
     dir.load_json::<Memory>(FILE).is_some_and(|memory| !memory.standing.is_empty())
 }
 
-/// A person has looked: this spoiled document is as it should be. Whether there is one of that name.
-///
-/// # Errors
-/// The state folder cannot be written.
-pub fn accept(dir: &StateDir, path: &RecordPath) -> Result<bool, RepoError> {
-    let Some(mut memory) = dir.load_json::<Memory>(FILE) else { return Ok(false) };
-    let (name, path) = (path.as_bytes(), hex::encode(path.as_bytes()));
-    let Some(at) = memory.standing.iter().position(|s| s.path == path) else { return Ok(false) };
-    let standing = memory.standing.remove(at);
-    memory.accepted.insert(key_of_record(&standing.key, name));
-    dir.save_json(FILE, &memory)?;
-    Ok(true)
+impl Memory {
+    /// What a spoiled document of that name is accepted by, if there is one.
+    pub fn key_standing(&self, path: &RecordPath) -> Option<String> {
+        let name = hex::encode(path.as_bytes());
+        let standing = self.standing.iter().find(|s| s.path == name)?;
+        Some(key_of_record(&standing.key, path.as_bytes()))
+    }
+
+    /// It is no longer spoiled.
+    pub fn settle(&mut self, path: &RecordPath) {
+        let name = hex::encode(path.as_bytes());
+        self.standing.retain(|s| s.path != name);
+    }
 }

@@ -8,6 +8,7 @@
 //! A run opens every live document that the packs of its plan complete and of which nothing is known yet; what it
 //! cannot finish stays in the queue: packs that were tested and of which not every document was opened.
 
+mod accepted;
 mod earlier;
 mod incident;
 mod memory;
@@ -34,8 +35,9 @@ use memory::{Memory, key_of};
 use scratch::Scratch;
 pub(super) use scratch::{Landed, Room, fits};
 
+pub use accepted::accept;
 pub use incident::SEVERAL;
-pub use memory::{accept, any_spoiled};
+pub use memory::any_spoiled;
 pub use scratch::clear as clear_scratch;
 
 /// No run opens documents for longer.
@@ -283,6 +285,9 @@ impl Opener {
                 return (self.counts, vec![]);
             }
         };
+        if let Err(e) = accepted::put_answered(repo, &mut self.memory) {
+            self.skip(format!("what a person accepted could not be put on record: {e}"));
+        }
         self.counts.not_its_name = spoiled.iter().filter(|s| s.not_its_name).count() as u64;
         self.counts.damaged = spoiled.len() as u64 - self.counts.not_its_name;
         if let Err(e) = incident::report(repo, &mut self.memory, &mut spoiled, self.counts.examined()) {

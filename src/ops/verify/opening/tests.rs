@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::log::entry::IncidentKind;
 use crate::ops::Silent;
+use crate::ops::retention::note::WhyNote;
 use crate::ops::sound::samples::{docx, noise, pdf, words};
 use crate::ops::verify::fixture::Council;
 use crate::ops::verify::{TestOptions, VerifyReport, restore};
@@ -72,15 +73,22 @@ fn what_was_sound_and_is_not_any_more_is_told_until_it_is_put_right() {
 fn a_person_s_word_closes_it_for_that_content_alone() {
     let c = Council::new();
     let path = RecordPath::new("Documents/a.docx").unwrap();
-    assert!(!accept(&c.dir(), &path).unwrap());
+    let why = WhyNote { by: "Town Clerk".into(), note: "Saved by another program".into() };
+    let accept = || accept(&mut c.open(), &path, &why).unwrap();
+    assert_eq!(accept(), None);
     c.write("a.docx", docx());
     c.backup();
     tested(&c);
     c.write("a.docx", cut(docx()));
     c.backup();
     assert_eq!(tested(&c).0.spoiled.len(), 1);
-    assert!(accept(&c.dir(), &path).unwrap() && !accept(&c.dir(), &path).unwrap());
+    assert!(accept().is_some_and(|n| c.open().state().documents_accepted[0].0 == n));
+    assert_eq!((accept(), tested(&c).0.spoiled.len()), (None, 0));
+    // It is in the log: a computer that remembers nothing knows it, and the names of documents are not there.
+    std::fs::remove_file(c.dir().file("soundness.json")).unwrap();
     assert_eq!(tested(&c).0.spoiled.len(), 0);
+    let empty = WhyNote { by: " ".into(), ..why.clone() };
+    assert!(matches!(super::accept(&mut c.open(), &path, &empty), Err(crate::ops::OpsError::Usage(_))));
     c.write("a.docx", noise(1, 2000));
     c.backup();
     assert_eq!(tested(&c).0.spoiled.len(), 1);
@@ -283,6 +291,10 @@ fn several_documents_that_turned_into_something_else_are_one_incident_until_a_pe
     let (report, opening) = tested(&c);
     assert_eq!((report.spoiled.len(), opening.incident, opening.several), (0, None, false), "{report:?}");
     assert_eq!(incidents(&c), [(IncidentKind::NotItsName, true)]);
+    // On record, so that a computer that remembers nothing does not begin again.
+    assert_eq!(c.open().state().documents_accepted.len(), 1);
+    std::fs::remove_file(c.dir().file("soundness.json")).unwrap();
+    assert_eq!((tested(&c).0.spoiled.len(), incidents(&c).len()), (0, 1));
     turn(&c, 8..11);
     c.backup();
     assert!(tested(&c).1.incident.is_some_and(|n| n != incident), "another time is another incident");
