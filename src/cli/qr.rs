@@ -36,7 +36,8 @@ pub mod tests {
             let upper = (y / DOT).is_multiple_of(2);
             block == '█' || block == if upper { '▀' } else { '▄' }
         };
-        let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| 255 * u8::from(!dark(x, y)));
+        let mut picture =
+            rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| 255 * u8::from(!dark(x, y)));
         let codes = picture.detect_grids();
         assert_eq!(codes.len(), 1, "{lines:#?}");
         codes[0].decode().unwrap().1

@@ -135,7 +135,8 @@ impl<'de> Deserializer<'de> for Walk<'_> {
             return v.visit_map(Date(keys.first().copied()));
         }
         let mut properties = Map::new();
-        let value = v.visit_map(Fields { found: self.found, keys: keys.iter(), key: "", properties: &mut properties })?;
+        let value =
+            v.visit_map(Fields { found: self.found, keys: keys.iter(), key: "", properties: &mut properties })?;
         *self.slot = if name.starts_with(SPANNED) {
             // Start, end, and the value itself, which is all that is typed.
             keys.last().and_then(|k| properties.remove(*k)).unwrap_or_default()

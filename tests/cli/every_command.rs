@@ -71,6 +71,7 @@ fn set_up(walk: &mut Walk) {
     walk.line(["init", "--recovery-key-file", &sheet], 6);
     walk.line(["config", "example"], 0);
     walk.line(["config", "check"], 0);
+    walk.line(["config", "schema"], 0);
     walk.line(["retention", "draft"], 0);
     walk.line(["retention", "lint"], 0);
     walk.line(["retention", "classes"], 0);

@@ -29,4 +29,5 @@ mod small;
 mod smtp;
 mod telling;
 mod trust;
+mod under_systemd;
 mod verifying;
