@@ -170,7 +170,7 @@ impl Out {
         }
     }
 
-    /// What was asked for, as a line or as an object. Only this and [`Out::problem`] may name a record.
+    /// What was asked for, as a line or as an object. Of what a service does, only this and [`Out::problem`] may name a record.
     pub fn row(&self, text: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
         if self.json { self.object(object()) } else { self.line(Level::Debug, &text()) }
     }
