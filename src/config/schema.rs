@@ -6,8 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use super::raw::RawConfig;
@@ -211,8 +211,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
         let Some(key) = self.keys.next() else { return Ok(None) };
         self.key = key;
-        let name: StrDeserializer<'_, Wrong> = self.key.into_deserializer();
-        seed.deserialize(name).map(Some)
+        seed.deserialize(BorrowedStrDeserializer::new(self.key)).map(Some)
     }
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Wrong> {
         let mut slot = json!({});
@@ -229,12 +228,10 @@ impl<'de> MapAccess<'de> for Date {
     type Error = Wrong;
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
         let Some(key) = self.0.take() else { return Ok(None) };
-        let name: StrDeserializer<'_, Wrong> = key.into_deserializer();
-        seed.deserialize(name).map(Some)
+        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
     }
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Wrong> {
-        let date: StrDeserializer<'_, Wrong> = "2026-03-17".into_deserializer();
-        seed.deserialize(date)
+        seed.deserialize(BorrowedStrDeserializer::new("2026-03-17"))
     }
 }
 
