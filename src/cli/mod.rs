@@ -6,6 +6,7 @@ mod failure;
 mod hints;
 mod jobs;
 mod keyfile;
+mod levels;
 mod output;
 mod progress;
 mod qr;
@@ -104,7 +105,7 @@ fn run(args: Args) -> Exit {
     match out.failure() {
         // Whoever reads the output has only a part of it: that is no success.
         Some(why) => {
-            out.log(output::Level::Error, &format!("strongroom: {why}"));
+            out.log(levels::Level::Error, &format!("strongroom: {why}"));
             if done.exit == Exit::Done { Exit::Failed } else { done.exit }
         }
         None => done.exit,

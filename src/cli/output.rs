@@ -16,35 +16,10 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::hints::Advice;
+use super::levels::{Journalled, Level, with_level};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::service::words::word;
-
-/// How much a line matters, as the journal counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// The program itself is at fault.
-    Fault = 2,
-    /// Something failed.
-    Error = 3,
-    /// Somebody must know.
-    Warning = 4,
-    /// To know.
-    Notice = 5,
-    /// What goes on.
-    Info = 6,
-    /// What may name a record.
-    Debug = 7,
-}
-
-/// Which streams lead into systemd's journal.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Journalled {
-    /// The standard output.
-    pub out: bool,
-    /// The error stream.
-    pub err: bool,
-}
 
 /// The standard streams.
 pub struct Out {
@@ -308,11 +283,6 @@ impl Out {
     }
 }
 
-/// Lines as the journal takes them, each with its priority; blank ones would say nothing there.
-pub fn with_level(level: Level, text: &str) -> String {
-    text.lines().filter(|l| !l.trim().is_empty()).map(|l| format!("<{}>{l}\n", level as u8)).collect()
-}
-
 /// Adds `path`, and `path_b64` where it is not UTF-8, to an object.
 pub fn add_path(object: &mut Value, path: &RecordPath) {
     object["path"] = String::from_utf8_lossy(path.as_bytes()).into();
@@ -395,12 +365,6 @@ mod tests {
             let run = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             assert_eq!(run.stdout, name, "{script}");
         }
-    }
-
-    #[test]
-    fn each_line_of_the_journal_has_its_priority() {
-        assert_eq!(with_level(Level::Error, "it failed\n\nhint: <2>do\rthis"), "<3>it failed\n<3>hint: <2>do\rthis\n");
-        assert_eq!(with_level(Level::Info, ""), "");
     }
 
     #[test]

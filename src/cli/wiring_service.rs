@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-use super::output::{Journalled, Level, with_level};
+use super::levels::{Journalled, Level, with_level};
 
 /// The signals of a service: a hang-up asks it to read its configuration again.
 pub struct Signals {
