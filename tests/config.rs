@@ -6,6 +6,10 @@
 mod errors;
 #[path = "config/watch.rs"]
 mod watch;
+#[path = "config/schema.rs"]
+mod schema;
+#[path = "config/units.rs"]
+mod units;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -60,12 +64,14 @@ impl Environment for System {
 }
 
 fn parse(text: &str) -> Config {
+    schema::takes(text);
     config::parse(text, "council.toml").unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn error(text: &str) -> String {
     let error = config::parse(text, "council.toml").unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
+    schema::agrees(text, &error.to_string());
     error.to_string()
 }
 
@@ -201,68 +207,6 @@ fn the_example_names_every_key() {
             assert!(config::EXAMPLE.contains(key), "{table} {key}");
         }
     }
-}
-
-#[test]
-fn the_units_hold_what_they_promise() {
-    let service = include_str!("../config/strongroom.service");
-    for (section, line) in [
-        ("Unit", "OnFailure=strongroom-failed.service"),
-        ("Service", "Type=oneshot"),
-        ("Service", "ExecStart=/usr/bin/strongroom run --last-good"),
-        ("Service", "User=strongroom"),
-        ("Service", "StateDirectory=strongroom"),
-        ("Service", "TimeoutStartSec=20h"),
-        ("Service", "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"),
-        ("Service", "AmbientCapabilities=CAP_DAC_READ_SEARCH"),
-        ("Service", "NoNewPrivileges=yes"),
-        ("Service", "ProtectSystem=strict"),
-        ("Service", "ProtectHome=read-only"),
-        ("Service", "PrivateTmp=yes"),
-        ("Service", "MemoryDenyWriteExecute=yes"),
-        ("Service", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK"),
-        ("Service", "SystemCallFilter=@system-service"),
-    ] {
-        assert!(unit(service).contains(&(section.into(), line.into())), "{section} {line}");
-    }
-    let timer = unit(include_str!("../config/strongroom.timer"));
-    let unit_line = "Unit=strongroom.service";
-    for line in ["OnCalendar=*-*-* 01:30:00", "Persistent=true", "RandomizedDelaySec=45min", unit_line] {
-        assert!(timer.contains(&("Timer".into(), line.into())), "{line}");
-    }
-    let serve = unit(include_str!("../config/strongroom-serve.service"));
-    let reload = "ExecReload=/bin/kill -HUP $MAINPID";
-    for line in ["Type=notify", reload, "ExecStart=/usr/bin/strongroom serve", "WatchdogSec=5min", "Restart=on-failure"]
-    {
-        assert!(serve.contains(&("Service".into(), line.into())), "{line}");
-    }
-    // As hardened as the nightly job.
-    let hardening = |(section, line): &(String, String)| {
-        section == "Service" && !["Type=", "Exec", "TimeoutSt"].iter().any(|other| line.starts_with(other))
-    };
-    for setting in unit(service).iter().filter(|s| hardening(s)) {
-        assert!(serve.contains(setting), "{setting:?}");
-    }
-    let failed = unit(include_str!("../config/strongroom-failed.service"));
-    assert!(failed.contains(&("Service".into(), "ExecStart=/usr/bin/strongroom notify failed".into())));
-    let cron = include_str!("../config/strongroom.cron");
-    let jobs: Vec<&str> = cron.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())).collect();
-    assert_eq!(jobs, ["30 1 * * * root /usr/bin/strongroom --quiet run --last-good"]);
-}
-
-/// A unit's settings with their sections; every line must be one, a comment or a header.
-fn unit(text: &str) -> Vec<(String, String)> {
-    let (mut section, mut out) = (String::new(), Vec::new());
-    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            section = name.to_owned();
-        } else {
-            assert!(line.contains('=') && !section.is_empty() && line.trim() == line, "{line:?}");
-            assert!(!out.contains(&(section.clone(), line.to_owned())), "twice: {line}");
-            out.push((section.clone(), line.to_owned()));
-        }
-    }
-    out
 }
 
 #[test]

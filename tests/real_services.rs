@@ -4,6 +4,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "real_services/clouds.rs"]
+mod clouds;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +57,17 @@ impl Office {
     }
 
     fn configure(&self, endpoint: &str) {
+        let at = |name: &str| self.path(name).display().to_string();
+        self.configure_store(&format!(
+            "url = \"s3://one/{}\"\nendpoint = \"{endpoint}\"\nregion = \"us-east-1\"\nallow_http = true\n\
+             access_key_id_file = \"{}\"\nsecret_access_key_file = \"{}\"",
+            self.name,
+            at("key-id"),
+            at("key"),
+        ));
+    }
+
+    fn configure_store(&self, repository: &str) {
         let smtp = services::smtp();
         let (host, port) = smtp.rsplit_once(':').unwrap();
         let (domain, authority) = (self.domain(), services::smtp_authority());
@@ -67,12 +80,7 @@ domains = ["{domain}"]
 clerk = {{ name = "The Clerk", email = "clerk@{domain}" }}
 provider = {{ name = "Example IT", phone = "01632 960000", email = "support@{domain}.it.example" }}
 [repository]
-url = "s3://one/{name}"
-endpoint = "{endpoint}"
-region = "us-east-1"
-allow_http = true
-access_key_id_file = "{id}"
-secret_access_key_file = "{key}"
+{repository}
 [state]
 dir = "{state}"
 [[set]]
@@ -86,9 +94,6 @@ user = "anna"
 password_file = "{password}"
 ca_file = "{authority}"
 "#,
-            name = self.name,
-            id = at("key-id"),
-            key = at("key"),
             state = at("state"),
             docs = at("Documents"),
             password = at("mail-password"),
@@ -103,6 +108,8 @@ ca_file = "{authority}"
             .args(arguments)
             .stdin(std::process::Stdio::null())
             .env_remove("AWS_ACCESS_KEY_ID")
+            // Whom the system trusts, besides: the tests' own authority, by which one of the stores is certified.
+            .env("SSL_CERT_FILE", services::smtp_authority())
             .output()
             .unwrap()
     }

@@ -165,7 +165,7 @@ fn store(error: &StoreError) -> Option<&'static str> {
         return Some("This computer's clock is wrong: set it (timedatectl set-ntp true), then run again.");
     }
     Some(match error.fault() {
-        StoreFault::Missing if text.contains("bucket") || text.contains("container") => {
+        StoreFault::Gone => {
             "The bucket or container is not there. Check [repository] url in council.toml, or make it first."
         }
         StoreFault::Missing if text.contains("folder is not there") => {

@@ -104,7 +104,7 @@ fn repository(error: &RepoError) -> Why {
             StoreFault::Unreachable => Why::StoreUnreachable,
             StoreFault::Denied | StoreFault::ReadOnly => Why::StoreRefused,
             StoreFault::Full => Why::StoreFull,
-            StoreFault::Missing => Why::NoRepository,
+            StoreFault::Missing | StoreFault::Gone => Why::NoRepository,
             StoreFault::Exists | StoreFault::Unsupported | StoreFault::Other => Why::Other,
         },
         _ => Why::Other,

@@ -6,8 +6,10 @@ mod failure;
 mod hints;
 mod jobs;
 mod keyfile;
+mod levels;
 mod output;
 mod progress;
+mod qr;
 mod sheet;
 mod shell;
 mod stores;
@@ -50,7 +52,7 @@ pub fn main() -> ExitCode {
 fn unreadable(error: &clap::Error) -> Exit {
     let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
     if exit == Exit::Usage && wiring::asks_for_json() {
-        let out = Out::new(true, false);
+        let out = Out::new(true, false, wiring_service::journalled());
         out.error(&hints::Advice { message: error.to_string(), hint: None, exit });
         out.summary(&args::name_in(&wiring::words()), &Done::failed(exit));
     } else {
@@ -61,7 +63,11 @@ fn unreadable(error: &clap::Error) -> Exit {
 }
 
 fn run(args: Args) -> Exit {
-    let out = Arc::new(Out::new(args.global.json, args.global.quiet));
+    let journalled = wiring_service::journalled();
+    if journalled.err {
+        wiring_service::journal_faults();
+    }
+    let out = Arc::new(Out::new(args.global.json, args.global.quiet, journalled));
     let name = args.command.name();
     let (stop, stopped, asking) = (Stop::default(), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let system = |e: std::io::Error| Failure::said(Exit::Failed, format!("the system gives no threads: {e}"), "");
@@ -99,7 +105,7 @@ fn run(args: Args) -> Exit {
     match out.failure() {
         // Whoever reads the output has only a part of it: that is no success.
         Some(why) => {
-            out.to_stderr(&format!("strongroom: {why}"));
+            out.log(levels::Level::Error, &format!("strongroom: {why}"));
             if done.exit == Exit::Done { Exit::Failed } else { done.exit }
         }
         None => done.exit,

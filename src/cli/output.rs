@@ -3,6 +3,8 @@
 //! Nothing from a listing reaches a terminal but through `RecordPath`'s `Display`; a reader that went away
 //! (`| head`) ends the printing quietly, never the work. Any other failure to write, such as a full disk, ends the
 //! printing too, and the program then fails: half an answer must never look like a whole one.
+//!
+//! Where a stream leads into systemd's journal, each line bears its priority, and what may name a record is for debugging.
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +16,7 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use super::hints::Advice;
+use super::levels::{Journalled, Level, with_level};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Exit, Problem};
 use crate::service::words::word;
@@ -22,6 +25,9 @@ use crate::service::words::word;
 pub struct Out {
     json: bool,
     quiet: bool,
+    journalled: Journalled,
+    /// The journal has been told that there are problems.
+    troubled: AtomicBool,
     closed: AtomicBool,
     failed: Mutex<Option<std::io::Error>>,
     bar: Mutex<Option<ProgressBar>>,
@@ -82,9 +88,10 @@ impl Done {
 
 impl Out {
     /// The process's own streams.
-    pub fn new(json: bool, quiet: bool) -> Self {
-        let (closed, failed, bar) = (AtomicBool::new(false), Mutex::new(None), Mutex::new(None));
-        Self { json, quiet, closed, failed, bar, named: OnceLock::new() }
+    pub fn new(json: bool, quiet: bool, journalled: Journalled) -> Self {
+        let (closed, troubled) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (failed, bar, named) = (Mutex::new(None), Mutex::new(None), OnceLock::new());
+        Self { json, quiet, journalled, troubled, closed, failed, bar, named }
     }
 
     /// From here on the commands that are named to people begin with `--home` and this folder.
@@ -127,26 +134,41 @@ impl Out {
     /// A remark: for people who did not ask for quiet.
     pub fn say(&self, text: impl AsRef<str>) {
         if !self.json && !self.quiet {
-            self.to_stdout(format!("{}\n", self.as_typed(text.as_ref())).as_bytes());
+            self.line(Level::Info, &self.as_typed(text.as_ref()));
         }
     }
 
     /// What was asked for: a line for people, whatever `--quiet` says.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.to_stdout(format!("{}\n", text.as_ref()).as_bytes());
+            self.line(Level::Info, text.as_ref());
         }
     }
 
-    /// What was asked for, as a line or as an object.
+    /// What was asked for, as a line or as an object. Of what a service does, only this and [`Out::problem`] may name a record.
     pub fn row(&self, text: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
-        if self.json { self.object(object()) } else { self.answer(text()) }
+        if self.json { self.object(object()) } else { self.line(Level::Debug, &text()) }
     }
 
     /// An object; for people nothing.
     pub fn object(&self, value: Value) {
         if self.json {
-            self.to_stdout(format!("{value}\n").as_bytes());
+            let level = match value["message_type"].as_str() {
+                Some("error") => Level::Error,
+                Some("warning") => Level::Warning,
+                Some("note") => Level::Notice,
+                Some("summary") => Level::Info,
+                _ => Level::Debug,
+            };
+            self.line(level, &value.to_string());
+        }
+    }
+
+    /// A line to the standard output.
+    fn line(&self, level: Level, text: &str) {
+        match self.journalled.out {
+            true => self.to_stdout(with_level(level, text).as_bytes()),
+            false => self.to_stdout(format!("{text}\n").as_bytes()),
         }
     }
 
@@ -160,7 +182,7 @@ impl Out {
         if self.json {
             self.object(json!({"message_type": "note", "message": text.as_ref()}));
         } else if !self.quiet {
-            self.to_stderr(&self.as_typed(text.as_ref()));
+            self.log(Level::Notice, &self.as_typed(text.as_ref()));
         }
     }
 
@@ -169,7 +191,7 @@ impl Out {
         if self.json {
             self.object(json!({"message_type": "warning", "message": text.as_ref()}));
         } else {
-            self.to_stderr(&self.as_typed(text.as_ref()));
+            self.log(Level::Warning, &self.as_typed(text.as_ref()));
         }
     }
 
@@ -187,7 +209,11 @@ impl Out {
             Some(path) => format!("problem: {path}: {detail}"),
             None => format!("problem: {detail}"),
         };
-        self.to_stderr(&line);
+        if self.journalled.err && !self.troubled.swap(true, Ordering::Relaxed) {
+            let kind = in_a_word(&problem.kind);
+            self.log(Level::Warning, &format!("problem: {kind}; this and what follows is named at priority debug"));
+        }
+        self.log(Level::Debug, &line);
     }
 
     /// A failure and what to do about it.
@@ -198,7 +224,7 @@ impl Out {
             }));
         }
         let hint = advice.hint.as_ref().map(|h| format!("\n\nhint: {}", self.as_typed(h))).unwrap_or_default();
-        self.to_stderr(&format!("strongroom: {}{hint}", advice.message));
+        self.log(Level::Error, &format!("strongroom: {}{hint}", advice.message));
     }
 
     /// The last object.
@@ -218,9 +244,15 @@ impl Out {
 
     /// A line to the error stream, around the progress bar.
     pub fn to_stderr(&self, text: &str) {
+        self.log(Level::Info, text);
+    }
+
+    /// The same, as the journal shall count it.
+    pub fn log(&self, level: Level, text: &str) {
+        let text = if self.journalled.err { with_level(level, text) } else { format!("{text}\n") };
         let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let write = || {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
         };
         match &*bar {
             Some(bar) => bar.suspend(write),

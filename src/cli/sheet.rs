@@ -5,6 +5,7 @@
 
 use jiff::civil::Date;
 
+use super::qr;
 use crate::config::Store;
 use crate::domain::id::RepositoryId;
 use crate::repo::seal::{Identity, identity_line};
@@ -82,6 +83,8 @@ impl Sheet<'_> {
             String::new(),
         ];
         lines.extend(groups(&identity_line(self.identity)).into_iter().map(|l| format!("    {l}")));
+        lines.extend([String::new(), "The same key, for a telephone or a scanner that reads QR codes:".into()]);
+        lines.extend(qr::lines(&identity_line(self.identity)));
         let flags: String = self.flags.iter().map(|f| format!(" {f}")).collect();
         let id = self.repository.to_hex();
         let filled =
@@ -147,6 +150,20 @@ mod tests {
             assert!(text.contains(&format!("\n# repository: {}\n", "07".repeat(32))));
             assert!(text.contains("\n# address: s3://b/p\n"));
             assert_eq!(text.lines().filter(|l| !l.starts_with('#')).count(), 1);
+        });
+    }
+
+    #[test]
+    fn the_code_on_the_sheet_is_the_key_on_paper_and_in_the_file() {
+        with_sheet(|sheet, identity| {
+            for (text, before) in [(sheet.printed(), ""), (sheet.file(), "# ")] {
+                let lines: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix(before)).collect();
+                let start = lines.iter().position(|l| l.ends_with("that reads QR codes:")).unwrap() + 1;
+                let end = lines.iter().position(|l| l.starts_with("To prove that")).unwrap();
+                let read = qr::tests::read(&lines[start..end]);
+                assert_eq!(read, *identity_line(identity));
+                assert_eq!(Identity::parse(&read).unwrap().recipient().to_string(), identity.recipient().to_string());
+            }
         });
     }
 

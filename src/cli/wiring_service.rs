@@ -8,9 +8,12 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use rustix::fs::fstat;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
+
+use super::levels::{Journalled, Level, with_level};
 
 /// The signals of a service: a hang-up asks it to read its configuration again.
 pub struct Signals {
@@ -159,4 +162,25 @@ pub fn kill(child: &tokio::process::Child) {
 /// None once it has ended and its number may be somebody else's.
 fn pid(child: &tokio::process::Child) -> Option<Pid> {
     child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+}
+
+/// Which streams lead into systemd's journal: `$JOURNAL_STREAM` names its device and inode, and a stream may have been
+/// led elsewhere since.
+pub fn journalled() -> Journalled {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let leads = |stat: rustix::io::Result<rustix::fs::Stat>| {
+        stat.is_ok_and(|s| !named.is_empty() && format!("{}:{}", s.st_dev, s.st_ino) == named)
+    };
+    Journalled { out: leads(fstat(io::stdout())), err: leads(fstat(io::stderr())) }
+}
+
+/// A fault of the program itself, for the journal: where it is, and only for debugging with which words, for they may hold
+/// anything.
+pub fn journal_faults() {
+    std::panic::set_hook(Box::new(|fault| {
+        let place = fault.location().map(ToString::to_string).unwrap_or_default();
+        let words = fault.payload_as_str().unwrap_or_default();
+        let text = with_level(Level::Fault, &format!("strongroom: a fault in the program itself at {place}"));
+        let _ = io::Write::write_all(&mut io::stderr(), (text + &with_level(Level::Debug, words)).as_bytes());
+    }));
 }

@@ -12,6 +12,7 @@ mod policy;
 mod raw;
 mod repository;
 mod schedule;
+pub mod schema;
 pub mod scheme;
 mod secret;
 mod sets;

@@ -73,6 +73,7 @@ fn set_up(walk: &mut Walk) {
     walk.line(["config", "check"], 0);
     walk.line(["watch", "--example"], 0);
     walk.line(["watch"], 2);
+    walk.line(["config", "schema"], 0);
     walk.line(["retention", "draft"], 0);
     walk.line(["retention", "lint"], 0);
     walk.line(["retention", "classes"], 0);

@@ -29,5 +29,6 @@ mod small;
 mod smtp;
 mod telling;
 mod trust;
+mod under_systemd;
 mod verifying;
 mod watching;

@@ -2,7 +2,7 @@
 
 use strongroom::config::{self, Eyes, Store, WatchConfig};
 
-use crate::unit;
+use crate::units::unit;
 
 const ID: &str = "abababababababababababababababababababababababababababababababab";
 

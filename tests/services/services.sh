@@ -78,6 +78,12 @@ start() {
     start_one s3 "$python" "$here/s3.py" PORT
     start_one bad node "$dir/npm/node_modules/s3rver/bin/s3rver.js" -d "$dir/bad" -a 127.0.0.1 -p PORT \
         --silent --configure-bucket one
+    start_one azure node "$dir/npm/node_modules/azurite/dist/src/blob/main.js" --blobHost 127.0.0.1 --blobPort PORT \
+        --inMemoryPersistence --disableTelemetry --skipApiVersionCheck --silent
+    "$python" "$here/azure.py" "$azure_port" "$dir/azure"
+    openssl genrsa -out "$dir/tls/google.key" 2048 2>/dev/null
+    start_one gcs "$python" "$here/gcs.py" PORT "$dir/tls/google.key"
+    start_one gcs_tls "$python" "$here/gcs.py" PORT "$dir/tls/google.key" "$dir/tls/server.pem" "$dir/tls/server.key"
     start_one smtp "$python" "$here/mail_sink.py" PORT "$dir/mail" "$dir/tls/server.pem" "$dir/tls/server.key"
     local bucket
     for bucket in one two; do
@@ -87,12 +93,17 @@ start() {
     cat >"$dir/env" <<ENV
 export STRONGROOM_TEST_S3='http://127.0.0.1:$s3_port'
 export STRONGROOM_TEST_S3_BAD='http://127.0.0.1:$bad_port'
+export STRONGROOM_TEST_AZURE='http://127.0.0.1:$azure_port/devstoreaccount1'
+export STRONGROOM_TEST_AZURE_KEYS='$dir/azure'
+export STRONGROOM_TEST_GCS='http://127.0.0.1:$gcs_port'
+export STRONGROOM_TEST_GCS_TLS='https://localhost:$gcs_tls_port'
+export STRONGROOM_TEST_GCS_KEY='$dir/tls/google.key'
 export STRONGROOM_TEST_SMTP='127.0.0.1:$smtp_port'
 export STRONGROOM_TEST_SMTP_CA='$dir/tls/authority.pem'
 export STRONGROOM_TEST_MAILDIR='$dir/mail'
 export STRONGROOM_TEST_PYTHON='$python'
 ENV
-    echo "services are up: s3 $s3_port, bad s3 $bad_port, smtp $smtp_port"
+    echo "services are up: s3 $s3_port, bad s3 $bad_port, azure $azure_port, gcs $gcs_port and $gcs_tls_port, smtp $smtp_port"
 }
 
 # A pid file may be old and its number another's by now, so the command line must still name our folder.

@@ -15,6 +15,36 @@ pub fn s3_bad() -> String {
     setting("STRONGROOM_TEST_S3_BAD")
 }
 
+/// A server of Azure's blobs, with its account in the address. Container `one`.
+pub fn azure() -> String {
+    setting("STRONGROOM_TEST_AZURE")
+}
+
+/// A file that opens the Azure account: `key`, `sas`, or `sas-over`, which is a token that did once.
+pub fn azure_key(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(&setting("STRONGROOM_TEST_AZURE_KEYS")).join(name)
+}
+
+/// A server that speaks as Google Cloud Storage does. Buckets `one` and `two`.
+pub fn gcs() -> String {
+    setting("STRONGROOM_TEST_GCS")
+}
+
+/// The same with TLS, by a certificate of [`smtp_authority`]; another server with buckets of its own.
+pub fn gcs_tls() -> String {
+    setting("STRONGROOM_TEST_GCS_TLS")
+}
+
+/// A service account's key as Google gives it, for the server at `endpoint`. The id `gone`: it was taken away.
+pub fn google_key(endpoint: &str, id: &str) -> String {
+    let pem = std::fs::read_to_string(setting("STRONGROOM_TEST_GCS_KEY")).unwrap();
+    serde_json::json!({
+        "type": "service_account", "private_key": pem, "private_key_id": id, "gcs_base_url": endpoint,
+        "client_email": "strongroom@anytown.iam.gserviceaccount.com",
+    })
+    .to_string()
+}
+
 /// A mail server `host:port` that offers STARTTLS and then AUTH (`anna`, `secret`).
 pub fn smtp() -> String {
     setting("STRONGROOM_TEST_SMTP")

@@ -2,6 +2,7 @@
 //!
 //! A command stands here only when all of it is built.
 
+mod keeping;
 mod limits;
 mod reading;
 mod retention;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use keeping::{BackupArgs, PruneArgs};
 pub use limits::{Bytes, Span};
 pub use reading::{
     CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RepairArgs, RestoreArgs, SnapshotsArgs,
@@ -123,6 +125,12 @@ pub enum Command {
     /// Examine documents for a test restore, which starts this itself
     #[command(hide = true)]
     Examine,
+    /// Write what a package carries: manual pages, completions, the configuration's schema
+    #[command(hide = true)]
+    PackageFiles {
+        /// The folder
+        to: PathBuf,
+    },
     /// How long records are kept, by the council's own scheme, and how they go
     #[command(subcommand)]
     Retention(RetentionCommand),
@@ -177,49 +185,8 @@ pub enum ConfigCommand {
     Example,
     /// Check the configuration; touch nothing
     Check,
-}
-
-/// `backup`
-#[derive(Debug, clap::Args)]
-pub struct BackupArgs {
-    /// Only this set
-    #[arg(long, value_name = "NAME")]
-    pub set: Option<String>,
-    /// Read every file, also those that look unchanged
-    #[arg(long)]
-    pub reread: bool,
-    /// You have looked: a folder may lie on another disk or share than last time
-    #[arg(long)]
-    pub accept_mounts: bool,
-}
-
-/// `prune`
-#[derive(Debug, clap::Args)]
-pub struct PruneArgs {
-    /// How many days unneeded data waits before it is deleted (default: prune_grace_days of the configuration)
-    #[arg(long, value_name = "DAYS")]
-    pub grace: Option<u32>,
-    /// A person says yes: go on although much would be deleted at once
-    #[arg(long)]
-    pub yes: bool,
-    /// Show what would be done; do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// For this once, keep the newest N snapshots of each set
-    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
-    pub keep_last: Option<u32>,
-    /// For this once, keep one of each of N days
-    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
-    pub keep_daily: Option<u32>,
-    /// For this once, keep one of each of N weeks
-    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
-    pub keep_weekly: Option<u32>,
-    /// For this once, keep one of each of N months
-    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
-    pub keep_monthly: Option<u32>,
-    /// For this once, keep one of each of N years
-    #[arg(long, value_name = "N", help_heading = "Instead of the configured rule")]
-    pub keep_yearly: Option<u32>,
+    /// Print the JSON schema of the configuration, for editors
+    Schema,
 }
 
 /// `verify …`
@@ -319,6 +286,7 @@ impl Command {
             Self::Doctor => "doctor",
             Self::Config(ConfigCommand::Example) => "config example",
             Self::Config(ConfigCommand::Check) => "config check",
+            Self::Config(ConfigCommand::Schema) => "config schema",
             Self::Backup(_) => "backup",
             Self::Prune(_) => "prune",
             Self::Snapshots(_) => "snapshots",
@@ -338,6 +306,7 @@ impl Command {
             Self::Verify(VerifyCommand::Store) => "verify store",
             Self::Verify(VerifyCommand::Accept(_)) => "verify accept",
             Self::Examine => "examine",
+            Self::PackageFiles { .. } => "package-files",
             Self::Retention(c) => c.name(),
             Self::Hold(c) => c.name(),
             Self::Key(c) => c.name(),

@@ -8,6 +8,7 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{stores, telling};
 use crate::config::EXAMPLE;
+use crate::config::schema::schema;
 use crate::config::scheme::read_scheme;
 use crate::service::plain::counted;
 
@@ -18,6 +19,12 @@ pub fn run(shell: &Shell, command: ConfigCommand) -> Result<Done, Failure> {
             Ok(Done::ok().with("bytes", EXAMPLE.len()))
         }
         ConfigCommand::Check => check(shell),
+        ConfigCommand::Schema => {
+            let schema = schema();
+            let keys = schema["properties"].as_object().map_or(0, serde_json::Map::len);
+            shell.out.row(|| format!("{schema:#}"), || json!({"message_type": "schema", "schema": schema}));
+            Ok(Done::ok().with("tables", keys))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod log;
 mod look;
 mod notify;
 mod opening;
+mod package;
 mod prune;
 mod records;
 mod recover;
@@ -75,6 +76,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Recover(args) => recover::run(shell, &args),
         Command::Run(args) => run::run(shell, &args),
         Command::Prune(args) => prune::run(shell, &args),
+        Command::PackageFiles { to } => package::run(shell, &to),
         Command::Examine => Ok(Done::with_exit(examine())),
         Command::Verify(command) => verify::run(shell, &command),
     }

@@ -48,12 +48,11 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
 
 /// Prints it; for people and as an object.
 pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
-    let object = || {
-        let mut object = json!(status);
-        object["message_type"] = "status".into();
-        object
-    };
-    shell.out.row(|| shell.out.as_typed(status.text().trim_end()), object);
+    let mut object = json!(status);
+    object["message_type"] = "status".into();
+    shell.out.object(object);
+    // It names no record, so the journal need not hide it.
+    shell.out.answer(shell.out.as_typed(status.text().trim_end()));
     let exit = exit.worse(status.exit());
     let done = Done::with_exit(exit).with("light", json!(status.light));
     done.with("stale", status.stale).with("lines", status.lines.len())

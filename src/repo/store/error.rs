@@ -5,8 +5,10 @@ use std::error::Error;
 /// The kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreFault {
-    /// The object is not there.
+    /// The object is not there; or, of a folder as a store, the folder itself.
     Missing,
+    /// The whole bucket or container is not there: that says nothing about any object.
+    Gone,
     /// An object of that name is there.
     Exists,
     /// The store refused our credentials or our right to do this.
@@ -153,6 +155,7 @@ impl StoreError {
         use object_store::Error as E;
         let io = io_cause(error);
         let fault = match error {
+            E::NotFound { .. } if has(&chain(error).to_ascii_lowercase(), GONE) => StoreFault::Gone,
             E::NotFound { .. } => StoreFault::Missing,
             E::AlreadyExists { .. } | E::Precondition { .. } => StoreFault::Exists,
             E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreFault::Denied,
@@ -193,12 +196,19 @@ const DENIED: &[&str] = &[
     "credential",
 ];
 
+/// What S3, Google and Azure call a place that is not there.
+const GONE: &[&str] = &["nosuchbucket", "no such bucket", "bucket does not exist", "containernotfound"];
+
+fn has(lower: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| lower.contains(w))
+}
+
 /// The client hides the HTTP status; its text is all there is.
 fn from_text(text: &str) -> StoreFault {
     let lower = text.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
-    if has(&["nosuchbucket", "no such bucket", "containernotfound"]) {
-        StoreFault::Missing
+    let has = |words: &[&str]| has(&lower, words);
+    if has(GONE) {
+        StoreFault::Gone
     } else if has(DENIED) {
         StoreFault::Denied
     } else if has(&["507 insufficient", "insufficient storage", "quota exceeded"]) {

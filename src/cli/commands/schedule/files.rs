@@ -1,9 +1,10 @@
 //! The files that start the runs, as text: systemd's units from `config/`, with the schedule and the place of this
 //! program put in, and a crontab. Pure. The last line of each says what was written, so that an edit is seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
+use crate::cli::stores;
 use crate::config::Config;
 use crate::service::schedule::Line;
 
@@ -25,6 +26,7 @@ pub const ALL: [&str; 7] = [
 ];
 const SEAL: &str = "# Written by strongroom schedule install: ";
 const PROGRAM: &str = "/usr/bin/strongroom";
+const NO_WRITES: &str = "#ReadWritePaths=/srv/backup\n";
 
 /// What starts the runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +82,12 @@ pub fn command(words: &[PathBuf]) -> Result<String, Failure> {
 pub fn units(config: &Config, by: By, command: &str) -> Result<Vec<Unit>, Failure> {
     let at = |text: &str| text.replace(PROGRAM, command);
     let limit = config.schedule.run_limit.as_secs();
-    let service = at(SERVICE).replace("TimeoutStartSec=20h", &format!("TimeoutStartSec={limit}s"));
+    let writes = writes(config)?;
+    let service =
+        at(SERVICE).replace("TimeoutStartSec=20h", &format!("TimeoutStartSec={limit}s")).replace(NO_WRITES, &writes);
     let failed = Unit::new("strongroom-failed.service", at(FAILED), false);
     Ok(match by {
-        By::Serve => vec![failed, Unit::new("strongroom-serve.service", at(SERVE), true)],
+        By::Serve => vec![failed, Unit::new("strongroom-serve.service", at(SERVE).replace(NO_WRITES, &writes), true)],
         By::Timer => {
             let mut all = vec![failed];
             let whole = timer(config, &config.schedule.run, "strongroom");
@@ -100,6 +104,13 @@ pub fn units(config: &Config, by: By, command: &str) -> Result<Vec<Unit>, Failur
         }
         By::Cron => vec![Unit::new("strongroom", crontab(config, command)?, false)],
     })
+}
+
+/// The folders that a run writes to besides its state: of a repository in a folder, and of the figures.
+fn writes(config: &Config) -> Result<String, Failure> {
+    let figures = config.metrics_file.as_deref().and_then(Path::parent);
+    let folders: Vec<PathBuf> = stores::folder(config).into_iter().chain(figures).map(Path::to_owned).collect();
+    Ok(if folders.is_empty() { NO_WRITES.to_owned() } else { format!("ReadWritePaths={}\n", command(&folders)?) })
 }
 
 fn timer(config: &Config, line: &Line, name: &str) -> String {
@@ -140,7 +151,6 @@ pub fn is_unedited(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config;
-    use std::path::Path;
 
     fn of(schedule: &str, by: By) -> Vec<Unit> {
         let text = format!("{}\n{schedule}", include_str!("../../../../config/council.minimal.toml"));
@@ -171,6 +181,21 @@ mod tests {
                 .contains("\nExecStart=/opt/sr --config /c.toml run --backups-only --last-good\n")
         );
         assert!(all.iter().all(|u| ALL.iter().any(|known| Path::new(known) == u.path) && is_unedited(&u.text)));
+    }
+
+    #[test]
+    fn what_a_run_writes_to_is_opened_to_it_and_nothing_else() {
+        let minimal = include_str!("../../../../config/council.minimal.toml");
+        let text = minimal.replace("s3://bucket/prefix", "file:///srv/backup/a");
+        let config = config::parse(&format!("{text}\n[status]\nmetrics = \"/var/lib/m/s.prom\""), "c").unwrap();
+        for by in [By::Timer, By::Serve] {
+            let all = units(&config, by, "/opt/sr").unwrap();
+            let main = all.iter().find(|u| u.name().ends_with(".service") && !u.name().contains("failed")).unwrap();
+            assert!(main.text.contains("\nReadWritePaths=/srv/backup/a /var/lib/m\n"), "{}", main.text);
+        }
+        assert!(of("", By::Serve).iter().all(|u| !u.text.contains("\nReadWritePaths=")));
+        let odd = config::parse(&minimal.replace("s3://bucket/prefix", "file:///srv/a%20b"), "c").unwrap();
+        assert!(units(&odd, By::Timer, "/opt/sr").is_err());
     }
 
     #[test]
