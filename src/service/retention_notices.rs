@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::domain::clock::Clock;
+use crate::service::access::{AccessSeen, day};
 use crate::service::history::fold;
 use crate::service::journal::{Event, Journal, JournalEntry, Told};
 use crate::service::mail::Mailer;
@@ -117,16 +118,13 @@ fn part(news: &News, people: &People, at: Timestamp) -> Part {
             Act::Decide,
         ),
         News::Policies(reviews) => policies(reviews),
+        News::Access(seen) => access(seen),
     };
     Part { title, happened, meaning, act }
 }
 
 fn of(n: u64) -> String {
     counted(n, "record", "records")
-}
-
-fn day(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
 }
 
 fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
@@ -222,6 +220,29 @@ fn policies(reviews: &[Review; 2]) -> Words {
          provider to note the day and the minute in Strongroom's settings."
             .to_owned(),
         Act::Council,
+    )
+}
+
+fn access(seen: &AccessSeen) -> Words {
+    let mut happened = vec![];
+    if let Some(since) = seen.since {
+        happened.push(format!(
+            "{} to the council's backups should have ended, the first on {}. Nobody has noted that the key was taken away.",
+            counted(seen.passed, "outsider's access", "outsiders' accesses"),
+            day(since)
+        ));
+    }
+    if let Some(next) = seen.next {
+        let n = counted(seen.ending, "outsider's access", "outsiders' accesses");
+        happened.push(format!("{n} to the council's backups will end soon, the first on {}.", day(next)));
+    }
+    (
+        "access of outsiders to the backups".to_owned(),
+        happened.join(" "),
+        "A key that is no longer needed should not stand. Ask your provider to take it away and to note that, or agree on \
+         a new last day."
+            .to_owned(),
+        Act::Decide,
     )
 }
 

@@ -164,7 +164,7 @@ impl State {
         let approvals = waiting.map(|d| (d.note, "which records an approved disposal is about", d.at));
         let losses = self.losses.iter().map(|l| (l.note, "which records are lost", l.at));
         let all = schemes.chain(losses).chain(dates).chain(holds).chain(ended).chain(approvals);
-        all.chain(disposals().flat_map(DisposalState::notes)).collect()
+        all.chain(disposals().flat_map(DisposalState::notes)).chain(self.evidence_notes()).collect()
     }
 
     /// Every note that must be in the store.
