@@ -5,10 +5,13 @@
 
 mod support;
 
+use strongroom::domain::clock::Clock;
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::query::Which;
 use strongroom::ops::restore::cat;
 use strongroom::ops::{OpsError, Stop};
+use strongroom::service::journal::{Event, Journal, JournalEntry};
+use strongroom::service::pages::{bring_back, keep, read};
 use strongroom::testing::Plan;
 use support::world::World;
 
@@ -90,4 +93,99 @@ fn damage_in_a_stretch_is_told_like_any_other_and_elsewhere_does_not_matter() {
         world.put_object(&name, &bytes);
     }
     assert!(told >= 1 && fine >= 10, "{told} told, {fine} fine");
+}
+
+/// A night on which nothing went wrong, or something did; what it asked of the store to keep its journal there.
+fn night(world: &World, run: &str, exit: u8) -> Vec<String> {
+    let journal = Journal::new(world.dir().path());
+    for event in [Event::RunStarted, Event::RunFinished { exit }] {
+        let entry = JournalEntry { at: world.clock.now(), run: run.into(), event };
+        journal.append(&entry).unwrap();
+    }
+    let mut repo = world.open().unwrap();
+    world.faults.restart(Plan::none());
+    keep(&mut repo, &journal, run).unwrap();
+    let calls = world.faults.record().into_iter().map(|c| c.split(['/', ' ']).take(2).collect::<Vec<_>>().join(" "));
+    let calls = calls.collect();
+    world.clock.advance_days(1);
+    calls
+}
+
+#[test]
+fn keeping_the_journal_costs_two_puts_a_week_and_two_more_when_something_went_wrong() {
+    let world = World::new();
+    world.create();
+    let page = ["put notes", "put log"];
+    let nothing: [&str; 0] = [];
+    for n in 0..7 {
+        assert_eq!(night(&world, &format!("quiet {n}"), 0), nothing, "night {n}");
+    }
+    assert_eq!(night(&world, "seventh", 0), page);
+    assert_eq!(night(&world, "quiet", 0), nothing);
+    assert_eq!(night(&world, "bad", 1), page);
+    assert_eq!(night(&world, "quiet again", 0), nothing);
+    let stored: usize = world.objects().iter().filter(|(n, _)| n.starts_with("notes/")).map(|(_, b)| b.len()).sum();
+    assert!(stored < 2 * 1500, "{stored} bytes for eleven nights");
+}
+
+fn runs(entries: &[JournalEntry]) -> Vec<&str> {
+    let begun = entries.iter().filter(|e| e.event == Event::RunStarted);
+    begun.map(|e| e.run.as_str()).collect()
+}
+
+#[test]
+fn pages_come_back_each_line_once_and_a_lost_one_is_told() {
+    let world = World::new();
+    world.create();
+    world.write("a.txt", "a");
+    world.backup().unwrap();
+    let journal = Journal::new(world.dir().path());
+    for (run, exit) in [("one", 1), ("two", 1), ("three", 0)] {
+        night(&world, run, exit);
+    }
+    let repo = world.open().unwrap();
+    let local = journal.read().unwrap().entries;
+    let all = read(&repo, &local, |_| true).unwrap();
+    assert_eq!(runs(&all.entries), ["one", "two", "three"]);
+    assert_eq!((all.lost.len(), all.unreadable), (0, 0));
+    // This computer died after it had stored a page, before it wrote that down: the lines come twice, and count once.
+    let file = world.dir().file("journal.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let without: Vec<&str> = whole.lines().filter(|l| !l.contains("page-kept")).collect();
+    std::fs::write(&file, without.join("\n") + "\n").unwrap();
+    night(&world, "four", 1);
+    let repo = world.open().unwrap();
+    assert_eq!(runs(&read(&repo, &[], |_| true).unwrap().entries), ["one", "two", "three", "four"]);
+    // The server is lost: the journal of the one that made the newest backup comes back, and is not stored anew.
+    let bare = Journal::new(&world.tmp.path().join("bare"));
+    let brought = bring_back(&repo, &bare, "recovery").unwrap().unwrap();
+    assert_eq!(runs(&bare.read().unwrap().entries), ["one", "two", "three", "four"]);
+    assert_eq!(brought.entries.len(), bare.read().unwrap().entries.len() - 1);
+    assert!(bring_back(&repo, &bare, "again").unwrap().is_none(), "never into one that is in use");
+    let mut repo = repo;
+    assert_eq!(keep(&mut repo, &bare, "next").unwrap(), None);
+    // A page that the store lost: told with its days, unless this computer has the lines.
+    let note = repo.state().pages[0].page.note;
+    world.delete_object(&format!("notes/{note}.age"));
+    let local = journal.read().unwrap().entries;
+    assert_eq!(read(&repo, &local, |_| true).unwrap().lost, []);
+    let left = read(&repo, &[], |_| true).unwrap();
+    assert_eq!((left.lost.len(), runs(&left.entries).len()), (0, 4), "the page stored twice has them");
+    for page in repo.state().pages.iter().skip(1) {
+        world.delete_object(&format!("notes/{}.age", page.page.note));
+    }
+    let left = read(&repo, &[], |_| true).unwrap();
+    assert!(left.entries.is_empty() && left.lost.len() == 3 && left.lost[0].from <= left.lost[0].to);
+}
+
+#[test]
+fn a_server_that_cannot_read_keeps_its_journal_there_and_reads_its_own() {
+    let world = World::new();
+    world.create_with(true);
+    night(&world, "one", 1);
+    let repo = world.open().unwrap();
+    assert!(!repo.can_read());
+    let local = Journal::new(world.dir().path()).read().unwrap().entries;
+    let all = read(&repo, &local, |_| true).unwrap();
+    assert_eq!((runs(&all.entries), all.sealed, all.lost.len()), (vec!["one"], 0, 0));
 }

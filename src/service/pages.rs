@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::domain::id::KeyholderId;
 use crate::domain::log::entry::{Entry, JournalPage};
+use crate::domain::log::evidence::PageState;
 use crate::ops::OpsError;
 use crate::ops::retention::note;
 use crate::repo::repository::Repository;
@@ -121,37 +122,43 @@ pub fn read(
     of: impl Fn(Option<KeyholderId>) -> bool,
 ) -> Result<Kept, OpsError> {
     let (mut kept, mut seen) = (Kept::default(), HashSet::new());
-    let gone = repo.state().old_evidence();
-    let mut add = |kept: &mut Kept, entry: JournalEntry| {
-        let line = serde_json::to_string(&entry).unwrap_or_default();
-        if seen.insert(line) {
+    // When each machine has a line: a page that is lost is no loss where its lines stand elsewhere.
+    let mut times: Vec<(Option<KeyholderId>, Timestamp)> = vec![];
+    let (gone, own) = (repo.state().old_evidence(), repo.machine.as_ref().map(|m| m.id));
+    let mut add = |kept: &mut Kept, machine, entry: JournalEntry| {
+        times.push((machine, entry.at));
+        if seen.insert(serde_json::to_string(&entry).unwrap_or_default()) {
             kept.entries.push(entry);
         }
     };
-    let pages = repo.state().pages.iter().filter(|p| of(p.machine));
-    for page in pages {
+    let mut missing = vec![];
+    for page in repo.state().pages.iter().filter(|p| of(p.machine)) {
         if !repo.can_read() {
             // Its own lines are in its own file.
-            kept.sealed += u64::from(page.machine != repo.machine.as_ref().map(|m| m.id));
+            kept.sealed += u64::from(page.machine != own);
             continue;
         }
-        let (from, to) = (page.page.from, page.page.to);
-        let here = || local.iter().filter(|e| from <= e.at && e.at <= to).count() as u64 >= page.page.lines;
         match note::read::<Page>(repo, PAGE, &page.page.note)? {
             Ok(Page { entries }) => {
                 for line in entries {
                     match serde_json::from_value(line) {
-                        Ok(entry) => add(&mut kept, entry),
+                        Ok(entry) => add(&mut kept, page.machine, entry),
                         Err(_) => kept.unreadable += 1,
                     }
                 }
             }
-            // Its years are over, or this computer still has the lines.
-            Err(_) if gone.contains(&page.page.note) || here() => {}
-            Err(_) => kept.lost.push(Lost { from, to }),
+            // Its years are over.
+            Err(_) if gone.contains(&page.page.note) => {}
+            Err(_) => missing.push(page),
         }
     }
-    local.iter().for_each(|entry| add(&mut kept, bare(entry)));
+    local.iter().for_each(|entry| add(&mut kept, own, bare(entry)));
+    for PageState { machine, page, .. } in missing {
+        let there = times.iter().filter(|(m, at)| m == machine && page.from <= *at && *at <= page.to).count() as u64;
+        if there < page.lines {
+            kept.lost.push(Lost { from: page.from, to: page.to });
+        }
+    }
     Ok(kept)
 }
 

@@ -10,7 +10,7 @@ use crate::service::history::fold;
 use crate::service::journal::{Event, Journal, JournalEntry, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
-use crate::service::plain::{People, counted};
+use crate::service::plain::{People, counted, number};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
 use crate::service::runner::store_or_send;
@@ -227,20 +227,20 @@ fn access(seen: &AccessSeen) -> Words {
     let mut happened = vec![];
     if let Some(since) = seen.since {
         happened.push(format!(
-            "{} to the council's backups should have ended, the first on {}. Nobody has noted that the key was taken away.",
-            counted(seen.passed, "outsider's access", "outsiders' accesses"),
+            "Outsiders' access to the council's backups that should have ended, and nobody has noted an end: {}, the first \
+             on {}.",
+            number(seen.passed),
             day(since)
         ));
     }
     if let Some(next) = seen.next {
-        let n = counted(seen.ending, "outsider's access", "outsiders' accesses");
-        happened.push(format!("{n} to the council's backups will end soon, the first on {}.", day(next)));
+        happened.push(format!("Access that ends soon: {}, the first on {}.", number(seen.ending), day(next)));
     }
     (
         "access of outsiders to the backups".to_owned(),
         happened.join(" "),
-        "A key that is no longer needed should not stand. Ask your provider to take it away and to note that, or agree on \
-         a new last day."
+        "A key that is no longer needed should not stand. Ask your provider to take it away and note that, or agree a new last \
+         day."
             .to_owned(),
         Act::Decide,
     )

@@ -8,6 +8,7 @@ mod letters;
 mod mail;
 mod notices;
 mod outbox;
+mod report;
 mod retention;
 mod runner;
 mod smtp;

@@ -239,8 +239,8 @@ impl Words<'_> {
                  report.md and report.csv):",
             )
             .say(format!(
-                "That the key belongs to the backup shows \"strongroom actor list\". The log's check number at entry {} is {}; \
-                 it stands in messages of that time, too.",
+                "Whose key it is shows \"strongroom actor list\". The check number at entry {} is {}; \"strongroom log\" shows \
+                 it as long as nobody has changed the past.",
                 self.report.entry, self.report.link
             ));
         section.typed.push(CHECK.to_owned());

@@ -265,23 +265,23 @@ impl Words<'_> {
             "Documents",
             "Amount",
             "Store examined",
-            "Something wrong",
+            "Something found wrong",
             "Evidence",
         ];
         let untested = self.report.untested;
         let oldest = match (untested.objects, untested.never, untested.oldest) {
             (0, ..) => "Nothing that could be tested lay in the store at the end of this time.".to_owned(),
             (n, 0, Some(at)) => format!(
-                "All {} of the store that were needed at the end of this time had been brought back as a test; the one tested \
-                 longest ago on {}.",
-                counted(n, "part", "parts"),
+                "Parts of the store that were needed at the end of this time: {}. All had been brought back as a test, the one \
+                 tested longest ago on {}.",
+                number(n),
                 date(day_of(at, self.zone))
             ),
             (n, never, at) => format!(
-                "Of {} of the store that were needed at the end of this time, {} had never been brought back as a test{}.",
-                counted(n, "part", "parts"),
+                "Parts of the store that were needed at the end of this time: {}. Never brought back as a test until then: {}{}.",
+                number(n),
                 number(never),
-                at.map(|at| format!("; the others not since {} or later", date(day_of(at, self.zone))))
+                at.map(|at| format!("; the other one tested longest ago on {}", date(day_of(at, self.zone))))
                     .unwrap_or_default()
             ),
         };
