@@ -12,7 +12,7 @@ use strongroom::ops::restore::cat;
 use strongroom::ops::{OpsError, Stop};
 use strongroom::service::journal::{Event, Journal, JournalEntry};
 use strongroom::service::pages::{bring_back, keep, read};
-use strongroom::testing::Plan;
+use strongroom::testing::{Fault, Plan};
 use support::world::World;
 
 /// Documents of three packs that do not compress.
@@ -189,4 +189,31 @@ fn a_server_that_cannot_read_keeps_its_journal_there_and_reads_its_own() {
     let local = Journal::new(world.dir().path()).read().unwrap().entries;
     let all = read(&repo, &local, |_| true).unwrap();
     assert_eq!((runs(&all.entries), all.sealed, all.lost.len()), (vec!["one"], 0, 0));
+}
+
+#[test]
+fn a_page_that_was_cut_short_is_stored_by_the_next_run_and_no_line_is_lost_or_counted_twice() {
+    for fault in [Fault::StopBefore, Fault::StopAfter, Fault::FailBefore, Fault::FailAfter] {
+        for call in 0..4 {
+            let world = World::new();
+            world.create();
+            let journal = Journal::new(world.dir().path());
+            let entry = |run: &str| {
+                let (at, run) = (world.clock.now(), run.to_owned());
+                JournalEntry { at, run, event: Event::RunFinished { exit: 1 } }
+            };
+            journal.append(&entry("one")).unwrap();
+            let mut repo = world.open().unwrap();
+            world.faults.restart(Plan::at(call, fault));
+            let _ = keep(&mut repo, &journal, "one");
+            world.faults.restart(Plan::none());
+            world.clock.advance_days(1);
+            journal.append(&entry("two")).unwrap();
+            keep(&mut world.open().unwrap(), &journal, "two").unwrap();
+            let repo = world.open().unwrap();
+            let all = read(&repo, &[], |_| true).unwrap();
+            let runs: Vec<&str> = all.entries.iter().map(|e| e.run.as_str()).collect();
+            assert_eq!((runs, all.lost.len()), (vec!["one", "two"], 0), "{fault:?} at call {call}");
+        }
+    }
 }

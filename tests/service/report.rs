@@ -211,12 +211,11 @@ fn a_year() -> (Books, Vec<Listed>) {
             books.bad_night(began, "SR-2027-0109-B2C", None);
         }
         if day == date(2027, 1, 17) {
-            for (reference, how) in [("SR-2027-0105-K7Q", NoticeKind::WorkingAgain)] {
-                let reference = Reference::try_from(reference.to_owned()).unwrap();
-                let (trouble, job) = (Trouble::Failed(Why::StoreUnreachable), JobKind::Backup);
-                let cause = Cause { trouble, job, set: Some(set("documents")) };
-                books.line(began + SignedDuration::from_mins(8), "x", Event::CauseClosed { reference, cause, how });
-            }
+            let reference = Reference::try_from(String::from("SR-2027-0105-K7Q")).unwrap();
+            let (trouble, job) = (Trouble::Failed(Why::StoreUnreachable), JobKind::Backup);
+            let cause = Cause { trouble, job, set: Some(set("documents")) };
+            let how = NoticeKind::WorkingAgain;
+            books.line(began + SignedDuration::from_mins(8), "x", Event::CauseClosed { reference, cause, how });
         }
         if day == date(2026, 11, 1) {
             first_of_november(&mut books, began + SignedDuration::from_mins(20));

@@ -187,20 +187,21 @@ fn schemes(facts: &Facts<'_>) -> Vec<Scheme> {
 
 /// A journal covers what lies between its first and its last line.
 fn differences(facts: &Facts<'_>, sets: &[Reported]) -> Differences {
+    let logged: BTreeSet<_> = facts.state.snapshots.iter().map(|s| s.id).collect();
     let mut journalled = BTreeSet::new();
     let mut not_in_log = 0;
     for entry in &facts.kept.entries {
         let Event::StepFinished(step) = &entry.event else { continue };
         let Some(id) = step.snapshot.filter(|_| step.job == JobKind::Backup) else { continue };
-        let known = facts.state.snapshots.iter().any(|s| s.id == id);
-        if journalled.insert(id) && !known && within(facts, entry.at) {
+        if journalled.insert(id) && !logged.contains(&id) && within(facts, entry.at) {
             not_in_log += 1;
         }
     }
     let times = || facts.kept.entries.iter().map(|e| e.at);
+    let (first, last) = (times().min(), times().max());
     let covers = |at: Timestamp| {
         let gap = facts.kept.lost.iter().any(|l| l.from <= at && at <= l.to);
-        !gap && times().min().is_some_and(|first| first <= at) && times().max().is_some_and(|last| at <= last)
+        !gap && first.is_some_and(|first| first <= at) && last.is_some_and(|last| at <= last)
     };
     let reported = |name: &str| sets.iter().any(|r| r.name.as_str() == name);
     let unknown = facts.state.snapshots.iter().filter(|s| {

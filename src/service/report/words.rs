@@ -122,9 +122,7 @@ impl Words<'_> {
             let installed = date(day_of(report.installed, self.zone));
             return section.say(format!("No evidence: Strongroom was set up here on {installed}."));
         }
-        if report.months.iter().any(|m| m.evidence == Evidence::BeforeSetUp)
-            || report.total.span.from < day_of(report.installed, self.zone)
-        {
+        if report.span.from < day_of(report.installed, self.zone) {
             let installed = date(day_of(report.installed, self.zone));
             section =
                 section.say(format!("Strongroom was set up on {installed}; of the time before there is no evidence."));
