@@ -3,6 +3,7 @@
 // The lint's leave for tests does not reach the helpers of an integration test.
 #![allow(clippy::unwrap_used)]
 
+mod books;
 mod causes;
 mod letters;
 mod mail;
