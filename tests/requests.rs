@@ -180,6 +180,23 @@ fn pages_come_back_each_line_once_and_a_lost_one_is_told() {
 }
 
 #[test]
+fn what_another_program_wrote_down_meanwhile_is_in_the_next_page() {
+    let world = World::new();
+    world.create();
+    let journal = Journal::new(world.dir().path());
+    night(&world, "one", 1);
+    // Its line came between the reading of the journal and the note that a page was kept.
+    let mut all = journal.read().unwrap().entries;
+    let late = JournalEntry { run: "late".into(), ..all[1].clone() };
+    all.insert(2, late);
+    std::fs::remove_file(world.dir().file("journal.jsonl")).unwrap();
+    journal.append_all(&all).unwrap();
+    keep(&mut world.open().unwrap(), &journal, "next").unwrap().unwrap();
+    let kept = read(&world.open().unwrap(), &[], |_| true).unwrap();
+    assert_eq!(kept.entries.iter().filter(|e| e.run == "late").count(), 1);
+}
+
+#[test]
 fn a_server_that_cannot_read_keeps_its_journal_there_and_reads_its_own() {
     let world = World::new();
     world.create_with(true);

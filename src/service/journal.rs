@@ -114,10 +114,12 @@ pub enum Event {
     SheetProved,
     /// A keyholder opened a pack of the current epoch.
     ReadingProved,
-    /// All lines before this one lie in the repository, too.
+    /// Of the lines that waited, the first ones lie in the repository, too.
     PageKept {
         /// The entry of the log that names the page.
         entry: u64,
+        /// How many lines: another program may have added some since they were read.
+        lines: u64,
     },
     /// What a run saw of the council's scheme and records.
     RetentionLooked(Box<Look>),

@@ -1,6 +1,6 @@
 //! The journal in the repository, in pages, so that it survives this computer.
 //!
-//! A page holds all lines since the one before, without what failures said of themselves. It is stored when one of
+//! A page holds all lines that are in none before, without what failures said of themselves. It is stored when one of
 //! them tells more than that all went well, which the log shows by itself, or when the first has waited a week. A line
 //! may come twice where a computer died between storing a page and noting that: readers count it once.
 
@@ -81,10 +81,24 @@ fn is_plain(event: &Event) -> bool {
     }
 }
 
+/// The lines that are in no page yet.
+fn waiting(entries: &[JournalEntry]) -> Vec<&JournalEntry> {
+    let mut waiting = vec![];
+    for entry in entries {
+        match entry.event {
+            Event::PageKept { lines, .. } => {
+                let kept = usize::try_from(lines).map_or(waiting.len(), |n| n.min(waiting.len()));
+                drop(waiting.drain(..kept));
+            }
+            _ => waiting.push(entry),
+        }
+    }
+    waiting
+}
+
 /// The lines that a page should take now; none while they may wait.
-pub fn due(entries: &[JournalEntry], now: Timestamp) -> Option<&[JournalEntry]> {
-    let kept = entries.iter().rposition(|e| matches!(e.event, Event::PageKept { .. })).map_or(0, |at| at + 1);
-    let waiting = &entries[kept..];
+pub fn due(entries: &[JournalEntry], now: Timestamp) -> Option<Vec<&JournalEntry>> {
+    let waiting = waiting(entries);
     // The absolute difference, so that a clock set back holds nothing up.
     let long = waiting.first().is_some_and(|e| now.duration_since(e.at).abs() >= WEEK);
     (long || waiting.iter().any(|e| !is_plain(&e.event))).then_some(waiting)
@@ -104,10 +118,11 @@ pub fn keep(repo: &mut Repository, journal: &Journal, run: &str) -> Result<Optio
     let page =
         Page { entries: entries.map_err(|e| OpsError::InTheWay(format!("the journal cannot be written: {e}")))? };
     let note = note::put(repo, PAGE, &page).map_err(OpsError::from)?;
-    let entry = Entry::Journal(JournalPage { note, from, to, lines: lines.len() as u64 });
+    let lines = lines.len() as u64;
+    let entry = Entry::Journal(JournalPage { note, from, to, lines });
     let at = repo.append(|_| Ok(Some(entry.clone()))).map_err(OpsError::from)?;
     if let Some(entry) = at {
-        journal.append(&JournalEntry { at: now, run: run.to_owned(), event: Event::PageKept { entry } })?;
+        journal.append(&JournalEntry { at: now, run: run.to_owned(), event: Event::PageKept { entry, lines } })?;
     }
     Ok(at)
 }
@@ -126,8 +141,8 @@ pub fn read(
     let mut times: Vec<(Option<KeyholderId>, Timestamp)> = vec![];
     let (gone, own) = (repo.state().old_evidence(), repo.machine.as_ref().map(|m| m.id));
     let mut add = |kept: &mut Kept, machine, entry: JournalEntry| {
-        times.push((machine, entry.at));
         if seen.insert(serde_json::to_string(&entry).unwrap_or_default()) {
+            times.push((machine, entry.at));
             kept.entries.push(entry);
         }
     };
@@ -174,8 +189,8 @@ pub fn bring_back(repo: &Repository, journal: &Journal, run: &str) -> Result<Opt
     }
     let mut kept = read(repo, &[], |machine| machine == before)?;
     let Some(entry) = repo.state().pages.last().map(|p| p.at) else { return Ok(None) };
-    let (at, run) = (repo.env.clock.now(), run.to_owned());
-    kept.entries.push(JournalEntry { at, run, event: Event::PageKept { entry } });
+    let (at, run, lines) = (repo.env.clock.now(), run.to_owned(), kept.entries.len() as u64);
+    kept.entries.push(JournalEntry { at, run, event: Event::PageKept { entry, lines } });
     journal.append_all(&kept.entries)?;
     kept.entries.pop();
     Ok(Some(kept))

@@ -234,7 +234,11 @@ fn access(seen: &AccessSeen) -> Words {
         ));
     }
     if let Some(next) = seen.next {
-        happened.push(format!("Access that ends soon: {}, the first on {}.", number(seen.ending), day(next)));
+        happened.push(format!(
+            "Outsiders' access to the council's backups that ends soon: {}, the first on {}.",
+            number(seen.ending),
+            day(next)
+        ));
     }
     (
         "access of outsiders to the backups".to_owned(),

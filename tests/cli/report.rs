@@ -73,7 +73,9 @@ fn a_report_is_signed_checked_by_openssl_and_the_same_when_the_server_is_lost() 
         assert_eq!(before[part], after[part], "{part}");
     }
     assert_eq!(after["restored"].as_array().unwrap().len(), 1, "that everything was brought back is on record");
-    // And this computer goes on with it: what comes next is a page of its own.
+    // And this computer goes on with it, in the place of the lost one, whose pages still count.
+    place.run(["actor", "revoke", "office server", "--recovery-key-file", &sheet]).ends(0);
+    assert_eq!(before["failures"], report(&place)["failures"]);
     place.run(["run"]).ends(0);
     assert_eq!(report(&place)["total"]["runs"]["begun"], 4);
 }
