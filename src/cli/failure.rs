@@ -11,6 +11,7 @@ use crate::repo::store::StoreError;
 use crate::service::journal::JournalError;
 use crate::service::mail::SendError;
 use crate::service::outbox::OutboxError;
+use crate::service::pages::PagesError;
 
 /// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,15 @@ macro_rules! through_ops {
     )*};
 }
 through_ops!(StoreError, LocalError, SealError, BundleError);
+
+impl From<PagesError> for Failure {
+    fn from(e: PagesError) -> Self {
+        match e {
+            PagesError::Journal(e) => Self::Journal(e),
+            PagesError::Repository(e) => Self::Ops(e),
+        }
+    }
+}
 
 impl From<RepoError> for Failure {
     fn from(e: RepoError) -> Self {

@@ -36,7 +36,7 @@ pub struct Out {
 }
 
 /// Commands that mean the trial they are spoken of in. `init`, `config` and `recover` are for the real thing.
-const OF_TRIALS: [&str; 18] = [
+const OF_TRIALS: [&str; 20] = [
     "backup",
     "cat",
     "diff",
@@ -48,7 +48,9 @@ const OF_TRIALS: [&str; 18] = [
     "key",
     "log",
     "ls",
+    "provider",
     "repair",
+    "report",
     "restore",
     "retention",
     "run",

@@ -1,6 +1,7 @@
 //! Floor 2: the operations. Each takes options and an open repository and gives a report; none prints,
 //! reads configuration, asks the time or decides what a person should be told.
 
+pub mod access;
 pub mod backup;
 pub mod error;
 pub mod fs;

@@ -12,8 +12,8 @@ pub enum Purpose {
     Log,
     /// A bundle in `keys/`.
     Keys,
-    /// A certificate of disposal: its bare bytes, so that stock tools can check it. They begin with `{`, which no
-    /// other purpose does.
+    /// A certificate of disposal, or a report: its bare bytes, so that stock tools can check it. They begin with `{`, `<`, `#`
+    /// or `R`, which no other purpose does.
     Certificate,
     /// A sign of life in `heartbeat/`.
     Heartbeat,

@@ -115,6 +115,7 @@ impl JournalState {
                 self.mail_failing_since = None;
                 self.mail_unusable_since = None;
             }
+            Event::PageKept { .. } => {}
             Event::SheetProved => self.sheet_proved = Some(at),
             Event::ReadingProved => self.reading_proved = Some(at),
             Event::RetentionLooked(look) => self.retention.looked(at, look),

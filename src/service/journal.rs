@@ -114,6 +114,13 @@ pub enum Event {
     SheetProved,
     /// A keyholder opened a pack of the current epoch.
     ReadingProved,
+    /// Of the lines that waited, the first ones lie in the repository, too.
+    PageKept {
+        /// The entry of the log that names the page.
+        entry: u64,
+        /// How many lines: another program may have added some since they were read.
+        lines: u64,
+    },
     /// What a run saw of the council's scheme and records.
     RetentionLooked(Box<Look>),
     /// Somebody was told about them.
@@ -204,22 +211,32 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when it could not be written.
     pub fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
-        self.try_append(entry).map_err(|error| self.error("written", error))
+        self.append_all(std::slice::from_ref(entry))
     }
 
-    fn try_append(&self, entry: &JournalEntry) -> io::Result<()> {
+    /// Appends lines; they are on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] when they could not be written.
+    pub fn append_all(&self, entries: &[JournalEntry]) -> Result<(), JournalError> {
+        self.try_append(entries).map_err(|error| self.error("written", error))
+    }
+
+    fn try_append(&self, entries: &[JournalEntry]) -> io::Result<()> {
         durable::private_dir(&self.dir)?;
         let created = !self.path.exists();
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
         // Two runs may append at once. The lock ends when the file is closed.
         file.lock()?;
-        let mut line = String::new();
+        let mut lines = String::new();
         if !ends_a_line(&mut file)? {
-            line.push('\n');
+            lines.push('\n');
         }
-        line.push_str(&durable::seal(entry)?);
-        line.push('\n');
-        file.write_all(line.as_bytes())?;
+        for entry in entries {
+            lines.push_str(&durable::seal(entry)?);
+            lines.push('\n');
+        }
+        file.write_all(lines.as_bytes())?;
         file.sync_all()?;
         if created { durable::sync_dir(&self.dir) } else { Ok(()) }
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here fails in silence: what cannot be journalled, stored or sent is in the [`runner::RunSummary`].
 
+pub mod access;
 pub mod causes;
 pub mod durable;
 pub mod history;
@@ -10,8 +11,10 @@ pub mod mail;
 pub mod metrics;
 mod opened;
 pub mod outbox;
+pub mod pages;
 pub mod plain;
 pub mod policy;
+pub mod report;
 pub mod retention;
 pub mod retention_notices;
 pub mod retention_status;

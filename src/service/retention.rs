@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::service::access::AccessSeen;
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::words::{Reference, Role, word};
 
@@ -178,6 +179,8 @@ pub enum News {
     },
     /// The council's own policies were not adopted within a year: on IT, and on keeping records.
     Policies([Review; 2]),
+    /// Access of people outside the council ends soon, or should have ended.
+    Access(AccessSeen),
 }
 
 impl News {
@@ -188,6 +191,7 @@ impl News {
             Self::HoldReviews { .. } => REVIEWS.into(),
             Self::Reappeared { .. } => REAPPEARED.into(),
             Self::Policies(_) => "policies".into(),
+            Self::Access(seen) => format!("access-{}", seen.first),
             Self::AdoptedShortening { entry, .. } | Self::SchemeInForce { entry } => format!("scheme-{entry}"),
             Self::DisposalApproved { disposal, .. }
             | Self::DisposalCancelled { disposal }
@@ -199,9 +203,8 @@ impl News {
     /// By which it is known whether it was told: letters, digits and `-`.
     pub fn key(&self) -> String {
         let what = match self {
-            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } | Self::Policies(_) => {
-                return self.subject();
-            }
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => return self.subject(),
+            Self::Policies(_) | Self::Access(_) => return self.subject(),
             Self::AdoptedShortening { .. } => "adopted".to_owned(),
             Self::SchemeInForce { .. } => "in-force".to_owned(),
             Self::DisposalApproved { .. } => "approved".to_owned(),
@@ -215,7 +218,9 @@ impl News {
     /// How often it is told again while it is so; `None`: never.
     pub fn repeats(&self) -> Option<SignedDuration> {
         match self {
-            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => Some(WEEKLY),
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } | Self::Access(_) => {
+                Some(WEEKLY)
+            }
             Self::Policies(_) => Some(MONTHLY),
             _ => None,
         }
@@ -224,10 +229,8 @@ impl News {
     /// Who must know.
     pub fn roles(&self) -> &'static [Role] {
         match self {
-            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } | Self::Policies(_) => {
-                &[Role::Clerk]
-            }
-            Self::DisposalStopped { .. } => &[Role::Clerk],
+            Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => &[Role::Clerk],
+            Self::Policies(_) | Self::Access(_) | Self::DisposalStopped { .. } => &[Role::Clerk],
             _ => &[Role::Clerk, Role::Deputy],
         }
     }

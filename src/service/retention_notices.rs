@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::domain::clock::Clock;
+use crate::service::access::{AccessSeen, day};
 use crate::service::history::fold;
 use crate::service::journal::{Event, Journal, JournalEntry, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
-use crate::service::plain::{People, counted};
+use crate::service::plain::{People, counted, number};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
 use crate::service::runner::store_or_send;
@@ -117,16 +118,13 @@ fn part(news: &News, people: &People, at: Timestamp) -> Part {
             Act::Decide,
         ),
         News::Policies(reviews) => policies(reviews),
+        News::Access(seen) => access(seen),
     };
     Part { title, happened, meaning, act }
 }
 
 fn of(n: u64) -> String {
     counted(n, "record", "records")
-}
-
-fn day(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
 }
 
 fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
@@ -222,6 +220,33 @@ fn policies(reviews: &[Review; 2]) -> Words {
          provider to note the day and the minute in Strongroom's settings."
             .to_owned(),
         Act::Council,
+    )
+}
+
+fn access(seen: &AccessSeen) -> Words {
+    let mut happened = vec![];
+    if let Some(since) = seen.since {
+        happened.push(format!(
+            "Outsiders' access to the council's backups that should have ended, and nobody has noted an end: {}, the first \
+             on {}.",
+            number(seen.passed),
+            day(since)
+        ));
+    }
+    if let Some(next) = seen.next {
+        happened.push(format!(
+            "Outsiders' access to the council's backups that ends soon: {}, the first on {}.",
+            number(seen.ending),
+            day(next)
+        ));
+    }
+    (
+        "access of outsiders to the backups".to_owned(),
+        happened.join(" "),
+        "A key that is no longer needed should not stand. Ask your provider to take it away and note that, or agree a new last \
+         day."
+            .to_owned(),
+        Act::Decide,
     )
 }
 

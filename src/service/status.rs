@@ -124,6 +124,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
         set_up(input, &mut lines);
         let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
         lines.extend(retention);
+        lines.extend(input.access.iter().cloned());
         lines.extend(input.policies.lines(input.now.to_zoned(input.people.zone.clone()).date()));
     }
     lines.extend(input.people.coverage().map(|text| Line { light: Light::Green, text }));
@@ -186,37 +187,42 @@ fn one_set(input: &StatusInput<'_>, set: &SetInput) -> (Line, bool) {
     (Line { light, text }, stale)
 }
 
+/// How bad a trouble is, and what it is in a clerk's words. `covered`: what the log says now stands in a line of its own.
+pub fn seen(trouble: Trouble, covered: bool) -> (Light, &'static str) {
+    match trouble {
+        Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
+        Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
+        Trouble::ManyNotItsName => (Light::Red, "several documents have turned into something else"),
+        Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
+        Trouble::Damage => (Light::Red, "damage was found"),
+        Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
+        Trouble::LiveDiffers => (Light::Red, "documents on this computer differ from their good backups"),
+        Trouble::Failed(_) => (Light::Red, "something failed"),
+        Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
+        Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
+        Trouble::Refused => (Light::Amber, "a safety check stopped something"),
+        Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
+        Trouble::PutRight => (Light::Amber, "damage was put right from a copy; the next run looks at it again"),
+        // What the log says now stands in a line of its own.
+        Trouble::Overdue if covered => (Light::Amber, "a part was not tested in time"),
+        Trouble::Overdue => (Light::Red, "a part was not tested in time"),
+        Trouble::LimitsTooLow => (Light::Amber, "the limits on testing are too low"),
+        Trouble::FallingBehind => (Light::Amber, "a part will not be tested in time"),
+        Trouble::Quiet => (Light::Red, "the office server is silent"),
+        Trouble::Untested => (Light::Amber, "the backups were not tested for too long"),
+        Trouble::ClocksDiffer => (Light::Amber, "clocks do not agree"),
+        Trouble::WholeOverdue => (Light::Amber, "a drill of everything is overdue"),
+        Trouble::SampleOverdue => (Light::Amber, "a drill is overdue"),
+        Trouble::KeysOverdue => (Light::Amber, "a key was not tried for too long"),
+    }
+}
+
 fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     if let Some(why) = &input.unopened {
         lines.push(Line { light: Light::Red, text: format!("The backups cannot be opened: {why}") });
     }
     for open in input.open.iter().take(SHOWN) {
-        let (light, what) = match open.trouble {
-            Trouble::HistoryChanged => (Light::Red, "the backups may have been tampered with"),
-            Trouble::MassChange => (Light::Red, "an unusual number of records changed"),
-            Trouble::ManyNotItsName => (Light::Red, "several documents have turned into something else"),
-            Trouble::NotItsName => (Light::Red, "documents have turned into something else"),
-            Trouble::Damage => (Light::Red, "damage was found"),
-            Trouble::Spoiled => (Light::Red, "documents that could be opened cannot be opened now"),
-            Trouble::LiveDiffers => (Light::Red, "documents on this computer differ from their good backups"),
-            Trouble::Failed(_) => (Light::Red, "something failed"),
-            Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
-            Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
-            Trouble::Refused => (Light::Amber, "a safety check stopped something"),
-            Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
-            Trouble::PutRight => (Light::Amber, "damage was put right from a copy; the next run looks at it again"),
-            // What the log says now stands in a line of its own.
-            Trouble::Overdue if input.coverage.is_some() => (Light::Amber, "a part was not tested in time"),
-            Trouble::Overdue => (Light::Red, "a part was not tested in time"),
-            Trouble::LimitsTooLow => (Light::Amber, "the limits on testing are too low"),
-            Trouble::FallingBehind => (Light::Amber, "a part will not be tested in time"),
-            Trouble::Quiet => (Light::Red, "the office server is silent"),
-            Trouble::Untested => (Light::Amber, "the backups were not tested for too long"),
-            Trouble::ClocksDiffer => (Light::Amber, "clocks do not agree"),
-            Trouble::WholeOverdue => (Light::Amber, "a drill of everything is overdue"),
-            Trouble::SampleOverdue => (Light::Amber, "a drill is overdue"),
-            Trouble::KeysOverdue => (Light::Amber, "a key was not tried for too long"),
-        };
+        let (light, what) = seen(open.trouble, input.coverage.is_some());
         let text =
             format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);
         lines.push(Line { light, text });

@@ -158,6 +158,12 @@ fn keys_and_people(walk: &mut Walk) {
         with(&["key", "drill", "recovery sheet"]).into_iter().map(|w| w.replace("recovery-key-file", "key-file")),
         0,
     );
+    let access = ["provider", "access", "add", "--who", "X", "--key", "y", "--why", "z", "--by", "C"];
+    let number = walk.line(access.into_iter().chain(["--until", "2120-01-01"]), 0)["access"].to_string();
+    walk.line(["provider", "access", "list"], 0);
+    walk.line(["provider", "access", "end", &number, "--by", "C", "--note", "deleted"], 0);
+    walk.line(["report"], 0);
+    walk.line(["report", "--dir", &walk.place.text("evidence")], 0);
     walk.line(["incident", "list"], 0);
     walk.line(["incident", "resolve", "3", "--by", "The Clerk", "--note", "looked"], 1);
 }

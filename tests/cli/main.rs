@@ -15,6 +15,7 @@ mod place;
 mod progress;
 mod quick_start;
 mod repairing;
+mod report;
 mod retention;
 mod retention_fortnight;
 mod retention_life;

@@ -3,11 +3,13 @@
 // The lint's leave for tests does not reach the helpers of an integration test.
 #![allow(clippy::unwrap_used)]
 
+mod books;
 mod causes;
 mod letters;
 mod mail;
 mod notices;
 mod outbox;
+mod report;
 mod retention;
 mod runner;
 mod smtp;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use proptest::prelude::*;
+use strongroom::service::access::AccessSeen;
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
 use strongroom::service::policy::Review;
@@ -192,6 +193,14 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
         News::Reappeared { records: 3 },
         News::Policies([Review::Due(day("2025-05-12")), Review::Missing]),
         News::Policies([Review::Fresh, Review::Due(day("2025-05-12"))]),
+        News::Access(AccessSeen {
+            first: 60,
+            ending: 2,
+            next: Some(day("2026-12-01")),
+            passed: 1,
+            since: Some(day("2026-11-14")),
+        }),
+        News::Access(AccessSeen { first: 60, ending: 1, next: Some(day("2026-12-01")), passed: 0, since: None }),
     ];
     let named = all.into_iter().enumerate().flat_map(|(n, news)| {
         news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))

@@ -54,6 +54,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         messages_lost: 0,
         journal_damaged: 0,
         retention: None,
+        access: vec![],
         policies: Policies { it: adopted("2026-05-11"), retention: adopted("2025-12-01") },
         now: now(),
     }

@@ -5,6 +5,7 @@
 mod keeping;
 mod limits;
 mod reading;
+mod report;
 mod retention;
 mod schedule;
 mod trust;
@@ -20,6 +21,7 @@ pub use reading::{
     CatArgs, DiffArgs, FindArgs, HistoryArgs, LsArgs, Overwrite, RecoverArgs, RepairArgs, RestoreArgs, SnapshotsArgs,
     When,
 };
+pub use report::{AccessArgs, AccessCommand, EndArgs, Format, ProviderCommand, ReportArgs};
 pub use retention::{
     AdoptArgs, ApplyArgs, ApproveArgs, AssignArgs, CancelArgs, CertificateArgs, ClassesArgs, DateArgs, HoldCommand,
     HoldListArgs, LintArgs, PlaceArgs, PlanArgs, ReleaseArgs, RetentionCommand, ReviewArgs, UnassignArgs, WhyArgs,
@@ -143,8 +145,13 @@ pub enum Command {
     /// Who can add to the backups
     #[command(subcommand)]
     Actor(ActorCommand),
+    /// What people outside the council may do
+    #[command(subcommand)]
+    Provider(ProviderCommand),
     /// Show the signed log of the repository
     Log(LogArgs),
+    /// What can be shown of a year or any other time, for the auditor
+    Report(ReportArgs),
     /// Messages to people
     #[command(subcommand)]
     Notify(NotifyCommand),
@@ -311,7 +318,9 @@ impl Command {
             Self::Hold(c) => c.name(),
             Self::Key(c) => c.name(),
             Self::Actor(c) => c.name(),
+            Self::Provider(c) => c.name(),
             Self::Log(_) => "log",
+            Self::Report(_) => "report",
             Self::Notify(c) => c.name(),
             Self::Incident(c) => c.name(),
         }
@@ -351,7 +360,7 @@ mod tests {
         let mut command = Args::command();
         command.clone().debug_assert();
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
-        for later in ["report", "problem"] {
+        for later in ["problem"] {
             assert!(!names.contains(&later), "{later}");
         }
         let help = command.render_long_help().to_string();

@@ -10,7 +10,7 @@ use crate::domain::retention::plan::PlanId;
 use crate::domain::retention::trigger::Trigger;
 
 /// A day of the calendar as people type it.
-fn day(text: &str) -> Result<Date, String> {
+pub(super) fn day(text: &str) -> Result<Date, String> {
     let shape = text.len() == 10 && text.chars().all(|c| c.is_ascii_digit() || c == '-');
     match text.parse() {
         Ok(day) if shape => Ok(day),

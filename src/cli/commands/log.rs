@@ -150,6 +150,9 @@ fn what(entry: &Entry) -> String {
             format!("{snapshots} without what entry {approval} approved")
         }
         Entry::DisposalDone { approval, .. } => format!("approved by entry {approval}"),
+        Entry::Journal(page) => counted(page.lines, "line", "lines"),
+        Entry::AccessGiven(given) => format!("from {} until {}", given.from, given.until),
+        Entry::AccessEnded(ended) => format!("that entry {} gave, on {}", ended.access, ended.on),
         Entry::Restored { files, bytes, .. } => format!("{}, {}", counted(*files, "file", "files"), size(*bytes)),
         other => examined(other),
     }

@@ -24,10 +24,12 @@ mod look;
 mod notify;
 mod opening;
 mod package;
+mod provider;
 mod prune;
 mod records;
 mod recover;
 mod repair;
+mod report;
 mod restore;
 mod retention;
 mod retention_of_run;
@@ -66,7 +68,9 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Hold(command) => hold::run(shell, command),
         Command::Key(command) => key::run(shell, command),
         Command::Actor(command) => actor::run(shell, command),
+        Command::Provider(command) => provider::run(shell, &command),
         Command::Log(args) => log::run(shell, &args),
+        Command::Report(args) => report::run(shell, &args),
         Command::Notify(command) => notify::run(shell, &command),
         Command::Incident(command) => incident::run(shell, command),
         Command::Backup(args) => backup::run(shell, &args),

@@ -8,6 +8,7 @@ use url::Url;
 use super::key::shown;
 use crate::cli::args::RecoverArgs;
 use crate::cli::failure::Failure;
+use crate::cli::hints::advice;
 use crate::cli::keyfile::{self, Given};
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
@@ -18,7 +19,10 @@ use crate::domain::path::printable;
 use crate::ops::fs::place::Owner;
 use crate::ops::recover::{EnrolOptions, RecoverOptions, RecoverReport, recover, state_beside};
 use crate::repo::machine::StateDir;
+use crate::repo::repository::Repository;
 use crate::repo::store::{Store, StoreCredentials, StoreOptions, open};
+use crate::service::journal::Journal;
+use crate::service::pages::{self, Kept};
 use crate::service::plain::{counted, size};
 
 /// Packs fetched at the same time.
@@ -55,6 +59,7 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let progress = shell.progress();
     let report = recover(store, &given.identity, id, shell.env.clone(), &options, &progress, &shell.stop)?;
     progress.finish();
+    let journal = if report.enrolled.is_some() { bring_journal_back(shell, args, &given, id, &dir) } else { None };
     say(shell, &report, &options.to, &dir);
     let restored = &report.restored;
     Ok(Done::with_exit(restored.exit())
@@ -66,7 +71,41 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
         .with("to", options.to.to_string_lossy())
         .with("config", report.config.as_ref().map(|c| c.to_string_lossy().into_owned()))
         .with("state", report.enrolled.map(|_| dir.path().to_string_lossy().into_owned()))
+        .with("journal", journal)
         .with("repository", id.to_hex()))
+}
+
+/// The journal of the computer that was lost: who was told of what, and what is still open. The documents are back
+/// whatever becomes of it.
+fn bring_journal_back(
+    shell: &Shell,
+    args: &RecoverArgs,
+    given: &Given,
+    id: RepositoryId,
+    dir: &StateDir,
+) -> Option<usize> {
+    let brought = || -> Result<Option<Kept>, Failure> {
+        let repo = Repository::open_with_identity(store(shell, args)?, &given.identity, id, shell.env.clone())?;
+        let run = hex::encode(&shell.env.entropy.bytes32()[..8]);
+        Ok(pages::bring_back(&repo, &Journal::new(dir.path()), &run)?)
+    };
+    match brought() {
+        Ok(Some(kept)) => {
+            let lines = counted(kept.entries.len() as u64, "line", "lines");
+            shell.out.say(format!("The journal is back: {lines}."));
+            if !kept.lost.is_empty() {
+                let parts = counted(kept.lost.len() as u64, "part", "parts");
+                shell.out.warn(format!("{parts} of the journal could not be read. See: strongroom report"));
+            }
+            Some(kept.entries.len())
+        }
+        Ok(None) => None,
+        Err(failure) => {
+            let why = advice(&failure).message;
+            shell.out.warn(format!("The journal could not be brought back: {why}. Reports read it from the store."));
+            None
+        }
+    }
 }
 
 /// The id decides; a person may type it, but nothing may be believed without one.

@@ -19,6 +19,7 @@ use crate::ops::verify::clear_scratch;
 use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
 use crate::service::journal::Event;
+use crate::service::pages;
 use crate::service::retention::News;
 use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::schedule::Round;
@@ -26,7 +27,7 @@ use crate::service::status::{Light, Line};
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{
-    backup, coverage, drill, drills, heartbeat, last_good, opening, prune, retention_of_run, status, trial, verify,
+    backup, coverage, drill, drills, heartbeat, last_good, opening, provider, prune, retention_of_run, status, trial, verify,
     verify_store,
 };
 
@@ -68,7 +69,12 @@ fn run_by(shell: &Shell, config: &Config, args: &RunArgs, broken: Option<&Failur
     }
     telling::report(shell, &summary);
     tell_of_policies(shell, config);
-    let done = work.finish(&summary)?;
+    provider::tell(shell, config, work.opened.borrow().as_ref().and_then(|o| o.as_ref().ok()).map(Repository::state));
+    let kept = work.keep_journal(&summary);
+    let mut done = work.finish(&summary)?;
+    if !kept {
+        done.exit = done.exit.worse(Exit::Incomplete);
+    }
     if config.trial {
         trial::last_words(shell, config, work.opened.into_inner().and_then(Result::ok))?;
     }
@@ -210,6 +216,19 @@ impl Work<'_> {
     fn say(&self, failure: &Failure) -> JobOutcome {
         self.shell.out.error(&advice(failure));
         jobs::failed(failure)
+    }
+
+    /// Puts the journal into the repository, if it is time. Where that fails the lines wait for the next run.
+    fn keep_journal(&self, summary: &RunSummary) -> bool {
+        let mut opened = self.opened.borrow_mut();
+        let Some(Ok(repo)) = opened.as_mut().filter(|_| !self.config.trial) else { return true };
+        let kept = pages::keep(repo, &self.shell.journal(self.config), &summary.run);
+        if let Err(error) = &kept {
+            self.shell
+                .out
+                .warn(format!("The journal could not be put beside the backups; the next run tries again: {error}"));
+        }
+        kept.is_ok()
     }
 
     fn finish(&self, summary: &RunSummary) -> Result<Done, Failure> {

@@ -89,6 +89,7 @@ pub fn work_out(
         cause: cause_line(open, &journal),
     });
     let log = repo.map(Repository::state);
+    let today = shell.env.clock.now().to_zoned(people.zone.clone()).date();
     let input = StatusInput {
         people: &people,
         sets: sets.collect(),
@@ -116,6 +117,7 @@ pub fn work_out(
         messages_lost: journal.expired,
         journal_damaged: journalled.damaged,
         retention: retention_of_run::for_status(&journal.retention, log, shell.env.clock.now(), config),
+        access: log.map(|s| crate::service::access::lines(s, today)).unwrap_or_default(),
         policies: config.policy.clone(),
         now: shell.env.clock.now(),
     };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
 pub use super::bundles::{Epoch, KeyholderAdded, StoredBundle};
+pub use super::evidence::{AccessEnded, AccessGiven, JournalPage};
 use super::guards::StoreTested;
 use super::proofs::{Checked, KeyDrilled, Opened, Scrubbed};
 pub use super::restored::{Drilled, Tested};
@@ -133,6 +134,12 @@ pub enum Entry {
     Relisted { approval: u64, roots: Vec<Relisting> },
     /// Nothing of it is left; the note is the certificate.
     DisposalDone { approval: u64, certificate: NoteName },
+    /// A page of this machine's journal.
+    Journal(JournalPage),
+    /// Somebody outside the council may use a key or a credential for a time.
+    AccessGiven(AccessGiven),
+    /// That is over.
+    AccessEnded(AccessEnded),
 }
 
 /// Why packs were condemned.
@@ -305,7 +312,8 @@ impl Entry {
             Self::DisposalWithdrawn(_) => &[Role::Pruner, Role::Approver],
             Self::Relisted { .. } | Self::DisposalDone { .. } => &[Role::Pruner],
             Self::Abandoned { .. } | Self::Incident(_) | Self::Restored { .. } => &[],
-            Self::KeyDrilled(_) | Self::Checked(_) | Self::Scrubbed(_) | Self::Opened(_) => &[],
+            Self::KeyDrilled(_) | Self::Checked(_) | Self::Scrubbed(_) | Self::Opened(_) | Self::Journal(_) => &[],
+            Self::AccessGiven(_) | Self::AccessEnded(_) => &[Role::Approver],
         }
     }
 
@@ -348,6 +356,9 @@ impl Entry {
             Self::DisposalWithdrawn(_) => "disposal-withdrawn",
             Self::Relisted { .. } => "relisted",
             Self::DisposalDone { .. } => "disposal-done",
+            Self::Journal(_) => "journal",
+            Self::AccessGiven(_) => "access-given",
+            Self::AccessEnded(_) => "access-ended",
         }
     }
 }

@@ -106,6 +106,8 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         holds: vec![],
         disposals: vec![],
         undone: vec![],
+        pages: vec![],
+        accesses: vec![],
     })
 }
 
@@ -185,6 +187,7 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
         Entry::HoldPlaced { .. } | Entry::HoldReleased { .. } => rule(state, body)?,
         Entry::DisposalApproved(_) | Entry::DisposalCancelled { .. } => rule(state, body)?,
         Entry::DisposalWithdrawn(_) | Entry::Relisted { .. } | Entry::DisposalDone { .. } => rule(state, body)?,
+        Entry::Journal(_) | Entry::AccessGiven(_) | Entry::AccessEnded(_) => super::evidence::take(state, body)?,
     }
     if void && matches!(&body.entry, Entry::Relisted { roots, .. } if !roots.is_empty()) {
         // Its author was cut off, and voiding it may bring nothing back: nothing is deleted until a person has looked.

@@ -7,6 +7,7 @@
 pub mod bits;
 pub mod bundles;
 pub mod entry;
+pub mod evidence;
 pub mod fold;
 pub mod guards;
 mod hindsight;

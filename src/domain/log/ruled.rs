@@ -166,7 +166,7 @@ impl State {
         let accepted =
             self.documents_accepted.iter().map(|(at, note)| (*note, "which documents are as they should be", *at));
         let all = schemes.chain(losses).chain(accepted).chain(dates).chain(holds).chain(ended).chain(approvals);
-        all.chain(disposals().flat_map(DisposalState::notes)).collect()
+        all.chain(disposals().flat_map(DisposalState::notes)).chain(self.evidence_notes()).collect()
     }
 
     /// Every note that must be in the store.

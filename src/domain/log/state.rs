@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::bits::Bits;
 use super::bundles::ToldBundle;
 use super::entry::{Actor, Body, Created, Epoch, Incident, Keyholder, Reason, Role, Snapshot, StoredIndex, StoredPack};
+use super::evidence::{AccessState, PageState};
 use super::ruled::{DateState, DisposalState, HoldState, SchemeState};
 use crate::domain::id::{
     ActorId, IndexName, KeyholderId, Link, NoteName, PackName, RepositoryId, SessionId, SnapshotId,
@@ -251,6 +252,10 @@ pub struct State {
     /// Disposals, or ends of them, that count no longer because their author was cut off later: of use to the fold, and to
     /// who ends one again.
     pub undone: Vec<DisposalState>,
+    /// Pages of machines' journals, oldest first.
+    pub pages: Vec<PageState>,
+    /// Access given to outsiders, ended or not, oldest first.
+    pub accesses: Vec<AccessState>,
 }
 
 impl State {

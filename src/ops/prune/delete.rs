@@ -6,6 +6,7 @@
 use jiff::SignedDuration;
 
 use super::PruneReport;
+use crate::domain::log::evidence::EVIDENCE_KEPT;
 use crate::domain::retention::gate::later;
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
@@ -29,10 +30,12 @@ pub(super) fn unneeded_notes<'l>(
         return Ok(vec![]);
     }
     let state = repo.state();
-    let (needed, spent) = (state.needed_notes(), state.spent_notes());
+    let (needed, spent, old) = (state.needed_notes(), state.spent_notes(), state.old_evidence());
     let now = repo.store.get_dated(&Key::Log(state.next - 1))?.1;
     let unneeded = |l: &&Listed| {
         let Key::Note(name) = &l.key else { return false };
+        // A clock that ran ahead must not end the years of evidence: the store's dates must say so, too.
+        let wait = if old.contains(name) { wait.max(EVIDENCE_KEPT) } else { wait };
         spent.contains(name) || (!needed.contains(name) && later(l.modified, wait) <= now)
     };
     Ok(notes.into_iter().filter(unneeded).collect())

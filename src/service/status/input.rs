@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::StoreInput;
+use super::{Line, StoreInput};
 use crate::domain::drills::{Due, Every};
 use crate::domain::log::entry::IncidentKind;
 use crate::service::plain::People;
@@ -140,6 +140,8 @@ pub struct StatusInput<'a> {
     pub journal_damaged: u64,
     /// The council's scheme and records, where they were looked at.
     pub retention: Option<RetentionInput>,
+    /// Access of people outside the council, where somebody must look.
+    pub access: Vec<Line>,
     /// The council's own policies.
     pub policies: Policies,
     /// Now.

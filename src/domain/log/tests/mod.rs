@@ -1,6 +1,7 @@
 //! The law of the log, case by case, and over random histories. `World` writes entries without any bytes.
 
 mod authors;
+mod evidence;
 mod histories;
 mod lives;
 mod rulings;

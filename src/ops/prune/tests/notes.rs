@@ -4,6 +4,8 @@ use jiff::civil::date;
 
 use super::*;
 use crate::domain::id::{NoteName, SnapshotId};
+use crate::domain::log::entry::JournalPage;
+use crate::domain::log::evidence::EVIDENCE_KEPT;
 use crate::domain::log::rulings::{DisposalApproved, DisposalWithdrawn, Relisting};
 use crate::ops::prune::delete::unneeded_notes;
 use crate::repo::store::Listed;
@@ -41,6 +43,30 @@ fn only_an_unnamed_note_that_waited_goes_whatever_this_clock_says() {
     let old = listed(GRACE);
     let found = unneeded_notes(&repo, old.iter(), GRACE).unwrap();
     assert_eq!(found.iter().map(|l| &l.key).collect::<Vec<_>>(), [&Key::Note(orphan)]);
+}
+
+/// A clock that runs decades ahead ends no years of evidence: the store's own dates must say so, too.
+#[test]
+fn a_page_of_a_journal_goes_after_seven_years_by_two_clocks() {
+    let c = council();
+    let page = note(&c, "a page");
+    let at = c.open().env.clock.now();
+    say(&c, Entry::Journal(JournalPage { note: page, from: at, to: at, lines: 1 }));
+    let repo = c.open();
+    let listed = |age: SignedDuration| -> Vec<Listed> {
+        let repo = c.open();
+        let mut all = repo.store.list("notes").unwrap().0;
+        let now = repo.store.get_dated(&Key::Log(repo.state().next - 1)).unwrap().1;
+        all.iter_mut().for_each(|l| l.modified = now - age);
+        all
+    };
+    let old = listed(EVIDENCE_KEPT * 2);
+    assert!(unneeded_notes(&repo, old.iter(), GRACE).unwrap().is_empty(), "the log is young");
+    c.clock.advance_days(366 * 40);
+    say(&c, Entry::Restored { snapshot: None, files: 0, bytes: 0 });
+    let repo = c.open();
+    let found = |age| unneeded_notes(&repo, listed(age).iter(), GRACE).unwrap().len();
+    assert_eq!((found(GRACE * 3), found(EVIDENCE_KEPT)), (0, 1));
 }
 
 /// `secret.bin` is gone from the folder and stands in two snapshots; another set's listing never had it.
