@@ -13,6 +13,7 @@ mod shell;
 mod stores;
 mod telling;
 mod trial;
+mod ways;
 mod when;
 mod wiring;
 mod wiring_files;

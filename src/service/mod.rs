@@ -3,8 +3,10 @@
 //! Nothing here fails in silence: what cannot be journalled, stored or sent is in the [`runner::RunSummary`].
 
 pub mod causes;
+pub mod contacts;
 pub mod durable;
 pub mod history;
+pub mod html;
 pub mod journal;
 pub mod mail;
 pub mod metrics;
@@ -12,6 +14,8 @@ mod opened;
 pub mod outbox;
 pub mod plain;
 pub mod policy;
+pub mod post;
+mod reference;
 pub mod retention;
 pub mod retention_notices;
 pub mod retention_status;
@@ -20,4 +24,7 @@ pub mod schedule;
 pub mod status;
 pub mod technical;
 pub mod texts;
+pub mod voice;
+pub mod web;
+pub mod weekly;
 pub mod words;

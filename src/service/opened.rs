@@ -55,4 +55,7 @@ pub struct Counts {
     /// Key files and index were looked at, which is where damage is put right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked_around: bool,
+    /// Which items failed, as a number that changes with any of them: by it an acceptance holds for these and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub which: Option<u64>,
 }

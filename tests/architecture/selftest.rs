@@ -23,6 +23,7 @@ const DOORS: &[&str] = &[
     "minicbor",
     "object_store",
     "quick-xml",
+    "reqwest",
     "rustix",
     "rustls",
     "sd-notify",

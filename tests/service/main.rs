@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod http;
 mod letters;
 mod mail;
 mod notices;
@@ -13,3 +14,6 @@ mod runner;
 mod smtp;
 mod status;
 mod support;
+mod voices;
+mod web;
+mod weekly;

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use strongroom::service::history::fold;
 use strongroom::service::journal::{Event, Journal};
 use strongroom::service::mail::SendError;
-use strongroom::service::outbox::{EXPIRY, FIRST_WAIT, LONGEST_WAIT, Outbox};
+use strongroom::service::outbox::{EXPIRY, FIRST_WAIT, LONGEST_WAIT, Outbox, Sending};
 use strongroom::service::words::Role;
+use strongroom::testing::FakeClock;
 
 use crate::support::{Mailbox, at, outgoing};
 
@@ -34,7 +35,9 @@ fn down() -> SendError {
 
 impl Place {
     fn flush(&self, now: Timestamp) -> strongroom::service::outbox::FlushReport {
-        let report = self.outbox.flush(&self.mailbox, now, &self.journal, "r");
+        let clock = FakeClock::at(now);
+        let sending = Sending { mailer: &self.mailbox, clock: &clock, journal: &self.journal, run: "r" };
+        let report = self.outbox.flush(&sending);
         assert_eq!(report.trouble, Vec::<String>::new());
         report
     }

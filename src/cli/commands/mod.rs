@@ -21,7 +21,9 @@ mod live;
 mod log;
 mod look;
 mod notify;
+mod notify_test;
 mod opening;
+mod problem;
 mod prune;
 mod records;
 mod recover;
@@ -36,6 +38,7 @@ mod status;
 mod trial;
 mod verify;
 mod verify_store;
+mod voices;
 
 pub use examine::run as examine;
 
@@ -65,6 +68,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Log(args) => log::run(shell, &args),
         Command::Notify(command) => notify::run(shell, &command),
         Command::Incident(command) => incident::run(shell, command),
+        Command::Problem(command) => problem::run(shell, command),
         Command::Backup(args) => backup::run(shell, &args),
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),

@@ -330,6 +330,7 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         differing: live::differing(report),
         all_live: false,
         looked_around: false,
+        which: None,
     };
     let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {
