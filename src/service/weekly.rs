@@ -100,14 +100,15 @@ fn clerks_body(reference: &Reference, input: &StatusInput<'_>, status: &Status, 
         lines.push(String::from("Messages: some do not get through."));
     }
     lines.extend(people.coverage());
-    lines.push(format!("Who can open the backups: {}.", readers(input)));
+    lines.push(readers(input));
     lines.push(match &input.voices.check {
         Some(check) => format!("Check number, nothing to do: {}.", check.short()),
         None => String::from("Check number: unknown, the backups could not be opened."),
     });
     let ring = match status.light {
         Light::Red => format!("Please ring {}, telephone {}, today.", people.provider, people.phone),
-        _ => format!("Questions: {}, telephone {}.", people.provider, people.phone),
+        Light::Green => format!("Questions: {}, telephone {}.", people.provider, people.phone),
+        _ => format!("Ask {}, telephone {}, what should be done.", people.provider, people.phone),
     };
     lines.push(format!("{ring} There is nothing to click in this message."));
     paragraphs(&lines)
@@ -179,11 +180,10 @@ fn is_unheard(input: &StatusInput<'_>) -> bool {
 }
 
 fn readers(input: &StatusInput<'_>) -> String {
-    let here = if input.reads { "the office computer" } else { "not the office computer" };
-    match input.voices.holders {
-        Some(n) => format!("{here}, and {}", counted(n, "keyholder", "keyholders")),
-        None => here.to_owned(),
-    }
+    let here = if input.reads { "can" } else { "cannot" };
+    let keys = input.voices.holders.map(|n| format!("Keys that open the backups: {n}. ")).unwrap_or_default();
+    let what = if keys.is_empty() { "the backups" } else { "them" };
+    format!("{keys}The office computer {here} open {what}.")
 }
 
 /// What the provider's technician reads.
@@ -219,7 +219,7 @@ pub fn for_provider(reference: &Reference, input: &StatusInput<'_>, status: &Sta
         lines.push(format!("Not getting through: {way} since {}", stamp(*since)));
     }
     lines.push(format!("Messages given up: {}", input.messages_lost + input.voices.lost));
-    lines.push(format!("Can open the backups: {}", readers(input)));
+    lines.push(readers(input));
     lines.push(match &input.voices.check {
         Some(check) => format!("Check number of entry {}: {}", check.entry, check.link),
         None => String::from("Check number: unknown, the repository could not be opened"),

@@ -8,6 +8,8 @@ mod every_command;
 mod fault_store;
 mod faults;
 mod golden;
+#[path = "../service/http.rs"]
+mod http;
 mod key_drill;
 mod looking;
 mod opening;
@@ -30,3 +32,4 @@ mod smtp;
 mod telling;
 mod trust;
 mod verifying;
+mod voices;

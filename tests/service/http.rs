@@ -72,7 +72,8 @@ fn serve(mut stream: TcpStream, says: &Mutex<Answer>, kept: &Mutex<Vec<Request>>
         head.push_str(&line);
         line.clear();
     }
-    let length = head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let length =
+        head.to_lowercase().lines().find_map(|l| l.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).ok()?;
@@ -82,7 +83,8 @@ fn serve(mut stream: TcpStream, says: &Mutex<Answer>, kept: &Mutex<Vec<Request>>
     match answer {
         Answer::Plain(status, text) => {
             let length = text.len();
-            write!(stream, "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}").ok()?;
+            write!(stream, "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}")
+                .ok()?;
         }
         Answer::Endless => {
             write!(stream, "{fine}\r\n").ok()?;

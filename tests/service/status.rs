@@ -8,7 +8,7 @@ use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
     CoverageInput, DrillInput, DrillsInput, Good, Light, LostInput, MAX_AGE, OpenInput, SetInput, StatusInput,
-    StoreInput, status,
+    StoreInput, VoicesInput, status,
 };
 
 use strongroom::service::words::{Reference, Trouble, Why};

@@ -77,7 +77,10 @@ fn each_way_carries_the_messages_of_its_reader_and_waits_by_itself() {
     assert_eq!(told(&office.mailbox), [(NoticeKind::Failure, Role::Clerk), (NoticeKind::Failure, Role::Provider)]);
     assert_eq!(told(&at_panel), [(NoticeKind::Failure, Role::Clerk)]);
     assert_eq!((told(&at_desk), others[0].outbox.len(), office.outbox.len()), (vec![], 1, 0));
-    assert_eq!(summary.others.iter().map(|(_, r)| (r.sent.len(), r.failed.len())).collect::<Vec<_>>(), [(0, 1), (1, 0)]);
+    assert_eq!(
+        summary.others.iter().map(|(_, r)| (r.sent.len(), r.failed.len())).collect::<Vec<_>>(),
+        [(0, 1), (1, 0)]
+    );
     assert!(office.dir.path().join("state/outbox-desk").is_dir());
     // The journal does not take the panel's success for the mail's, nor the desk's failure.
     assert!(office.state().mail_failing_since.is_none());
@@ -172,7 +175,8 @@ fn a_crash_between_taking_and_removal_sends_once_more_under_the_same_id() {
     web.answers(Answer::Plain(503, ""));
     night(&office, failing(), &others);
     let folder = office.dir.path().join("state/outbox-desk");
-    let file = std::fs::read_dir(&folder).unwrap().flatten().find(|f| f.path().extension().is_some_and(|e| e == "json"));
+    let file =
+        std::fs::read_dir(&folder).unwrap().flatten().find(|f| f.path().extension().is_some_and(|e| e == "json"));
     let (path, kept) = (file.as_ref().unwrap().path(), std::fs::read(file.unwrap().path()).unwrap());
     web.take();
     web.answers(Answer::Plain(200, ""));
@@ -180,7 +184,8 @@ fn a_crash_between_taking_and_removal_sends_once_more_under_the_same_id() {
     assert!(!path.exists());
     std::fs::write(&path, kept).unwrap();
     night(&office, fine(), &others);
-    let ids: Vec<String> = web.take().iter().map(|r| r.body.split("\"id\":\"").nth(1).unwrap()[..40].to_owned()).collect();
+    let ids: Vec<String> =
+        web.take().iter().map(|r| r.body.split("\"id\":\"").nth(1).unwrap()[..40].to_owned()).collect();
     assert_eq!(ids.iter().filter(|id| **id == ids[0]).count(), 2, "{ids:?}");
 }
 
@@ -216,7 +221,7 @@ fn an_acknowledgement_quietens_the_clerk_for_its_days_and_nobody_else() {
 #[test]
 fn what_is_accepted_is_silent_for_these_files_until_its_day_and_for_no_others() {
     let office = Office { deputy_after: Some(SignedDuration::from_hours(24)), ..office() };
-    let accept = |which, days| {
+    let accept = |which, days: i64| {
         let until = office.clock.0.lock().unwrap().to_owned() + SignedDuration::from_hours(24 * days);
         let by = String::from("The Clerk");
         says(&office, Voice::Accepted { reference: open_reference(&office), by, until, which });
