@@ -4,6 +4,8 @@
 
 #[path = "config/errors.rs"]
 mod errors;
+#[path = "config/ways.rs"]
+mod ways;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -90,7 +90,7 @@ pub fn tell_of_retention(shell: &Shell, config: &Config, news: &[News]) {
 }
 
 /// Sends messages outside of a run, and says what became of them.
-pub fn post(shell: &Shell, config: &Config, send: impl FnOnce(&Post<'_>) -> Posted) {
+pub fn post(shell: &Shell, config: &Config, send: impl FnOnce(&Post<'_>) -> Posted) -> Posted {
     let (people, journal, outbox) = (people(config), shell.journal(config), shell.outbox(config));
     let (mailer, others) = (mailer_or_why(shell, config), ways::webhooks(shell, config));
     let post = Post {
@@ -108,6 +108,7 @@ pub fn post(shell: &Shell, config: &Config, send: impl FnOnce(&Post<'_>) -> Post
     }
     report_flush(shell, &posted.flush);
     ways::report(shell, &posted.others);
+    posted
 }
 
 /// A password that cannot be fetched keeps no backup from being made and silences nobody: the messages wait, and

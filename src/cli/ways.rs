@@ -38,6 +38,14 @@ fn fetch(shell: &Shell, source: &SecretSource) -> Result<secrecy::SecretString, 
     Ok(source.fetch(&shell.system).map_err(unusable)?)
 }
 
+/// Whether a message waits that may be tried again now.
+pub fn is_due(shell: &Shell, config: &Config) -> bool {
+    let now = shell.env.clock.now();
+    let others = config.webhooks.iter().map(|hook| Outbox::of(&config.state_dir, &hook.name));
+    let mail = config.mail.as_ref().map(|_| shell.outbox(config));
+    mail.into_iter().chain(others).any(|outbox| outbox.is_due(now))
+}
+
 /// What became of the messages by these ways.
 pub fn report(shell: &Shell, others: &[(WayName, FlushReport)]) {
     for (way, flush) in others {
@@ -90,7 +98,7 @@ pub fn word(signal: Signal) -> &'static str {
     }
 }
 
-/// What a run that ended so has to say. Records that a person lives with for now are no failure.
+/// What a run that ended so has to say. Records that a person lives with for a time are no failure.
 pub fn signal_of(shell: &Shell, config: &Config, exit: Exit) -> Signal {
     let accepted = || {
         let journal = shell.journal(config).read();

@@ -273,7 +273,7 @@ fn open_notices(
     }
 }
 
-/// Whether a person lives with just this for now: with these items, not with one more or another.
+/// Whether a person lives with just this for a time: with these items, not with one more or another.
 pub fn is_accepted(state: &JournalState, reference: &Reference, causes: &BTreeSet<Cause>, now: Timestamp) -> bool {
     let word = state.voices.accepted.get(reference).filter(|w| w.holds(now));
     word.is_some_and(|word| can_be_accepted(state, causes) == Some(word.which))

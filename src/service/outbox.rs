@@ -70,6 +70,13 @@ struct Stored {
     next: Timestamp,
 }
 
+impl Stored {
+    /// Set back by a clock put right, a next attempt may seem far away: never wait longer than the longest wait.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.next <= now || self.next.duration_since(now) > LONGEST_WAIT
+    }
+}
+
 /// What a flush did.
 #[derive(Debug, Default)]
 pub struct FlushReport {
@@ -164,6 +171,11 @@ impl Outbox {
         })
     }
 
+    /// Whether one of those that wait may be tried again now.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.load().0.iter().any(|stored| stored.is_due(now))
+    }
+
     /// How many messages wait.
     pub fn len(&self) -> usize {
         self.load().0.len()
@@ -208,9 +220,7 @@ impl Outbox {
                 report.expired.push(told);
                 continue;
             }
-            // Set back by a clock put right, a next attempt may seem far away: never wait longer than the longest wait.
-            let due = stored.next <= now || stored.next.duration_since(now) > LONGEST_WAIT;
-            if server_down || !due || tried == MAX_PER_FLUSH {
+            if server_down || !stored.is_due(now) || tried == MAX_PER_FLUSH {
                 report.waiting += 1;
                 continue;
             }

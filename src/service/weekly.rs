@@ -170,7 +170,7 @@ fn problems(input: &StatusInput<'_>) -> String {
         (n, Some(o)) => format!("Open problems: {n}, the oldest since {}.", date(input, o.since)),
         (n, None) => format!("Open problems: {n}."),
     };
-    if accepted > 0 { format!("{open} Accepted for now: {accepted}.") } else { open }
+    if accepted > 0 { format!("{open} Accepted for a time: {accepted}.") } else { open }
 }
 
 fn is_unheard(input: &StatusInput<'_>) -> bool {
@@ -210,7 +210,7 @@ pub fn for_provider(reference: &Reference, input: &StatusInput<'_>, status: &Sta
     lines.push(format!("Last drill: {}", or_never(input.drill.map(|d| d.at))));
     let is_accepted = |r: &Reference| input.voices.accepted.iter().any(|w| w.reference == *r);
     for open in input.open.iter().take(LISTED) {
-        let accepted = if is_accepted(&open.reference) { ", accepted for now" } else { "" };
+        let accepted = if is_accepted(&open.reference) { ", accepted for a time" } else { "" };
         lines.push(format!("Open: {} {} since {}{accepted}", open.reference, word(&open.trouble), stamp(open.since)));
     }
     lines.push(format!("Incidents: {}, void entries: {}", input.incidents.len(), input.voids.len()));

@@ -151,6 +151,7 @@ fn keys_and_people(walk: &mut Walk) {
     walk.line(["log", "--verify"], 0);
     walk.line(["notify", "test"], 0);
     walk.line(["notify", "failed"], 0);
+    walk.line(["notify", "send"], 0);
     walk.line(["notify", "ack", "SR-1", "--by", "The Clerk"], 1);
     walk.line(["notify", "confirm", "--by", "The Clerk"], 0);
     walk.line(["problem", "list"], 0);

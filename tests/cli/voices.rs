@@ -4,10 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use strongroom::service::history::{JournalState, fold};
 use strongroom::service::journal::{Event, Journal, JournalEntry, Step};
+use strongroom::service::voice::{Voice, WayName};
 use strongroom::service::words::{Cause, Counts, JobKind, Outcome, Reference, SetName, Trouble};
 
 use crate::http::{Answer, Web};
 use crate::place::Place;
+use crate::serving::{Serving, wait};
 use crate::smtp::{Manner, Server};
 
 /// Mail, a webhook `desk` and a ping; their addresses lie in private files.
@@ -226,12 +228,12 @@ fn what_people_say_is_noted_shown_and_ends_by_itself() {
         accept(bad).ends(2);
     }
     accept(&until).ends(0).says("Nobody is reminded of SR-2026-1122-BBB before");
-    run(&["status"]).says("Accepted for now by Example IT until");
+    run(&["status"]).says("Accepted for a time by Example IT until");
     run(&["problem", "list"]).ends(0).says("accepted by Example IT until");
     assert_eq!(town.state().voices.accepted.len(), 1);
     run(&["problem", "withdraw", "SR-2026-1122-BBB", "--by", "Example IT"]).ends(0);
     run(&["problem", "withdraw", "SR-2026-1122-BBB", "--by", "Example IT"]).ends(1).says("was not accepted");
-    run(&["status"]).never_says("Accepted for now");
+    run(&["status"]).never_says("Accepted for a time");
     // What one cannot live with is no matter of somebody's word.
     for (name, trouble, which) in
         [("SR-2026-1122-CCC", Trouble::Damage, Some(7)), ("SR-2026-1122-DDD", Trouble::Incomplete, None)]
@@ -239,4 +241,40 @@ fn what_people_say_is_noted_shown_and_ends_by_itself() {
         open(&town, name, trouble, which);
         run(&["problem", "accept", name, "--until", &until, "--by", "Example IT"]).ends(6).says("nothing to live with");
     }
+}
+
+/// The mail server is back before the next night: nobody has to wait for that.
+#[test]
+fn what_waits_is_sent_by_the_service_between_runs() {
+    let town = town();
+    town.desk.answers(Answer::Plain(503, ""));
+    std::fs::rename(town.place.path("Documents"), town.place.path("away")).unwrap();
+    town.place.run(["run"]).ends(1).says("did not leave by the webhook \"desk\" yet");
+    town.place.run(["notify", "send"]).ends(0).never_says("was told by");
+    assert_eq!(town.desk.take().len(), 1, "not before its time");
+    town.desk.answers(Answer::Plain(202, ""));
+    // Its time has come, as if five minutes had passed.
+    let outbox = town.place.path("home/state/outbox-desk");
+    for file in
+        std::fs::read_dir(&outbox).unwrap().flatten().filter(|f| f.path().extension().is_some_and(|e| e == "json"))
+    {
+        let kept = std::fs::read_to_string(file.path()).unwrap();
+        let at = kept.find("\"next\":\"").unwrap() + 8;
+        let body = format!("{}2020-01-01T00:00:00Z\"}}", &kept[..at]);
+        let value: Value = serde_json::from_str(&body).unwrap();
+        std::fs::write(file.path(), strongroom::service::durable::seal(&value).unwrap()).unwrap();
+    }
+    let serving = Serving::start(&town.place);
+    let ended = || {
+        town.journal()
+            .read()
+            .unwrap()
+            .entries
+            .iter()
+            .any(|e| matches!(&e.event, Event::Voice(Voice::Sent { way, .. }) if *way != WayName::ping()))
+    };
+    wait(|| ended().then_some(()), || String::from("the message at the desk"));
+    assert_eq!(town.desk.take().len(), 1);
+    assert!(serving.stops().contains("Begun: sending what waits."));
+    town.place.run(["notify", "send"]).ends(0).says("No message waits.");
 }

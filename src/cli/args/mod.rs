@@ -143,7 +143,7 @@ pub enum Command {
     /// What a person must look at before anything is thinned or deleted
     #[command(subcommand)]
     Incident(IncidentCommand),
-    /// What a person lives with for now
+    /// What a person lives with for a time
     #[command(subcommand)]
     Problem(ProblemCommand),
 }

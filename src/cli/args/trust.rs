@@ -121,6 +121,8 @@ pub enum ActorCommand {
 pub enum NotifyCommand {
     /// Send a test message on every way that is configured, and show what each server answers
     Test,
+    /// Send what waits and may be tried again; strongroom serve does this itself
+    Send,
     /// Say that a person knows: the clerk is not reminded for some days
     Ack(AckArgs),
     /// Say that the people and telephone numbers in the configuration are still right
@@ -154,7 +156,7 @@ pub struct AckArgs {
 /// `problem …`
 #[derive(Debug, Subcommand)]
 pub enum ProblemCommand {
-    /// What is open, and what a person lives with for now
+    /// What is open, and what a person lives with for a time
     List,
     /// Live with it until a day: nobody is reminded, unless it becomes worse or strikes anything else
     Accept {
@@ -227,6 +229,7 @@ impl NotifyCommand {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Test => "notify test",
+            Self::Send => "notify send",
             Self::Ack(_) => "notify ack",
             Self::Confirm { .. } => "notify confirm",
             Self::Failed { .. } => "notify failed",

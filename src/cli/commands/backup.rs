@@ -225,7 +225,26 @@ fn literal(path: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::path::RecordPath;
+    use crate::domain::problem::{Problem, ProblemKind};
     use crate::ops::fs::excludes::Excludes;
+
+    /// By this an acceptance holds for these files: whichever way round they were met, and for no others.
+    #[test]
+    fn which_files_failed_is_one_number_that_changes_with_any_of_them() {
+        let of = |paths: &[&str]| {
+            let problem =
+                |p: &&str| Problem::of(&RecordPath::new(p.as_bytes()).unwrap(), ProblemKind::Unreadable, "denied");
+            which(&BackupReport { problems: paths.iter().map(problem).collect(), ..BackupReport::default() })
+        };
+        assert!(of(&["D/a", "D/b"]).is_some() && of(&["D/a", "D/b"]) == of(&["D/b", "D/a"]));
+        for other in [&["D/a"][..], &["D/a", "D/c"], &["D/a", "D/b", "D/c"], &["D/a/D", "b"]] {
+            assert_ne!(of(&["D/a", "D/b"]), of(other), "{other:?}");
+        }
+        assert_eq!(of(&[]), None);
+        let nameless = Problem { path: None, kind: ProblemKind::Damaged, detail: String::new() };
+        assert_eq!(which(&BackupReport { problems: vec![nameless], ..BackupReport::default() }), None);
+    }
 
     #[test]
     fn a_backup_never_holds_itself() {

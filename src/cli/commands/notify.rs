@@ -19,6 +19,7 @@ use crate::domain::problem::Exit;
 use crate::repo::local::try_lock;
 use crate::service::history::fold;
 use crate::service::journal::{Event, JournalEntry};
+use crate::service::outbox::FlushReport;
 use crate::service::runner::{Job, JobOutcome};
 use crate::service::voice::Voice;
 use crate::service::web::Signal;
@@ -30,10 +31,26 @@ const JUST_NOW: SignedDuration = SignedDuration::from_hours(3);
 pub fn run(shell: &Shell, command: &NotifyCommand) -> Result<Done, Failure> {
     match command {
         NotifyCommand::Test => notify_test::run(shell),
+        NotifyCommand::Send => send(shell),
         NotifyCommand::Ack(args) => problem::acknowledge(shell, args),
         NotifyCommand::Confirm { by } => confirm(shell, by),
         NotifyCommand::Failed { outlived } => failed(shell, *outlived),
     }
+}
+
+/// What waits would otherwise wait for the next run, a night perhaps.
+fn send(shell: &Shell) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    let posted = telling::post(shell, &config, |post| post.say([]));
+    let reports: Vec<_> = posted.others.iter().map(|(_, report)| report).chain([&posted.flush]).collect();
+    let of = |count: fn(&FlushReport) -> usize| reports.iter().map(|r| count(r)).sum::<usize>();
+    let (sent, failed) = (of(|r| r.sent.len()), of(|r| r.failed.len() + r.expired.len() + r.trouble.len()));
+    let waiting = of(|r| r.waiting + r.failed.len());
+    if sent + failed + waiting == 0 {
+        shell.out.say("No message waits.");
+    }
+    let exit = if failed > 0 { Exit::Failed } else { Exit::Done };
+    Ok(Done::with_exit(exit).with("sent", sent).with("failed", failed).with("waiting", waiting))
 }
 
 fn confirm(shell: &Shell, by: &str) -> Result<Done, Failure> {

@@ -127,7 +127,7 @@ pub struct VoicesInput {
     pub lost: u64,
     /// What was acknowledged.
     pub acknowledged: Vec<WordInput>,
-    /// What a person lives with for now.
+    /// What a person lives with for a time.
     pub accepted: Vec<WordInput>,
     /// Since when somebody should have confirmed people and numbers.
     pub contacts_due: Option<Timestamp>,

@@ -13,7 +13,7 @@ pub(super) fn words(input: &StatusInput<'_>, reference: &Reference) -> String {
         Some(format!(" {what} by {by} until {until}."))
     };
     let voices = &input.voices;
-    let both = [said(&voices.acknowledged, "Acknowledged"), said(&voices.accepted, "Accepted for now")];
+    let both = [said(&voices.acknowledged, "Acknowledged"), said(&voices.accepted, "Accepted for a time")];
     both.into_iter().flatten().collect()
 }
 
