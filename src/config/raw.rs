@@ -193,6 +193,7 @@ pub struct RawVerify {
 pub struct RawNotify {
     pub escalate_after_days: Opt<i64>,
     pub mail: Opt<RawMail>,
+    #[serde(default)]
     pub webhook: Vec<Spanned<RawWebhook>>,
     pub ping: Opt<RawPing>,
 }

@@ -8,6 +8,8 @@ mod every_command;
 mod fault_store;
 mod faults;
 mod golden;
+// Not all of its manners are met here.
+#[allow(dead_code)]
 #[path = "../service/http.rs"]
 mod http;
 mod key_drill;

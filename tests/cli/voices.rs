@@ -250,8 +250,10 @@ fn what_waits_is_sent_by_the_service_between_runs() {
     town.desk.answers(Answer::Plain(503, ""));
     std::fs::rename(town.place.path("Documents"), town.place.path("away")).unwrap();
     town.place.run(["run"]).ends(1).says("did not leave by the webhook \"desk\" yet");
+    let tried = town.desk.take().len();
+    assert!(tried > 0);
     town.place.run(["notify", "send"]).ends(0).never_says("was told by");
-    assert_eq!(town.desk.take().len(), 1, "not before its time");
+    assert!(town.desk.take().is_empty(), "not before its time");
     town.desk.answers(Answer::Plain(202, ""));
     // Its time has come, as if five minutes had passed.
     let outbox = town.place.path("home/state/outbox-desk");
@@ -274,7 +276,10 @@ fn what_waits_is_sent_by_the_service_between_runs() {
             .any(|e| matches!(&e.event, Event::Voice(Voice::Sent { way, .. }) if *way != WayName::ping()))
     };
     wait(|| ended().then_some(()), || String::from("the message at the desk"));
-    assert_eq!(town.desk.take().len(), 1);
+    wait(
+        || town.place.run(["notify", "send"]).out.contains("No message waits.").then_some(()),
+        || String::from("the rest"),
+    );
+    assert_eq!(town.desk.take().len(), tried);
     assert!(serving.stops().contains("Begun: sending what waits."));
-    town.place.run(["notify", "send"]).ends(0).says("No message waits.");
 }
