@@ -4,8 +4,6 @@
 
 #[path = "config/errors.rs"]
 mod errors;
-#[path = "config/ways.rs"]
-mod ways;
 
 use std::collections::BTreeMap;
 use std::io;

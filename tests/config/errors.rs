@@ -1,5 +1,8 @@
 //! The errors of the configuration, word for word, with line and caret; and that none of them shows a secret.
 
+#[path = "ways.rs"]
+mod ways;
+
 use crate::{MINIMAL, config, error, minimal};
 
 const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";

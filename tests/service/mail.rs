@@ -56,7 +56,7 @@ fn what_is_accepted_arrives_whole_and_names_no_machine() {
         "Content-Type: multipart/alternative;\n",
         "Content-Type: text/html; charset=utf-8\n",
         "<html lang=3D\"en-GB\">\n",
-        "<h2>What happened</h2>\n<p>=3D a long line",
+        "<li>What happened: =3D a long line",
         "Content-Transfer-Encoding: quoted-printable\n",
         "What happened: =3D a long line that must survive. M=C3=B4n =E2=80=93 =E2=80=\n=9Cquoted=E2=80=9D.\n..\nEnd\n",
     ] {
