@@ -4,12 +4,12 @@
 
 #[path = "config/errors.rs"]
 mod errors;
-#[path = "config/watch.rs"]
-mod watch;
 #[path = "config/schema.rs"]
 mod schema;
 #[path = "config/units.rs"]
 mod units;
+#[path = "config/watch.rs"]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -15,6 +15,7 @@ mod shell;
 mod stores;
 mod telling;
 mod trial;
+mod ways;
 mod when;
 mod wiring;
 mod wiring_files;

@@ -7,13 +7,15 @@ use super::failure::Failure;
 use super::hints::advice;
 use super::output::in_a_word;
 use super::shell::Shell;
+use super::ways;
 use crate::config::{Config, ConfigError, Environment, Tls};
 use crate::domain::problem::Exit;
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
+use crate::service::post::{Post, Posted, Ways};
 use crate::service::retention::News;
-use crate::service::retention_notices::Post;
+use crate::service::retention_notices;
 use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
 use crate::service::words::{JobKind, SetName};
 
@@ -61,11 +63,12 @@ pub fn set_name(name: &str) -> Result<SetName, Failure> {
 pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<RunSummary, Failure> {
     let (people, sets) = (people(config), set_names(config)?);
     let (journal, outbox) = (shell.journal(config), shell.outbox(config));
-    let mailer = post(shell, config);
+    let (mailer, others) = (mailer_or_why(shell, config), ways::webhooks(shell, config));
     let runner = Runner {
         journal: &journal,
         outbox: &outbox,
         mailer: mailer.as_deref(),
+        others: &others,
         clock: &*shell.env.clock,
         entropy: &*shell.env.entropy,
         people: &people,
@@ -79,31 +82,38 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
 /// Tells clerk and deputy what a command did about the council's records, and says what became of the messages. What
 /// the command did stands, whatever becomes of them.
 pub fn tell_of_retention(shell: &Shell, config: &Config, news: &[News]) {
+    if config.mail.is_none() && config.webhooks.is_empty() {
+        shell.out.note("Nobody was told by e-mail: the configuration has no [notify.mail].");
+        return;
+    }
+    post(shell, config, |post| retention_notices::tell(post, news));
+}
+
+/// Sends messages outside of a run, and says what became of them.
+pub fn post(shell: &Shell, config: &Config, send: impl FnOnce(&Post<'_>) -> Posted) -> Posted {
     let (people, journal, outbox) = (people(config), shell.journal(config), shell.outbox(config));
-    let mailer = post(shell, config);
+    let (mailer, others) = (mailer_or_why(shell, config), ways::webhooks(shell, config));
     let post = Post {
         journal: &journal,
-        outbox: &outbox,
-        mailer: mailer.as_deref(),
+        ways: Ways { outbox: &outbox, mailer: mailer.as_deref(), others: &others },
         clock: &*shell.env.clock,
         people: &people,
         deputy: config.council.deputy.is_some(),
         run: hex::encode(&shell.env.entropy.bytes32()[..8]),
     };
-    if mailer.is_none() {
-        shell.out.note("Nobody was told by e-mail: the configuration has no [notify.mail].");
-        return;
-    }
-    let posted = post.tell(news);
-    for words in posted.trouble.iter().chain(&posted.flush.trouble) {
+    let posted = send(&post);
+    let reports = posted.others.iter().map(|(_, report)| report).chain([&posted.flush]);
+    for words in posted.trouble.iter().chain(reports.flat_map(|r| &r.trouble)) {
         shell.out.warn(words);
     }
     report_flush(shell, &posted.flush);
+    ways::report(shell, &posted.others);
+    posted
 }
 
 /// A password that cannot be fetched keeps no backup from being made and silences nobody: the messages wait, and
 /// the run says that they do not leave.
-pub fn post(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
+pub fn mailer_or_why(shell: &Shell, config: &Config) -> Option<Box<dyn Mailer>> {
     match shell.mailer(config) {
         Ok(mailer) => mailer.map(|m| Box::new(m) as Box<dyn Mailer>),
         Err(failure) => Some(Box::new(Unusable::new(advice(&failure).message))),
@@ -129,6 +139,7 @@ pub fn report(shell: &Shell, summary: &RunSummary) {
         shell.out.warn(words);
     }
     report_flush(shell, &summary.flush);
+    ways::report(shell, &summary.others);
 }
 
 fn report_flush(shell: &Shell, flush: &FlushReport) {

@@ -8,6 +8,7 @@ mod check;
 mod council;
 mod error;
 mod model;
+mod notify;
 mod policy;
 mod raw;
 mod repository;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Fault};
 pub use model::*;
+pub use notify::Webhook;
 pub use secret::{SecretPlace, SecretSource};
 pub use watch::{Eyes, WatchConfig, Watched};
 
@@ -183,6 +185,8 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
         scheme: raw.retention.scheme.as_ref().map(|p| check::absolute(t, p, "the scheme's path")).transpose()?,
         verify: policy::verify(t, &raw.verify)?,
         mail: policy::mail(t, &raw.notify.mail, &council)?,
+        webhooks: notify::webhooks(t, &raw.notify.webhook, &council)?,
+        ping: notify::ping(t, &raw.notify.ping)?,
         limits: policy::limits(t, &raw.limits)?,
         schedule,
         metrics_file: raw.status.metrics.as_ref().map(|p| check::absolute(t, p, "the file's path")).transpose()?,

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use super::notify::Webhook;
 use super::secret::SecretSource;
 use crate::domain::path::RecordPath;
 use crate::service::policy::Policies;
@@ -45,6 +46,10 @@ pub struct Config {
     pub verify: Verify,
     /// How notices leave; without it nobody is told.
     pub mail: Option<Mail>,
+    /// By which other ways they leave; their names differ.
+    pub webhooks: Vec<Webhook>,
+    /// The address that each run pings.
+    pub ping: Option<SecretSource>,
     /// What a run may use.
     pub limits: Limits,
     /// When things run.
@@ -380,6 +385,8 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
         scheme: None,
         verify: Verify::default(),
         mail: None,
+        webhooks: Vec::new(),
+        ping: None,
         limits: Limits::default(),
         schedule: Schedule::nightly().unwrap_or_else(|_| unreachable!("the default is a schedule")),
         metrics_file: None,

@@ -193,6 +193,29 @@ pub struct RawVerify {
 pub struct RawNotify {
     pub escalate_after_days: Opt<i64>,
     pub mail: Opt<RawMail>,
+    #[serde(default)]
+    pub webhook: Vec<Spanned<RawWebhook>>,
+    pub ping: Opt<RawPing>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawWebhook {
+    pub name: Opt<String>,
+    pub role: Opt<String>,
+    pub url_file: Opt<String>,
+    pub url_env: Opt<String>,
+    pub url_credential: Opt<String>,
+    pub url_command: Opt<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct RawPing {
+    pub url_file: Opt<String>,
+    pub url_env: Opt<String>,
+    pub url_credential: Opt<String>,
+    pub url_command: Opt<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]

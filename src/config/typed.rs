@@ -114,6 +114,7 @@ fn type_error(t: Text<'_>, e: &toml::de::Error) -> ConfigError {
     let message = format!("this is {}; expected {}", plain_found(found), plain_wanted(wanted));
     let help = match t.line_text(span.start).0.trim() {
         "[set]" => "Write it as [[set]]: there may be several.",
+        "[notify.webhook]" => "Write it as [[notify.webhook]]: there may be several.",
         "[class]" => "Write it as [[class]]: there may be several.",
         _ => "",
     };

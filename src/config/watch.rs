@@ -153,6 +153,8 @@ fn watched(
     let council = council(t, &Some(Spanned::new(span.clone(), people)), &escalate)?;
     let config = Config {
         mail: mail(t, &notify.mail, &council)?,
+        webhooks: vec![],
+        ping: None,
         council,
         repository: repository_of(t, &raw.repository, &span)?,
         state_dir: state_dir.join(id.to_hex()),

@@ -152,7 +152,9 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
         // since it sees again what it remembers.
         _ if cause.job == JobKind::Watch => same && step.examined_all,
         Trouble::HistoryChanged | Trouble::MassChange | Trouble::ManyNotItsName => false,
-        Trouble::Damage if cause.job == JobKind::Notices => same && done,
+        Trouble::Damage | Trouble::Unheard if cause.job == JobKind::Notices => {
+            same && !step.troubles.contains(&cause.trouble)
+        }
         Trouble::Damage => {
             let of_it = step.set.is_none() || step.set == cause.set;
             step.job == JobKind::Verify && of_it && done && step.examined_all
@@ -168,7 +170,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             };
             same && (done || got_through)
         }
-        Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
+        Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected | Trouble::Unheard => same && done,
         // A test that reads a part of the files says nothing of the others.
         Trouble::LiveDiffers => same && step.counts.all_live,
         Trouble::PutRight => same && step.counts.looked_around && !step.troubles.contains(&Trouble::Damage),
@@ -251,16 +253,20 @@ fn open_notices(
     };
     // What was put right is told again only if it is found so again.
     let is_right = remaining.iter().all(|c| c.trouble == Trouble::PutRight && !found.contains(c));
+    let accepted = is_accepted(evidence.state, reference, remaining, evidence.now);
+    // An acknowledgement repairs nothing: it quietens the clerk's reminders alone, and the deputy's turn comes as ever.
+    let acknowledged = evidence.state.voices.acknowledged.get(reference).is_some_and(|w| w.holds(evidence.now));
     let deputy = is_the_deputys(evidence, open).then_some(&Role::Deputy);
     for to in evidence.roles.iter().chain(deputy) {
         let (kind, first) = match (open.told.get(to), open.told_of.get(to)) {
-            (None, _) if *to == Role::Deputy && (is_right || remaining.iter().all(replaced)) => continue,
+            (None, _) if *to == Role::Deputy && (is_right || accepted || remaining.iter().all(replaced)) => continue,
             (None, _) if *to == Role::Deputy => (NoticeKind::Reminder, true),
             (None, _) => (NoticeKind::Failure, true),
             (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
             (Some(told), _) if evidence.now.duration_since(*told).abs() < remind_after(remaining) => continue,
-            _ if is_right || remaining.iter().all(replaced) => continue,
+            _ if is_right || accepted || remaining.iter().all(replaced) => continue,
+            _ if *to == Role::Clerk && acknowledged => continue,
             _ => (NoticeKind::Reminder, false),
         };
         let mut notice = facts(evidence, reference, open, remaining, kind, *to);
@@ -269,6 +275,27 @@ fn open_notices(
         }
         notices.push(notice);
     }
+}
+
+/// Whether a person lives with just this for a time: with these items, not with one more or another.
+pub fn is_accepted(state: &JournalState, reference: &Reference, causes: &BTreeSet<Cause>, now: Timestamp) -> bool {
+    let word = state.voices.accepted.get(reference).filter(|w| w.holds(now));
+    word.is_some_and(|word| can_be_accepted(state, causes) == Some(word.which))
+}
+
+/// Whether nothing is open but what a person lives with.
+pub fn is_all_accepted(state: &JournalState, now: Timestamp) -> bool {
+    state.open.iter().all(|(reference, open)| is_accepted(state, reference, &open.causes, now))
+}
+
+/// What of it a person can accept, see [`Counts::which`]; `None` for what is no matter of living with it.
+pub fn can_be_accepted(state: &JournalState, causes: &BTreeSet<Cause>) -> Option<u64> {
+    let one = |cause: &Cause| match (cause.trouble, cause.job) {
+        (Trouble::Incomplete, JobKind::Backup) => state.last_found.get(cause)?.step.counts.which,
+        (Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue, _) => Some(0),
+        _ => None,
+    };
+    causes.iter().try_fold(0u64, |all, cause| Some(all.wrapping_add(one(cause)?)))
 }
 
 /// Whether it stays wrong whatever else the same job meets later.

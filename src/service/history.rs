@@ -10,6 +10,7 @@ use crate::service::causes::causes_of;
 use crate::service::journal::{Event, JournalEntry, Step, Told};
 use crate::service::retention::RetentionState;
 use crate::service::schedule::{Begun, Round};
+use crate::service::voice::{Voice, VoiceState, WayName};
 use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName};
 
 /// A step and when it ended.
@@ -71,6 +72,8 @@ pub struct JournalState {
     pub begun: Begun,
     /// The council's scheme and records, as runs saw them.
     pub retention: RetentionState,
+    /// By which ways people are told, and what they answered.
+    pub voices: VoiceState,
 }
 
 /// Folds the entries, in the order in which they were written.
@@ -84,11 +87,13 @@ impl JournalState {
     /// Takes in one more entry.
     pub fn take(&mut self, entry: &JournalEntry) {
         let at = entry.at;
+        self.voices.began.get_or_insert(at);
         match &entry.event {
             Event::RunStarted => drop(self.unfinished.insert(entry.run.clone(), at)),
             Event::RoundBegan { round: Round::Whole } => self.begun.whole = Some(at),
             Event::RoundBegan { round: Round::Backups } => self.begun.backups = Some(at),
-            Event::RunFinished { .. } => {
+            Event::RunFinished { exit } => {
+                self.voices.last_exit = Some(*exit);
                 self.unfinished.remove(&entry.run);
                 self.last_end = Some(at);
             }
@@ -102,23 +107,40 @@ impl JournalState {
                 }
             }
             Event::NoticeQueued(told) => self.told(at, told),
-            Event::NoticeSent(_) => {
+            Event::NoticeSent(told) => {
                 self.mail_failing_since = None;
                 self.expired = 0;
+                self.voices.sent(&WayName::mail(), Some(told.to));
             }
-            Event::NoticeFailed { .. } => drop(self.mail_failing_since.get_or_insert(at)),
-            Event::MailUnusable { .. } => drop(self.mail_unusable_since.get_or_insert(at)),
-            Event::MailUsable => self.mail_unusable_since = None,
+            Event::NoticeFailed { told, class } => {
+                self.mail_failing_since.get_or_insert(at);
+                self.voices.failed(at, &WayName::mail(), Some(told.to), class);
+            }
+            Event::MailUnusable { class } => {
+                self.mail_unusable_since.get_or_insert(at);
+                self.voices.failed(at, &WayName::mail(), None, class);
+            }
+            Event::MailUsable => {
+                self.mail_unusable_since = None;
+                self.voices.sent(&WayName::mail(), None);
+            }
             Event::NoticeExpired(_) => self.expired += 1,
             Event::TestMessageAccepted { to } => {
                 self.test_message.insert(*to, at);
                 self.mail_failing_since = None;
                 self.mail_unusable_since = None;
+                self.voices.sent(&WayName::mail(), Some(*to));
             }
             Event::PageKept { .. } => {}
             Event::SheetProved => self.sheet_proved = Some(at),
             Event::ReadingProved => self.reading_proved = Some(at),
             Event::RetentionLooked(look) => self.retention.looked(at, look),
+            Event::Voice(voice) => {
+                if let Voice::WeeklyTold { reference, .. } | Voice::ContactsAsked { reference } = voice {
+                    self.references.insert(reference.clone());
+                }
+                self.voices.take(at, voice);
+            }
             Event::RetentionTold { about, reference, to } => {
                 self.references.insert(reference.clone());
                 self.retention.was_told(at, about, reference, *to);
@@ -169,6 +191,7 @@ impl JournalState {
             }
             if open.causes.is_empty() {
                 self.open.remove(reference);
+                self.voices.closed(reference);
             }
         }
     }

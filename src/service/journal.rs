@@ -15,6 +15,7 @@ use crate::domain::id::SnapshotId;
 use crate::service::durable::{self, Opened};
 use crate::service::retention::{About, Look};
 use crate::service::schedule::Round;
+use crate::service::voice::Voice;
 use crate::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
 
 /// Longer lines are taken as damage.
@@ -132,6 +133,8 @@ pub enum Event {
         /// Who.
         to: Role,
     },
+    /// By which other way somebody was told, or what they answered.
+    Voice(Voice),
 }
 
 /// Which notice, and to whom.

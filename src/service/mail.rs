@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::ContentType;
-use lettre::message::{Body, Mailbox, header::ContentTransferEncoding};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart, header::ContentTransferEncoding};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -17,8 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 
 use crate::domain::path::printable;
+use crate::service::html;
 use crate::service::outbox::Outgoing;
 use crate::service::plain::Plain;
+use crate::service::web::WebError;
 use crate::service::words::Role;
 
 /// How the connection is protected.
@@ -123,6 +125,9 @@ pub enum SendError {
         /// Whose address.
         role: Role,
     },
+    /// Another way than mail.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// The settings themselves cannot be used.
     #[error("the mail settings cannot be used: {reason}")]
     Settings {
@@ -142,13 +147,17 @@ impl SendError {
             Self::Tls { .. } => "tls",
             Self::Auth { .. } => "auth",
             Self::RecipientNotAllowed { .. } => "recipient-not-allowed",
+            Self::Web(error) => error.class(),
             Self::Settings { .. } => "settings",
         }
     }
 
     /// Whether the next message would meet the same fate, so that trying it now is a waste of time.
     pub fn is_about_the_server(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Temporary { .. } | Self::RecipientNotAllowed { .. })
+        match self {
+            Self::Web(error) => error.is_about_the_server(),
+            other => !matches!(other, Self::Refused { .. } | Self::Temporary { .. } | Self::RecipientNotAllowed { .. }),
+        }
     }
 }
 
@@ -181,6 +190,12 @@ impl Unusable {
     /// With the reason, for the technician.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(SendError::Settings { reason: reason.into() })
+    }
+}
+
+impl From<SendError> for Unusable {
+    fn from(error: SendError) -> Self {
+        Self(error)
     }
 }
 
@@ -239,16 +254,20 @@ impl SmtpMailer {
     fn message(&self, out: &Outgoing) -> Result<Message, SendError> {
         let unusable = |e: &dyn std::fmt::Display| SendError::Settings { reason: e.to_string() };
         let subject: String = out.subject.chars().filter(|c| !c.is_control()).take(MAX_SUBJECT).collect();
-        let body = Body::new_with_encoding(out.body.clone(), ContentTransferEncoding::QuotedPrintable)
-            .map_err(|_| unusable(&"the text cannot be encoded"))?;
+        let part = |kind, text: String| {
+            let encoded = Body::new_with_encoding(text, ContentTransferEncoding::QuotedPrintable);
+            let encoded = encoded.map_err(|_| unusable(&"the text cannot be encoded"))?;
+            Ok::<_, SendError>(SinglePart::builder().header(kind).body(encoded))
+        };
+        let plain = part(ContentType::TEXT_PLAIN, out.body.clone())?;
+        let html = part(ContentType::TEXT_HTML, html::page(&subject, &out.body))?;
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, self.recipient(out.to)?))
             .subject(subject)
             .date(SystemTime::from(out.created))
             .message_id(Some(format!("<{}@{}>", out.id, self.from.email.domain())))
-            .header(ContentType::TEXT_PLAIN)
-            .body(body)
+            .multipart(MultiPart::alternative().singlepart(plain).singlepart(html))
             .map_err(|e| unusable(&e))
     }
 }
@@ -339,6 +358,6 @@ fn is_handshake(error: &lettre::transport::smtp::Error) -> bool {
 }
 
 /// The server's words, made safe for a terminal and short.
-fn said(words: &str) -> String {
+pub(super) fn said(words: &str) -> String {
     printable(words.trim().as_bytes()).chars().take(200).collect()
 }

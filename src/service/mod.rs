@@ -4,8 +4,10 @@
 
 pub mod access;
 pub mod causes;
+pub mod contacts;
 pub mod durable;
 pub mod history;
+pub mod html;
 pub mod journal;
 pub mod mail;
 pub mod metrics;
@@ -14,6 +16,8 @@ pub mod outbox;
 pub mod pages;
 pub mod plain;
 pub mod policy;
+pub mod post;
+mod reference;
 pub mod report;
 pub mod retention;
 pub mod retention_notices;
@@ -23,5 +27,8 @@ pub mod schedule;
 pub mod status;
 pub mod technical;
 pub mod texts;
+pub mod voice;
 pub mod watch;
+pub mod web;
+pub mod weekly;
 pub mod words;

@@ -59,4 +59,7 @@ pub struct Counts {
     /// Of a look at others' work: when what is missing was last there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
+    /// Which items failed, as a number that changes with any of them: by it an acceptance holds for these and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub which: Option<u64>,
 }

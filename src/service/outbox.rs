@@ -1,4 +1,5 @@
-//! Notices are stored before they are sent, and removed only after the mail server has accepted them.
+//! Notices are stored before they are sent, and removed only after a server has accepted them. Each way by which
+//! messages leave has a folder of its own, so that one that is dead holds up no other.
 //!
 //! A crash between acceptance and removal sends a notice twice, under one Message-ID; no crash loses one. What is
 //! given up (after fourteen days) or found damaged is journalled and reported, never dropped in silence.
@@ -10,9 +11,11 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::clock::Clock;
 use crate::service::durable::{self, Opened};
 use crate::service::journal::{Event, Journal, JournalEntry, JournalError, Told};
 use crate::service::mail::{Mailer, SendError};
+use crate::service::voice::{Voice, WayName};
 use crate::service::words::{NoticeKind, Reference, Role};
 
 /// After this long a notice tells nobody anything.
@@ -67,6 +70,13 @@ struct Stored {
     next: Timestamp,
 }
 
+impl Stored {
+    /// Set back by a clock put right, a next attempt may seem far away: never wait longer than the longest wait.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.next <= now || self.next.duration_since(now) > LONGEST_WAIT
+    }
+}
+
 /// What a flush did.
 #[derive(Debug, Default)]
 pub struct FlushReport {
@@ -84,16 +94,62 @@ pub struct FlushReport {
     pub trouble: Vec<String>,
 }
 
-/// The outbox's folder.
+/// What sending needs.
+#[derive(Clone, Copy)]
+pub struct Sending<'a> {
+    /// Who takes the messages.
+    pub mailer: &'a dyn Mailer,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Where it is written down.
+    pub journal: &'a Journal,
+    /// In which run.
+    pub run: &'a str,
+}
+
+/// One way's folder.
 #[derive(Debug)]
 pub struct Outbox {
     dir: PathBuf,
+    way: WayName,
 }
 
 impl Outbox {
-    /// The outbox in the state folder; made when first needed.
+    /// The mail's outbox in the state folder; made when first needed.
     pub fn new(state: &Path) -> Self {
-        Self { dir: state.join("outbox") }
+        Self { dir: state.join("outbox"), way: WayName::mail() }
+    }
+
+    /// That of another way.
+    pub fn of(state: &Path, way: &WayName) -> Self {
+        Self { dir: state.join(format!("outbox-{way}")), way: way.clone() }
+    }
+
+    /// Whose it is.
+    pub fn way(&self) -> &WayName {
+        &self.way
+    }
+
+    /// The journal's word for what this way did with a notice.
+    pub fn sent(&self, told: Told) -> Event {
+        if self.way == WayName::mail() {
+            return Event::NoticeSent(told);
+        }
+        Event::Voice(Voice::Sent { way: self.way.clone(), told: Some(told) })
+    }
+
+    fn failed(&self, told: Told, class: String) -> Event {
+        if self.way == WayName::mail() {
+            return Event::NoticeFailed { told, class };
+        }
+        Event::Voice(Voice::Failed { way: self.way.clone(), told: Some(told), class })
+    }
+
+    fn expired(&self, told: Told) -> Event {
+        if self.way == WayName::mail() {
+            return Event::NoticeExpired(told);
+        }
+        Event::Voice(Voice::Expired { way: self.way.clone(), told })
     }
 
     /// Stores a message; it is on the disk when this returns. The same id again replaces it.
@@ -115,6 +171,11 @@ impl Outbox {
         })
     }
 
+    /// Whether one of those that wait may be tried again now.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.load().0.iter().any(|stored| stored.is_due(now))
+    }
+
     /// How many messages wait.
     pub fn len(&self) -> usize {
         self.load().0.len()
@@ -126,11 +187,13 @@ impl Outbox {
     }
 
     /// Sends what is due, oldest first; after an error that any message would meet, the rest wait.
-    pub fn flush(&self, mailer: &dyn Mailer, now: Timestamp, journal: &Journal, run: &str) -> FlushReport {
+    /// Each is journalled with the moment at which the server had answered: who was told first.
+    pub fn flush(&self, by: &Sending<'_>) -> FlushReport {
         let mut report = FlushReport::default();
+        let now = by.clock.now();
         let note = |event, report: &mut FlushReport| {
-            let written: Result<(), JournalError> =
-                journal.append(&JournalEntry { at: now, run: run.to_owned(), event });
+            let entry = JournalEntry { at: by.clock.now(), run: by.run.to_owned(), event };
+            let written: Result<(), JournalError> = by.journal.append(&entry);
             report.trouble.extend(written.err().map(|e| e.to_string()));
         };
         let (mut all, damaged, unreadable) = self.load();
@@ -152,29 +215,27 @@ impl Outbox {
             let told = stored.message.told();
             if now.duration_since(stored.message.created) >= EXPIRY {
                 // Journalled first: a crash in between says it twice, never not at all.
-                note(Event::NoticeExpired(told.clone()), &mut report);
+                note(self.expired(told.clone()), &mut report);
                 self.remove(&stored, &mut report);
                 report.expired.push(told);
                 continue;
             }
-            // Set back by a clock put right, a next attempt may seem far away: never wait longer than the longest wait.
-            let due = stored.next <= now || stored.next.duration_since(now) > LONGEST_WAIT;
-            if server_down || !due || tried == MAX_PER_FLUSH {
+            if server_down || !stored.is_due(now) || tried == MAX_PER_FLUSH {
                 report.waiting += 1;
                 continue;
             }
             tried += 1;
-            match mailer.send(&stored.message) {
+            match by.mailer.send(&stored.message) {
                 Ok(_) => {
                     self.remove(&stored, &mut report);
-                    note(Event::NoticeSent(told.clone()), &mut report);
+                    note(self.sent(told.clone()), &mut report);
                     report.sent.push(told);
                 }
                 Err(error) => {
                     stored.next = now.saturating_add(wait(stored.attempts)).unwrap_or(now);
                     stored.attempts = stored.attempts.saturating_add(1);
                     report.trouble.extend(self.write(&stored).err().map(|e| self.error(e).to_string()));
-                    note(Event::NoticeFailed { told: told.clone(), class: error.class().to_owned() }, &mut report);
+                    note(self.failed(told.clone(), error.class().to_owned()), &mut report);
                     server_down = error.is_about_the_server();
                     report.failed.push((told, error));
                 }

@@ -49,10 +49,12 @@ impl Policies {
         })
     }
 
-    /// Whether there is something to tell by mail. A day that was never noted stands in the status alone: it is for whoever
-    /// sets this up, not for a clerk on the first night.
-    pub fn is_due(&self, today: Date) -> bool {
-        self.reviews(today).iter().any(|r| matches!(r, Review::Due(_)))
+    /// Whether there is something to tell by mail. That a day was never noted is for whoever sets this up, and for the
+    /// clerk only when a month has passed since `began`, when this computer's journal begins.
+    pub fn is_due(&self, today: Date, began: Option<Date>) -> bool {
+        // A beginning in the future is that of a wrong clock.
+        let settled = began.is_some_and(|began| began > today || began.saturating_add(1.month()) <= today);
+        self.reviews(today).iter().any(|r| matches!(r, Review::Due(_)) || (settled && *r == Review::Missing))
     }
 
     /// The lines of the status: what is to be done.
@@ -100,10 +102,14 @@ mod tests {
         assert_eq!(policies("2025-11-22").reviews(today), [Review::Fresh, Review::Missing]);
         let old = "2025-11-21".parse().unwrap();
         assert_eq!(policies("2025-11-21").reviews(today)[0], Review::Due(old));
-        assert!(policies("2025-11-21").is_due(today) && !policies("2026-11-22").is_due(today));
+        assert!(policies("2025-11-21").is_due(today, None) && !policies("2026-11-22").is_due(today, None));
+        let began = |text: &str| Some(text.parse().unwrap());
+        assert!(!policies("2026-11-22").is_due(today, began("2026-10-23")), "not in the first month");
+        assert!(policies("2026-11-22").is_due(today, began("2026-10-22")), "a day never noted is asked for");
+        assert!(Policies::default().is_due(today, began("2031-01-01")), "a wrong clock hides nothing");
         assert_eq!(policies("2062-05-11").reviews(today)[0], Review::Missing);
         let both = Policies { it: adopted("2026-05-11"), retention: adopted("2026-05-11") };
-        assert!(!both.is_due(today));
+        assert!(!both.is_due(today, began("2020-01-01")));
         let text = |p: &Policies| p.lines(today).into_iter().map(|l| (l.light, l.text)).collect::<Vec<_>>();
         assert!(text(&both).is_empty());
         let lines = text(&policies("2025-11-21"));

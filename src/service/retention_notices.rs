@@ -4,16 +4,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::domain::clock::Clock;
 use crate::service::access::{AccessSeen, day};
-use crate::service::history::fold;
-use crate::service::journal::{Event, Journal, JournalEntry, Told};
-use crate::service::mail::Mailer;
-use crate::service::outbox::{FlushReport, Outbox, Outgoing};
+use crate::service::journal::Event;
+use crate::service::outbox::Outgoing;
 use crate::service::plain::{People, counted, number};
 use crate::service::policy::{MONTHLY, Review};
+use crate::service::post::{Post, Posted};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
-use crate::service::runner::store_or_send;
 use crate::service::texts::{Letter, paragraphs};
 use crate::service::words::NoticeKind;
 
@@ -264,65 +261,17 @@ pub fn outgoing(notice: &RetentionNotice, people: &People) -> Outgoing {
     }
 }
 
-/// What telling needs outside of a run.
-pub struct Post<'a> {
-    /// Where it is written down.
-    pub journal: &'a Journal,
-    /// Where notices wait.
-    pub outbox: &'a Outbox,
-    /// Who takes them; without one nobody is told.
-    pub mailer: Option<&'a dyn Mailer>,
-    /// The time.
-    pub clock: &'a dyn Clock,
-    /// The fields of every message.
-    pub people: &'a People,
-    /// Whether there is a deputy.
-    pub deputy: bool,
-    /// The name under which the journal has it.
-    pub run: String,
-}
-
-/// What became of it.
-#[derive(Debug, Default)]
-pub struct Posted {
-    /// The notices that were due.
-    pub notices: Vec<Told>,
-    /// What became of those that were waiting.
-    pub flush: FlushReport,
-    /// What went wrong with the journal or the outbox.
-    pub trouble: Vec<String>,
-}
-
-impl Post<'_> {
-    /// Tells what was not told yet, at once; what cannot be sent waits in the outbox.
-    pub fn tell(&self, news: &[News]) -> Posted {
-        let mut posted = Posted::default();
-        let Some(mailer) = self.mailer else { return posted };
-        let now = self.clock.now();
-        let state = match self.journal.read() {
-            Ok(all) => fold(&all.entries),
-            Err(error) => {
-                posted.trouble.push(error.to_string());
-                Default::default()
-            }
-        };
-        let zone = &self.people.zone;
-        for notice in notices(&state.retention, &state.references, news, self.deputy, now, zone) {
-            let message = outgoing(&notice, self.people);
-            let (mut events, trouble) = store_or_send(self.outbox, mailer, &message);
-            posted.trouble.extend(trouble);
-            if !events.is_empty() {
-                events.push(told_of(&notice));
-            }
-            for event in events {
-                let entry = JournalEntry { at: now, run: self.run.clone(), event };
-                posted.trouble.extend(self.journal.append(&entry).err().map(|e| e.to_string()));
-            }
-            posted.notices.push(message.told());
-        }
-        posted.flush = self.outbox.flush(mailer, now, self.journal, &self.run);
-        posted
+/// Tells what was not told yet, at once; what cannot be sent waits in the outbox.
+pub fn tell(post: &Post<'_>, news: &[News]) -> Posted {
+    if !post.ways.is_any() {
+        return Posted::default();
     }
+    let (now, zone) = (post.clock.now(), &post.people.zone);
+    let (state, trouble) = post.state();
+    let due = notices(&state.retention, &state.references, news, post.deputy, now, zone);
+    let mut posted = post.say(due.iter().map(|n| (outgoing(n, post.people), Some(told_of(n)))));
+    posted.trouble.extend(trouble);
+    posted
 }
 
 /// For the journal: this role knows.

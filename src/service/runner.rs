@@ -17,10 +17,12 @@ use crate::service::journal::{Event, Journal, JournalEntry, Step, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
 use crate::service::plain::People;
+pub use crate::service::post::compose;
+use crate::service::post::{Channel, Ways, got_through, may_carry};
 use crate::service::retention::{self, Look};
 use crate::service::retention_notices::{outgoing, told_of};
+use crate::service::voice::WayName;
 use crate::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, SetName, Trouble, Why};
-use crate::service::{technical, texts};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,8 +121,10 @@ pub struct Runner<'a> {
     pub journal: &'a Journal,
     /// Where notices wait.
     pub outbox: &'a Outbox,
-    /// Who takes them; without one nobody is told.
+    /// Who takes them.
     pub mailer: Option<&'a dyn Mailer>,
+    /// The other ways. Without these and a mailer nobody is told.
+    pub others: &'a [Channel],
     /// The time.
     pub clock: &'a dyn Clock,
     /// For the name of the run.
@@ -159,6 +163,8 @@ pub struct RunSummary {
     pub notices: Vec<Told>,
     /// What became of those that were waiting.
     pub flush: FlushReport,
+    /// The same of the other ways.
+    pub others: Vec<(WayName, FlushReport)>,
     /// What went wrong with the journal, the outbox or the settings for mail, for the technician.
     pub trouble: Vec<String>,
 }
@@ -174,16 +180,18 @@ impl Runner<'_> {
         run.look_after_messages();
         let exit = outcomes.iter().fold(Exit::Done, |worst, ended| worst.worse(ended.outcome.exit));
         let notices = run.tell();
-        let mut flush = match self.mailer {
-            Some(mailer) => self.outbox.flush(mailer, self.clock.now(), self.journal, &run.name),
-            None => FlushReport::default(),
-        };
-        flush.trouble.drain(..).for_each(|words| run.complain(words));
+        let (mut flush, mut others) = self.ways().flush(self.clock, self.journal, &run.name);
+        let all = others.iter_mut().map(|(_, report)| report).chain([&mut flush]);
+        all.flat_map(|report| report.trouble.drain(..)).for_each(|words| run.complain(words));
         // A run that could not tell people has not done its work, however well the backup went.
-        let told = run.trouble.is_empty() && flush.failed.is_empty() && flush.expired.is_empty();
+        let told = run.trouble.is_empty() && got_through(&self.ways(), &flush, &others);
         let exit = if told { exit } else { exit.worse(Exit::Failed) };
         run.note(Event::RunFinished { exit: exit as u8 });
-        RunSummary { run: run.name, exit, outcomes, notices, flush, trouble: run.trouble }
+        RunSummary { run: run.name, exit, outcomes, notices, flush, others, trouble: run.trouble }
+    }
+
+    fn ways(&self) -> Ways<'_> {
+        Ways { outbox: self.outbox, mailer: self.mailer, others: self.others }
     }
 }
 
@@ -241,19 +249,29 @@ impl Running<'_> {
         Ended { kind: job.kind, set: job.set, outcome }
     }
 
-    /// That a run runs shows that the configuration could be read; and what waits in the outbox must be readable.
+    /// That a run runs shows that the configuration could be read; what waits to be sent must be readable, and each way
+    /// must lead somewhere.
     fn look_after_messages(&mut self) {
-        let (damaged, trouble) = self.on.outbox.sweep();
+        let (damaged, trouble) = self.on.ways().sweep();
         trouble.into_iter().for_each(|words| self.complain(words));
         let at = self.on.clock.now();
-        for (job, troubles) in [(JobKind::Configuration, 0), (JobKind::Notices, damaged)] {
-            let bad = troubles > 0;
+        let dead = self.on.ways().is_one_dead(&self.state(at).voices);
+        let mut troubles = vec![];
+        troubles.extend((damaged > 0).then_some(Trouble::Damage));
+        troubles.extend(dead.then_some(Trouble::Unheard));
+        for (job, troubles) in [(JobKind::Configuration, vec![]), (JobKind::Notices, troubles)] {
+            let bad = !troubles.is_empty();
+            let counts = Counts { problems: if bad { damaged as u64 } else { 0 }, ..Counts::default() };
             let step = Step {
                 job,
                 set: None,
-                outcome: if bad { Outcome::Damage } else { Outcome::Done },
-                troubles: if bad { vec![Trouble::Damage] } else { Vec::new() },
-                counts: Counts { problems: troubles as u64, ..Counts::default() },
+                outcome: match troubles.first() {
+                    None => Outcome::Done,
+                    Some(Trouble::Damage) => Outcome::Damage,
+                    Some(_) => Outcome::Incomplete,
+                },
+                troubles,
+                counts,
                 snapshot: None,
                 exit: 0,
                 examined_all: false,
@@ -301,10 +319,10 @@ impl Running<'_> {
         });
         decision.opened.into_iter().for_each(|event| self.note(event));
         let mut told = Vec::new();
-        // Without a mailer nothing is stored: the causes stay untold, and are told when there is one.
-        if let Some(mailer) = self.on.mailer {
-            told.extend(decision.notices.iter().filter_map(|notice| self.post(notice, mailer, now)));
-            told.extend(self.tell_of_retention(&state, mailer, now));
+        // Without a way nothing is stored: the causes stay untold, and are told when there is one.
+        if self.on.ways().is_any() {
+            told.extend(decision.notices.iter().filter_map(|notice| self.post(notice, &state, now)));
+            told.extend(self.tell_of_retention(&state, now));
         }
         decision.closed.into_iter().for_each(|event| self.note(event));
         told
@@ -323,17 +341,13 @@ impl Running<'_> {
         }
     }
 
-    fn post(&mut self, notice: &Notice, mailer: &dyn Mailer, now: Timestamp) -> Option<Told> {
-        // One unread reminder is enough: a dead mail server must not end in a heap of them.
-        if notice.kind == NoticeKind::Reminder && self.on.outbox.is_waiting(&notice.reference, notice.to) {
-            return None;
-        }
+    fn post(&mut self, notice: &Notice, state: &JournalState, now: Timestamp) -> Option<Told> {
         let message = compose(notice, self.on.people, now);
-        self.hand_over(&message, mailer);
-        Some(message.told())
+        let done = self.hand_over(&message, may_carry(notice, state));
+        (done || notice.kind != NoticeKind::Reminder).then(|| message.told())
     }
 
-    fn tell_of_retention(&mut self, state: &JournalState, mailer: &dyn Mailer, now: Timestamp) -> Vec<Told> {
+    fn tell_of_retention(&mut self, state: &JournalState, now: Timestamp) -> Vec<Told> {
         let Some(look) = self.look.take() else { return vec![] };
         let (known, people) = (&state.retention, self.on.people);
         let news = retention::news(known, &look, now);
@@ -341,7 +355,7 @@ impl Running<'_> {
         let mut told = vec![];
         for notice in retention::notices(known, &state.references, &news, deputy, now, &people.zone) {
             let message = outgoing(&notice, people);
-            if self.hand_over(&message, mailer) {
+            if self.hand_over(&message, |_| true) {
                 self.note(told_of(&notice));
             }
             told.push(message.told());
@@ -350,39 +364,11 @@ impl Running<'_> {
     }
 
     /// Whether it is stored or sent.
-    fn hand_over(&mut self, message: &Outgoing, mailer: &dyn Mailer) -> bool {
-        let (events, trouble) = store_or_send(self.on.outbox, mailer, message);
-        trouble.into_iter().for_each(|words| self.complain(words));
-        let done = !events.is_empty();
-        events.into_iter().for_each(|event| self.note(event));
+    fn hand_over(&mut self, message: &Outgoing, may: impl Fn(&Outbox) -> bool) -> bool {
+        let handed = self.on.ways().hand_over(message, may);
+        handed.trouble.into_iter().for_each(|words| self.complain(words));
+        let done = !handed.events.is_empty();
+        handed.events.into_iter().for_each(|event| self.note(event));
         done
-    }
-}
-
-/// Stores a message; where that is not possible, sends it at once. Returns what to journal (nothing: neither was
-/// possible), and what went wrong.
-pub(super) fn store_or_send(outbox: &Outbox, mailer: &dyn Mailer, message: &Outgoing) -> (Vec<Event>, Vec<String>) {
-    let queued = || Event::NoticeQueued(message.told());
-    let Err(error) = outbox.put(message) else { return (vec![queued()], vec![]) };
-    match mailer.send(message) {
-        Ok(_) => (vec![queued(), Event::NoticeSent(message.told())], vec![error.to_string()]),
-        Err(unsent) => (vec![], vec![error.to_string(), unsent.to_string()]),
-    }
-}
-
-/// Puts a notice into words for its reader.
-pub fn compose(notice: &Notice, people: &People, now: Timestamp) -> Outgoing {
-    let letter = match notice.to {
-        Role::Clerk | Role::Deputy => texts::for_clerk(notice, people),
-        Role::Provider => technical::for_provider(notice, people),
-    };
-    Outgoing {
-        id: notice.id.clone(),
-        reference: Some(notice.reference.clone()),
-        to: notice.to,
-        notice: notice.kind,
-        subject: letter.subject,
-        body: letter.body,
-        created: now,
     }
 }

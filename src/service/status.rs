@@ -5,11 +5,14 @@
 
 mod input;
 mod tested;
+mod voices;
 
 use jiff::SignedDuration;
 use serde::Serialize;
 
-pub use input::{CoverageInput, DrillInput, DrillsInput, Good, OpenInput, SetInput, StatusInput};
+pub use input::{
+    CheckNumber, CoverageInput, DrillInput, DrillsInput, Good, OpenInput, SetInput, StatusInput, VoicesInput, WordInput,
+};
 pub use tested::{LostInput, StoreInput};
 use tested::{covered, drilled, drills, guarded, lost, opening, tested};
 
@@ -122,6 +125,7 @@ pub fn status(input: &StatusInput<'_>) -> Status {
     messages(input, &mut lines);
     if !input.trial {
         set_up(input, &mut lines);
+        voices::contacts(input, &mut lines);
         let retention = input.retention.iter().flat_map(|r| retention_status::lines(r, input.people, input.now));
         lines.extend(retention);
         lines.extend(input.access.iter().cloned());
@@ -202,6 +206,7 @@ pub fn seen(trouble: Trouble, covered: bool) -> (Light, &'static str) {
         Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
         Trouble::Refused => (Light::Amber, "a safety check stopped something"),
         Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
+        Trouble::Unheard => (Light::Amber, "some messages do not get through"),
         Trouble::PutRight => (Light::Amber, "damage was put right from a copy; the next run looks at it again"),
         // What the log says now stands in a line of its own.
         Trouble::Overdue if covered => (Light::Amber, "a part was not tested in time"),
@@ -223,8 +228,8 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     }
     for open in input.open.iter().take(SHOWN) {
         let (light, what) = seen(open.trouble, input.coverage.is_some());
-        let text =
-            format!("Since {}: {what}. Reference {}. {}", input.people.day(open.since), open.reference, open.cause);
+        let (since, words) = (input.people.day(open.since), voices::words(input, &open.reference));
+        let text = format!("Since {since}: {what}. Reference {}. {}{words}", open.reference, open.cause);
         lines.push(Line { light, text });
     }
     for (number, since, what) in input.incidents.iter().take(SHOWN) {
@@ -263,6 +268,7 @@ fn messages(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         let text = format!("{} never arrived.", counted(input.messages_lost, "message", "messages"));
         lines.push(Line { light: Light::Red, text });
     }
+    voices::ways(input, lines);
     if input.journal_damaged > 0 {
         let lost = counted(input.journal_damaged, "line", "lines");
         let text = format!("{lost} of this computer's own record cannot be read; dates above may be too old.");

@@ -115,6 +115,9 @@ fn advice(lead: &Cause) -> &'static str {
             "strongroom verify store says what could not be shown: give the credentials rights such as \
              s3:GetBucketVersioning, or correct [repository] claims."
         }
+        Trouble::Unheard => {
+            "strongroom status says which way fails and since when; strongroom notify test says what each server answers."
+        }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => advice_on_failure(why),
     }

@@ -5,12 +5,14 @@
 //! `tests/notices/`; a changed word fails a test.
 
 mod documents;
+mod messages;
 mod tested;
 mod watch;
 
 use jiff::{Timestamp, ToSpan};
 
 use documents::broken;
+use messages::messages;
 use tested::{drills, guarded, in_time, test};
 
 use crate::service::causes::Notice;
@@ -48,8 +50,10 @@ pub fn for_clerk(notice: &Notice, people: &People) -> Letter {
     match notice.kind {
         NoticeKind::Failure | NoticeKind::Reminder => open(notice, people),
         NoticeKind::WorkingAgain | NoticeKind::Resolved | NoticeKind::NotConfigured => closed(notice, people),
-        // Neither is made from a cause; what is, has its own words.
-        NoticeKind::Test | NoticeKind::Retention => test_message(people, notice.at),
+        // None is made from a cause; what they are made from has its own words.
+        NoticeKind::Test | NoticeKind::Retention | NoticeKind::Weekly | NoticeKind::Contacts => {
+            test_message(people, notice.at)
+        }
     }
 }
 
@@ -149,6 +153,7 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Watch, _) => watch::over(notice),
+        (JobKind::Notices, Trouble::Unheard) => String::from("Messages got through again by every way"),
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) if notice.counts.accepted => {
             String::from("Everything that can still be restored was tested again and found sound")
@@ -220,14 +225,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Drills) => drills(trouble, &when),
         (trouble, JobKind::Store) => guarded(trouble, &when),
         (_, JobKind::Configuration) => settings(&when),
-        (_, JobKind::Notices) => (
-            "a message to you may be lost",
-            format!("On {when} a message that was waiting to be sent was found damaged."),
-            String::from(
-                "You may have missed a warning. Ask your provider to look at Strongroom on the office computer.",
-            ),
-            Urgency::Today,
-        ),
+        (trouble, JobKind::Notices) => messages(trouble, &when),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
 }

@@ -5,17 +5,15 @@
 //! also when they are read back from disk.
 
 pub use super::opened::{Counts, Opened};
-use std::collections::BTreeSet;
+pub use super::reference::Reference;
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// The text is not a set's name or not a reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {0}")]
-pub struct NotAWord(&'static str);
+pub struct NotAWord(pub(super) &'static str);
 
 /// The name of a protected set: 1 to [`SetName::LONGEST`] letters, digits, spaces, `-` or `_`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -184,6 +182,8 @@ pub enum Trouble {
     Refused,
     /// Some items failed.
     Incomplete,
+    /// One of the ways by which people are told is dead.
+    Unheard,
     /// Damage that was put right at once from a copy; the next look says whether it stays right.
     PutRight,
     /// The office server gives no sign of life (a watcher's word).
@@ -283,53 +283,6 @@ impl Cause {
     }
 }
 
-/// What people quote on the telephone, such as `SR-2026-1122-K7Q`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Reference(String);
-
-impl Reference {
-    /// The reference of a trouble first seen at `first`: its local date and three letters or digits that depend on
-    /// the cause and the moment. Vowels and look-alikes are left out; one in `taken` is never given again.
-    pub fn derive(cause: &Cause, first: Timestamp, zone: &TimeZone, taken: &BTreeSet<Reference>) -> Self {
-        Self::of(&cause.to_string(), first, zone, taken)
-    }
-
-    /// As [`Reference::derive`], for anything that has a stable key.
-    pub fn of(key: &str, first: Timestamp, zone: &TimeZone, taken: &BTreeSet<Reference>) -> Self {
-        const LETTERS: &[u8; 28] = b"23456789BCDFGHJKLMNPQRSTVWXZ";
-        let day = first.to_zoned(zone.clone()).strftime("%Y-%m%d").to_string();
-        let mut round = 0u32;
-        loop {
-            let digest = blake3::hash(format!("strongroom-reference {key} {} {round}", first.as_second()).as_bytes());
-            let tail: String =
-                digest.as_bytes()[..3].iter().map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()])).collect();
-            let reference = Self(format!("SR-{day}-{tail}"));
-            if !taken.contains(&reference) {
-                return reference;
-            }
-            round += 1;
-        }
-    }
-}
-impl TryFrom<String> for Reference {
-    type Error = NotAWord;
-    fn try_from(text: String) -> Result<Self, NotAWord> {
-        let clean = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
-        if clean && text.starts_with("SR-") && text.len() <= 32 { Ok(Self(text)) } else { Err(NotAWord("reference")) }
-    }
-}
-impl From<Reference> for String {
-    fn from(reference: Reference) -> Self {
-        reference.0
-    }
-}
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who a notice is for. Addresses are kept by the mailer, never with a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -360,6 +313,10 @@ pub enum NoticeKind {
     Test,
     /// Something about the council's scheme on keeping records: nothing has gone wrong.
     Retention,
+    /// How things stand: once a week, whatever happened.
+    Weekly,
+    /// Whether the people and numbers in the settings are still right.
+    Contacts,
 }
 
 #[cfg(test)]
@@ -392,16 +349,5 @@ mod tests {
         for bad in ["", "SR-../x", "SR-a", "XX-1", "SR-1\r\nBcc"] {
             assert!(Reference::try_from(String::from(bad)).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_reference_is_repeatable_and_never_given_twice() {
-        let at: Timestamp = "2026-11-22T02:30:00Z".parse().unwrap();
-        let first = Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::new());
-        assert_eq!(first, Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::new()));
-        assert!(first.to_string().starts_with("SR-2026-1122-") && first.to_string().len() == 16);
-        let second = Reference::derive(&cause(), at, &TimeZone::UTC, &BTreeSet::from([first.clone()]));
-        assert_ne!(first, second);
-        assert_eq!(Reference::try_from(second.to_string()), Ok(second));
     }
 }

@@ -26,6 +26,7 @@ const DOORS: &[&str] = &[
     "object_store",
     "qrcodegen",
     "quick-xml",
+    "reqwest",
     "rustix",
     "rustls",
     "sd-notify",

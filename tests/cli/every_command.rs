@@ -154,6 +154,12 @@ fn keys_and_people(walk: &mut Walk) {
     walk.line(["log", "--verify"], 0);
     walk.line(["notify", "test"], 0);
     walk.line(["notify", "failed"], 0);
+    walk.line(["notify", "send"], 0);
+    walk.line(["notify", "ack", "SR-1", "--by", "The Clerk"], 1);
+    walk.line(["notify", "confirm", "--by", "The Clerk"], 0);
+    walk.line(["problem", "list"], 0);
+    walk.line(["problem", "accept", "SR-1", "--until", "2020-01-01", "--by", "The Clerk"], 2);
+    walk.line(["problem", "withdraw", "SR-1", "--by", "The Clerk"], 1);
     walk.line(
         with(&["key", "drill", "recovery sheet"]).into_iter().map(|w| w.replace("recovery-key-file", "key-file")),
         0,

@@ -8,6 +8,10 @@ mod every_command;
 mod fault_store;
 mod faults;
 mod golden;
+// Not all of its manners are met here.
+#[allow(dead_code)]
+#[path = "../service/http.rs"]
+mod http;
 mod key_drill;
 mod looking;
 mod opening;
@@ -32,4 +36,5 @@ mod telling;
 mod trust;
 mod under_systemd;
 mod verifying;
+mod voices;
 mod watching;

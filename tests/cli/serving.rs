@@ -16,7 +16,7 @@ use crate::smtp::{Manner, Server};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service at work. It ends with the test.
-struct Serving<'p> {
+pub struct Serving<'p> {
     place: &'p Place,
     child: Child,
 }
@@ -28,7 +28,7 @@ impl Drop for Serving<'_> {
 }
 
 impl<'p> Serving<'p> {
-    fn start(place: &'p Place) -> Self {
+    pub fn start(place: &'p Place) -> Self {
         Self::start_with(place, &[])
     }
 
@@ -57,7 +57,7 @@ impl<'p> Serving<'p> {
     }
 
     #[track_caller]
-    fn stops(mut self) -> String {
+    pub fn stops(mut self) -> String {
         self.signal("-TERM");
         let ended = wait(|| self.child.try_wait().unwrap(), || String::from("its end"));
         assert_eq!(ended.code(), Some(0), "{}", self.said());
@@ -66,7 +66,7 @@ impl<'p> Serving<'p> {
 }
 
 #[track_caller]
-fn wait<T>(mut is: impl FnMut() -> Option<T>, what: impl Fn() -> String) -> T {
+pub fn wait<T>(mut is: impl FnMut() -> Option<T>, what: impl Fn() -> String) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = is() {

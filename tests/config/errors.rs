@@ -1,5 +1,8 @@
 //! The errors of the configuration, word for word, with line and caret; and that none of them shows a secret.
 
+#[path = "ways.rs"]
+mod ways;
+
 use crate::{MINIMAL, config, error, minimal};
 
 const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";
@@ -7,7 +10,7 @@ const URL: &str = "url = \"s3://bucket/prefix\"";
 const FOLDER: &str = "\"/srv/council/Documents\"";
 
 /// The whole error for the minimal file with one piece replaced.
-fn check(from: &str, to: &str, expected: &str) {
+pub fn check(from: &str, to: &str, expected: &str) {
     let expected = expected.trim_start_matches('\n').trim_end_matches([' ', '\n']);
     let found: Vec<String> = error(&minimal(from, to)).lines().map(str::to_owned).collect();
     let expected: Vec<&str> = expected.lines().map(|l| l.strip_prefix("        ").unwrap_or(l)).collect();

@@ -53,6 +53,10 @@ fn what_is_accepted_arrives_whole_and_names_no_machine() {
         "Message-ID: <SR-2026-1122-K7Q-failure-clerk@anytown-tc.gov.uk>\n",
         "Date: Sun, 22 Nov 2026 02:31:00 +0000\n",
         "Content-Type: text/plain; charset=utf-8\n",
+        "Content-Type: multipart/alternative;\n",
+        "Content-Type: text/html; charset=utf-8\n",
+        "<html lang=3D\"en-GB\">\n",
+        "<li>What happened: =3D a long line",
         "Content-Transfer-Encoding: quoted-printable\n",
         "What happened: =3D a long line that must survive. M=C3=B4n =E2=80=93 =E2=80=\n=9Cquoted=E2=80=9D.\n..\nEnd\n",
     ] {

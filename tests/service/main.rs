@@ -5,6 +5,7 @@
 
 mod books;
 mod causes;
+mod http;
 mod letters;
 mod mail;
 mod notices;
@@ -15,3 +16,6 @@ mod runner;
 mod smtp;
 mod status;
 mod support;
+mod voices;
+mod web;
+mod weekly;

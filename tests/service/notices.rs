@@ -71,6 +71,7 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Unprotected,
         Trouble::Refused,
         Trouble::Incomplete,
+        Trouble::Unheard,
         Trouble::Overdue,
         Trouble::LimitsTooLow,
         Trouble::FallingBehind,
@@ -137,6 +138,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
             () if of_drills => *job == JobKind::Drills,
+            () if trouble == Trouble::Unheard => *job == JobKind::Notices,
             () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
@@ -165,6 +167,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
         all.insert(format!("clerk failure {key}-first-ever"), for_clerk(&never, people));
     }
     all.extend(about_retention(people));
+    all.extend(crate::weekly::letters(people));
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
 }
@@ -229,6 +232,7 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-failed-other",
         "configuration-failed-other",
         "notices-damage",
+        "notices-unheard",
         "retention-failed-other",
         "coverage-overdue",
         "store-unprotected",
@@ -270,7 +274,7 @@ fn is_approved_by_word(name: &str) -> bool {
         return false;
     }
     match kind {
-        "retention" => true,
+        "retention" | "weekly" | "contacts" => true,
         "failure" => failing || others.contains(&cause),
         "reminder" => ["backup-failed-store-unreachable", "history-changed", "verify-live-differs", "verify-put-right"]
             .contains(&cause),

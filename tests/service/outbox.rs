@@ -5,9 +5,10 @@ use std::fs;
 use jiff::{SignedDuration, Timestamp};
 use strongroom::service::history::fold;
 use strongroom::service::journal::{Event, Journal};
-use strongroom::service::mail::SendError;
-use strongroom::service::outbox::{EXPIRY, FIRST_WAIT, LONGEST_WAIT, Outbox};
+use strongroom::service::mail::{Accepted, Mailer, SendError};
+use strongroom::service::outbox::{EXPIRY, FIRST_WAIT, LONGEST_WAIT, Outbox, Outgoing, Sending};
 use strongroom::service::words::Role;
+use strongroom::testing::FakeClock;
 
 use crate::support::{Mailbox, at, outgoing};
 
@@ -34,7 +35,9 @@ fn down() -> SendError {
 
 impl Place {
     fn flush(&self, now: Timestamp) -> strongroom::service::outbox::FlushReport {
-        let report = self.outbox.flush(&self.mailbox, now, &self.journal, "r");
+        let clock = FakeClock::at(now);
+        let sending = Sending { mailer: &self.mailbox, clock: &clock, journal: &self.journal, run: "r" };
+        let report = self.outbox.flush(&sending);
         assert_eq!(report.trouble, Vec::<String>::new());
         report
     }
@@ -101,6 +104,27 @@ fn giving_up_is_written_down() {
     assert!(p.outbox.is_empty());
     assert!(p.events().iter().any(|e| matches!(e, Event::NoticeExpired(told) if told.to == Role::Provider)));
     assert_eq!(fold(&p.journal.read().unwrap().entries).expired, 1);
+}
+
+/// Clerk and provider are told at the same moment, one after the other: the journal says when each server had answered.
+#[test]
+fn each_is_journalled_with_the_moment_at_which_it_was_taken() {
+    struct Slow(FakeClock);
+    impl Mailer for Slow {
+        fn send(&self, _: &Outgoing) -> Result<Accepted, SendError> {
+            self.0.advance(SignedDuration::from_secs(40));
+            Ok(Accepted { reply: String::new() })
+        }
+    }
+    let (p, clock) = (place(), FakeClock::at(start()));
+    p.outbox.put(&outgoing("a", Role::Clerk, start())).unwrap();
+    p.outbox.put(&outgoing("b", Role::Provider, start())).unwrap();
+    let mailer = Slow(clock.clone());
+    p.outbox.flush(&Sending { mailer: &mailer, clock: &clock, journal: &p.journal, run: "r" });
+    let entries = p.journal.read().unwrap().entries;
+    let told: Vec<_> = entries.iter().map(|e| (e.at.duration_since(start()).as_secs(), e.event.clone())).collect();
+    assert!(matches!(&told[0], (40, Event::NoticeSent(t)) if t.to == Role::Clerk), "{told:?}");
+    assert!(matches!(&told[1], (80, Event::NoticeSent(t)) if t.to == Role::Provider), "{told:?}");
 }
 
 #[test]

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use strongroom::service::mail::SendError;
 use strongroom::service::outbox::Outgoing;
+use strongroom::service::post::{Post, Ways};
 use strongroom::service::retention::{DisposalSeen, Look, News, Numbers, SchemeSeen, Stopped};
-use strongroom::service::retention_notices::Post;
+use strongroom::service::retention_notices::tell;
 use strongroom::service::retention_status::{RetentionInput, lines};
 use strongroom::service::runner::JobOutcome;
 use strongroom::service::status::Light;
@@ -125,22 +126,22 @@ fn a_command_tells_at_once_and_the_run_does_not_repeat_it() {
     let office = office();
     let post = |deputy| Post {
         journal: &office.journal,
-        outbox: &office.outbox,
-        mailer: Some(&office.mailbox),
+        ways: Ways { outbox: &office.outbox, mailer: Some(&office.mailbox), others: &[] },
         clock: &office.clock,
         people: &office.people,
         deputy,
         run: "command".into(),
     };
     let news = [News::AdoptedShortening { entry: 9, in_force: day("2026-12-20"), records: Some(142) }];
-    let posted = post(true).tell(&news);
+    let posted = tell(&post(true), &news);
     assert_eq!((posted.notices.len(), posted.flush.sent.len(), posted.trouble.len()), (2, 2, 0));
     let mail = office.mailbox.take();
     assert!(to(&mail) == [Role::Clerk, Role::Deputy] && mail[0].body.contains("142 records"), "{mail:?}");
-    assert!(post(true).tell(&news).notices.is_empty());
+    assert!(tell(&post(true), &news).notices.is_empty());
     assert!(night(&office, &Look { next: Some(scheme(9, "2026-11-22", "2026-12-20")), ..look(0) }).is_empty());
-    let none = Post { mailer: None, ..post(true) };
-    assert!(none.tell(&[News::DisposalDone { disposal: DisposalSeen { approval: 1, records: 1 } }]).notices.is_empty());
+    let none = Post { ways: Ways { outbox: &office.outbox, mailer: None, others: &[] }, ..post(true) };
+    let done = [News::DisposalDone { disposal: DisposalSeen { approval: 1, records: 1 } }];
+    assert!(tell(&none, &done).notices.is_empty());
 }
 
 fn status_of(office: &Office) -> Option<RetentionInput> {

@@ -10,6 +10,7 @@ use strongroom::service::journal::{Event, Journal, JournalEntry};
 use strongroom::service::mail::{Mailer, SendError, SmtpMailer, Unusable};
 use strongroom::service::outbox::{Outbox, Outgoing};
 use strongroom::service::plain::People;
+use strongroom::service::post::Channel;
 use strongroom::service::runner::{Job, JobOutcome, RunSummary, Runner};
 use strongroom::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, SetName, Trouble, Why};
 
@@ -51,8 +52,11 @@ impl Office {
         self.run_with(Some(&self.mailbox), jobs)
     }
     fn run_with(&self, mailer: Option<&dyn Mailer>, jobs: Vec<Job<'_>>) -> RunSummary {
+        self.run_over(mailer, &[], jobs)
+    }
+    pub fn run_over(&self, mailer: Option<&dyn Mailer>, others: &[Channel], jobs: Vec<Job<'_>>) -> RunSummary {
         let Office { journal, outbox, clock, entropy, people, sets, stop, deputy_after, .. } = self;
-        Runner { journal, outbox, mailer, clock, entropy, people, sets, deputy_after: *deputy_after, stop }
+        Runner { journal, outbox, mailer, others, clock, entropy, people, sets, deputy_after: *deputy_after, stop }
             .run_all(jobs)
     }
     pub fn state(&self) -> JournalState {

@@ -8,7 +8,7 @@ use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
     CoverageInput, DrillInput, DrillsInput, Good, Light, LostInput, MAX_AGE, OpenInput, SetInput, StatusInput,
-    StoreInput, status,
+    StoreInput, VoicesInput, status,
 };
 
 use strongroom::service::words::{Reference, Trouble, Why};
@@ -19,7 +19,7 @@ fn now() -> Timestamp {
     at("2026-11-22T09:00:00Z")
 }
 
-fn good(at: Timestamp) -> Good {
+pub fn good(at: Timestamp) -> Good {
     Good { at, files: 12_345, bytes: 5_600_000_000, problems: 0 }
 }
 
@@ -27,7 +27,7 @@ fn adopted(day: &str) -> Option<Adopted> {
     Some(Adopted { on: day.parse().unwrap(), minute: String::from("FC 2026/47") })
 }
 
-fn sound(people: &People) -> StatusInput<'_> {
+pub fn sound(people: &People) -> StatusInput<'_> {
     let last = Some(good(at("2026-11-22T02:30:00Z")));
     StatusInput {
         people,
@@ -52,6 +52,7 @@ fn sound(people: &People) -> StatusInput<'_> {
         reading_proved: true,
         mail_failing_since: None,
         messages_lost: 0,
+        voices: VoicesInput::default(),
         journal_damaged: 0,
         retention: None,
         access: vec![],

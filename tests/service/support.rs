@@ -64,7 +64,7 @@ pub struct Counting(pub Mutex<u8>);
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) {
         let mut n = self.0.lock().unwrap();
-        *n += 1;
+        *n = n.wrapping_add(1);
         bytes.fill(*n);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use jiff::civil::Date;
 
 /// Where the recovery key comes from.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -118,13 +119,65 @@ pub enum ActorCommand {
 /// `notify …`
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Send a test message to the clerk and the provider
+    /// Send a test message on every way that is configured, and show what each server answers
     Test,
+    /// Send what waits and may be tried again; strongroom serve does this itself
+    Send,
+    /// Say that a person knows: the clerk is not reminded for some days
+    Ack(AckArgs),
+    /// Say that the people and telephone numbers in the configuration are still right
+    Confirm {
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
     /// Tell people that the last run ended badly and could not say so itself; for systemd's OnFailure
     Failed {
         /// The job at work was killed and has not ended: tell people in its stead
         #[arg(long, hide = true)]
         outlived: bool,
+    },
+}
+
+/// `notify ack`
+#[derive(Debug, clap::Args)]
+pub struct AckArgs {
+    /// The reference of the message (SR-…)
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// For how many days (1 to 30)
+    #[arg(long, value_name = "DAYS", default_value = "7", value_parser = clap::value_parser!(u32).range(1..=30))]
+    pub days: u32,
+}
+
+/// `problem …`
+#[derive(Debug, Subcommand)]
+pub enum ProblemCommand {
+    /// What is open, and what a person lives with for a time
+    List,
+    /// Live with it until a day: nobody is reminded, unless it becomes worse or strikes anything else
+    Accept {
+        /// The reference of the message (SR-…)
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// The day on which it ends by itself, such as 2026-12-31
+        #[arg(long, value_name = "DATE")]
+        until: Date,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Live with it no longer
+    Withdraw {
+        /// The reference of the message (SR-…)
+        #[arg(value_name = "REF")]
+        reference: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        by: String,
     },
 }
 
@@ -176,7 +229,21 @@ impl NotifyCommand {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Test => "notify test",
+            Self::Send => "notify send",
+            Self::Ack(_) => "notify ack",
+            Self::Confirm { .. } => "notify confirm",
             Self::Failed { .. } => "notify failed",
+        }
+    }
+}
+
+impl ProblemCommand {
+    /// The words that name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::List => "problem list",
+            Self::Accept { .. } => "problem accept",
+            Self::Withdraw { .. } => "problem withdraw",
         }
     }
 }

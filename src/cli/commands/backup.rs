@@ -1,5 +1,6 @@
 //! `backup`: one set or all of them, now; and the step that `run` shares with it.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::cli::{jobs, stores, telling};
 use crate::config::{Config, ProtectedSet};
 use crate::domain::problem::Exit;
 use crate::ops::OpsError;
-use crate::ops::backup::{BackupOptions, BackupReport, backup};
+use crate::ops::backup::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS, backup};
 use crate::ops::fs::walk::Source;
 use crate::repo::repository::Repository;
 use crate::service::plain::{counted, size};
@@ -111,6 +112,7 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         bytes: report.bytes,
         problems: report.problems.len() as u64,
         changed: report.files_read + report.files_gone,
+        which: which(report),
         ..Counts::default()
     };
     let mut troubles = vec![];
@@ -122,6 +124,17 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
     }
     let outcome = if report.problems.is_empty() { Outcome::Done } else { Outcome::Incomplete };
     JobOutcome { snapshot: report.snapshot, ..JobOutcome::new(outcome, troubles, counts, exit(report)) }
+}
+
+/// See [`Counts::which`]. None where not all are known by name.
+fn which(report: &BackupReport) -> Option<u64> {
+    let paths: Option<BTreeSet<&[u8]>> = report.problems.iter().map(|p| Some(p.path.as_ref()?.as_bytes())).collect();
+    let mut hasher = blake3::Hasher::new();
+    for path in paths.filter(|p| !p.is_empty() && report.problems.len() < MAX_LISTED_PROBLEMS)? {
+        hasher.update(path).update(b"\0");
+    }
+    let digest = hasher.finalize();
+    digest.as_bytes().first_chunk().map(|first| u64::from_le_bytes(*first))
 }
 
 /// The exit code that a report says.
@@ -212,7 +225,26 @@ fn literal(path: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::path::RecordPath;
+    use crate::domain::problem::{Problem, ProblemKind};
     use crate::ops::fs::excludes::Excludes;
+
+    /// By this an acceptance holds for these files: whichever way round they were met, and for no others.
+    #[test]
+    fn which_files_failed_is_one_number_that_changes_with_any_of_them() {
+        let of = |paths: &[&str]| {
+            let problem =
+                |p: &&str| Problem::of(&RecordPath::new(p.as_bytes()).unwrap(), ProblemKind::Unreadable, "denied");
+            which(&BackupReport { problems: paths.iter().map(problem).collect(), ..BackupReport::default() })
+        };
+        assert!(of(&["D/a", "D/b"]).is_some() && of(&["D/a", "D/b"]) == of(&["D/b", "D/a"]));
+        for other in [&["D/a"][..], &["D/a", "D/c"], &["D/a", "D/b", "D/c"], &["D/a/D", "b"]] {
+            assert_ne!(of(&["D/a", "D/b"]), of(other), "{other:?}");
+        }
+        assert_eq!(of(&[]), None);
+        let nameless = Problem { path: None, kind: ProblemKind::Damaged, detail: String::new() };
+        assert_eq!(which(&BackupReport { problems: vec![nameless], ..BackupReport::default() }), None);
+    }
 
     #[test]
     fn a_backup_never_holds_itself() {

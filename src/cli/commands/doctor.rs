@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
-use crate::cli::{stores, telling, wiring, wiring_limits};
+use crate::cli::{stores, telling, ways, wiring, wiring_limits};
 use crate::config::Config;
 use crate::domain::clock::Entropy;
 use crate::domain::problem::{Exit, Verdict};
@@ -217,7 +217,14 @@ fn mail(lines: &mut Lines<'_>, config: &Config) {
     if let Err(failure) = telling::set_names(config) {
         lines.failure("messages can name the sets", &failure);
     }
-    let waiting = lines.shell.outbox(config).len();
+    let webhooks = ways::webhooks(lines.shell, config);
+    for channel in &webhooks {
+        let unusable = channel.mailer.unusable().map(|e| e.to_string());
+        let what = format!("the address of the webhook {} can be used", channel.outbox.way());
+        lines.check(&what, unusable.is_none(), &unusable.unwrap_or_default(), "Correct [[notify.webhook]].");
+    }
+    let others: usize = webhooks.iter().map(|c| c.outbox.len()).sum();
+    let waiting = lines.shell.outbox(config).len() + others;
     let unsent = format!("{waiting} wait");
     lines.check("no message waits to be sent", waiting == 0, &unsent, "The next run tries again; see above.");
 }

@@ -27,7 +27,11 @@ pub fn run(shell: &Shell, command: IncidentCommand) -> Result<Done, Failure> {
     }
 }
 
-fn journal(shell: &Shell, config: &Config) -> Result<JournalState, Failure> {
+/// What this computer's journal says.
+///
+/// # Errors
+/// It cannot be read.
+pub fn journal(shell: &Shell, config: &Config) -> Result<JournalState, Failure> {
     Ok(fold(&shell.journal(config).read()?.entries))
 }
 
@@ -69,13 +73,21 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
     Ok(Done::ok().with("open", open).with("references", journal.open.len()))
 }
 
-fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str) -> Result<Done, Failure> {
-    for (what, text) in [("--by", by), ("--note", note)] {
-        if text.trim().is_empty() || text.len() > MAX_NOTE || shown(text) != text {
-            let message = format!("{what} must be one line of 1 to {MAX_NOTE} visible letters");
-            return Err(Failure::usage(message, "It stays in the log, so say what was found: no names of documents."));
-        }
+/// What a person types about themselves or what they found: it is kept.
+///
+/// # Errors
+/// It is no line of words.
+pub fn one_line(what: &str, text: &str) -> Result<(), Failure> {
+    if !text.trim().is_empty() && text.len() <= MAX_NOTE && shown(text) == text {
+        return Ok(());
     }
+    let message = format!("{what} must be one line of 1 to {MAX_NOTE} visible letters");
+    Err(Failure::usage(message, "It is kept for years, so say what was found: no names of documents."))
+}
+
+fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str) -> Result<Done, Failure> {
+    one_line("--by", by)?;
+    one_line("--note", note)?;
     let mut repo = shell.open(config)?;
     let journal = journal(shell, config)?;
     let (numbers, references) = meant(repo.state(), &journal, reference)?;

@@ -22,8 +22,10 @@ mod live;
 mod log;
 mod look;
 mod notify;
+mod notify_test;
 mod opening;
 mod package;
+mod problem;
 mod provider;
 mod prune;
 mod records;
@@ -40,6 +42,7 @@ mod status;
 mod trial;
 mod verify;
 mod verify_store;
+mod voices;
 mod watch;
 
 pub use examine::run as examine;
@@ -73,6 +76,7 @@ pub fn run(shell: &Shell, command: Command) -> Result<Done, Failure> {
         Command::Report(args) => report::run(shell, &args),
         Command::Notify(command) => notify::run(shell, &command),
         Command::Incident(command) => incident::run(shell, command),
+        Command::Problem(command) => problem::run(shell, command),
         Command::Backup(args) => backup::run(shell, &args),
         Command::Cat(args) => restore::cat(shell, &args),
         Command::Restore(args) => restore::run(shell, &args),

@@ -1,84 +1,77 @@
-//! `notify …`: a test message, and the message of a run that could not send one itself.
+//! `notify …`: a test message, a person's word, and the message of a run that could not send one itself.
 //!
 //! `notify failed` is started by systemd whatever ended the run: a kill, a crash, a power cut, or a configuration
 //! that nobody can read. For that last case each good run keeps a copy of its configuration ([`last_good`](super::last_good)).
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
+use super::incident::one_line;
 use super::last_good::last_good;
+use super::{notify_test, problem, status, voices};
 use crate::cli::args::NotifyCommand;
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
-use crate::cli::output::{Done, in_a_word};
+use crate::cli::output::Done;
 use crate::cli::shell::Shell;
-use crate::cli::telling;
+use crate::cli::{telling, ways};
 use crate::config::Config;
 use crate::domain::problem::Exit;
 use crate::repo::local::try_lock;
 use crate::service::history::fold;
 use crate::service::journal::{Event, JournalEntry};
-use crate::service::mail::Mailer;
-use crate::service::outbox::Outgoing;
+use crate::service::outbox::FlushReport;
 use crate::service::runner::{Job, JobOutcome};
-use crate::service::texts;
-use crate::service::words::{JobKind, NoticeKind, Role, SetName, Why};
+use crate::service::voice::Voice;
+use crate::service::web::Signal;
+use crate::service::words::{JobKind, SetName, Why};
 
 /// systemd starts `notify failed` at once; an end longer ago than this is not the one it was started for.
 const JUST_NOW: SignedDuration = SignedDuration::from_hours(3);
 
 pub fn run(shell: &Shell, command: &NotifyCommand) -> Result<Done, Failure> {
     match command {
-        NotifyCommand::Test => test(shell),
+        NotifyCommand::Test => notify_test::run(shell),
+        NotifyCommand::Send => send(shell),
+        NotifyCommand::Ack(args) => problem::acknowledge(shell, args),
+        NotifyCommand::Confirm { by } => confirm(shell, by),
         NotifyCommand::Failed { outlived } => failed(shell, *outlived),
     }
 }
 
-fn test(shell: &Shell) -> Result<Done, Failure> {
+/// What waits would otherwise wait for the next run, a night perhaps.
+fn send(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
-    let mailer = shell.mailer(&config)?.ok_or_else(no_mail)?;
-    let people = telling::people(&config);
-    let mut sent = 0u64;
-    let mut first_error = None;
-    let deputy = config.council.deputy.as_ref().map(|_| Role::Deputy);
-    for to in [Role::Clerk, Role::Provider].into_iter().chain(deputy) {
-        let now = shell.env.clock.now();
-        let letter = texts::test_message(&people, now);
-        let id = format!("test-{}-{}", in_a_word(&to), hex::encode(&shell.env.entropy.bytes32()[..8]));
-        let message = Outgoing {
-            id,
-            reference: None,
-            to,
-            notice: NoticeKind::Test,
-            subject: letter.subject,
-            body: letter.body,
-            created: now,
-        };
-        match mailer.send(&message) {
-            Ok(accepted) => {
-                shell.note(&config, Event::TestMessageAccepted { to })?;
-                shell.out.say(format!(
-                    "The mail server took the message for the {}: {}",
-                    in_a_word(&to),
-                    accepted.reply
-                ));
-                shell.out.object(json!({"message_type": "sent", "to": to, "reply": accepted.reply}));
-                sent += 1;
-            }
-            Err(error) => {
-                shell.out.error(&advice(&Failure::Mail(error.clone())));
-                first_error.get_or_insert(error);
-            }
-        }
+    let posted = telling::post(shell, &config, |post| post.say([]));
+    let reports: Vec<_> = posted.others.iter().map(|(_, report)| report).chain([&posted.flush]).collect();
+    let of = |count: fn(&FlushReport) -> usize| reports.iter().map(|r| count(r)).sum::<usize>();
+    let (sent, failed) = (of(|r| r.sent.len()), of(|r| r.failed.len() + r.expired.len() + r.trouble.len()));
+    let waiting = of(|r| r.waiting + r.failed.len());
+    if sent + failed + waiting == 0 {
+        shell.out.say("No message waits.");
     }
-    if first_error.is_none() {
-        shell.out.say("Now ask the clerk whether it arrived.");
-    }
-    let exit = if first_error.is_some() { Exit::Failed } else { Exit::Done };
-    Ok(Done::with_exit(exit).with("sent", sent))
+    let exit = if failed > 0 { Exit::Failed } else { Exit::Done };
+    Ok(Done::with_exit(exit).with("sent", sent).with("failed", failed).with("waiting", waiting))
 }
 
-fn no_mail() -> Failure {
+fn confirm(shell: &Shell, by: &str) -> Result<Done, Failure> {
+    let config = shell.config()?;
+    one_line("--by", by)?;
+    shell.note(&config, Event::Voice(Voice::ContactsConfirmed { by: by.to_owned() }))?;
+    let council = &config.council;
+    let deputy = council.deputy.as_ref().map(|d| format!("deputy {} ({}), ", d.person.name, d.person.email));
+    shell.out.say(format!(
+        "Noted as right: clerk {} ({}), {}provider {} ({}, telephone {}). The next question comes in a quarter of a year.",
+        council.clerk.name,
+        council.clerk.email,
+        deputy.unwrap_or_default(),
+        council.provider.name,
+        council.provider.email,
+        council.provider.phone
+    ));
+    Ok(Done::ok().with("confirmed", 1))
+}
+
+pub fn no_mail() -> Failure {
     let hint = "Add to council.toml:\n[notify.mail]\nhost = \"mail.anytown-tc.gov.uk\"";
     Failure::usage("nobody can be told: the configuration has no [notify.mail]", hint)
 }
@@ -120,7 +113,12 @@ fn failed(shell: &Shell, outlived: bool) -> Result<Done, Failure> {
     let job = |(kind, set, why): Lost| Job { kind, set, run: Box::new(move || JobOutcome::failed(why, Exit::Failed)) };
     let summary = telling::run_jobs(shell, &config, jobs.into_iter().map(job).collect())?;
     telling::report(shell, &summary);
-    if config.mail.is_none() {
+    // Where every run is killed there must be a weekly message all the same. That it cannot be made fails nothing else.
+    if let Err(failure) = status::look(shell, &config, None, None, |input, s| voices::tell(shell, &config, input, s)) {
+        shell.out.warn(advice(&failure).message);
+    }
+    ways::ping_quietly(shell, &config, Signal::Fail);
+    if config.mail.is_none() && config.webhooks.is_empty() {
         return Err(no_mail());
     }
     let unsent = summary.flush.failed.len() + summary.trouble.len();

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::args::RunArgs;
@@ -12,23 +13,26 @@ use crate::cli::jobs;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::telling;
+use crate::cli::ways;
 use crate::config::Config;
 use crate::domain::problem::Exit;
 use crate::ops::backup::BackupReport;
 use crate::ops::verify::clear_scratch;
 use crate::repo::local::FileLock;
 use crate::repo::repository::Repository;
+use crate::service::history::fold;
 use crate::service::journal::Event;
 use crate::service::pages;
 use crate::service::retention::News;
 use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::schedule::Round;
 use crate::service::status::{Light, Line};
+use crate::service::web::Signal;
 use crate::service::words::{JobKind, Outcome, SetName};
 
 use super::{
-    backup, coverage, drill, drills, heartbeat, last_good, opening, provider, prune, retention_of_run, status, trial, verify,
-    verify_store,
+    backup, coverage, drill, drills, heartbeat, last_good, opening, provider, prune, retention_of_run, status, trial,
+    verify, verify_store, voices,
 };
 
 pub fn run(shell: &Shell, args: &RunArgs) -> Result<Done, Failure> {
@@ -51,6 +55,18 @@ fn run_by(shell: &Shell, config: &Config, args: &RunArgs, broken: Option<&Failur
     telling::set_names(config)?;
     let _lock = lock(shell, config)?;
     let round = if args.backups_only { Round::Backups } else { Round::Whole };
+    // Backups between say nothing of the whole job, whose absence somebody waits for.
+    if round == Round::Backups {
+        return whole_or_backups(shell, config, round, broken);
+    }
+    ways::ping_quietly(shell, config, Signal::Start);
+    let done = whole_or_backups(shell, config, round, broken);
+    let exit = done.as_ref().map_or(Exit::Failed, |done| done.exit);
+    ways::ping_quietly(shell, config, ways::signal_of(shell, config, exit));
+    done
+}
+
+fn whole_or_backups(shell: &Shell, config: &Config, round: Round, broken: Option<&Failure>) -> Result<Done, Failure> {
     // What cannot be written down is said by the run itself, which writes to the same journal.
     let _ = shell.note(config, Event::RoundBegan { round });
     if let Some(failure) = broken {
@@ -92,9 +108,12 @@ fn lock(shell: &Shell, config: &Config) -> Result<FileLock, Failure> {
 
 /// Once a month, while the council's own policies wait for their yearly review.
 fn tell_of_policies(shell: &Shell, config: &Config) {
-    let today = shell.env.clock.now().to_zoned(config.council.timezone.clone()).date();
-    if config.policy.is_due(today) && config.mail.is_some() && !config.trial {
-        telling::tell_of_retention(shell, config, &[News::Policies(config.policy.reviews(today))]);
+    let now = shell.env.clock.now();
+    let day = |at: Timestamp| at.to_zoned(config.council.timezone.clone()).date();
+    let journal = shell.journal(config).read().map(|all| fold(&all.entries)).unwrap_or_default();
+    let is_due = config.policy.is_due(day(now), journal.voices.began.map(day));
+    if is_due && config.mail.is_some() && !config.trial {
+        telling::tell_of_retention(shell, config, &[News::Policies(config.policy.reviews(day(now)))]);
     }
 }
 
@@ -234,7 +253,10 @@ impl Work<'_> {
     fn finish(&self, summary: &RunSummary) -> Result<Done, Failure> {
         let opened = self.opened.borrow();
         let repo = opened.as_ref().and_then(|o| o.as_ref().ok());
-        let mut status = status::work_out(self.shell, self.config, repo, None)?;
+        let mut status = status::look(self.shell, self.config, repo, None, |input, status| {
+            voices::tell(self.shell, self.config, input, status);
+            status.clone()
+        })?;
         if !summary.trouble.is_empty() {
             // What the journal could not take, the status cannot know from it.
             let text = "This run did not end well, and that could not be written down: see the lines above.".into();

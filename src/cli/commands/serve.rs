@@ -17,6 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::cli::ways;
 use crate::cli::wiring_service::{self as service, Asked};
 use crate::config::Config;
 use crate::domain::problem::Exit;
@@ -29,6 +30,8 @@ use job::{DAILY, Job, Said, What};
 const LOOK: Duration = Duration::from_secs(60);
 /// Before a run that did not even begin is tried again.
 const RETRY: Duration = Duration::from_secs(15 * 60);
+/// Before what waits is sent again; each message has a wait of its own, which grows.
+const RESEND: Duration = Duration::from_secs(5 * 60);
 /// Only one service at a time.
 pub const LOCK: &str = "serve.lock";
 
@@ -52,6 +55,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
         beside: None,
         tried: None,
         told_of_wait: None,
+        sent: None,
         known: None,
         began: 0,
     };
@@ -81,6 +85,8 @@ struct Serve<'a> {
     tried: Option<(Timestamp, Instant)>,
     /// When people were last told that a run waits and waits.
     told_of_wait: Option<Instant>,
+    /// When what waits was last tried again.
+    sent: Option<Instant>,
     /// The journal's length, and what it says.
     known: Option<(u64, Begun)>,
     began: u64,
@@ -197,6 +203,7 @@ impl Serve<'_> {
 
     fn look_at_the_schedule(&mut self, now: Timestamp) -> Duration {
         match self.due(now) {
+            Some(due) if due.from > now && self.sends() => LOOK,
             Some(due) if due.from > now => until(due.from, now),
             Some(due) if self.was_tried(&due) => LOOK,
             Some(due) if self.is_free() => {
@@ -208,8 +215,20 @@ impl Serve<'_> {
                 self.wait_for_another(&due, now);
                 LOOK
             }
+            None if self.sends() => LOOK,
             None => until(self.next_slot(now).unwrap_or(now), now),
         }
+    }
+
+    /// A message that could not leave must not wait for the next night. Not beside a run, which sends it itself.
+    fn sends(&mut self) -> bool {
+        let recently = self.sent.is_some_and(|at| at.elapsed() < RESEND);
+        if recently || !ways::is_due(self.shell, &self.config) {
+            return false;
+        }
+        self.sent = Some(Instant::now());
+        self.start(What::Send);
+        true
     }
 
     fn was_tried(&self, due: &Due) -> bool {
@@ -339,7 +358,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 fn limit(config: &Config, what: What) -> Duration {
     match what {
         What::Run(_) => config.schedule.run_limit.unsigned_abs(),
-        What::Tell | What::TellBeside => Duration::from_secs(10 * 60),
+        What::Send | What::Tell | What::TellBeside => Duration::from_secs(10 * 60),
     }
 }
 
@@ -353,6 +372,7 @@ impl What {
         match self {
             Self::Run(Round::Whole) => "the whole job",
             Self::Run(Round::Backups) => "backups",
+            Self::Send => "sending what waits",
             Self::Tell | Self::TellBeside => "telling people of a failure",
         }
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{coverage, drills, retention_of_run, verify_store};
+use super::{coverage, drills, retention_of_run, verify_store, voices};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -68,6 +68,20 @@ pub fn work_out(
     repo: Option<&Repository>,
     unopened: Option<String>,
 ) -> Result<Status, Failure> {
+    look(shell, config, repo, unopened, |_, status| status.clone())
+}
+
+/// The same, for somebody who wants to see what it was made from.
+///
+/// # Errors
+/// As [`work_out`].
+pub fn look<T>(
+    shell: &Shell,
+    config: &Config,
+    repo: Option<&Repository>,
+    unopened: Option<String>,
+    then: impl FnOnce(&StatusInput<'_>, &Status) -> T,
+) -> Result<T, Failure> {
     let journalled = shell.journal(config).read()?;
     let journal = fold(&journalled.entries);
     let people = telling::people(config);
@@ -115,6 +129,7 @@ pub fn work_out(
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
         mail_failing_since: journal.silent_since(),
         messages_lost: journal.expired,
+        voices: voices::for_status(shell, config, &journal, repo),
         journal_damaged: journalled.damaged,
         retention: retention_of_run::for_status(&journal.retention, log, shell.env.clock.now(), config),
         access: log.map(|s| crate::service::access::lines(s, today)).unwrap_or_default(),
@@ -124,7 +139,7 @@ pub fn work_out(
     let status = status(&input);
     let upcoming = next(&config.schedule, input.now, &config.council.timezone, 1).first().map(|(at, _)| *at);
     leave_figures(shell, config, &metrics::text(&input, &status, upcoming));
-    Ok(status)
+    Ok(then(&input, &status))
 }
 
 /// On this computer, or in the log; a newer drill in which it failed takes both back.

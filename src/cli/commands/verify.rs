@@ -331,6 +331,7 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         all_live: false,
         looked_around: false,
         last: None,
+        which: None,
     };
     let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {

@@ -89,6 +89,54 @@ pub struct DrillsInput {
     pub due: Vec<Due>,
 }
 
+/// The newest entry of the log, by which anybody can later see that the store still has the same past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckNumber {
+    /// Its number.
+    pub entry: u64,
+    /// Its link, in hexadecimal digits.
+    pub link: String,
+}
+
+impl CheckNumber {
+    /// As one word: the entry, and the first 24 digits in groups of four.
+    pub fn short(&self) -> String {
+        let digits: Vec<char> = self.link.chars().take(24).collect();
+        let groups: Vec<String> = digits.chunks(4).map(|g| g.iter().collect()).collect();
+        format!("{}-{}", self.entry, groups.join("-"))
+    }
+}
+
+/// A word that a person gave about something open, and that still holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordInput {
+    /// About what.
+    pub reference: Reference,
+    /// Who gave it: shown on this computer only.
+    pub by: String,
+    /// Until when it holds.
+    pub until: Timestamp,
+}
+
+/// By which ways people are told, and what they answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VoicesInput {
+    /// What fails now beside all mail, and since when: a webhook, the ping, or mail for one reader.
+    pub failing: Vec<(String, Timestamp)>,
+    /// Messages that they gave up.
+    pub lost: u64,
+    /// What was acknowledged.
+    pub acknowledged: Vec<WordInput>,
+    /// What a person lives with for a time.
+    pub accepted: Vec<WordInput>,
+    /// Since when somebody should have confirmed people and numbers.
+    pub contacts_due: Option<Timestamp>,
+    /// The newest entry of the log, where it is at hand.
+    pub check: Option<CheckNumber>,
+    /// How many others hold a key that opens what is stored, where that is known.
+    pub holders: Option<u64>,
+}
+
 /// What the status is made from.
 #[derive(Debug, Clone)]
 pub struct StatusInput<'a> {
@@ -136,6 +184,8 @@ pub struct StatusInput<'a> {
     pub mail_failing_since: Option<Timestamp>,
     /// Messages given up.
     pub messages_lost: u64,
+    /// By which ways people are told, and what they answered.
+    pub voices: VoicesInput,
     /// Lines of the journal that cannot be read.
     pub journal_damaged: u64,
     /// The council's scheme and records, where they were looked at.

@@ -23,6 +23,8 @@ const LAST_WAIT: Duration = Duration::from_secs(10);
 pub enum What {
     /// The schedule's work.
     Run(Round),
+    /// Sends what waits.
+    Send,
     /// Tells people what a run could not tell itself.
     Tell,
     /// The same, beside a run that was killed and is there all the same.
@@ -89,6 +91,7 @@ impl Job {
         words.extend(match what {
             What::Run(Round::Whole) => vec!["run".into(), "--last-good".into()],
             What::Run(Round::Backups) => vec!["run".into(), "--last-good".into(), "--backups-only".into()],
+            What::Send => vec!["notify".into(), "send".into()],
             What::Tell => vec!["notify".into(), "failed".into()],
             What::TellBeside => vec!["notify".into(), "failed".into(), "--outlived".into()],
         });

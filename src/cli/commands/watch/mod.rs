@@ -220,6 +220,7 @@ fn tell(
         journal: &journal,
         outbox: &outbox,
         mailer: mailer.as_deref(),
+        others: &[],
         clock: &*shell.env.clock,
         entropy: &*shell.env.entropy,
         people: &people,
@@ -243,5 +244,5 @@ fn mailer(shell: &Shell, council: &Watched, told: &Told) -> Option<Box<dyn Maile
     if let Some(why) = &told.dead {
         return Some(Box::new(Unusable::new(why.clone())));
     }
-    telling::post(shell, &council.config)
+    telling::mailer_or_why(shell, &council.config)
 }

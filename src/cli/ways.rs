@@ -1,0 +1,112 @@
+//! The ways beside mail, as configured: webhooks, and the address that each run pings.
+
+use std::sync::Arc;
+
+use super::hints::advice;
+use super::output::in_a_word;
+use super::shell::Shell;
+use crate::config::{Config, SecretSource};
+use crate::domain::problem::Exit;
+use crate::service::causes::is_all_accepted;
+use crate::service::history::fold;
+use crate::service::journal::Event;
+use crate::service::mail::{Accepted, Mailer, SendError, Unusable};
+use crate::service::outbox::{FlushReport, Outbox};
+use crate::service::plain::Plain;
+use crate::service::post::Channel;
+use crate::service::voice::{Voice, WayName};
+use crate::service::web::{Ping, Signal, Waits, WebError, Webhook};
+
+/// The webhooks. One whose address cannot be fetched keeps its messages waiting and says so.
+pub fn webhooks(shell: &Shell, config: &Config) -> Vec<Channel> {
+    let one = |hook: &crate::config::Webhook| {
+        let made = fetch(shell, &hook.url).and_then(|url| {
+            let council = Plain::new(&config.council.name);
+            Webhook::new(&url, council, Arc::clone(&shell.env.clock), shell.handle.clone(), Waits::default())
+        });
+        let mailer: Box<dyn Mailer> = match made {
+            Ok(webhook) => Box::new(webhook),
+            Err(error) => Box::new(Unusable::from(error)),
+        };
+        Channel { role: hook.role, outbox: Outbox::of(&config.state_dir, &hook.name), mailer }
+    };
+    config.webhooks.iter().map(one).collect()
+}
+
+fn fetch(shell: &Shell, source: &SecretSource) -> Result<secrecy::SecretString, SendError> {
+    let unusable = |e: crate::config::ConfigError| WebError::Settings { reason: advice(&e.into()).message };
+    Ok(source.fetch(&shell.system).map_err(unusable)?)
+}
+
+/// Whether a message waits that may be tried again now.
+pub fn is_due(shell: &Shell, config: &Config) -> bool {
+    let now = shell.env.clock.now();
+    let others = config.webhooks.iter().map(|hook| Outbox::of(&config.state_dir, &hook.name));
+    let mail = config.mail.as_ref().map(|_| shell.outbox(config));
+    mail.into_iter().chain(others).any(|outbox| outbox.is_due(now))
+}
+
+/// What became of the messages by these ways.
+pub fn report(shell: &Shell, others: &[(WayName, FlushReport)]) {
+    for (way, flush) in others {
+        for (told, error) in &flush.failed {
+            let to = in_a_word(&told.to);
+            shell.out.warn(format!("The message for the {to} did not leave by the webhook \"{way}\" yet: {error}"));
+        }
+        for told in &flush.expired {
+            let to = in_a_word(&told.to);
+            shell.out.warn(format!("A message for the {to} was given up by the webhook \"{way}\"."));
+        }
+        for told in &flush.sent {
+            shell.out.note(format!("The {} was told by the webhook \"{way}\".", in_a_word(&told.to)));
+        }
+    }
+}
+
+/// Pings, where that is configured, and journals what became of it. What was not taken is said, and fails nothing: the
+/// service itself raises the alarm when it hears nothing.
+pub fn ping(shell: &Shell, config: &Config, signal: Signal) -> Option<Result<Accepted, SendError>> {
+    let source = config.ping.as_ref()?;
+    let made = fetch(shell, source).and_then(|url| Ping::new(&url, shell.handle.clone(), Waits::default()));
+    let sent = made.and_then(|ping| ping.send(signal));
+    let way = WayName::ping();
+    let event = match &sent {
+        // The end of the run says it again.
+        Ok(_) if signal == Signal::Start => return Some(sent),
+        Ok(_) => Voice::Sent { way, told: None },
+        Err(error) => Voice::Failed { way, told: None, class: error.class().to_owned() },
+    };
+    if let Err(failure) = shell.note(config, Event::Voice(event)) {
+        shell.out.warn(advice(&failure).message);
+    }
+    Some(sent)
+}
+
+/// The same, where nobody asked for the answer.
+pub fn ping_quietly(shell: &Shell, config: &Config, signal: Signal) {
+    if let Some(Err(error)) = ping(shell, config, signal) {
+        shell.out.warn(format!("The service that is pinged did not take \"{}\": {error}", word(signal)));
+    }
+}
+
+/// For people.
+pub fn word(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Start => "start",
+        Signal::Success => "success",
+        Signal::Fail => "fail",
+    }
+}
+
+/// What a run that ended so has to say. Records that a person lives with for a time are no failure.
+pub fn signal_of(shell: &Shell, config: &Config, exit: Exit) -> Signal {
+    let accepted = || {
+        let journal = shell.journal(config).read();
+        journal.is_ok_and(|all| is_all_accepted(&fold(&all.entries), shell.env.clock.now()))
+    };
+    match exit {
+        Exit::Done => Signal::Success,
+        Exit::Incomplete if accepted() => Signal::Success,
+        _ => Signal::Fail,
+    }
+}
