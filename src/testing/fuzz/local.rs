@@ -16,7 +16,7 @@ impl Folder {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         // In memory where there is such a place: thousands of files are made and removed.
         let memory = PathBuf::from("/dev/shm");
-        let within = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let within = if memory.is_dir() { memory } else { PathBuf::from("/tmp") };
         loop {
             let name = format!("strongroom-fuzz-{}", NEXT.fetch_add(1, Ordering::Relaxed));
             let path = within.join(name);
