@@ -14,9 +14,12 @@ pub(super) struct Folder(pub PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        // In memory where there is such a place: thousands of files are made and removed.
+        let memory = PathBuf::from("/dev/shm");
+        let within = if memory.is_dir() { memory } else { PathBuf::from("/tmp") };
         loop {
             let name = format!("strongroom-fuzz-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-            let path = std::env::temp_dir().join(name);
+            let path = within.join(name);
             match std::fs::create_dir(&path) {
                 Ok(()) => return Self(path),
                 // Another's, at work at the same time.

@@ -75,13 +75,13 @@ pub(super) fn put_answered(repo: &mut Repository, memory: &mut Memory) -> Result
     }
     while let Some((incident, documents)) = memory.unsaid.first_key_value().map(|(n, d)| (*n, d.clone())) {
         let bodies = repo.slots().iter().filter_map(|s| s.body.as_ref());
-        let answer = bodies.filter_map(|b| match &b.entry {
+        let mut answer = bodies.filter_map(|b| match &b.entry {
             Entry::IncidentResolved { incident: n, by, note } if *n == incident => {
                 Some(WhyNote { by: by.clone(), note: note.clone() })
             }
             _ => None,
         });
-        let why = answer.last().unwrap_or(WhyNote { by: String::new(), note: format!("incident {incident}") });
+        let why = answer.next_back().unwrap_or(WhyNote { by: String::new(), note: format!("incident {incident}") });
         let entry = put(repo, &why, documents.clone())?;
         memory.said.insert(entry, documents);
         memory.unsaid.remove(&incident);
