@@ -15,8 +15,9 @@ use crate::domain::problem::Exit;
 use crate::service::plain::{counted, span};
 use crate::service::watch::{Judged, SetJudged};
 
-/// The most that is shown of what a store says.
-const LONGEST: usize = 300;
+/// What is shown of what a store says: what it is about stands first, whose credentials were refused last.
+const FIRST: usize = 200;
+const LAST: usize = 300;
 
 /// Shows what one look came to.
 pub fn show(shell: &Shell, council: &Watched, found: &Found, exit: Exit) {
@@ -125,6 +126,12 @@ fn add(object: &mut Value, judged: &Judged, strange: usize) {
 /// Of what a failure says: the words may be a server's own. They are those of a council.toml, which here has another name.
 fn one_line(message: &str) -> String {
     let words: Vec<&str> = message.split_whitespace().collect();
-    let text: String = printable(words.join(" ").as_bytes()).chars().take(LONGEST).collect();
+    let letters: Vec<char> = printable(words.join(" ").as_bytes()).chars().collect();
+    let text: String = match letters.len().checked_sub(FIRST + LAST) {
+        Some(left) if left > 0 => {
+            letters[..FIRST].iter().chain(&['…']).chain(&letters[letters.len() - LAST..]).collect()
+        }
+        _ => letters.into_iter().collect(),
+    };
     text.replace("council.toml", "watch.toml")
 }
