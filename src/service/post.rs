@@ -129,7 +129,8 @@ pub fn may_carry<'a>(notice: &'a Notice, state: &'a JournalState) -> impl Fn(&Ou
     let unheard = notice.lead.trouble == Trouble::Unheard && (reminder || notice.kind == NoticeKind::Failure);
     move |outbox| {
         let dead = unheard && state.voices.is_dead(outbox.way(), to);
-        !dead && !(reminder && outbox.is_waiting(&notice.reference, to))
+        let unread = reminder && outbox.is_waiting(&notice.reference, to);
+        !(dead || unread)
     }
 }
 
