@@ -62,6 +62,7 @@ fn no_kept_input_and_no_change_of_one_breaks_a_parser() {
     println!("{}", err.lines().filter(|l| l.starts_with("fed")).collect::<String>());
 }
 
+#[allow(clippy::print_stderr, reason = "the last line says what was fed when a parser ends the process")]
 fn feed_all() {
     let changes = if std::env::var_os("STRONGROOM_LONG").is_some() { 50 * CHANGES } else { CHANGES };
     let mut fed = 0u64;
