@@ -51,14 +51,13 @@ pub fn is_gone(store: &Store) {
     assert_eq!(store.create(&Key::Log(0), &Bytes::from_static(b"x")).unwrap_err().fault(), StoreFault::Gone);
 }
 
-/// Every request is refused, and the message says whose credentials those are.
+/// Reading, listing and writing are refused (Azurite looks at no key for a bulk deletion of nothing), and the message says whose credentials those are.
 #[track_caller]
 fn is_denied(store: &Store, words: &[&str]) {
     for error in [
         store.get(&Key::Log(0)).unwrap_err(),
         store.list(LOG).unwrap_err(),
         store.create(&Key::Log(0), &Bytes::from_static(b"x")).unwrap_err(),
-        store.delete(&Key::Log(0)).unwrap_err(),
     ] {
         assert_eq!(error.fault(), StoreFault::Denied, "{error}");
         assert!(words.iter().all(|w| error.to_string().contains(w)), "{error}");
@@ -112,7 +111,9 @@ fn google_conforms_and_says_what_is_wrong() {
     ranges(&store);
     let report = tried(&store);
     assert!(report.conditional && report.can_destroy, "{report:?}");
-    is_denied(&at(google("one", "gone")), &["401 Unauthorized", "(the credentials are those of a file)"]);
+    let refused = at(google("one", "gone"));
+    is_denied(&refused, &["401 Unauthorized", "(the credentials are those of a file)"]);
+    assert_eq!(refused.delete(&Key::Log(0)).unwrap_err().fault(), StoreFault::Denied);
     is_gone(&at(google("nowhere", "current")));
     let mut nonsense = google("one", "current");
     nonsense.credentials.service_account = Some(SecretString::from("{\"hunter2\": 1}"));
