@@ -116,7 +116,6 @@ pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Not
         last_good: Some(at("2026-11-15T02:30:00Z")),
     }
 }
-
 /// Every letter a person could get, by a name that says which.
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
@@ -167,7 +166,6 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
 }
-
 /// Every letter about the council's rules on keeping records.
 fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     let disposal = DisposalSeen { approval: 41, records: 1_234 };
@@ -203,7 +201,6 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     };
     named.map(letter).collect()
 }
-
 /// The letters whose exact words are approved: every failure that can really happen, and of the other kinds each
 /// text that differs. The rules below hold for all the rest too.
 fn is_approved_by_word(name: &str) -> bool {
@@ -270,7 +267,6 @@ fn is_approved_by_word(name: &str) -> bool {
         _ => kind == "test" || differing.contains(&cause),
     }
 }
-
 #[test]
 fn every_letter_is_the_approved_one() {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -350,7 +346,6 @@ fn words_of(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '-');
     split.filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
 }
-
 #[test]
 fn clerks_letters_are_short_plain_and_complete() {
     let mut people = people();
@@ -375,13 +370,11 @@ fn clerks_letters_are_short_plain_and_complete() {
         }
     }
 }
-
 #[test]
 fn the_email_line_goes_when_email_is_a_set() {
     let people = People { email_set: true, ..people() };
     assert!(all_letters(&people).values().all(|l| !l.body.contains("E-mail:")));
 }
-
 #[test]
 fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));

@@ -52,7 +52,6 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Command,
 }
-
 /// What holds for every command.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
@@ -70,7 +69,6 @@ pub struct Globals {
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }
-
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -144,7 +142,6 @@ pub enum Command {
     #[command(subcommand)]
     Incident(IncidentCommand),
 }
-
 /// `run`
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -158,7 +155,6 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "folder")]
     pub last_good: bool,
 }
-
 /// `watch`
 #[derive(Debug, clap::Args)]
 pub struct WatchArgs {
@@ -169,7 +165,6 @@ pub struct WatchArgs {
     #[arg(long, value_name = "TIME", default_value = "2m")]
     pub limit: Span,
 }
-
 /// `config …`
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
