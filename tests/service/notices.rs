@@ -54,7 +54,6 @@ const KINDS: [NoticeKind; 5] = [
     NoticeKind::Resolved,
     NoticeKind::NotConfigured,
 ];
-
 fn troubles() -> Vec<Trouble> {
     let mut all: Vec<Trouble> = WHYS.into_iter().map(Trouble::Failed).collect();
     all.extend([
@@ -82,7 +81,6 @@ fn troubles() -> Vec<Trouble> {
     ]);
     all
 }
-
 pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice {
     let sets = match job {
         JobKind::Watch if trouble == Trouble::Overdue => vec![SetName::new("documents").unwrap()],
@@ -292,7 +290,6 @@ fn every_letter_is_the_approved_one() {
         assert_eq!(page, approved, "{file}");
     }
 }
-
 const BANNED: [&str; 46] = [
     "api",
     "blob",
@@ -341,7 +338,6 @@ const BANNED: [&str; 46] = [
     "thinning",
     "tls",
 ];
-
 fn words_of(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '-');
     split.filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
@@ -380,7 +376,6 @@ fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
     assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);
 }
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
