@@ -63,7 +63,6 @@ impl From<SetName> for String {
         name.0
     }
 }
-
 /// What a run does, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -91,7 +90,6 @@ pub enum JobKind {
     /// Looking at all this from another computer.
     Watch,
 }
-
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -109,7 +107,6 @@ pub enum Outcome {
     /// Stopped by a signal, or never begun because of one.
     Interrupted,
 }
-
 /// The class of error behind a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -153,7 +150,6 @@ impl Why {
         )
     }
 }
-
 /// What is wrong. The order is that of weight: of several, the first leads the notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -212,7 +208,6 @@ impl Trouble {
         matches!(self, Self::HistoryChanged | Self::MassChange | Self::ManyNotItsName)
     }
 }
-
 /// A stable key: the same thing going wrong again is the same cause.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cause {
@@ -223,7 +218,6 @@ pub struct Cause {
     /// The set concerned, if it is one.
     pub set: Option<SetName>,
 }
-
 /// `backup-failed/documents/store-unreachable`.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,7 +235,6 @@ impl fmt::Display for Cause {
         Ok(())
     }
 }
-
 /// The kebab-case word by which a plain value of this vocabulary is written to disk.
 pub fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
@@ -249,7 +242,6 @@ pub fn word<T: Serialize>(value: &T) -> String {
         _ => String::from("other"),
     }
 }
-
 /// Causes with the same ticket share one reference and one notice.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ticket {

@@ -55,7 +55,6 @@ const KINDS: [NoticeKind; 5] = [
     NoticeKind::Resolved,
     NoticeKind::NotConfigured,
 ];
-
 fn troubles() -> Vec<Trouble> {
     let mut all: Vec<Trouble> = WHYS.into_iter().map(Trouble::Failed).collect();
     all.extend([
@@ -84,7 +83,6 @@ fn troubles() -> Vec<Trouble> {
     ]);
     all
 }
-
 pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice {
     let sets = match job {
         JobKind::Watch if trouble == Trouble::Overdue => vec![SetName::new("documents").unwrap()],
@@ -118,7 +116,6 @@ pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Not
         last_good: Some(at("2026-11-15T02:30:00Z")),
     }
 }
-
 /// Every letter a person could get, by a name that says which.
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
@@ -171,7 +168,6 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
 }
-
 /// Every letter about the council's rules on keeping records.
 fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     let disposal = DisposalSeen { approval: 41, records: 1_234 };
@@ -215,7 +211,6 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     };
     named.map(letter).collect()
 }
-
 /// The letters whose exact words are approved: every failure that can really happen, and of the other kinds each
 /// text that differs. The rules below hold for all the rest too.
 fn is_approved_by_word(name: &str) -> bool {
@@ -283,7 +278,6 @@ fn is_approved_by_word(name: &str) -> bool {
         _ => kind == "test" || differing.contains(&cause),
     }
 }
-
 #[test]
 fn every_letter_is_the_approved_one() {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -309,7 +303,6 @@ fn every_letter_is_the_approved_one() {
         assert_eq!(page, approved, "{file}");
     }
 }
-
 const BANNED: [&str; 46] = [
     "api",
     "blob",
@@ -358,12 +351,10 @@ const BANNED: [&str; 46] = [
     "thinning",
     "tls",
 ];
-
 fn words_of(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '-');
     split.filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
 }
-
 #[test]
 fn clerks_letters_are_short_plain_and_complete() {
     let mut people = people();
@@ -388,19 +379,16 @@ fn clerks_letters_are_short_plain_and_complete() {
         }
     }
 }
-
 #[test]
 fn the_email_line_goes_when_email_is_a_set() {
     let people = People { email_set: true, ..people() };
     assert!(all_letters(&people).values().all(|l| !l.body.contains("E-mail:")));
 }
-
 #[test]
 fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
     assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);
 }
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]

@@ -47,7 +47,8 @@ fn lives(seeds: std::ops::Range<u64>) -> Tally {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live(seed, &mut tally, &story))) {
                 next.store(seeds.end, Ordering::Relaxed);
                 let story = story.lock().unwrap().join("\n  ");
-                eprintln!("the life of seed {seed} (again: STRONGROOM_SEED={seed}):\n  {story}");
+                let told = format!("the life of seed {seed} (again: STRONGROOM_SEED={seed}):\n  {story}\n");
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
                 resume_unwind(panic);
             }
             sum.lock().unwrap().add(&tally);
