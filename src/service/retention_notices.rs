@@ -231,11 +231,8 @@ fn access(seen: &AccessSeen) -> Words {
         ));
     }
     if let Some(next) = seen.next {
-        happened.push(format!(
-            "Outsiders' access to the council's backups that ends soon: {}, the first on {}.",
-            number(seen.ending),
-            day(next)
-        ));
+        let whose = if happened.is_empty() { "Outsiders' access to the council's backups" } else { "Access" };
+        happened.push(format!("{whose} that ends soon: {}, the first on {}.", number(seen.ending), day(next)));
     }
     (
         "access of outsiders to the backups".to_owned(),
