@@ -1,14 +1,16 @@
 //! From the configuration to people: the fields of every message, and the mail server that takes it.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 
 use super::failure::Failure;
 use super::hints::advice;
 use super::output::in_a_word;
 use super::shell::Shell;
-use crate::config::{Config, ConfigError, Environment, Tls};
+use crate::config::{Config, ConfigError, Environment, ProtectedSet, Tls};
 use crate::domain::problem::Exit;
+use crate::service::history::fold;
+use crate::service::journal::{Event, Journal};
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
@@ -62,6 +64,7 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
     let (people, sets) = (people(config), set_names(config)?);
     let (journal, outbox) = (shell.journal(config), shell.outbox(config));
     let mailer = post(shell, config);
+    let silent = silent(shell, config, &journal);
     let runner = Runner {
         journal: &journal,
         outbox: &outbox,
@@ -70,10 +73,31 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
         entropy: &*shell.env.entropy,
         people: &people,
         sets: &sets,
+        silent: &silent,
         deputy_after: config.council.deputy.as_ref().map(|d| SignedDuration::from_hours(24 * i64::from(d.after_days))),
         stop: &shell.stopped,
     };
     Ok(runner.run_all(jobs))
+}
+
+/// The sets of which a backup is missing that nobody was told of, and since when: none was tried for longer than the
+/// set may go without, or the last run was cut off and the schedule has asked for another since. What was tried and
+/// failed was told when it did.
+fn silent(shell: &Shell, config: &Config, journal: &Journal) -> Vec<(SetName, Timestamp)> {
+    let entries = journal.read().unwrap_or_default().entries;
+    let (state, now, zone) = (fold(&entries), shell.env.clock.now(), &config.council.timezone);
+    let newest = entries.iter().rev().find(|e| e.event == Event::RunStarted);
+    let cut_off = newest.filter(|e| state.unfinished.contains_key(&e.run)).map(|e| e.at);
+    let since = |set: &ProtectedSet| {
+        let name = set_name(&set.name).ok()?;
+        let key = (JobKind::Backup, Some(name.clone()));
+        let tried = state.last_finished.get(&key)?.at;
+        let last = state.last_good.get(&key).map_or(tried, |good| good.at);
+        let lost = cut_off.filter(|at| *at > tried).and_then(|at| config.schedule.first_backup_after(at, zone));
+        let overdue = config.schedule.overdue_from(tried, set.max_age, zone);
+        [lost, overdue].into_iter().flatten().any(|from| from < now).then_some((name, last))
+    };
+    config.sets.iter().filter_map(since).collect()
 }
 
 /// Tells clerk and deputy what a command did about the council's records, and says what became of the messages. What

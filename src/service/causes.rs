@@ -166,6 +166,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             same && (done || got_through)
         }
         Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
+        Trouble::Missed => same && (done || step.outcome == Outcome::Incomplete),
         // A test that reads a part of the files says nothing of the others.
         Trouble::LiveDiffers => same && step.counts.all_live,
         Trouble::PutRight => same && step.counts.looked_around && !step.troubles.contains(&Trouble::Damage),
@@ -245,8 +246,7 @@ fn open_notices(
         let other = |f: &Finished| f.step.job == cause.job && f.step.set == cause.set && !f.step.troubles.is_empty();
         !goes_on(cause.trouble) && !found.contains(cause) && evidence.steps.iter().any(other)
     };
-    // What was put right is told again only if it is found so again.
-    let is_right = remaining.iter().all(|c| c.trouble == Trouble::PutRight && !found.contains(c));
+    let is_right = remaining.iter().all(|c| c.trouble.is_over() && !found.contains(c));
     let deputy = is_the_deputys(evidence, open).then_some(&Role::Deputy);
     for to in evidence.roles.iter().chain(deputy) {
         let (kind, first) = match (open.told.get(to), open.told_of.get(to)) {
@@ -316,6 +316,7 @@ fn facts(
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
         counts.lost = counts.lost.max(f.step.counts.lost);
+        counts.silent_since = [counts.silent_since, f.step.counts.silent_since].into_iter().flatten().min();
         counts.opening = f.step.counts.opening.or(counts.opening);
         counts.differing = counts.differing.saturating_add(f.step.counts.differing);
     }

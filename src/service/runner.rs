@@ -129,6 +129,8 @@ pub struct Runner<'a> {
     pub people: &'a People,
     /// The sets that are configured.
     pub sets: &'a [SetName],
+    /// The sets of which a backup is missing that nobody was told of, and since when.
+    pub silent: &'a [(SetName, Timestamp)],
     /// How long something stays wrong before the deputy is told too; `None` where there is none.
     pub deputy_after: Option<SignedDuration>,
     /// Set by a signal: no further job is begun.
@@ -217,7 +219,8 @@ impl Running<'_> {
             catch_unwind(AssertUnwindSafe(|| (job.run)()))
                 .unwrap_or_else(|_| JobOutcome::failed(Why::Other, Exit::Failed))
         };
-        let outcome = outcome.settled(job.kind);
+        let mut outcome = outcome.settled(job.kind);
+        self.break_the_silence(&job, &mut outcome);
         let at = self.on.clock.now();
         let seconds = u64::try_from(at.duration_since(began).as_secs()).unwrap_or(0);
         let step = Step {
@@ -239,6 +242,17 @@ impl Running<'_> {
             self.look = Some(look.clone());
         }
         Ended { kind: job.kind, set: job.set, outcome }
+    }
+
+    /// A backup that comes after too long a silence is good, and the silence is told all the same. A failure tells of
+    /// the last good backup itself.
+    fn break_the_silence(&self, job: &Job<'_>, outcome: &mut JobOutcome) {
+        let made = matches!(outcome.outcome, Outcome::Done | Outcome::Incomplete);
+        let silent = self.on.silent.iter().find(|(set, _)| Some(set) == job.set.as_ref());
+        if let (JobKind::Backup, true, Some((_, since))) = (job.kind, made, silent) {
+            outcome.troubles.push(Trouble::Missed);
+            outcome.counts.silent_since = Some(*since);
+        }
     }
 
     /// That a run runs shows that the configuration could be read; and what waits in the outbox must be readable.

@@ -106,6 +106,9 @@ fn advice(lead: &Cause) -> &'static str {
              verify restore --all."
         }
         Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => advice_on_drills(lead.trouble),
+        Trouble::Missed => {
+            "see whether the computer was off. If it was on: strongroom schedule status, systemctl list-timers, journalctl."
+        }
         Trouble::Incomplete if lead.job == JobKind::Store => {
             "strongroom verify store says what could not be shown: give the credentials rights such as \
              s3:GetBucketVersioning, or correct [repository] claims."

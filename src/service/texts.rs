@@ -32,6 +32,7 @@ enum Urgency {
     Today,
     Days,
     IfAgain,
+    IfOn,
 }
 
 /// The parts in which the troubles differ.
@@ -68,13 +69,14 @@ pub fn test_message(people: &People, now: Timestamp) -> Letter {
 fn open(notice: &Notice, people: &People) -> Letter {
     let part = part(notice, people);
     let reminder = notice.kind == NoticeKind::Reminder;
-    let is_right = notice.lead.trouble == Trouble::PutRight;
+    let is_right = notice.lead.trouble.is_over();
     let act = match part.urgency {
         Urgency::Now => String::from("Please ring them now and quote the reference."),
         Urgency::Today => String::from("Please ring them today and quote the reference."),
         Urgency::Days => {
             format!("Please ring them by {} and quote the reference.", people.day(notice.at + 120.hours()))
         }
+        Urgency::IfOn => String::from("If it was on, please ring them today and quote the reference."),
         Urgency::IfAgain => String::from("Please ring them, quoting the reference, if you are told again tomorrow."),
     };
     let title = if reminder { format!("reminder, {}", part.title) } else { part.title };
@@ -93,7 +95,9 @@ fn open(notice: &Notice, people: &People) -> Letter {
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
     let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
-    let again = if is_right {
+    let again = if notice.lead.trouble == Trouble::Missed {
+        String::from("You will be told when the next one was made in time.")
+    } else if is_right {
         String::from("You will be told when a test has found it sound.")
     } else {
         format!("You will be told {often} until it is put right.")
@@ -160,6 +164,7 @@ fn works_again(notice: &Notice) -> String {
         }
         (_, Trouble::PutRight) => String::from("What was put right was looked at again and found sound"),
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
+        (JobKind::Backup, Trouble::Missed) => format!("The backup of {} was made in time again", of_sets(&notice.sets)),
         (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
         (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
@@ -248,6 +253,21 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
             format!("The backup of {sets} on {when} was stopped by a safety check."),
             unprotected,
             Urgency::Today,
+        ),
+        Trouble::Missed => (
+            "backups were missed",
+            match notice.counts.silent_since {
+                Some(since) => format!(
+                    "Between {} and {when} no backup of {sets} was made. Now there is one again.",
+                    people.moment(since)
+                ),
+                None => format!("Before {when} no backup of {sets} was made for too long. Now there is one again."),
+            },
+            String::from(
+                "Work of those days was not protected. If the office computer was off, that is why. If it was on, \
+                 something stopped the nightly work.",
+            ),
+            Urgency::IfOn,
         ),
         Trouble::Incomplete => (
             "the backup is incomplete",

@@ -182,6 +182,9 @@ pub enum Trouble {
     Refused,
     /// Some items failed.
     Incomplete,
+    /// A backup was missed without a word: the computer was off, nothing started the run, or a power cut ended it. Now one
+    /// has been made again.
+    Missed,
     /// Damage that was put right at once from a copy; the next look says whether it stays right.
     PutRight,
     /// Something stored was not tested within the promised time.
@@ -199,6 +202,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it is over by itself when people are told of it: they are told again only if it is found so again.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::PutRight | Self::Missed)
+    }
+
     /// Whether only a person can close it.
     pub fn is_incident(self) -> bool {
         matches!(self, Self::HistoryChanged | Self::MassChange | Self::ManyNotItsName)
@@ -251,6 +259,8 @@ pub enum Ticket {
     History,
     /// Damage in what is stored, whichever job met it.
     Damage,
+    /// Runs that were missed, whichever sets wanted them.
+    Missed,
     /// A cause by itself.
     Own(Cause),
 }
@@ -262,6 +272,7 @@ impl Cause {
             Trouble::Failed(why) if why.is_shared() => Ticket::Shared(why),
             Trouble::HistoryChanged => Ticket::History,
             Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
+            Trouble::Missed => Ticket::Missed,
             _ => Ticket::Own(self.clone()),
         }
     }

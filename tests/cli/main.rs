@@ -7,9 +7,17 @@ mod email_set;
 mod every_command;
 mod fault_store;
 mod faults;
+#[path = "../support/front.rs"]
+mod front;
 mod golden;
 mod key_drill;
 mod looking;
+#[path = "../bad_input/mounts.rs"]
+#[allow(dead_code)]
+mod mounts;
+mod never;
+mod never_modes;
+mod never_office;
 mod opening;
 mod place;
 mod progress;
@@ -22,6 +30,9 @@ mod retention_more;
 mod retention_run;
 mod retention_words;
 mod root_shell;
+#[path = "../support/s3.rs"]
+#[allow(dead_code)]
+mod s3;
 mod serving;
 mod setting_up;
 mod small;

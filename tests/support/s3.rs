@@ -7,6 +7,7 @@ use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -19,7 +20,8 @@ pub const BUCKET: &str = "bucket";
 
 /// A running server with one empty bucket.
 pub struct S3Server {
-    pub folder: TempDir,
+    pub folder: PathBuf,
+    _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -27,9 +29,18 @@ pub struct S3Server {
 
 impl S3Server {
     pub fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        let own = TempDir::new().unwrap();
+        Self::at(own.path().to_owned(), Some(own))
+    }
+
+    /// As [`S3Server::start`], over a folder that stays.
+    pub fn on(folder: PathBuf) -> Self {
+        Self::at(folder, None)
+    }
+
+    fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
+        std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&folder).unwrap());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -41,7 +52,11 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, address, stop: Some(stop), thread: Some(thread) }
+        S3Server { folder, _own: own, address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self) -> String {

@@ -323,13 +323,11 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         files: [e.documents, e.packs, e.objects].into_iter().find(|n| *n > 0).unwrap_or(0),
         bytes: e.bytes,
         problems: (report.failed.len() + report.problems.len() + report.spoiled.len()) as u64,
-        changed: 0,
         opening: opening::counts(report),
         lost,
         accepted: repo.state().open_losses().next().is_some(),
         differing: live::differing(report),
-        all_live: false,
-        looked_around: false,
+        ..Counts::default()
     };
     let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {

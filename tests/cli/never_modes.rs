@@ -1,0 +1,318 @@
+//! Ways to fail: how each is brought about, who notices, and how it is mended.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::fault_store::flip;
+use crate::front::{BUSY, FULL, NO_BUCKET, READ_ONLY, REVOKED, Way};
+use crate::mounts::Mount;
+use crate::never_office::{Office, Store, change, child_of, signal};
+use crate::opening::docx;
+use crate::place::{Place, Said, noise};
+
+/// One way to fail.
+pub struct Mode {
+    pub name: &'static str,
+    pub store: Store,
+    /// Who notices.
+    pub by: &'static str,
+    pub breaks: fn(&mut Office),
+    pub night: fn(&mut Office) -> Said,
+    pub mends: fn(&mut Office),
+    /// Messages that are due.
+    pub due: usize,
+    /// It is not remembered, or does not come again, in the same night.
+    pub is_once: bool,
+}
+
+const RUN: &str = "the run itself";
+
+impl Mode {
+    const fn new(name: &'static str, breaks: fn(&mut Office), mends: fn(&mut Office)) -> Self {
+        Self { name, store: Store::Folder, by: RUN, breaks, night: |o| o.night(), mends, due: 1, is_once: false }
+    }
+
+    /// A store that turns this way.
+    const fn store(name: &'static str, breaks: fn(&mut Office)) -> Self {
+        Self { store: Store::Bucket, ..Self::new(name, breaks, |o| o.front().turns(Way::Open)) }
+    }
+
+    const fn by(self, by: &'static str, night: fn(&mut Office) -> Said) -> Self {
+        Self { by, night, ..self }
+    }
+
+    const fn nobody(self) -> Self {
+        Self { due: 0, ..self }
+    }
+
+    const fn once(self) -> Self {
+        Self { is_once: true, ..self }
+    }
+}
+
+fn rename(office: &Office, from: &str, to: &str) {
+    std::fs::rename(office.place.path(from), office.place.path(to)).unwrap();
+}
+
+fn copy(place: &Place, from: &str, to: &str) {
+    let mut copy = std::process::Command::new("cp");
+    assert!(copy.arg("-a").arg(place.path(from)).arg(place.path(to)).status().unwrap().success());
+}
+
+fn mode_of(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+}
+
+/// The largest of the packs.
+fn pack(place: &Place) -> std::path::PathBuf {
+    place.objects("packs").into_iter().max_by_key(|p| std::fs::metadata(p).unwrap().len()).unwrap()
+}
+
+fn letters(place: &Place, folder: &str, extension: &str, text: impl Fn(usize) -> Vec<u8>) {
+    (0..120).for_each(|n| place.write(&format!("Documents/{folder}/{n}.{extension}"), &text(n)));
+}
+
+fn resolve(office: &mut Office) {
+    let reference = office.reference.clone();
+    office.run(&["incident", "resolve", &reference, "--by", "Example IT", "--note", "looked at"]).ends(0);
+}
+
+fn put_letters_back(office: &mut Office) {
+    letters(&office.place, "Many", "txt", |n| format!("Letter {n}\n").into_bytes());
+    resolve(office);
+}
+
+pub fn of_the_store() -> Vec<Mode> {
+    vec![
+        Mode::store("the store is down", |o| o.front().turns(Way::Away)),
+        Mode::store("the store answers that it is overloaded", |o| o.front().turns(Way::Answers(BUSY))),
+        Mode::store("the store is read-only", |o| o.front().turns(Way::ToWrites(READ_ONLY))),
+        Mode::store("the store is full", |o| o.front().turns(Way::ToWrites(FULL))),
+        Mode::store("the credentials were revoked", |o| o.front().turns(Way::Answers(REVOKED))),
+        Mode::store("the bucket is gone", |o| o.front().turns(Way::Answers(NO_BUCKET))),
+        Mode::store("the store takes longer than the run may", |o| {
+            change(&o.place, "jitter = ", "run_limit = \"1 second\"\njitter = ");
+            o.front().turns(Way::Silent);
+        })
+        .by("serve, which ends the run; then `notify failed`", |o| o.serve_and(|_, _| {})),
+        Mode::new("the drive with the backups is not connected", |o| rename(o, "repository", "away"), |o| {
+            rename(o, "away", "repository");
+        }),
+    ]
+}
+
+pub fn of_the_source() -> Vec<Mode> {
+    vec![
+        Mode::new("a folder is missing", |o| rename(o, "Documents", "away"), |o| rename(o, "away", "Documents")),
+        Mode::new(
+            "a folder is empty that was not",
+            |o| {
+                rename(o, "Documents", "away");
+                std::fs::create_dir(o.place.path("Documents")).unwrap();
+            },
+            |o| {
+                std::fs::remove_dir(o.place.path("Documents")).unwrap();
+                rename(o, "away", "Documents");
+            },
+        ),
+        Mode::new("some files cannot be read", |o| mode_of(&o.place.path("Documents/report.docx"), 0), |o| {
+            mode_of(&o.place.path("Documents/report.docx"), 0o644);
+        })
+        .by(RUN, |o| o.humble_night()),
+        Mode::new("a whole folder cannot be read", |o| mode_of(&o.place.path("Documents"), 0), |o| {
+            mode_of(&o.place.path("Documents"), 0o755);
+        })
+        .by(RUN, |o| o.humble_night()),
+        Mode::new("a file changes all the time while it is read", keeps_writing, |o| {
+            o.kept.take().unwrap().downcast::<Writer>().unwrap();
+        }),
+        Mode::new(
+            "the share is another than before",
+            |o| {
+                let mount = Mount::tmpfs(&o.place.path("Documents"), "size=1m");
+                o.place.write("Documents/other.txt", b"Another share.\n");
+                o.kept = Some(Box::new(mount));
+            },
+            |o| drop(o.kept.take()),
+        ),
+    ]
+}
+
+/// Writes on until it is dropped.
+struct Writer(Arc<AtomicBool>);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn keeps_writing(office: &mut Office) {
+    office.place.write("Documents/ledger.bin", &noise(16 << 20));
+    let path = office.place.path("Documents/ledger.bin");
+    let stop = Arc::<AtomicBool>::default();
+    office.kept = Some(Box::new(Writer(Arc::clone(&stop))));
+    std::thread::spawn(move || {
+        let mut file = std::fs::File::options().append(true).open(path).unwrap();
+        while !stop.load(Ordering::SeqCst) {
+            std::io::Write::write_all(&mut file, b"x").unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+pub fn of_this_computer() -> Vec<Mode> {
+    vec![
+        Mode::new(
+            "the disk with its own folder is full",
+            |o| {
+                rename(o, "home/state", "state");
+                let mount = Mount::tmpfs(&o.place.path("home/state"), "size=4m");
+                copy(&o.place, "state/.", "home/state");
+                // Until there is no room left.
+                drop(std::fs::write(o.place.path("home/state/fill"), noise(8 << 20)));
+                o.kept = Some(Box::new(mount));
+            },
+            |o| std::fs::remove_file(o.place.path("home/state/fill")).unwrap(),
+        )
+        .once(),
+        Mode::new("its own folder, with the keys, is gone", |o| rename(o, "home/state", "state"), |o| {
+            std::fs::remove_dir_all(o.place.path("home/state")).unwrap();
+            rename(o, "state", "home/state");
+        })
+        .once(),
+        Mode::new("its own record cannot be written", |o| {
+            rename(o, "home/state/journal.jsonl", "journal");
+            std::fs::create_dir(o.place.path("home/state/journal.jsonl")).unwrap();
+        }, |o| {
+            std::fs::remove_dir(o.place.path("home/state/journal.jsonl")).unwrap();
+            rename(o, "journal", "home/state/journal.jsonl");
+        })
+        .once(),
+        Mode::new("the key fits no more", |o| {
+            let other = Place::ready("");
+            rename(o, "home/state/machine.json", "machine.json");
+            std::fs::copy(other.path("home/state/machine.json"), o.place.path("home/state/machine.json")).unwrap();
+        }, |o| rename(o, "machine.json", "home/state/machine.json")),
+        Mode::new("the configuration is broken", |o| {
+            rename(o, "home/council.toml", "council.toml");
+            o.place.write("home/council.toml", b"[council\n");
+        }, |o| rename(o, "council.toml", "home/council.toml")),
+        Mode::new("the configuration is gone", |o| rename(o, "home/council.toml", "council.toml"), |o| {
+            rename(o, "council.toml", "home/council.toml");
+        })
+        .by("`notify failed`, as systemd starts it", |o| o.night()),
+        Mode { store: Store::Bucket, ..Mode::new("the run is killed", |_| {}, |o| o.front().turns(Way::Open)) }
+            .by("`notify failed`, as systemd starts it", |o| {
+                let mut run = o.hanging();
+                run.kill().unwrap();
+                run.wait().unwrap();
+                o.run(&["notify", "failed"])
+            })
+            .once(),
+        Mode { store: Store::Bucket, ..Mode::new("memory runs out and the system kills the run", |_| {}, |o| {
+            o.front().turns(Way::Open);
+        }) }
+            .by("serve, which started it", |o| {
+                o.front().turns(Way::Silent);
+                o.serve_and(|o, serve| {
+                    o.front().waits_to_be_asked();
+                    signal(child_of(serve), rustix::process::Signal::KILL);
+                })
+            })
+            .once(),
+        Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with `serve`", |_| {}, |_| {}) }
+            .by("serve, when the power is back", |o| {
+                o.power_cut();
+                o.serve_and(|_, _| {})
+            })
+            .once(),
+        Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with a timer", |o| {
+            let mut run = { o.hour = 0; o.hanging() };
+            run.kill().unwrap();
+            run.wait().unwrap();
+            o.front().turns(Way::Open);
+        }, |_| {}) }
+            .by("the next run", |o| o.night()),
+        Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {}).by("nobody: caught up at once", |o| o.night()).nobody(),
+        Mode::new("the computer is off, or the timer disabled, for ten days", |o| o.hour = 240, |_| {})
+            .by("the next run; `status` (5) and `watch` meanwhile", |o| o.night()),
+        Mode::new("the service hangs, or does not start", |_| {}, |_| {})
+            .by("`notify failed`, as systemd's watchdog starts it", |o| o.run(&["notify", "failed"])).once(),
+        Mode::new("a job hangs and nothing ends it", |o| {
+            let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
+            o.kept = Some(Box::new(held));
+            o.hour = 48;
+        }, |o| drop(o.kept.take()))
+            .by("the next run, which finds it at work", |o| o.night()),
+        Mode { store: Store::Bucket, ..Mode::new("two runs at once", |_| {}, |o| o.front().turns(Way::Open)) }
+            .by("nobody: the second leaves the work to the first", |o| {
+                let mut first = o.hanging();
+                let second = o.night();
+                first.kill().unwrap();
+                first.wait().unwrap();
+                second
+            })
+            .nobody().once(),
+    ]
+}
+
+pub fn of_what_is_stored() -> Vec<Mode> {
+    vec![
+        Mode::new("stored data is damaged", |o| {
+            copy(&o.place, "repository", "sound");
+            flip(&pack(&o.place));
+        }, |o| {
+            std::fs::remove_dir_all(o.place.path("repository")).unwrap();
+            rename(o, "sound", "repository");
+            o.run(&["verify", "restore", "--all"]).ends(0);
+        })
+        .by("the run's test", |o| o.night()),
+        Mode::new("the store went back in time", |o| {
+            copy(&o.place, "repository", "old");
+            o.run(&["run"]).ends(0);
+            rename(o, "repository", "new");
+            rename(o, "old", "repository");
+        }, |o| {
+            std::fs::remove_dir_all(o.place.path("repository")).unwrap();
+            rename(o, "new", "repository");
+            resolve(o);
+        }),
+        Mode::new("a document opens no more", |o| {
+            let whole = docx("The tree was planted. ");
+            o.place.write("Documents/report.docx", &whole[..whole.len() / 2]);
+        }, |o| o.place.write("Documents/report.docx", &docx("The tree was planted. ")))
+        .by("the run's test", |o| o.night()),
+        Mode::new("the test has nothing to test", |o| {
+            rename(o, "repository", "away");
+            rename(o, "home/state", "state");
+            rename(o, "Documents", "full");
+            std::fs::create_dir(o.place.path("Documents")).unwrap();
+            change(&o.place, "[notify.mail]", "allow_empty = true\n[notify.mail]");
+            o.run(&["init", "--recovery-key-file", &o.place.text("other.txt")]).ends(0);
+        }, |o| {
+            std::fs::remove_dir(o.place.path("Documents")).unwrap();
+            rename(o, "full", "Documents");
+        })
+        .by("the run's test", |o| o.night()),
+        Mode::new("very many records change", |o| {
+            letters(&o.place, "Many", "txt", |n| format!("Changed {n}\n").into_bytes());
+        }, put_letters_back),
+        Mode::new("very many records are deleted", |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(), put_letters_back),
+    ]
+}
+
+pub fn of_the_mail() -> Vec<Mode> {
+    use crate::smtp::Manner;
+    vec![
+        Mode::new("the mail server is down when something fails", |o| {
+            rename(o, "Documents", "away");
+            o.mail_is_down();
+            o.night();
+            o.use_mail(Manner::Polite);
+        }, |o| rename(o, "away", "Documents"))
+        .by("the next run, when it is up", |o| o.night()),
+    ]
+}
