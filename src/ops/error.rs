@@ -90,6 +90,7 @@ fn exit_of(error: &RepoError) -> Exit {
     match error {
         RepoError::Interrupted => Exit::Interrupted,
         RepoError::NoRepository(_) => Exit::NoRepository,
+        RepoError::NoKeys(_) => Exit::WrongKey,
         RepoError::Store(e) if e.fault() == StoreFault::Missing => Exit::NoRepository,
         RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(SealError::WrongKey)) => Exit::WrongKey,
         RepoError::AlreadyThere(_) | RepoError::NoRole(_) => Exit::Refused,

@@ -17,6 +17,7 @@ pub mod retention_notices;
 pub mod retention_status;
 pub mod runner;
 pub mod schedule;
+mod spare;
 pub mod status;
 pub mod technical;
 pub mod texts;

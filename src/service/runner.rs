@@ -170,8 +170,8 @@ impl Runner<'_> {
     pub fn run_all(&self, jobs: Vec<Job<'_>>) -> RunSummary {
         let mut name = [0; 8];
         self.entropy.fill(&mut name);
-        let mut run = Running { on: self, name: hex::encode(name), steps: Vec::new(), look: None, trouble: Vec::new() };
-        run.note(Event::RunStarted);
+        let mut run = Running { on: self, name: hex::encode(name), unwritten: None, steps: Vec::new(), look: None, trouble: Vec::new() };
+        run.begin();
         let outcomes: Vec<Ended> = jobs.into_iter().map(|job| run.one(job)).collect();
         run.look_after_messages();
         let exit = outcomes.iter().fold(Exit::Done, |worst, ended| worst.worse(ended.outcome.exit));
@@ -192,12 +192,22 @@ impl Runner<'_> {
 struct Running<'a> {
     on: &'a Runner<'a>,
     name: String,
+    /// Why it could not be written down that it began.
+    unwritten: Option<Why>,
     steps: Vec<Finished>,
     look: Option<Box<Look>>,
     trouble: Vec<String>,
 }
 
 impl Running<'_> {
+    fn begin(&mut self) {
+        let entry = JournalEntry { at: self.on.clock.now(), run: self.name.clone(), event: Event::RunStarted };
+        if let Err(error) = self.on.journal.append(&entry) {
+            self.unwritten = Some(if error.is_full() { Why::LocalDiskFull } else { Why::NoRecord });
+            self.complain(error.to_string());
+        }
+    }
+
     fn note(&mut self, event: Event) {
         let entry = JournalEntry { at: self.on.clock.now(), run: self.name.clone(), event };
         if let Err(error) = self.on.journal.append(&entry) {
@@ -260,14 +270,16 @@ impl Running<'_> {
         let (damaged, trouble) = self.on.outbox.sweep();
         trouble.into_iter().for_each(|words| self.complain(words));
         let at = self.on.clock.now();
-        for (job, troubles) in [(JobKind::Configuration, 0), (JobKind::Notices, damaged)] {
-            let bad = troubles > 0;
+        let lost = (damaged > 0).then_some(Trouble::Damage);
+        let found: Vec<Trouble> = lost.into_iter().chain(self.unwritten.map(Trouble::Failed)).collect();
+        for (job, troubles) in [(JobKind::Configuration, vec![]), (JobKind::Notices, found)] {
+            let bad = !troubles.is_empty();
             let step = Step {
                 job,
                 set: None,
                 outcome: if bad { Outcome::Damage } else { Outcome::Done },
-                troubles: if bad { vec![Trouble::Damage] } else { Vec::new() },
-                counts: Counts { problems: troubles as u64, ..Counts::default() },
+                counts: Counts { problems: if bad { damaged as u64 } else { 0 }, ..Counts::default() },
+                troubles,
                 snapshot: None,
                 exit: 0,
                 examined_all: false,

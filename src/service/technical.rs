@@ -152,6 +152,7 @@ fn advice_on_failure(why: Why) -> &'static str {
         Why::SourceUnreadable => "see that the service's user may read the configured folders.",
         Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
         Why::NotStarted => "see why the service did not start: systemctl status strongroom, journalctl -u strongroom.",
+        Why::NoRecord => "see whether journal.jsonl in the state folder is a file that the service may write.",
         Why::Other => "read the journal and the service's messages on the office computer.",
     }
 }

@@ -151,6 +151,7 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
+        (JobKind::Notices, Trouble::Failed(_)) => String::from("Strongroom could keep its record again"),
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) if notice.counts.accepted => {
             String::from("Everything that can still be restored was tested again and found sound")
@@ -222,6 +223,15 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Drills) => drills(trouble, &when),
         (trouble, JobKind::Store) => guarded(trouble, &when),
         (_, JobKind::Configuration) => settings(&when),
+        (Trouble::Failed(why), JobKind::Notices) => (
+            "the record cannot be kept",
+            format!("On {when} Strongroom could not write down what it did. {}", reason(why)),
+            String::from(
+                "Backups may still be made. But Strongroom forgets what it did and whom it told: messages may come twice, \
+                 or a late one not at all.",
+            ),
+            Urgency::Today,
+        ),
         (_, JobKind::Notices) => (
             "a message to you may be lost",
             format!("On {when} a message that was waiting to be sent was found damaged."),
@@ -239,7 +249,7 @@ type Words = (&'static str, String, String, Urgency);
 fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: &str) -> Words {
     let unprotected = match notice.last_good {
         Some(at) => format!("Work saved since the last good backup, on {}, is not protected.", people.day(at)),
-        None => format!("There is no good backup of {sets} yet."),
+        None => format!("No good backup of {sets} is known."),
     };
     match trouble {
         Trouble::Damage => (
@@ -365,6 +375,7 @@ fn reason(why: Why) -> &'static str {
         Why::SourceUnreadable => "This computer may not read some of the council's folders.",
         Why::NotOpened => "The backups could not be opened. The reason is recorded on the office computer.",
         Why::NotStarted => "The nightly work did not start. The reason is recorded on the office computer.",
+        Why::NoRecord => "Strongroom's own record on this computer cannot be used.",
         Why::Other => "The reason is recorded on the office computer.",
     }
 }

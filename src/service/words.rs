@@ -140,6 +140,8 @@ pub enum Why {
     NotOpened,
     /// The job that should have run never began.
     NotStarted,
+    /// This computer's own record cannot be read or written.
+    NoRecord,
     /// Anything else, a panic included.
     Other,
 }

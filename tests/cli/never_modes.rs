@@ -79,11 +79,6 @@ fn resolve(office: &mut Office) {
     office.run(&["incident", "resolve", &reference, "--by", "Example IT", "--note", "looked at"]).ends(0);
 }
 
-fn put_letters_back(office: &mut Office) {
-    letters(&office.place, "Many", "txt", |n| format!("Letter {n}\n").into_bytes());
-    resolve(office);
-}
-
 pub fn of_the_store() -> Vec<Mode> {
     vec![
         Mode::store("the store is down", |o| o.front().turns(Way::Away)),
@@ -129,15 +124,26 @@ pub fn of_the_source() -> Vec<Mode> {
             o.kept.take().unwrap().downcast::<Writer>().unwrap();
         }),
         Mode::new(
-            "the share is another than before",
+            "the share is not connected",
             |o| {
-                let mount = Mount::tmpfs(&o.place.path("Documents"), "size=1m");
-                o.place.write("Documents/other.txt", b"Another share.\n");
+                rename(o, "Documents", "share");
+                let mount = connect(o);
+                o.run(&["backup", "--accept-mounts"]).ends(0);
+                drop(mount);
+            },
+            |o| {
+                let mount = connect(o);
                 o.kept = Some(Box::new(mount));
             },
-            |o| drop(o.kept.take()),
         ),
     ]
+}
+
+/// The office's share, at the folder that is backed up.
+fn connect(office: &Office) -> Mount {
+    let mount = Mount::tmpfs(&office.place.path("Documents"), "size=4m");
+    copy(&office.place, "share/.", "Documents");
+    mount
 }
 
 /// Writes on until it is dropped.
@@ -176,31 +182,41 @@ pub fn of_this_computer() -> Vec<Mode> {
                 o.kept = Some(Box::new(mount));
             },
             |o| std::fs::remove_file(o.place.path("home/state/fill")).unwrap(),
-        )
-        .once(),
+        ),
         Mode::new("its own folder, with the keys, is gone", |o| rename(o, "home/state", "state"), |o| {
+            // What there was before, beside the record that was begun meanwhile.
+            rename(o, "home/state/journal.jsonl", "journal");
             std::fs::remove_dir_all(o.place.path("home/state")).unwrap();
             rename(o, "state", "home/state");
-        })
-        .once(),
+            rename(o, "journal", "home/state/journal.jsonl");
+        }),
         Mode::new("its own record cannot be written", |o| {
             rename(o, "home/state/journal.jsonl", "journal");
             std::fs::create_dir(o.place.path("home/state/journal.jsonl")).unwrap();
         }, |o| {
             std::fs::remove_dir(o.place.path("home/state/journal.jsonl")).unwrap();
             rename(o, "journal", "home/state/journal.jsonl");
-        })
-        .once(),
+        }),
         Mode::new("the key fits no more", |o| {
-            let other = Place::ready("");
+            let identity = |p: &Place| {
+                let machine: serde_json::Value = serde_json::from_slice(&p.read("home/state/machine.json")).unwrap();
+                machine["identity"].as_str().unwrap().to_owned()
+            };
+            let text = String::from_utf8(o.place.read("home/state/machine.json")).unwrap();
+            let other = text.replace(&identity(&o.place), &identity(&Place::ready("")));
             rename(o, "home/state/machine.json", "machine.json");
-            std::fs::copy(other.path("home/state/machine.json"), o.place.path("home/state/machine.json")).unwrap();
+            o.place.write("home/state/machine.json", other.as_bytes());
+            drop(std::fs::remove_file(o.place.path("home/state/bundle.age")));
         }, |o| rename(o, "machine.json", "home/state/machine.json")),
         Mode::new("the configuration is broken", |o| {
+            o.run(&["run"]).ends(0);
             rename(o, "home/council.toml", "council.toml");
             o.place.write("home/council.toml", b"[council\n");
         }, |o| rename(o, "council.toml", "home/council.toml")),
-        Mode::new("the configuration is gone", |o| rename(o, "home/council.toml", "council.toml"), |o| {
+        Mode::new("the configuration is gone", |o| {
+            o.run(&["run"]).ends(0);
+            rename(o, "home/council.toml", "council.toml");
+        }, |o| {
             rename(o, "council.toml", "home/council.toml");
         })
         .by("`notify failed`, as systemd starts it", |o| o.night()),
@@ -235,10 +251,10 @@ pub fn of_this_computer() -> Vec<Mode> {
             run.wait().unwrap();
             o.front().turns(Way::Open);
         }, |_| {}) }
-            .by("the next run", |o| o.night()),
+            .by("the next run", |o| o.night()).once(),
         Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {}).by("nobody: caught up at once", |o| o.night()).nobody(),
         Mode::new("the computer is off, or the timer disabled, for ten days", |o| o.hour = 240, |_| {})
-            .by("the next run; `status` (5) and `watch` meanwhile", |o| o.night()),
+            .by("the next run; `status` (5) and `watch` meanwhile", |o| o.night()).once(),
         Mode::new("the service hangs, or does not start", |_| {}, |_| {})
             .by("`notify failed`, as systemd's watchdog starts it", |o| o.run(&["notify", "failed"])).once(),
         Mode::new("a job hangs and nothing ends it", |o| {
@@ -262,12 +278,13 @@ pub fn of_this_computer() -> Vec<Mode> {
 pub fn of_what_is_stored() -> Vec<Mode> {
     vec![
         Mode::new("stored data is damaged", |o| {
-            copy(&o.place, "repository", "sound");
-            flip(&pack(&o.place));
+            let pack = pack(&o.place);
+            std::fs::copy(&pack, o.place.path("sound")).unwrap();
+            flip(&pack);
+            o.kept = Some(Box::new(pack));
         }, |o| {
-            std::fs::remove_dir_all(o.place.path("repository")).unwrap();
-            rename(o, "sound", "repository");
-            o.run(&["verify", "restore", "--all"]).ends(0);
+            let pack = o.kept.take().unwrap().downcast::<std::path::PathBuf>().unwrap();
+            std::fs::copy(o.place.path("sound"), *pack).unwrap();
         })
         .by("the run's test", |o| o.night()),
         Mode::new("the store went back in time", |o| {
@@ -285,22 +302,20 @@ pub fn of_what_is_stored() -> Vec<Mode> {
             o.place.write("Documents/report.docx", &whole[..whole.len() / 2]);
         }, |o| o.place.write("Documents/report.docx", &docx("The tree was planted. ")))
         .by("the run's test", |o| o.night()),
-        Mode::new("the test has nothing to test", |o| {
+        Mode::new("the first night finds nothing to back up", |o| {
             rename(o, "repository", "away");
             rename(o, "home/state", "state");
             rename(o, "Documents", "full");
             std::fs::create_dir(o.place.path("Documents")).unwrap();
-            change(&o.place, "[notify.mail]", "allow_empty = true\n[notify.mail]");
             o.run(&["init", "--recovery-key-file", &o.place.text("other.txt")]).ends(0);
         }, |o| {
             std::fs::remove_dir(o.place.path("Documents")).unwrap();
             rename(o, "full", "Documents");
-        })
-        .by("the run's test", |o| o.night()),
+        }),
         Mode::new("very many records change", |o| {
             letters(&o.place, "Many", "txt", |n| format!("Changed {n}\n").into_bytes());
-        }, put_letters_back),
-        Mode::new("very many records are deleted", |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(), put_letters_back),
+        }, resolve),
+        Mode::new("very many records are deleted", |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(), resolve),
     ]
 }
 
@@ -312,6 +327,7 @@ pub fn of_the_mail() -> Vec<Mode> {
             o.mail_is_down();
             o.night();
             o.use_mail(Manner::Polite);
+            o.hour += 24;
         }, |o| rename(o, "away", "Documents"))
         .by("the next run, when it is up", |o| o.night()),
     ]

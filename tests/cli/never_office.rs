@@ -80,7 +80,7 @@ fn base(store: Store) -> &'static Place {
 fn in_bucket(place: &Place) -> String {
     let file = |name: &str| format!("{name}_file = \"{}\"", place.text(name.split('_').next().unwrap()));
     let keys = format!("{}\n{}", file("access_key_id"), file("secret_access_key"));
-    format!("url = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:1\"\nallow_http = true\nregion = \"x\"\n{keys}")
+    format!("url = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:1\"\nallow_http = true\nregion = \"x\"\nsingle_machine = true\n{keys}")
 }
 
 /// Changes the configuration.
