@@ -79,6 +79,7 @@ fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
         OpsError::Repo(RepoError::NoRole(_) | RepoError::AlreadyThere(_)) => ended(Outcome::Refused, Trouble::Refused),
         // The incident itself was told of by whoever met it; what waits for it is no news.
         OpsError::Refused(Refusal::Incident(_)) => JobOutcome::waiting(exit),
+        OpsError::Refused(Refusal::Clock(_)) => ended(Outcome::Refused, Trouble::WrongClock),
         OpsError::Refused(_) | OpsError::InTheWay(_) => ended(Outcome::Refused, Trouble::Refused),
         OpsError::Nothing(_) => ended(Outcome::Failed, Trouble::ExaminedNothing),
         other => JobOutcome::failed(why(other), exit),

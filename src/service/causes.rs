@@ -166,6 +166,7 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             same && (done || got_through)
         }
         Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected => same && done,
+        Trouble::WrongClock | Trouble::Undelivered => same && done,
         Trouble::Missed => same && (done || step.outcome == Outcome::Incomplete),
         // A test that reads a part of the files says nothing of the others.
         Trouble::LiveDiffers => same && step.counts.all_live,

@@ -271,14 +271,17 @@ impl Running<'_> {
         trouble.into_iter().for_each(|words| self.complain(words));
         let at = self.on.clock.now();
         let lost = (damaged > 0).then_some(Trouble::Damage);
-        let found: Vec<Trouble> = lost.into_iter().chain(self.unwritten.map(Trouble::Failed)).collect();
-        for (job, troubles) in [(JobKind::Configuration, vec![]), (JobKind::Notices, found)] {
+        let given_up = self.state(self.on.clock.now()).expired;
+        let undelivered = (given_up > 0).then_some(Trouble::Undelivered);
+        let found = lost.into_iter().chain(self.unwritten.map(Trouble::Failed)).chain(undelivered).collect();
+        let problems = damaged as u64 + given_up;
+        for (job, troubles) in [(JobKind::Configuration, Vec::new()), (JobKind::Notices, found)] {
             let bad = !troubles.is_empty();
             let step = Step {
                 job,
                 set: None,
                 outcome: if bad { Outcome::Damage } else { Outcome::Done },
-                counts: Counts { problems: if bad { damaged as u64 } else { 0 }, ..Counts::default() },
+                counts: Counts { problems: if bad { problems } else { 0 }, ..Counts::default() },
                 troubles,
                 snapshot: None,
                 exit: 0,

@@ -203,6 +203,8 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             Trouble::ExaminedNothing => (Light::Red, "a test or backup examined nothing"),
             Trouble::Unprotected => (Light::Red, "the store does not protect the backups as claimed"),
             Trouble::Refused => (Light::Amber, "a safety check stopped something"),
+            Trouble::WrongClock => (Light::Red, "the clock of this computer is or was wrong"),
+            Trouble::Undelivered => (Light::Red, "messages were given up"),
             Trouble::Missed => (Light::Amber, "backups were missed; they are made again"),
             Trouble::Incomplete => (Light::Amber, "something was left incomplete"),
             Trouble::PutRight => (Light::Amber, "damage was put right from a copy; the next run looks at it again"),

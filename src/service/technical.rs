@@ -106,6 +106,10 @@ fn advice(lead: &Cause) -> &'static str {
              verify restore --all."
         }
         Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => advice_on_drills(lead.trouble),
+        Trouble::WrongClock => {
+            "set the clock (timedatectl set-ntp true) and run again. If it is right now and ran ahead before: strongroom prune --yes."
+        }
+        Trouble::Undelivered => "run strongroom notify test, and see status and the journal for what was not told.",
         Trouble::Missed => {
             "see whether the computer was off. If it was on: strongroom schedule status, systemctl list-timers, journalctl."
         }

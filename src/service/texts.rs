@@ -92,6 +92,7 @@ fn open(notice: &Notice, people: &People) -> Letter {
     }
     lines.push(format!("What happened: {}", part.happened));
     lines.push(format!("What it means: {}", part.meaning));
+    lines.extend(reporting(notice, people));
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
     let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
@@ -104,6 +105,15 @@ fn open(notice: &Notice, people: &People) -> Letter {
     };
     lines.push(format!("{again} There is nothing to click in this message."));
     Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
+}
+
+/// The clerk decides; the program never says that something need not be reported.
+fn reporting(notice: &Notice, people: &People) -> Option<String> {
+    let until = people.day(notice.since + 72.hours());
+    let words = || {
+        format!("Where personal data may be affected, you decide by {until} whether it must be reported (72 hours).")
+    };
+    notice.lead.trouble.is_incident().then(words)
 }
 
 fn closed(notice: &Notice, people: &People) -> Letter {
@@ -151,6 +161,8 @@ fn subject(notice: &Notice, people: &People, title: &str) -> String {
 
 fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
+        (_, Trouble::WrongClock) => String::from("The clock of the office computer was found right again"),
+        (JobKind::Notices, Trouble::Undelivered) => String::from("Messages left the office computer again"),
         (JobKind::Notices, Trouble::Failed(_)) => String::from("Strongroom could keep its record again"),
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) if notice.counts.accepted => {
@@ -195,8 +207,8 @@ fn part(notice: &Notice, people: &People) -> Part {
             "warning, the backups may have been tampered with",
             format!("On {when} the backups did not match what this computer remembers of them."),
             String::from(
-                "Backups may have been removed or altered. Strongroom has deleted nothing and has stopped its clean-up. \
-                 Treat this as a possible security incident; you decide whether it must be reported.",
+                "Backups may have been removed or altered. Nothing was deleted here, and clean-up has stopped. Treat this \
+                 as a possible security incident.",
             ),
             Urgency::Now,
         ),
@@ -215,6 +227,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (Trouble::ManyNotItsName | Trouble::NotItsName | Trouble::Spoiled | Trouble::LiveDiffers, _) => {
             broken(notice, &when)
         }
+        (Trouble::WrongClock, _) => clock(&when),
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
@@ -230,6 +243,15 @@ fn part(notice: &Notice, people: &People) -> Part {
                 "Backups may still be made. But Strongroom forgets what it did and whom it told: messages may come twice, \
                  or a late one not at all.",
             ),
+            Urgency::Today,
+        ),
+        (Trouble::Undelivered, JobKind::Notices) => (
+            "messages to you were lost",
+            format!(
+                "On {when} {} had been given up: for 14 days none could leave this computer.",
+                counted(notice.counts.problems, "message", "messages")
+            ),
+            String::from("You may have missed a warning. Ask your provider what Strongroom says on the office computer."),
             Urgency::Today,
         ),
         (_, JobKind::Notices) => (
@@ -307,6 +329,17 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
             Urgency::Today,
         ),
     }
+}
+
+fn clock(when: &str) -> Words {
+    (
+        "the office computer's clock is wrong",
+        format!("On {when}, as the office computer saw it, its clock did not fit what was recorded before."),
+        String::from(
+            "Backups go on, but their dates may be wrong. Nothing old is cleaned up or destroyed until the clock is right.",
+        ),
+        Urgency::Today,
+    )
 }
 
 fn settings(when: &str) -> Words {

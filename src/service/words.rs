@@ -182,6 +182,10 @@ pub enum Trouble {
     Unprotected,
     /// A guard refused to go on.
     Refused,
+    /// This computer's clock does not fit the log or the store: nothing is deleted.
+    WrongClock,
+    /// Messages were given up, because for so long none could leave.
+    Undelivered,
     /// Some items failed.
     Incomplete,
     /// A backup was missed without a word: the computer was off, nothing started the run, or a power cut ended it. Now one
@@ -263,6 +267,8 @@ pub enum Ticket {
     Damage,
     /// Runs that were missed, whichever sets wanted them.
     Missed,
+    /// The clock, whichever job minded.
+    Clock,
     /// A cause by itself.
     Own(Cause),
 }
@@ -275,6 +281,7 @@ impl Cause {
             Trouble::HistoryChanged => Ticket::History,
             Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
             Trouble::Missed => Ticket::Missed,
+            Trouble::WrongClock => Ticket::Clock,
             _ => Ticket::Own(self.clone()),
         }
     }

@@ -18,6 +18,7 @@ mod mounts;
 mod never;
 mod never_modes;
 mod never_office;
+mod never_year;
 mod opening;
 mod place;
 mod progress;

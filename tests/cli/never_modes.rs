@@ -11,6 +11,7 @@ use crate::mounts::Mount;
 use crate::never_office::{Office, Store, change, child_of, signal};
 use crate::opening::docx;
 use crate::place::{Place, Said, noise};
+use crate::smtp::Manner;
 
 /// One way to fail.
 pub struct Mode {
@@ -86,12 +87,19 @@ pub fn of_the_store() -> Vec<Mode> {
         Mode::store("the store is read-only", |o| o.front().turns(Way::ToWrites(READ_ONLY))),
         Mode::store("the store is full", |o| o.front().turns(Way::ToWrites(FULL))),
         Mode::store("the credentials were revoked", |o| o.front().turns(Way::Answers(REVOKED))),
-        Mode::store("the bucket is gone", |o| o.front().turns(Way::Answers(NO_BUCKET))),
+        Mode {
+            mends: |o| {
+                o.front().turns(Way::Open);
+                resolve(o);
+            },
+            ..Mode::store("the bucket is gone", |o| o.front().turns(Way::Answers(NO_BUCKET)))
+        },
         Mode::store("the store takes longer than the run may", |o| {
             change(&o.place, "jitter = ", "run_limit = \"1 second\"\njitter = ");
             o.front().turns(Way::Silent);
         })
-        .by("serve, which ends the run; then `notify failed`", |o| o.serve_and(|_, _| {})),
+        .by("`serve`, which ends the run", |o| o.serve_and(|_, _| {}))
+        .once(),
         Mode::new("the drive with the backups is not connected", |o| rename(o, "repository", "away"), |o| {
             rename(o, "away", "repository");
         }),
@@ -231,7 +239,7 @@ pub fn of_this_computer() -> Vec<Mode> {
         Mode { store: Store::Bucket, ..Mode::new("memory runs out and the system kills the run", |_| {}, |o| {
             o.front().turns(Way::Open);
         }) }
-            .by("serve, which started it", |o| {
+            .by("`serve`, which started it", |o| {
                 o.front().turns(Way::Silent);
                 o.serve_and(|o, serve| {
                     o.front().waits_to_be_asked();
@@ -240,15 +248,17 @@ pub fn of_this_computer() -> Vec<Mode> {
             })
             .once(),
         Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with `serve`", |_| {}, |_| {}) }
-            .by("serve, when the power is back", |o| {
+            .by("`serve`, when the power is back", |o| {
                 o.power_cut();
                 o.serve_and(|_, _| {})
             })
             .once(),
         Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with a timer", |o| {
-            let mut run = { o.hour = 0; o.hanging() };
+            o.hour = 1;
+            let mut run = o.hanging();
             run.kill().unwrap();
             run.wait().unwrap();
+            o.hour = 24;
             o.front().turns(Way::Open);
         }, |_| {}) }
             .by("the next run", |o| o.night()).once(),
@@ -263,15 +273,21 @@ pub fn of_this_computer() -> Vec<Mode> {
             o.hour = 48;
         }, |o| drop(o.kept.take()))
             .by("the next run, which finds it at work", |o| o.night()),
-        Mode { store: Store::Bucket, ..Mode::new("two runs at once", |_| {}, |o| o.front().turns(Way::Open)) }
-            .by("nobody: the second leaves the work to the first", |o| {
-                let mut first = o.hanging();
-                let second = o.night();
-                first.kill().unwrap();
-                first.wait().unwrap();
-                second
-            })
-            .nobody().once(),
+        Mode::new("two runs at once", |o| {
+            let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
+            o.kept = Some(Box::new(held));
+        }, |o| drop(o.kept.take()))
+        .by("nobody: the second leaves the work to the first", |o| o.night())
+        .nobody(),
+        Mode::new("its clock runs a month ahead for a night", |o| o.hour = 24 * 30, |o| {
+            o.hour = 24;
+            // A person says that the clock of now is right.
+            o.run(&["prune", "--yes"]).ends(0);
+        })
+        .by("the run, which sees days without a backup", |o| o.night())
+        .once(),
+        Mode::new("its clock falls back by a month for a night", |o| o.hour = -24 * 30, |o| o.hour = 24)
+            .by("the run, which deletes nothing", |o| o.night()),
     ]
 }
 
@@ -315,20 +331,56 @@ pub fn of_what_is_stored() -> Vec<Mode> {
         Mode::new("very many records change", |o| {
             letters(&o.place, "Many", "txt", |n| format!("Changed {n}\n").into_bytes());
         }, resolve),
+        Mode::new("records are renamed to a new ending", |o| {
+            (0..30).for_each(|n| rename(o, &format!("Documents/Many/{n}.txt"), &format!("Documents/Many/{n}.txt.locked")));
+        }, resolve),
+        Mode::new("records turn to noise", |o| {
+            (0..30).for_each(|n| o.place.write(&format!("Documents/Many/{n}.txt"), &noise(4000 + n)));
+        }, |o| {
+            letters(&o.place, "Many", "txt", |n| format!("Letter {n}\n").into_bytes());
+            resolve(o);
+        }),
         Mode::new("very many records are deleted", |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(), resolve),
     ]
 }
 
+/// Something fails while messages do not get through, and the next night they do.
+fn told_late(office: &mut Office, fails: fn(&mut Office), works: fn(&mut Office)) {
+    rename(office, "Documents", "away");
+    fails(office);
+    office.night();
+    works(office);
+    office.hour += 24;
+}
+
+fn documents_come_back(office: &mut Office) {
+    rename(office, "away", "Documents");
+}
+
+const NEXT: &str = "the next run: the message waits until it gets through";
+
 pub fn of_the_mail() -> Vec<Mode> {
-    use crate::smtp::Manner;
+    let mode = |name, breaks| Mode::new(name, breaks, documents_come_back).by(NEXT, |o| o.night()).once();
     vec![
-        Mode::new("the mail server is down when something fails", |o| {
-            rename(o, "Documents", "away");
-            o.mail_is_down();
-            o.night();
-            o.use_mail(Manner::Polite);
-            o.hour += 24;
-        }, |o| rename(o, "away", "Documents"))
-        .by("the next run, when it is up", |o| o.night()),
+        mode("the mail server is down when something fails", |o| {
+            told_late(o, |o| o.mail_is_down(), |o| o.use_mail(Manner::Polite));
+        }),
+        mode("the mail server refuses the message", |o| {
+            told_late(o, |o| o.use_mail(Manner::Refuses), |o| o.use_mail(Manner::Polite));
+        }),
+        mode("the mail server takes the message and hangs up without a word", |o| {
+            told_late(o, |o| o.use_mail(Manner::Forgets), |o| {
+                let first = std::mem::take(&mut *o.mail.taken.lock().unwrap());
+                o.use_mail(Manner::Polite);
+                o.mail.taken.lock().unwrap().extend(first);
+            });
+        }),
+        mode("the password for the mail server cannot be fetched", |o| {
+            told_late(
+                o,
+                |o| change(&o.place, "[schedule]", "user = \"clerk\"\npassword_file = \"/nowhere\"\n[schedule]"),
+                |o| change(&o.place, "user = \"clerk\"\npassword_file = \"/nowhere\"\n", ""),
+            );
+        }),
     ]
 }

@@ -4,6 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal};
 
 use crate::front::Front;
@@ -26,10 +27,14 @@ pub struct Office {
     _s3: Option<S3Server>,
     /// Hours since the first night.
     pub hour: i64,
+    /// The moment it is there, where that is not to be counted from now.
+    pub moment: Option<Timestamp>,
     /// What a mode keeps for its end.
     pub kept: Option<Box<dyn std::any::Any>>,
     /// Of the message that is open.
     pub reference: String,
+    /// What arrived already: the same message twice is one, to a mail program too.
+    seen: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 /// What a person got.
@@ -104,11 +109,11 @@ impl Office {
         Self::over(base(store).again(), store)
     }
 
-    fn over(place: Place, store: Store) -> Self {
+    pub fn over(place: Place, store: Store) -> Self {
         let s3 = (store == Store::Bucket).then(|| S3Server::on(place.path("s3")));
         let front = s3.as_ref().map(|server| Front::before(server.address()));
         let mut office =
-            Self { place, mail: Server::start(Manner::Polite), front, _s3: s3, hour: 0, kept: None, reference: String::new() };
+            Self { place, mail: Server::start(Manner::Polite), front, _s3: s3, hour: 0, moment: None, kept: None, reference: String::new(), seen: <_>::default() };
         if let Some(front) = &office.front {
             new_port(&office.place, "endpoint = \"http://127.0.0.1:", front.port);
         }
@@ -134,7 +139,8 @@ impl Office {
     /// At this office's hour.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = self.place.command();
-        command.env("STRONGROOM_TESTING_LATER", (self.hour * 3600).to_string());
+        let later = self.moment.map_or(self.hour * 3600, |at| at.duration_since(now()).as_secs());
+        command.env("STRONGROOM_TESTING_LATER", later.to_string());
         command.arg("--home").arg(self.place.path("home")).args(words);
         command
     }
@@ -211,7 +217,10 @@ impl Office {
 
     /// What arrived since the last look, in order.
     pub fn taken(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.mail.taken.lock().unwrap()).iter().map(|raw| letter(raw)).collect()
+        std::mem::take(&mut *self.mail.taken.lock().unwrap()).iter()
+            .map(|raw| letter(raw))
+            .filter(|letter| self.seen.borrow_mut().insert(letter.id.clone()))
+            .collect()
     }
 }
 
@@ -224,6 +233,12 @@ pub fn child_of(serve: &Child) -> u32 {
 
 pub fn signal(id: u32, signal: Signal) {
     rustix::process::kill_process(Pid::from_raw(id as i32).unwrap(), signal).unwrap();
+}
+
+/// The program asks the real clock, and adds to it.
+#[allow(clippy::disallowed_methods)]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 fn letter(raw: &str) -> Letter {

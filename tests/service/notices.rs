@@ -18,7 +18,7 @@ use strongroom::service::words::{
 
 use crate::support::{at, people};
 
-const WHYS: [Why; 14] = [
+const WHYS: [Why; 15] = [
     Why::StoreUnreachable,
     Why::StoreRefused,
     Why::StoreFull,
@@ -32,6 +32,7 @@ const WHYS: [Why; 14] = [
     Why::SourceUnreadable,
     Why::NotOpened,
     Why::NotStarted,
+    Why::NoRecord,
     Why::Other,
 ];
 const JOBS: [JobKind; 10] = [
@@ -69,6 +70,9 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Unprotected,
         Trouble::Refused,
         Trouble::Incomplete,
+        Trouble::Missed,
+        Trouble::WrongClock,
+        Trouble::Undelivered,
         Trouble::Overdue,
         Trouble::LimitsTooLow,
         Trouble::FallingBehind,
@@ -105,6 +109,7 @@ pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Not
             changed: 2_468,
             opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
             differing: 2,
+            silent_since: Some(at("2026-11-15T02:30:00Z")),
             ..Counts::default()
         },
         exit: 1,
@@ -126,6 +131,9 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
             () if trouble.is_incident() => *job == JobKind::Backup,
             () if opening => *job == JobKind::Verify,
             () if of_drills => *job == JobKind::Drills,
+            () if trouble == Trouble::Missed => *job == JobKind::Backup,
+            () if trouble == Trouble::WrongClock => *job == JobKind::Prune,
+            () if trouble == Trouble::Undelivered => *job == JobKind::Notices,
             () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
@@ -202,6 +210,10 @@ fn is_approved_by_word(name: &str) -> bool {
         "prune-failed-other",
         "configuration-failed-other",
         "notices-damage",
+        "notices-failed-no-record",
+        "backup-missed",
+        "prune-wrong-clock",
+        "notices-undelivered",
         "retention-failed-other",
         "coverage-overdue",
         "store-unprotected",
