@@ -10,7 +10,7 @@ use super::shell::Shell;
 use crate::config::{Config, ConfigError, Environment, ProtectedSet, Tls};
 use crate::domain::problem::Exit;
 use crate::service::history::fold;
-use crate::service::journal::{Event, Journal};
+use crate::service::journal::{Event, Journal, JournalEntry};
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
@@ -91,8 +91,10 @@ fn silent(shell: &Shell, config: &Config, journal: &Journal) -> Vec<(SetName, Ti
     let since = |set: &ProtectedSet| {
         let name = set_name(&set.name).ok()?;
         let key = (JobKind::Backup, Some(name.clone()));
-        let tried = state.last_finished.get(&key)?.at;
-        let last = state.last_good.get(&key).map_or(tried, |good| good.at);
+        // Under a wrong clock the newest line is not the newest moment.
+        let of_set = |e: &&JournalEntry| matches!(&e.event, Event::StepFinished(s) if (s.job, &s.set) == (key.0, &key.1));
+        let tried = entries.iter().filter(of_set).map(|e| e.at).filter(|at| *at <= now).max()?;
+        let last = state.last_good.get(&key).map_or(tried, |good| good.at.min(tried));
         let lost = cut_off.filter(|at| *at > tried).and_then(|at| config.schedule.first_backup_after(at, zone));
         let overdue = config.schedule.overdue_from(tried, set.max_age, zone);
         [lost, overdue].into_iter().flatten().any(|from| from < now).then_some((name, last))

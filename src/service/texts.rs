@@ -76,7 +76,7 @@ fn open(notice: &Notice, people: &People) -> Letter {
         Urgency::Days => {
             format!("Please ring them by {} and quote the reference.", people.day(notice.at + 120.hours()))
         }
-        Urgency::IfOn => String::from("If it was on, please ring them today and quote the reference."),
+        Urgency::IfOn => String::from("If the computer was on, please ring them today and quote the reference."),
         Urgency::IfAgain => String::from("Please ring them, quoting the reference, if you are told again tomorrow."),
     };
     let title = if reminder { format!("reminder, {}", part.title) } else { part.title };
@@ -110,10 +110,7 @@ fn open(notice: &Notice, people: &People) -> Letter {
 /// The clerk decides; the program never says that something need not be reported.
 fn reporting(notice: &Notice, people: &People) -> Option<String> {
     let until = people.day(notice.since + 72.hours());
-    let words = || {
-        format!("Where personal data may be affected, you decide by {until} whether it must be reported (72 hours).")
-    };
-    notice.lead.trouble.is_incident().then(words)
+    notice.lead.trouble.is_incident().then(|| format!("You decide by {until} whether to report it (72 hours)."))
 }
 
 fn closed(notice: &Notice, people: &People) -> Letter {
@@ -220,7 +217,7 @@ fn part(notice: &Notice, people: &People) -> Part {
             ),
             String::from(
                 "This may be an attack, or ordinary work such as moving a large folder. Earlier backups are kept, and \
-                 clean-up has stopped until you or your provider says to go on.",
+                 clean-up waits for you or your provider.",
             ),
             Urgency::Now,
         ),
@@ -296,8 +293,8 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
                 None => format!("Before {when} no backup of {sets} was made for too long. Now there is one again."),
             },
             String::from(
-                "Work of those days was not protected. If the office computer was off, that is why. If it was on, \
-                 something stopped the nightly work.",
+                "Work of those days was not protected. Either the office computer was off, or something stopped the \
+                 nightly work.",
             ),
             Urgency::IfOn,
         ),

@@ -288,6 +288,10 @@ impl Cause {
 
     /// For choosing which of several causes leads a notice; the smallest leads.
     pub fn weight(&self) -> (Trouble, JobKind) {
+        // Whichever job minds the clock, it is no worse for that.
+        if self.trouble == Trouble::WrongClock {
+            return (self.trouble, JobKind::Prune);
+        }
         (self.trouble, self.job)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use crate::mounts::may_mount;
 use crate::never_modes::{Mode, of_the_mail, of_the_source, of_the_store, of_this_computer, of_what_is_stored};
-use crate::never_office::{Letter, Office};
+use crate::never_office::{Letter, Office, says_no_names};
 
 const BEGIN: &str = "--test cli never -->\n";
 const END: &str = "<!-- end of never silent -->";
@@ -33,6 +33,10 @@ fn play(mode: &Mode) -> String {
     let all = format!("{}\n--- run ({})\n{}{}", said(&first), night.code, night.out, night.err);
     assert_eq!(first.len(), mode.due, "{name}, first night:\n{all}");
     office.reference = first.first().map(|l| l.reference().to_owned()).unwrap_or_default();
+    // Where there are none, nothing could be known that early.
+    if let Ok(figures) = std::fs::read_to_string(office.place.path("figures.prom")) {
+        says_no_names(&figures);
+    }
     if !mode.is_once {
         office.hour += 1;
         (mode.night)(&mut office);

@@ -62,7 +62,11 @@ impl Letter {
 fn base(store: Store) -> &'static Place {
     static BASES: [OnceLock<Place>; 2] = [OnceLock::new(), OnceLock::new()];
     BASES[store as usize].get_or_init(|| {
+        let metrics = "[status]\nmetrics = \"METRICS\"\n";
         let place = Place::council("[notify.mail]\nhost = \"127.0.0.1\"\nport = 1\ntls = \"none-on-loopback\"\n[schedule]\njitter = \"0 seconds\"");
+        let text = String::from_utf8(place.read("home/council.toml")).unwrap();
+        let metrics = metrics.replace("METRICS", &place.text("figures.prom"));
+        place.write("home/council.toml", format!("{text}{metrics}").as_bytes());
         place.write("Documents/report.docx", &docx("The tree was planted. "));
         (0..120).for_each(|n| place.write(&format!("Documents/Many/{n}.txt"), format!("Letter {n}\n").as_bytes()));
         if store == Store::Bucket {
@@ -241,10 +245,19 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// Nothing that is read from the council's files, and no path of this computer, leaves it.
+pub fn says_no_names(text: &str) {
+    for name in ["Documents/", "Many", ".txt", ".docx", ".bin", "locked", "ledger", "Letter ", "/tmp", ".tmp", "home/"] {
+        assert!(!text.contains(name), "{name} in {text}");
+    }
+}
+
 fn letter(raw: &str) -> Letter {
     let to = ["clerk@", "deputy@", "support@"].into_iter().find(|to| raw.contains(&format!("RCPT TO:<{to}")));
     let (_, mail) = raw.split_once("\nDATA\n").unwrap();
     let mail = mail_parser::MessageParser::default().parse(mail).unwrap();
+    says_no_names(mail.subject().unwrap());
+    says_no_names(&mail.body_text(0).unwrap());
     Letter {
         to: to.unwrap().trim_end_matches('@'),
         id: mail.message_id().unwrap().to_owned(),

@@ -361,6 +361,19 @@ fn clerks_letters_are_short_plain_and_complete() {
     }
 }
 
+/// A new kind of notice stops this from being built: it needs letters here, and with them all the rules above.
+#[test]
+fn no_kind_of_notice_escapes_the_rules() {
+    let letters = all_letters(&people());
+    for kind in KINDS.into_iter().chain([NoticeKind::Test, NoticeKind::Retention]) {
+        let has = match kind {
+            NoticeKind::Failure | NoticeKind::Reminder | NoticeKind::WorkingAgain => true,
+            NoticeKind::Resolved | NoticeKind::NotConfigured | NoticeKind::Test | NoticeKind::Retention => true,
+        };
+        assert!(has && letters.keys().any(|name| name.starts_with(&format!("clerk {}", word(&kind)))), "{kind:?}");
+    }
+}
+
 #[test]
 fn the_email_line_goes_when_email_is_a_set() {
     let people = People { email_set: true, ..people() };

@@ -19,8 +19,6 @@ pub enum Way {
     Answers(&'static str),
     /// This answer to those that write.
     ToWrites(&'static str),
-    /// This answer to those that delete.
-    ToDeletions(&'static str),
 }
 
 pub const REVOKED: &str = "403 Forbidden InvalidAccessKeyId";
@@ -82,15 +80,13 @@ fn answer(mut client: TcpStream, shared: &Shared, server: SocketAddr) -> Option<
         way.0
     };
     let reads = head.starts_with(b"GET ") || head.starts_with(b"HEAD ");
-    let deletes = head.starts_with(b"DELETE ") || head.starts_with(b"POST ");
     match way {
         Way::Away => return None,
         // Until the client gives up.
         Way::Silent => drop(client.read_to_end(&mut vec![])),
         Way::Answers(status) => says(&mut client, status)?,
         Way::ToWrites(status) if !reads => says(&mut client, status)?,
-        Way::ToDeletions(status) if deletes => says(&mut client, status)?,
-        Way::Open | Way::ToWrites(_) | Way::ToDeletions(_) => passes(client, &head, server)?,
+        Way::Open | Way::ToWrites(_) => passes(client, &head, server)?,
     }
     Some(())
 }
