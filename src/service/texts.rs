@@ -216,8 +216,8 @@ fn part(notice: &Notice, people: &People) -> Part {
                 counted(notice.counts.changed, "record", "records")
             ),
             String::from(
-                "This may be an attack, or ordinary work such as moving a large folder. Earlier backups are kept, and \
-                 clean-up waits for you or your provider.",
+                "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits for \
+                 your word.",
             ),
             Urgency::Now,
         ),

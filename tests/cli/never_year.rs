@@ -92,7 +92,7 @@ fn begin() -> Office {
     let text = String::from_utf8(place.read("home/council.toml")).unwrap();
     let today = text.split("adopted = ").nth(1).unwrap()[..10].to_owned();
     (0..2).for_each(|_| change(&place, &today, "2026-11-02"));
-    (0..120).for_each(|n| place.write(&format!("Documents/Many/{n}.txt"), format!("Letter {n}\n").as_bytes()));
+    (0..60).for_each(|n| place.write(&format!("Documents/Many/{n}.txt"), format!("Letter {n}\n").as_bytes()));
     Office::over(place, Store::Folder)
 }
 
