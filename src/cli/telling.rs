@@ -92,7 +92,8 @@ fn silent(shell: &Shell, config: &Config, journal: &Journal) -> Vec<(SetName, Ti
         let name = set_name(&set.name).ok()?;
         let key = (JobKind::Backup, Some(name.clone()));
         // Under a wrong clock the newest line is not the newest moment.
-        let of_set = |e: &&JournalEntry| matches!(&e.event, Event::StepFinished(s) if (s.job, &s.set) == (key.0, &key.1));
+        let of_set =
+            |e: &&JournalEntry| matches!(&e.event, Event::StepFinished(s) if (s.job, &s.set) == (key.0, &key.1));
         let tried = entries.iter().filter(of_set).map(|e| e.at).filter(|at| *at <= now).max()?;
         let last = state.last_good.get(&key).map_or(tried, |good| good.at.min(tried));
         let lost = cut_off.filter(|at| *at > tried).and_then(|at| config.schedule.first_backup_after(at, zone));

@@ -170,7 +170,14 @@ impl Runner<'_> {
     pub fn run_all(&self, jobs: Vec<Job<'_>>) -> RunSummary {
         let mut name = [0; 8];
         self.entropy.fill(&mut name);
-        let mut run = Running { on: self, name: hex::encode(name), unwritten: None, steps: Vec::new(), look: None, trouble: Vec::new() };
+        let mut run = Running {
+            on: self,
+            name: hex::encode(name),
+            unwritten: None,
+            steps: Vec::new(),
+            look: None,
+            trouble: Vec::new(),
+        };
         run.begin();
         let outcomes: Vec<Ended> = jobs.into_iter().map(|job| run.one(job)).collect();
         run.look_after_messages();

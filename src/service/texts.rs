@@ -216,8 +216,8 @@ fn part(notice: &Notice, people: &People) -> Part {
                 counted(notice.counts.changed, "record", "records")
             ),
             String::from(
-                "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits for \
-                 your word.",
+                "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits \
+                 for you.",
             ),
             Urgency::Now,
         ),
@@ -248,7 +248,9 @@ fn part(notice: &Notice, people: &People) -> Part {
                 "On {when} {} had been given up: for 14 days none could leave this computer.",
                 counted(notice.counts.problems, "message", "messages")
             ),
-            String::from("You may have missed a warning. Ask your provider what Strongroom says on the office computer."),
+            String::from(
+                "You may have missed a warning. Ask your provider what Strongroom says on the office computer.",
+            ),
             Urgency::Today,
         ),
         (_, JobKind::Notices) => (

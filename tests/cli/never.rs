@@ -61,8 +61,10 @@ fn whatever_fails_the_clerk_is_told_once_and_once_more_when_it_is_over() {
     if !may_mount("never::whatever_fails_the_clerk_is_told_once_and_once_more_when_it_is_over") {
         return;
     }
-    let modes: Vec<Mode> =
-        [of_the_store(), of_the_source(), of_this_computer(), of_what_is_stored(), of_the_mail()].into_iter().flatten().collect();
+    let modes: Vec<Mode> = [of_the_store(), of_the_source(), of_this_computer(), of_what_is_stored(), of_the_mail()]
+        .into_iter()
+        .flatten()
+        .collect();
     let only = std::env::var("NEVER_ONLY").unwrap_or_default();
     let modes: Vec<Mode> = modes.into_iter().filter(|m| m.name.contains(&only)).collect();
     assert!(!only.is_empty() || modes.len() >= 25);
@@ -85,7 +87,10 @@ fn whatever_fails_the_clerk_is_told_once_and_once_more_when_it_is_over() {
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (now, after) = rest.split_once(END).unwrap();
-    let table = format!("| what happens | who notices | exit | the clerk is told | and after mending |\n|---|---|---|---|---|\n{}", rows.concat());
+    let table = format!(
+        "| what happens | who notices | exit | the clerk is told | and after mending |\n|---|---|---|---|---|\n{}",
+        rows.concat()
+    );
     if std::env::var_os("STRONGROOM_RENEW").is_some() && is_whole {
         std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
         return;

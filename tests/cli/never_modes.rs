@@ -100,9 +100,13 @@ pub fn of_the_store() -> Vec<Mode> {
         })
         .by("`serve`, which ends the run", |o| o.serve_and(|_, _| {}))
         .once(),
-        Mode::new("the drive with the backups is not connected", |o| rename(o, "repository", "away"), |o| {
-            rename(o, "away", "repository");
-        }),
+        Mode::new(
+            "the drive with the backups is not connected",
+            |o| rename(o, "repository", "away"),
+            |o| {
+                rename(o, "away", "repository");
+            },
+        ),
     ]
 }
 
@@ -120,13 +124,21 @@ pub fn of_the_source() -> Vec<Mode> {
                 rename(o, "away", "Documents");
             },
         ),
-        Mode::new("some files cannot be read", |o| mode_of(&o.place.path("Documents/report.docx"), 0), |o| {
-            mode_of(&o.place.path("Documents/report.docx"), 0o644);
-        })
+        Mode::new(
+            "some files cannot be read",
+            |o| mode_of(&o.place.path("Documents/report.docx"), 0),
+            |o| {
+                mode_of(&o.place.path("Documents/report.docx"), 0o644);
+            },
+        )
         .by(RUN, |o| o.humble_night()),
-        Mode::new("a whole folder cannot be read", |o| mode_of(&o.place.path("Documents"), 0), |o| {
-            mode_of(&o.place.path("Documents"), 0o755);
-        })
+        Mode::new(
+            "a whole folder cannot be read",
+            |o| mode_of(&o.place.path("Documents"), 0),
+            |o| {
+                mode_of(&o.place.path("Documents"), 0o755);
+            },
+        )
         .by(RUN, |o| o.humble_night()),
         Mode::new("a file changes all the time while it is read", keeps_writing, |o| {
             o.kept.take().unwrap().downcast::<Writer>().unwrap();
@@ -191,42 +203,63 @@ pub fn of_this_computer() -> Vec<Mode> {
             },
             |o| std::fs::remove_file(o.place.path("home/state/fill")).unwrap(),
         ),
-        Mode::new("its own folder, with the keys, is gone", |o| rename(o, "home/state", "state"), |o| {
-            // What there was before, beside the record that was begun meanwhile.
-            rename(o, "home/state/journal.jsonl", "journal");
-            std::fs::remove_dir_all(o.place.path("home/state")).unwrap();
-            rename(o, "state", "home/state");
-            rename(o, "journal", "home/state/journal.jsonl");
-        }),
-        Mode::new("its own record cannot be written", |o| {
-            rename(o, "home/state/journal.jsonl", "journal");
-            std::fs::create_dir(o.place.path("home/state/journal.jsonl")).unwrap();
-        }, |o| {
-            std::fs::remove_dir(o.place.path("home/state/journal.jsonl")).unwrap();
-            rename(o, "journal", "home/state/journal.jsonl");
-        }),
-        Mode::new("the key fits no more", |o| {
-            let identity = |p: &Place| {
-                let machine: serde_json::Value = serde_json::from_slice(&p.read("home/state/machine.json")).unwrap();
-                machine["identity"].as_str().unwrap().to_owned()
-            };
-            let text = String::from_utf8(o.place.read("home/state/machine.json")).unwrap();
-            let other = text.replace(&identity(&o.place), &identity(&Place::ready("")));
-            rename(o, "home/state/machine.json", "machine.json");
-            o.place.write("home/state/machine.json", other.as_bytes());
-            drop(std::fs::remove_file(o.place.path("home/state/bundle.age")));
-        }, |o| rename(o, "machine.json", "home/state/machine.json")),
-        Mode::new("the configuration is broken", |o| {
-            o.run(&["run"]).ends(0);
-            rename(o, "home/council.toml", "council.toml");
-            o.place.write("home/council.toml", b"[council\n");
-        }, |o| rename(o, "council.toml", "home/council.toml")),
-        Mode::new("the configuration is gone", |o| {
-            o.run(&["run"]).ends(0);
-            rename(o, "home/council.toml", "council.toml");
-        }, |o| {
-            rename(o, "council.toml", "home/council.toml");
-        })
+        Mode::new(
+            "its own folder, with the keys, is gone",
+            |o| rename(o, "home/state", "state"),
+            |o| {
+                // What there was before, beside the record that was begun meanwhile.
+                rename(o, "home/state/journal.jsonl", "journal");
+                std::fs::remove_dir_all(o.place.path("home/state")).unwrap();
+                rename(o, "state", "home/state");
+                rename(o, "journal", "home/state/journal.jsonl");
+            },
+        ),
+        Mode::new(
+            "its own record cannot be written",
+            |o| {
+                rename(o, "home/state/journal.jsonl", "journal");
+                std::fs::create_dir(o.place.path("home/state/journal.jsonl")).unwrap();
+            },
+            |o| {
+                std::fs::remove_dir(o.place.path("home/state/journal.jsonl")).unwrap();
+                rename(o, "journal", "home/state/journal.jsonl");
+            },
+        ),
+        Mode::new(
+            "the key fits no more",
+            |o| {
+                let identity = |p: &Place| {
+                    let machine: serde_json::Value =
+                        serde_json::from_slice(&p.read("home/state/machine.json")).unwrap();
+                    machine["identity"].as_str().unwrap().to_owned()
+                };
+                let text = String::from_utf8(o.place.read("home/state/machine.json")).unwrap();
+                let other = text.replace(&identity(&o.place), &identity(&Place::ready("")));
+                rename(o, "home/state/machine.json", "machine.json");
+                o.place.write("home/state/machine.json", other.as_bytes());
+                drop(std::fs::remove_file(o.place.path("home/state/bundle.age")));
+            },
+            |o| rename(o, "machine.json", "home/state/machine.json"),
+        ),
+        Mode::new(
+            "the configuration is broken",
+            |o| {
+                o.run(&["run"]).ends(0);
+                rename(o, "home/council.toml", "council.toml");
+                o.place.write("home/council.toml", b"[council\n");
+            },
+            |o| rename(o, "council.toml", "home/council.toml"),
+        ),
+        Mode::new(
+            "the configuration is gone",
+            |o| {
+                o.run(&["run"]).ends(0);
+                rename(o, "home/council.toml", "council.toml");
+            },
+            |o| {
+                rename(o, "council.toml", "home/council.toml");
+            },
+        )
         .by("`notify failed`, as systemd starts it", |o| o.night()),
         Mode { store: Store::Bucket, ..Mode::new("the run is killed", |_| {}, |o| o.front().turns(Way::Open)) }
             .by("`notify failed`, as systemd starts it", |o| {
@@ -236,54 +269,85 @@ pub fn of_this_computer() -> Vec<Mode> {
                 o.run(&["notify", "failed"])
             })
             .once(),
-        Mode { store: Store::Bucket, ..Mode::new("memory runs out and the system kills the run", |_| {}, |o| {
-            o.front().turns(Way::Open);
-        }) }
-            .by("`serve`, which started it", |o| {
-                o.front().turns(Way::Silent);
-                o.serve_and(|o, serve| {
-                    o.front().waits_to_be_asked();
-                    signal(child_of(serve), rustix::process::Signal::KILL);
-                })
+        Mode {
+            store: Store::Bucket,
+            ..Mode::new(
+                "memory runs out and the system kills the run",
+                |_| {},
+                |o| {
+                    o.front().turns(Way::Open);
+                },
+            )
+        }
+        .by("`serve`, which started it", |o| {
+            o.front().turns(Way::Silent);
+            o.serve_and(|o, serve| {
+                o.front().waits_to_be_asked();
+                signal(child_of(serve), rustix::process::Signal::KILL);
             })
-            .once(),
+        })
+        .once(),
         Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with `serve`", |_| {}, |_| {}) }
             .by("`serve`, when the power is back", |o| {
                 o.power_cut();
                 o.serve_and(|_, _| {})
             })
             .once(),
-        Mode { store: Store::Bucket, ..Mode::new("the power goes in the middle, with a timer", |o| {
-            o.hour = 1;
-            let mut run = o.hanging();
-            run.kill().unwrap();
-            run.wait().unwrap();
-            o.hour = 24;
-            o.front().turns(Way::Open);
-        }, |_| {}) }
-            .by("the next run", |o| o.night()).once(),
-        Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {}).by("nobody: caught up at once", |o| o.night()).nobody(),
+        Mode {
+            store: Store::Bucket,
+            ..Mode::new(
+                "the power goes in the middle, with a timer",
+                |o| {
+                    o.hour = 1;
+                    let mut run = o.hanging();
+                    run.kill().unwrap();
+                    run.wait().unwrap();
+                    o.hour = 24;
+                    o.front().turns(Way::Open);
+                },
+                |_| {},
+            )
+        }
+        .by("the next run", |o| o.night())
+        .once(),
+        Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {})
+            .by("nobody: caught up at once", |o| o.night())
+            .nobody(),
         Mode::new("the computer is off, or the timer disabled, for ten days", |o| o.hour = 240, |_| {})
-            .by("the next run; `status` (5) and `watch` meanwhile", |o| o.night()).once(),
+            .by("the next run; `status` (5) and `watch` meanwhile", |o| o.night())
+            .once(),
         Mode::new("the service hangs, or does not start", |_| {}, |_| {})
-            .by("`notify failed`, as systemd's watchdog starts it", |o| o.run(&["notify", "failed"])).once(),
-        Mode::new("a job hangs and nothing ends it", |o| {
-            let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
-            o.kept = Some(Box::new(held));
-            o.hour = 48;
-        }, |o| drop(o.kept.take()))
-            .by("the next run, which finds it at work", |o| o.night()),
-        Mode::new("two runs at once", |o| {
-            let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
-            o.kept = Some(Box::new(held));
-        }, |o| drop(o.kept.take()))
+            .by("`notify failed`, as systemd's watchdog starts it", |o| o.run(&["notify", "failed"]))
+            .once(),
+        Mode::new(
+            "a job hangs and nothing ends it",
+            |o| {
+                let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
+                o.kept = Some(Box::new(held));
+                o.hour = 48;
+            },
+            |o| drop(o.kept.take()),
+        )
+        .by("the next run, which finds it at work", |o| o.night()),
+        Mode::new(
+            "two runs at once",
+            |o| {
+                let held = strongroom::repo::local::try_lock(&o.place.path("home/state/run.lock")).unwrap().unwrap();
+                o.kept = Some(Box::new(held));
+            },
+            |o| drop(o.kept.take()),
+        )
         .by("nobody: the second leaves the work to the first", |o| o.night())
         .nobody(),
-        Mode::new("its clock runs a month ahead for a night", |o| o.hour = 24 * 30, |o| {
-            o.hour = 24;
-            // A person says that the clock of now is right.
-            o.run(&["prune", "--yes"]).ends(0);
-        })
+        Mode::new(
+            "its clock runs a month ahead for a night",
+            |o| o.hour = 24 * 30,
+            |o| {
+                o.hour = 24;
+                // A person says that the clock of now is right.
+                o.run(&["prune", "--yes"]).ends(0);
+            },
+        )
         .by("the run, which sees days without a backup", |o| o.night())
         .once(),
         Mode::new("its clock falls back by a month for a night", |o| o.hour = -24 * 30, |o| o.hour = 24)
@@ -293,54 +357,88 @@ pub fn of_this_computer() -> Vec<Mode> {
 
 pub fn of_what_is_stored() -> Vec<Mode> {
     vec![
-        Mode::new("stored data is damaged", |o| {
-            let pack = pack(&o.place);
-            std::fs::copy(&pack, o.place.path("sound")).unwrap();
-            flip(&pack);
-            o.kept = Some(Box::new(pack));
-        }, |o| {
-            let pack = o.kept.take().unwrap().downcast::<std::path::PathBuf>().unwrap();
-            std::fs::copy(o.place.path("sound"), *pack).unwrap();
-        })
+        Mode::new(
+            "stored data is damaged",
+            |o| {
+                let pack = pack(&o.place);
+                std::fs::copy(&pack, o.place.path("sound")).unwrap();
+                flip(&pack);
+                o.kept = Some(Box::new(pack));
+            },
+            |o| {
+                let pack = o.kept.take().unwrap().downcast::<std::path::PathBuf>().unwrap();
+                std::fs::copy(o.place.path("sound"), *pack).unwrap();
+            },
+        )
         .by("the run's test", |o| o.night()),
-        Mode::new("the store went back in time", |o| {
-            copy(&o.place, "repository", "old");
-            o.run(&["run"]).ends(0);
-            rename(o, "repository", "new");
-            rename(o, "old", "repository");
-        }, |o| {
-            std::fs::remove_dir_all(o.place.path("repository")).unwrap();
-            rename(o, "new", "repository");
-            resolve(o);
-        }),
-        Mode::new("a document opens no more", |o| {
-            let whole = docx("The tree was planted. ");
-            o.place.write("Documents/report.docx", &whole[..whole.len() / 2]);
-        }, |o| o.place.write("Documents/report.docx", &docx("The tree was planted. ")))
+        Mode::new(
+            "the store went back in time",
+            |o| {
+                copy(&o.place, "repository", "old");
+                o.run(&["run"]).ends(0);
+                rename(o, "repository", "new");
+                rename(o, "old", "repository");
+            },
+            |o| {
+                std::fs::remove_dir_all(o.place.path("repository")).unwrap();
+                rename(o, "new", "repository");
+                resolve(o);
+            },
+        ),
+        Mode::new(
+            "a document opens no more",
+            |o| {
+                let whole = docx("The tree was planted. ");
+                o.place.write("Documents/report.docx", &whole[..whole.len() / 2]);
+            },
+            |o| o.place.write("Documents/report.docx", &docx("The tree was planted. ")),
+        )
         .by("the run's test", |o| o.night()),
-        Mode::new("the first night finds nothing to back up", |o| {
-            rename(o, "repository", "away");
-            rename(o, "home/state", "state");
-            rename(o, "Documents", "full");
-            std::fs::create_dir(o.place.path("Documents")).unwrap();
-            o.run(&["init", "--recovery-key-file", &o.place.text("other.txt")]).ends(0);
-        }, |o| {
-            std::fs::remove_dir(o.place.path("Documents")).unwrap();
-            rename(o, "full", "Documents");
-        }),
-        Mode::new("very many records change", |o| {
-            letters(&o.place, "Many", "txt", |n| format!("Changed {n}\n").into_bytes());
-        }, resolve),
-        Mode::new("records are renamed to a new ending", |o| {
-            (0..30).for_each(|n| rename(o, &format!("Documents/Many/{n}.txt"), &format!("Documents/Many/{n}.txt.locked")));
-        }, resolve),
-        Mode::new("records turn to noise", |o| {
-            (0..30).for_each(|n| o.place.write(&format!("Documents/Many/{n}.txt"), &noise(4000 + n)));
-        }, |o| {
-            letters(&o.place, "Many", "txt", |n| format!("Letter {n}\n").into_bytes());
-            resolve(o);
-        }),
-        Mode::new("very many records are deleted", |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(), resolve),
+        Mode::new(
+            "the first night finds nothing to back up",
+            |o| {
+                rename(o, "repository", "away");
+                rename(o, "home/state", "state");
+                rename(o, "Documents", "full");
+                std::fs::create_dir(o.place.path("Documents")).unwrap();
+                o.run(&["init", "--recovery-key-file", &o.place.text("other.txt")]).ends(0);
+            },
+            |o| {
+                std::fs::remove_dir(o.place.path("Documents")).unwrap();
+                rename(o, "full", "Documents");
+            },
+        ),
+        Mode::new(
+            "very many records change",
+            |o| {
+                letters(&o.place, "Many", "txt", |n| format!("Changed {n}\n").into_bytes());
+            },
+            resolve,
+        ),
+        Mode::new(
+            "records are renamed to a new ending",
+            |o| {
+                (0..30).for_each(|n| {
+                    rename(o, &format!("Documents/Many/{n}.txt"), &format!("Documents/Many/{n}.txt.locked"))
+                });
+            },
+            resolve,
+        ),
+        Mode::new(
+            "records turn to noise",
+            |o| {
+                (0..30).for_each(|n| o.place.write(&format!("Documents/Many/{n}.txt"), &noise(4000 + n)));
+            },
+            |o| {
+                letters(&o.place, "Many", "txt", |n| format!("Letter {n}\n").into_bytes());
+                resolve(o);
+            },
+        ),
+        Mode::new(
+            "very many records are deleted",
+            |o| std::fs::remove_dir_all(o.place.path("Documents/Many")).unwrap(),
+            resolve,
+        ),
     ]
 }
 
@@ -369,11 +467,15 @@ pub fn of_the_mail() -> Vec<Mode> {
             told_late(o, |o| o.use_mail(Manner::Refuses), |o| o.use_mail(Manner::Polite));
         }),
         mode("the mail server takes the message and hangs up without a word", |o| {
-            told_late(o, |o| o.use_mail(Manner::Forgets), |o| {
-                let first = std::mem::take(&mut *o.mail.taken.lock().unwrap());
-                o.use_mail(Manner::Polite);
-                o.mail.taken.lock().unwrap().extend(first);
-            });
+            told_late(
+                o,
+                |o| o.use_mail(Manner::Forgets),
+                |o| {
+                    let first = std::mem::take(&mut *o.mail.taken.lock().unwrap());
+                    o.use_mail(Manner::Polite);
+                    o.mail.taken.lock().unwrap().extend(first);
+                },
+            );
         }),
         mode("the password for the mail server cannot be fetched", |o| {
             told_late(

@@ -89,7 +89,9 @@ fn base(store: Store) -> &'static Place {
 fn in_bucket(place: &Place) -> String {
     let file = |name: &str| format!("{name}_file = \"{}\"", place.text(name.split('_').next().unwrap()));
     let keys = format!("{}\n{}", file("access_key_id"), file("secret_access_key"));
-    format!("url = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:1\"\nallow_http = true\nregion = \"x\"\nsingle_machine = true\n{keys}")
+    format!(
+        "url = \"s3://bucket\"\nendpoint = \"http://127.0.0.1:1\"\nallow_http = true\nregion = \"x\"\nsingle_machine = true\n{keys}"
+    )
 }
 
 /// Changes the configuration.
@@ -116,8 +118,17 @@ impl Office {
     pub fn over(place: Place, store: Store) -> Self {
         let s3 = (store == Store::Bucket).then(|| S3Server::on(place.path("s3")));
         let front = s3.as_ref().map(|server| Front::before(server.address()));
-        let mut office =
-            Self { place, mail: Server::start(Manner::Polite), front, _s3: s3, hour: 0, moment: None, kept: None, reference: String::new(), seen: <_>::default() };
+        let mut office = Self {
+            place,
+            mail: Server::start(Manner::Polite),
+            front,
+            _s3: s3,
+            hour: 0,
+            moment: None,
+            kept: None,
+            reference: String::new(),
+            seen: <_>::default(),
+        };
         if let Some(front) = &office.front {
             new_port(&office.place, "endpoint = \"http://127.0.0.1:", front.port);
         }
@@ -221,7 +232,8 @@ impl Office {
 
     /// What arrived since the last look, in order.
     pub fn taken(&self) -> Vec<Letter> {
-        std::mem::take(&mut *self.mail.taken.lock().unwrap()).iter()
+        std::mem::take(&mut *self.mail.taken.lock().unwrap())
+            .iter()
             .map(|raw| letter(raw))
             .filter(|letter| self.seen.borrow_mut().insert(letter.id.clone()))
             .collect()
@@ -247,7 +259,8 @@ fn now() -> Timestamp {
 
 /// Nothing that is read from the council's files, and no path of this computer, leaves it.
 pub fn says_no_names(text: &str) {
-    for name in ["Documents/", "Many", ".txt", ".docx", ".bin", "locked", "ledger", "Letter ", "/tmp", ".tmp", "home/"] {
+    for name in ["Documents/", "Many", ".txt", ".docx", ".bin", "locked", "ledger", "Letter ", "/tmp", ".tmp", "home/"]
+    {
         assert!(!text.contains(name), "{name} in {text}");
     }
 }

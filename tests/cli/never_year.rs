@@ -78,7 +78,9 @@ fn happens(office: &mut Office, date: Date) {
         }
         drill if DRILLS.contains(&drill) => drop(office.run(&["verify", "drill", "--sample", "1GiB"]).ends(0)),
         // Everyday work.
-        _ if place.path("Documents").exists() => place.write("Documents/Minutes/ledger.bin", &noise(2_000 + usize::from(date.day_of_year().unsigned_abs()))),
+        _ if place.path("Documents").exists() => {
+            place.write("Documents/Minutes/ledger.bin", &noise(2_000 + usize::from(date.day_of_year().unsigned_abs())))
+        }
         _ => {}
     }
 }
@@ -118,7 +120,8 @@ fn over_a_year_each_message_is_needed_right_and_sent_once() {
         for letter in office.taken() {
             let n = references.len() + 1;
             let n = *references.entry(letter.reference().to_owned()).or_insert(n);
-            let subject = letter.subject.rsplit_once(" – reference").unwrap().0.trim_start_matches("Anytown Town Council: ");
+            let subject =
+                letter.subject.rsplit_once(" – reference").unwrap().0.trim_start_matches("Anytown Town Council: ");
             said.push_str(&format!("{date} (exit {}) {:<8} #{n} {subject}\n", night.code, letter.to));
         }
         date = date.saturating_add(1.day());

@@ -10,8 +10,8 @@ use crate::cli::args::IncidentCommand;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, in_a_word};
 use crate::cli::shell::Shell;
-use crate::config::Config;
 use crate::cli::when;
+use crate::config::Config;
 use crate::domain::log::entry::{Entry, Incident, IncidentKind};
 use crate::domain::log::state::{IncidentState, State};
 use crate::ops::OpsError;
@@ -97,7 +97,9 @@ fn counts(incident: &Incident) -> String {
 /// Who has said that it is over, when, and what they noted.
 fn ended(repo: &Repository, at: u64) -> Option<(Timestamp, &str, &str)> {
     repo.slots().iter().filter_map(|slot| slot.body.as_ref()).find_map(|body| match &body.entry {
-        Entry::IncidentResolved { incident, by, note } if *incident == at => Some((body.time, by.as_str(), note.as_str())),
+        Entry::IncidentResolved { incident, by, note } if *incident == at => {
+            Some((body.time, by.as_str(), note.as_str()))
+        }
         _ => None,
     })
 }
@@ -106,7 +108,9 @@ fn ended(repo: &Repository, at: u64) -> Option<(Timestamp, &str, &str)> {
 fn report_by(incident: &IncidentState, zone: &TimeZone) -> String {
     let until = incident.time + REPORT_WITHIN;
     match incident.incident.what.stops() && !incident.resolved {
-        true => format!("\n        72 hours from then end {}; the clerk decides about reporting", when::shown(until, zone)),
+        true => {
+            format!("\n        72 hours from then end {}; the clerk decides about reporting", when::shown(until, zone))
+        }
         false => String::new(),
     }
 }

@@ -151,7 +151,8 @@ impl Work<'_> {
                 if repo.state().snapshots.is_empty() {
                     return Ok(nothing_yet());
                 }
-                let (outcome, documents, bytes) = verify::of_run(self.shell, self.config, repo, &self.counted.borrow().unread)?;
+                let (outcome, documents, bytes) =
+                    verify::of_run(self.shell, self.config, repo, &self.counted.borrow().unread)?;
                 let mut counted = self.counted.borrow_mut();
                 counted.tested += documents;
                 counted.tested_bytes += bytes;
