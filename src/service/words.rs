@@ -5,6 +5,7 @@
 //! also when they are read back from disk.
 
 pub use super::opened::{Counts, Opened};
+pub use super::roles::{NoticeKind, Role};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -341,38 +342,6 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Who a notice is for. Addresses are kept by the mailer, never with a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// The town clerk: plain English.
-    Clerk,
-    /// The clerk's deputy: plain English.
-    Deputy,
-    /// The IT provider: the technical side.
-    Provider,
-}
-
-/// What a notice says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoticeKind {
-    /// Something has gone wrong.
-    Failure,
-    /// It is still wrong a day later.
-    Reminder,
-    /// It is right again.
-    WorkingAgain,
-    /// A person has said that it is dealt with.
-    Resolved,
-    /// The set is no longer configured, so it is no longer looked after.
-    NotConfigured,
-    /// A message that a person asked for, to see that messages arrive.
-    Test,
-    /// Something about the council's scheme on keeping records: nothing has gone wrong.
-    Retention,
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod looking;
 #[allow(dead_code)]
 mod mounts;
 mod never;
+mod never_here;
 mod never_modes;
 mod never_office;
 mod never_year;

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use crate::mounts::may_mount;
-use crate::never_modes::{Mode, of_the_mail, of_the_source, of_the_store, of_this_computer, of_what_is_stored};
+use crate::never_here::of_this_computer;
+use crate::never_modes::{Mode, of_the_mail, of_the_source, of_the_store, of_what_is_stored};
 use crate::never_office::{Letter, Office, says_no_names};
 
 const BEGIN: &str = "--test cli never -->\n";
