@@ -239,8 +239,8 @@ fn part(notice: &Notice, people: &People) -> Part {
             "the record cannot be kept",
             format!("On {when} Strongroom could not write down what it did. {}", reason(why)),
             String::from(
-                "Backups may still be made. But Strongroom forgets what it did and whom it told: messages may come twice, \
-                 or a late one not at all.",
+                "Backups may still be made, but Strongroom forgets what it did and whom it told: messages may come twice or \
+                 not at all.",
             ),
             Urgency::Today,
         ),
