@@ -91,6 +91,10 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "For a new one run: strongroom init\nIf there was one here, do not: check the address in council.toml, or \
              on a new computer run: strongroom recover"
         }
+        RepoError::NoKeys(_) => {
+            "If it had keys, its own folder is gone or another one: look at [state] dir, or run: strongroom recover\nIf it never \
+             had: strongroom init --join"
+        }
         RepoError::AlreadyThere(_) => {
             "Nothing was changed. To use it from this computer too: strongroom init --join\nAfter a disaster: strongroom \
              recover"

@@ -21,6 +21,8 @@ pub fn failed(failure: &Failure) -> JobOutcome {
     let exit = advice.exit;
     let outcome = match failure {
         Failure::Ops(e) => of_operation(e, exit),
+        Failure::Journal(e) if e.is_full() => JobOutcome::failed(Why::LocalDiskFull, exit),
+        Failure::Journal(_) => JobOutcome::failed(Why::NoRecord, exit),
         Failure::Config(_) => JobOutcome::failed(Why::StoreRefused, exit),
         _ => JobOutcome::failed(Why::Other, exit),
     };
@@ -77,6 +79,7 @@ fn of_operation(error: &OpsError, exit: Exit) -> JobOutcome {
         OpsError::Repo(RepoError::NoRole(_) | RepoError::AlreadyThere(_)) => ended(Outcome::Refused, Trouble::Refused),
         // The incident itself was told of by whoever met it; what waits for it is no news.
         OpsError::Refused(Refusal::Incident(_)) => JobOutcome::waiting(exit),
+        OpsError::Refused(Refusal::Clock(_)) => ended(Outcome::Refused, Trouble::WrongClock),
         OpsError::Refused(_) | OpsError::InTheWay(_) => ended(Outcome::Refused, Trouble::Refused),
         OpsError::Nothing(_) => ended(Outcome::Failed, Trouble::ExaminedNothing),
         other => JobOutcome::failed(why(other), exit),
@@ -97,7 +100,7 @@ fn why(error: &OpsError) -> Why {
 fn repository(error: &RepoError) -> Why {
     match error {
         RepoError::Interrupted => Why::Interrupted,
-        RepoError::WrongKey | RepoError::Bundle(_) => Why::WrongKey,
+        RepoError::WrongKey | RepoError::NoKeys(_) | RepoError::Bundle(_) => Why::WrongKey,
         RepoError::NoRepository(_) => Why::NoRepository,
         RepoError::Local(e) if e.full => Why::LocalDiskFull,
         RepoError::Store(e) => match e.fault() {

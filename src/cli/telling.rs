@@ -1,6 +1,6 @@
 //! From the configuration to people: the fields of every message, and the mail server that takes it.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Handle;
 
 use super::failure::Failure;
@@ -8,8 +8,10 @@ use super::hints::advice;
 use super::output::in_a_word;
 use super::shell::Shell;
 use super::ways;
-use crate::config::{Config, ConfigError, Environment, Tls};
+use crate::config::{Config, ConfigError, Environment, ProtectedSet, Tls};
 use crate::domain::problem::Exit;
+use crate::service::history::fold;
+use crate::service::journal::{Event, Journal, JournalEntry};
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
 use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
@@ -64,6 +66,7 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
     let (people, sets) = (people(config), set_names(config)?);
     let (journal, outbox) = (shell.journal(config), shell.outbox(config));
     let (mailer, others) = (mailer_or_why(shell, config), ways::webhooks(shell, config));
+    let silent = silent(shell, config, &journal);
     let runner = Runner {
         journal: &journal,
         outbox: &outbox,
@@ -73,10 +76,34 @@ pub fn run_jobs(shell: &Shell, config: &Config, jobs: Vec<Job<'_>>) -> Result<Ru
         entropy: &*shell.env.entropy,
         people: &people,
         sets: &sets,
+        silent: &silent,
         deputy_after: config.council.deputy.as_ref().map(|d| SignedDuration::from_hours(24 * i64::from(d.after_days))),
         stop: &shell.stopped,
     };
     Ok(runner.run_all(jobs))
+}
+
+/// The sets of which a backup is missing that nobody was told of, and since when: none was tried for longer than the
+/// set may go without, or the last run was cut off and the schedule has asked for another since. What was tried and
+/// failed was told when it did.
+fn silent(shell: &Shell, config: &Config, journal: &Journal) -> Vec<(SetName, Timestamp)> {
+    let entries = journal.read().unwrap_or_default().entries;
+    let (state, now, zone) = (fold(&entries), shell.env.clock.now(), &config.council.timezone);
+    let newest = entries.iter().rev().find(|e| e.event == Event::RunStarted);
+    let cut_off = newest.filter(|e| state.unfinished.contains_key(&e.run)).map(|e| e.at);
+    let since = |set: &ProtectedSet| {
+        let name = set_name(&set.name).ok()?;
+        let key = (JobKind::Backup, Some(name.clone()));
+        // Under a wrong clock the newest line is not the newest moment.
+        let of_set =
+            |e: &&JournalEntry| matches!(&e.event, Event::StepFinished(s) if (s.job, &s.set) == (key.0, &key.1));
+        let tried = entries.iter().filter(of_set).map(|e| e.at).filter(|at| *at <= now).max()?;
+        let last = state.last_good.get(&key).map_or(tried, |good| good.at.min(tried));
+        let lost = cut_off.filter(|at| *at > tried).and_then(|at| config.schedule.first_backup_after(at, zone));
+        let overdue = config.schedule.overdue_from(tried, set.max_age, zone);
+        [lost, overdue].into_iter().flatten().any(|from| from < now).then_some((name, last))
+    };
+    config.sets.iter().filter_map(since).collect()
 }
 
 /// Tells clerk and deputy what a command did about the council's records, and says what became of the messages. What

@@ -91,6 +91,7 @@ fn exit_of(error: &RepoError) -> Exit {
         RepoError::Interrupted => Exit::Interrupted,
         RepoError::NoRepository(_) => Exit::NoRepository,
         RepoError::Store(e) if matches!(e.fault(), StoreFault::Missing | StoreFault::Gone) => Exit::NoRepository,
+        RepoError::NoKeys(_) => Exit::WrongKey,
         RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(SealError::WrongKey)) => Exit::WrongKey,
         RepoError::AlreadyThere(_) | RepoError::NoRole(_) => Exit::Refused,
         e if e.is_damage() => Exit::Damage,

@@ -27,6 +27,9 @@ pub enum RepoError {
     /// Nothing is there.
     #[error("there is no repository at {0}")]
     NoRepository(String),
+    /// Something is there, and this computer holds no key to it.
+    #[error("this computer has no keys to the repository at {0}")]
+    NoKeys(String),
     /// Something is there already.
     #[error("there is a repository at {0} already")]
     AlreadyThere(String),

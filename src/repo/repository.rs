@@ -83,7 +83,11 @@ impl Repository {
     }
 
     fn open_with(store: Store, dir: StateDir, env: Env, cached: bool) -> Result<Self, RepoError> {
-        let machine = dir.load_machine()?.ok_or_else(|| RepoError::NoRepository(store.address().into()))?;
+        let Some(machine) = dir.load_machine()? else {
+            let there = store.get(&Key::Log(0)).is_ok();
+            let of = if there { RepoError::NoKeys } else { RepoError::NoRepository };
+            return Err(of(store.address().into()));
+        };
         let repository = machine.repository.ok_or_else(|| {
             RepoError::Machine(
                 "this computer waits to be added: run 'strongroom actor add' where the recovery key is".into(),

@@ -171,6 +171,8 @@ pub fn clears(cause: &Cause, step: &Step) -> bool {
             same && (done || got_through)
         }
         Trouble::Refused | Trouble::Incomplete | Trouble::Unprotected | Trouble::Unheard => same && done,
+        Trouble::WrongClock | Trouble::Undelivered => same && done,
+        Trouble::Missed => same && (done || step.outcome == Outcome::Incomplete),
         // A test that reads a part of the files says nothing of the others.
         Trouble::LiveDiffers => same && step.counts.all_live,
         Trouble::PutRight => same && step.counts.looked_around && !step.troubles.contains(&Trouble::Damage),
@@ -252,7 +254,7 @@ fn open_notices(
         !goes_on(cause.trouble) && !found.contains(cause) && evidence.steps.iter().any(other)
     };
     // What was put right is told again only if it is found so again.
-    let is_right = remaining.iter().all(|c| c.trouble == Trouble::PutRight && !found.contains(c));
+    let is_right = remaining.iter().all(|c| c.trouble.is_over() && !found.contains(c));
     let accepted = is_accepted(evidence.state, reference, remaining, evidence.now);
     // An acknowledgement repairs nothing: it quietens the clerk's reminders alone, and the deputy's turn comes as ever.
     let acknowledged = evidence.state.voices.acknowledged.get(reference).is_some_and(|w| w.holds(evidence.now));
@@ -347,6 +349,7 @@ fn facts(
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
         counts.lost = counts.lost.max(f.step.counts.lost);
+        counts.silent_since = [counts.silent_since, f.step.counts.silent_since].into_iter().flatten().min();
         counts.opening = f.step.counts.opening.or(counts.opening);
         counts.differing = counts.differing.saturating_add(f.step.counts.differing);
         counts.last = [counts.last, f.step.counts.last].into_iter().flatten().min();

@@ -2,7 +2,7 @@
 //!
 //! Pure. The same entries always give the same state, and an entry never makes an earlier success older.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,12 @@ use crate::service::journal::{Event, JournalEntry, Step, Told};
 use crate::service::retention::RetentionState;
 use crate::service::schedule::{Begun, Round};
 use crate::service::voice::{Voice, VoiceState, WayName};
-use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName};
+use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
+
+/// Fewer backups do not say what is usual.
+const LEAST_USUAL: usize = 14;
+/// So many of the last say it.
+const MOST_USUAL: usize = 60;
 
 /// A step and when it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub struct JournalState {
     pub unfinished: BTreeMap<String, Timestamp>,
     /// When the whole job, and all backups, last began, in the order in which it was written.
     pub begun: Begun,
+    /// How many records changed or went in the last backups of each set that were no incident.
+    pub changes: BTreeMap<SetName, VecDeque<u64>>,
     /// The council's scheme and records, as runs saw them.
     pub retention: RetentionState,
     /// By which ways people are told, and what they answered.
@@ -108,6 +115,7 @@ impl JournalState {
             }
             Event::NoticeQueued(told) => self.told(at, told),
             Event::NoticeSent(told) => {
+                self.sent(at, told);
                 self.mail_failing_since = None;
                 self.expired = 0;
                 self.voices.sent(&WayName::mail(), Some(told.to));
@@ -148,6 +156,13 @@ impl JournalState {
         }
     }
 
+    /// The most records that changed or went in one of the last backups of this set that were no incident; none where there
+    /// were too few of them to say what is usual.
+    pub fn usual_changes(&self, set: &SetName) -> Option<u64> {
+        let of_set = self.changes.get(set)?;
+        (of_set.len() >= LEAST_USUAL).then(|| of_set.iter().copied().max()).flatten()
+    }
+
     /// Since when messages do not leave this computer.
     pub fn silent_since(&self) -> Option<Timestamp> {
         [self.mail_failing_since, self.mail_unusable_since].into_iter().flatten().min()
@@ -164,10 +179,23 @@ impl JournalState {
         for cause in causes_of(step) {
             self.last_found.insert(cause, finished.clone());
         }
+        if let (JobKind::Backup, true, Some(set)) = (step.job, good, &step.set) {
+            self.changed(set, step);
+        }
         if good {
             self.last_good.insert(key.clone(), finished.clone());
         }
         self.last_finished.insert(key, finished);
+    }
+
+    fn changed(&mut self, set: &SetName, step: &Step) {
+        let all = self.changes.entry(set.clone()).or_default();
+        if !step.troubles.contains(&Trouble::MassChange) {
+            all.push_back(step.counts.changed);
+        }
+        while all.len() > MOST_USUAL {
+            all.pop_front();
+        }
     }
 
     fn opened(&mut self, at: Timestamp, reference: &Reference, cause: &Cause) {
@@ -196,8 +224,16 @@ impl JournalState {
         }
     }
 
+    /// It may have waited for days: the next reminder is counted from its leaving.
+    fn sent(&mut self, at: Timestamp, told: &Told) {
+        let open = told.reference.as_ref().and_then(|r| self.open.get_mut(r));
+        if let (true, Some(last)) = (is_of_trouble(told), open.and_then(|o| o.told.get_mut(&told.to))) {
+            *last = at;
+        }
+    }
+
     fn told(&mut self, at: Timestamp, told: &Told) {
-        if !matches!(told.notice, NoticeKind::Failure | NoticeKind::Reminder) {
+        if !is_of_trouble(told) {
             return;
         }
         if let Some(open) = told.reference.as_ref().and_then(|r| self.open.get_mut(r)) {
@@ -205,6 +241,10 @@ impl JournalState {
             open.told_of.insert(told.to, open.causes.clone());
         }
     }
+}
+
+fn is_of_trouble(told: &Told) -> bool {
+    matches!(told.notice, NoticeKind::Failure | NoticeKind::Reminder)
 }
 
 #[cfg(test)]

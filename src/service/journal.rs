@@ -15,6 +15,7 @@ use crate::domain::id::SnapshotId;
 use crate::service::durable::{self, Opened};
 use crate::service::retention::{About, Look};
 use crate::service::schedule::Round;
+use crate::service::spare::Spare;
 use crate::service::voice::Voice;
 use crate::service::words::{Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
 
@@ -31,6 +32,13 @@ pub struct JournalError {
     path: PathBuf,
     verb: &'static str,
     error: io::Error,
+}
+
+impl JournalError {
+    /// Whether the disk had no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self.error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
 }
 
 /// One line.
@@ -196,6 +204,7 @@ pub struct Journalled {
 pub struct Journal {
     dir: PathBuf,
     path: PathBuf,
+    spare: Spare,
 }
 
 impl Journal {
@@ -206,15 +215,31 @@ impl Journal {
 
     /// The journal in the state folder; made by the first `append`.
     pub fn new(state: &Path) -> Self {
-        Self { dir: state.to_owned(), path: state.join("journal.jsonl") }
+        Self { dir: state.to_owned(), path: state.join("journal.jsonl"), spare: Spare::new(state) }
     }
 
     /// Appends one line; it is on the disk when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] when it could not be written.
+    /// [`JournalError`] when it could not be written. It is known all the same if the spare sheet had room.
     pub fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
-        self.append_all(std::slice::from_ref(entry))
+        let written = self.take_up_spare().and_then(|()| self.try_append(std::slice::from_ref(entry)));
+        match &written {
+            Ok(()) => self.spare.keep_ready(),
+            // There is no third place.
+            Err(_) => drop(self.spare.write(entry)),
+        }
+        written.map_err(|error| self.error("written", error))
+    }
+
+    /// A crash between the two writes an entry twice, which folds to the same.
+    fn take_up_spare(&self) -> io::Result<()> {
+        let entries = self.spare.read();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.try_append(&entries)?;
+        self.spare.clear()
     }
 
     /// Appends lines; they are on the disk when this returns.
@@ -249,11 +274,16 @@ impl Journal {
     /// # Errors
     /// [`JournalError`] when the file cannot be opened or read at all.
     pub fn read(&self) -> Result<Journalled, JournalError> {
-        match File::open(&self.path) {
-            Ok(file) => read_lines(BufReader::new(file)).map_err(|error| self.error("read", error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Journalled::default()),
-            Err(error) => Err(self.error("read", error)),
-        }
+        let spare = self.spare.read();
+        let mut all = match File::open(&self.path).and_then(|file| read_lines(BufReader::new(file))) {
+            Ok(all) => all,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Journalled::default(),
+            // Something is known all the same: whom somebody told that it cannot be read.
+            Err(_) if !spare.is_empty() => Journalled { damaged: 1, ..Journalled::default() },
+            Err(error) => return Err(self.error("read", error)),
+        };
+        all.entries.extend(spare);
+        Ok(all)
     }
 
     fn error(&self, verb: &'static str, error: io::Error) -> JournalError {

@@ -53,6 +53,9 @@ pub struct Counts {
     /// Every live file on this computer was read again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all_live: bool,
+    /// Since when there had been no backup of the set, and nobody was told, before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
     /// Key files and index were looked at, which is where damage is put right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub looked_around: bool,

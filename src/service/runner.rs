@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::clock::{Clock, Entropy};
-use crate::domain::id::SnapshotId;
 use crate::domain::problem::Exit;
 use crate::service::causes::{Evidence, Notice, decide};
 use crate::service::history::{Finished, JournalState, fold};
 use crate::service::journal::{Event, Journal, JournalEntry, Step, Told};
 use crate::service::mail::Mailer;
 use crate::service::outbox::{FlushReport, Outbox, Outgoing};
+pub use crate::service::outcome::JobOutcome;
 use crate::service::plain::People;
 pub use crate::service::post::compose;
 use crate::service::post::{Channel, Ways, got_through, may_carry};
@@ -23,87 +23,6 @@ use crate::service::retention::{self, Look};
 use crate::service::retention_notices::{outgoing, told_of};
 use crate::service::voice::WayName;
 use crate::service::words::{Counts, JobKind, NoticeKind, Outcome, Role, SetName, Trouble, Why};
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobOutcome {
-    /// How.
-    pub outcome: Outcome,
-    /// What was wrong. A bad outcome without a trouble is given one.
-    pub troubles: Vec<Trouble>,
-    /// What was counted.
-    pub counts: Counts,
-    /// The snapshot it made.
-    pub snapshot: Option<SnapshotId>,
-    /// The exit code it would end the program with.
-    pub exit: Exit,
-    /// See [`Step::examined_all`].
-    pub examined_all: bool,
-    /// It was refused because of an incident that is open and told of already: no trouble of its own.
-    pub waits: bool,
-    /// See [`Step::said`].
-    pub said: Option<String>,
-    /// What it saw of the council's scheme and records.
-    pub look: Option<Box<Look>>,
-}
-
-impl JobOutcome {
-    /// All went well.
-    pub fn done(counts: Counts) -> Self {
-        Self::new(Outcome::Done, Vec::new(), counts, Exit::Done)
-    }
-
-    /// It failed for this reason.
-    pub fn failed(why: Why, exit: Exit) -> Self {
-        let outcome = if why == Why::Interrupted { Outcome::Interrupted } else { Outcome::Failed };
-        Self::new(outcome, vec![Trouble::Failed(why)], Counts::default(), exit)
-    }
-
-    /// Refused until a person has dealt with an open incident.
-    pub fn waiting(exit: Exit) -> Self {
-        Self { waits: true, ..Self::new(Outcome::Refused, Vec::new(), Counts::default(), exit) }
-    }
-
-    /// Any other end.
-    pub fn new(outcome: Outcome, troubles: Vec<Trouble>, counts: Counts, exit: Exit) -> Self {
-        Self {
-            outcome,
-            troubles,
-            counts,
-            snapshot: None,
-            exit,
-            examined_all: false,
-            waits: false,
-            said: None,
-            look: None,
-        }
-    }
-
-    /// What the job itself may have forgotten: no bad end without a trouble and an exit code, and a test that
-    /// examined nothing has not passed.
-    fn settled(mut self, job: JobKind) -> Self {
-        if job == JobKind::Verify && self.outcome == Outcome::Done && self.counts.files == 0 {
-            self.outcome = Outcome::Failed;
-            self.troubles.push(Trouble::ExaminedNothing);
-        }
-        let (trouble, exit) = match self.outcome {
-            Outcome::Done => return self,
-            Outcome::Incomplete => (Trouble::Incomplete, Exit::Incomplete),
-            Outcome::Failed => (Trouble::Failed(Why::Other), Exit::Failed),
-            Outcome::Refused => (Trouble::Refused, Exit::Refused),
-            Outcome::Damage => (Trouble::Damage, Exit::Damage),
-            Outcome::Interrupted => (Trouble::Failed(Why::Interrupted), Exit::Interrupted),
-        };
-        // A mass change does not explain a bad end; a changed history does.
-        if !self.waits && self.troubles.iter().all(|t| *t == Trouble::MassChange) {
-            self.troubles.push(trouble);
-        }
-        if self.exit == Exit::Done {
-            self.exit = exit;
-        }
-        self
-    }
-}
 
 /// One thing to do.
 pub struct Job<'a> {
@@ -133,6 +52,8 @@ pub struct Runner<'a> {
     pub people: &'a People,
     /// The sets that are configured.
     pub sets: &'a [SetName],
+    /// The sets of which a backup is missing that nobody was told of, and since when.
+    pub silent: &'a [(SetName, Timestamp)],
     /// How long something stays wrong before the deputy is told too; `None` where there is none.
     pub deputy_after: Option<SignedDuration>,
     /// Set by a signal: no further job is begun.
@@ -174,8 +95,15 @@ impl Runner<'_> {
     pub fn run_all(&self, jobs: Vec<Job<'_>>) -> RunSummary {
         let mut name = [0; 8];
         self.entropy.fill(&mut name);
-        let mut run = Running { on: self, name: hex::encode(name), steps: Vec::new(), look: None, trouble: Vec::new() };
-        run.note(Event::RunStarted);
+        let mut run = Running {
+            on: self,
+            name: hex::encode(name),
+            unwritten: None,
+            steps: Vec::new(),
+            look: None,
+            trouble: Vec::new(),
+        };
+        run.begin();
         let outcomes: Vec<Ended> = jobs.into_iter().map(|job| run.one(job)).collect();
         run.look_after_messages();
         let exit = outcomes.iter().fold(Exit::Done, |worst, ended| worst.worse(ended.outcome.exit));
@@ -198,12 +126,22 @@ impl Runner<'_> {
 struct Running<'a> {
     on: &'a Runner<'a>,
     name: String,
+    /// Why it could not be written down that it began.
+    unwritten: Option<Why>,
     steps: Vec<Finished>,
     look: Option<Box<Look>>,
     trouble: Vec<String>,
 }
 
 impl Running<'_> {
+    fn begin(&mut self) {
+        let entry = JournalEntry { at: self.on.clock.now(), run: self.name.clone(), event: Event::RunStarted };
+        if let Err(error) = self.on.journal.append(&entry) {
+            self.unwritten = Some(if error.is_full() { Why::LocalDiskFull } else { Why::NoRecord });
+            self.complain(error.to_string());
+        }
+    }
+
     fn note(&mut self, event: Event) {
         let entry = JournalEntry { at: self.on.clock.now(), run: self.name.clone(), event };
         if let Err(error) = self.on.journal.append(&entry) {
@@ -225,7 +163,8 @@ impl Running<'_> {
             catch_unwind(AssertUnwindSafe(|| (job.run)()))
                 .unwrap_or_else(|_| JobOutcome::failed(Why::Other, Exit::Failed))
         };
-        let outcome = outcome.settled(job.kind);
+        let mut outcome = outcome.settled(job.kind);
+        self.break_the_silence(&job, &mut outcome);
         let at = self.on.clock.now();
         let seconds = u64::try_from(at.duration_since(began).as_secs()).unwrap_or(0);
         let step = Step {
@@ -249,6 +188,17 @@ impl Running<'_> {
         Ended { kind: job.kind, set: job.set, outcome }
     }
 
+    /// A backup that comes after too long a silence is good, and the silence is told all the same. A failure tells of
+    /// the last good backup itself.
+    fn break_the_silence(&self, job: &Job<'_>, outcome: &mut JobOutcome) {
+        let made = matches!(outcome.outcome, Outcome::Done | Outcome::Incomplete);
+        let silent = self.on.silent.iter().find(|(set, _)| Some(set) == job.set.as_ref());
+        if let (JobKind::Backup, true, Some((_, since))) = (job.kind, made, silent) {
+            outcome.troubles.push(Trouble::Missed);
+            outcome.counts.silent_since = Some(*since);
+        }
+    }
+
     /// That a run runs shows that the configuration could be read; what waits to be sent must be readable, and each way
     /// must lead somewhere.
     fn look_after_messages(&mut self) {
@@ -256,19 +206,23 @@ impl Running<'_> {
         trouble.into_iter().for_each(|words| self.complain(words));
         let at = self.on.clock.now();
         let dead = self.on.ways().is_one_dead(&self.state(at).voices);
-        let mut troubles = vec![];
-        troubles.extend((damaged > 0).then_some(Trouble::Damage));
-        troubles.extend(dead.then_some(Trouble::Unheard));
-        for (job, troubles) in [(JobKind::Configuration, vec![]), (JobKind::Notices, troubles)] {
+        let lost = (damaged > 0).then_some(Trouble::Damage);
+        let given_up = self.state(at).expired;
+        let undelivered = (given_up > 0).then_some(Trouble::Undelivered);
+        let unheard = dead.then_some(Trouble::Unheard);
+        let unwritten = self.unwritten.map(Trouble::Failed);
+        let found: Vec<Trouble> = [lost, unwritten, undelivered, unheard].into_iter().flatten().collect();
+        let problems = damaged as u64 + given_up;
+        for (job, troubles) in [(JobKind::Configuration, vec![]), (JobKind::Notices, found)] {
             let bad = !troubles.is_empty();
-            let counts = Counts { problems: if bad { damaged as u64 } else { 0 }, ..Counts::default() };
+            let counts = Counts { problems: if bad { problems } else { 0 }, ..Counts::default() };
             let step = Step {
                 job,
                 set: None,
                 outcome: match troubles.first() {
                     None => Outcome::Done,
-                    Some(Trouble::Damage) => Outcome::Damage,
-                    Some(_) => Outcome::Incomplete,
+                    Some(Trouble::Unheard) => Outcome::Incomplete,
+                    Some(_) => Outcome::Damage,
                 },
                 troubles,
                 counts,

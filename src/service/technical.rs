@@ -111,6 +111,13 @@ fn advice(lead: &Cause) -> &'static str {
         }
         Trouble::Quiet | Trouble::Untested | Trouble::ClocksDiffer => advice_on_watching(lead.trouble),
         Trouble::WholeOverdue | Trouble::SampleOverdue | Trouble::KeysOverdue => advice_on_drills(lead.trouble),
+        Trouble::WrongClock => {
+            "set the clock (timedatectl set-ntp true) and run again. If it is right now and ran ahead before: strongroom prune --yes."
+        }
+        Trouble::Undelivered => "run strongroom notify test, and see status and the journal for what was not told.",
+        Trouble::Missed => {
+            "see whether the computer was off. If it was on: strongroom schedule status, systemctl list-timers, journalctl."
+        }
         Trouble::Incomplete if lead.job == JobKind::Store => {
             "strongroom verify store says what could not be shown: give the credentials rights such as \
              s3:GetBucketVersioning, or correct [repository] claims."
@@ -182,6 +189,7 @@ fn advice_on_failure(why: Why) -> &'static str {
         Why::SourceUnreadable => "see that the service's user may read the configured folders.",
         Why::NotOpened => "run strongroom status on the office computer; it says what stands in the way.",
         Why::NotStarted => "see why the service did not start: systemctl status strongroom, journalctl -u strongroom.",
+        Why::NoRecord => "see whether journal.jsonl in the state folder is a file that the service may write.",
         Why::Other => "read the journal and the service's messages on the office computer.",
     }
 }

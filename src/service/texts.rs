@@ -5,6 +5,7 @@
 //! `tests/notices/`; a changed word fails a test.
 
 mod documents;
+mod keeping;
 mod messages;
 mod tested;
 mod watch;
@@ -12,6 +13,7 @@ mod watch;
 use jiff::{Timestamp, ToSpan};
 
 use documents::broken;
+use keeping::{clean_up, keeping};
 use messages::messages;
 use tested::{drills, guarded, in_time, test};
 
@@ -35,6 +37,7 @@ enum Urgency {
     Today,
     Days,
     IfAgain,
+    IfOn,
 }
 
 /// The parts in which the troubles differ.
@@ -73,13 +76,14 @@ pub fn test_message(people: &People, now: Timestamp) -> Letter {
 fn open(notice: &Notice, people: &People) -> Letter {
     let part = part(notice, people);
     let reminder = notice.kind == NoticeKind::Reminder;
-    let is_right = notice.lead.trouble == Trouble::PutRight;
+    let is_right = notice.lead.trouble.is_over();
     let act = match part.urgency {
         Urgency::Now => String::from("Please ring them now and quote the reference."),
         Urgency::Today => String::from("Please ring them today and quote the reference."),
         Urgency::Days => {
             format!("Please ring them by {} and quote the reference.", people.day(notice.at + 120.hours()))
         }
+        Urgency::IfOn => String::from("If the computer was on, please ring them today and quote the reference."),
         Urgency::IfAgain => String::from("Please ring them, quoting the reference, if you are told again tomorrow."),
     };
     let title = if reminder { format!("reminder, {}", part.title) } else { part.title };
@@ -95,16 +99,25 @@ fn open(notice: &Notice, people: &People) -> Letter {
     }
     lines.push(format!("What happened: {}", part.happened));
     lines.push(format!("What it means: {}", part.meaning));
+    lines.extend(reporting(notice, people));
     lines.push(format!("Who acts: {}, telephone {}. {act}", people.provider, people.phone));
     lines.extend(people.coverage());
     let often = if notice.lead.job == JobKind::Drills { "weekly" } else { "daily" };
-    let again = if is_right {
+    let again = if notice.lead.trouble == Trouble::Missed {
+        String::from("You will be told when the next one was made in time.")
+    } else if is_right {
         String::from("You will be told when a test has found it sound.")
     } else {
         format!("You will be told {often} until it is put right.")
     };
     lines.push(format!("{again} There is nothing to click in this message."));
     Letter { subject: subject(notice, people, &title), body: paragraphs(&lines) }
+}
+
+/// The clerk decides; the program never says that something need not be reported.
+fn reporting(notice: &Notice, people: &People) -> Option<String> {
+    let until = people.day(notice.since + 72.hours());
+    notice.lead.trouble.is_incident().then(|| format!("You decide by {until} whether to report it (72 hours)."))
 }
 
 fn closed(notice: &Notice, people: &People) -> Letter {
@@ -154,6 +167,9 @@ fn works_again(notice: &Notice) -> String {
     match (notice.lead.job, notice.lead.trouble) {
         (JobKind::Watch, _) => watch::over(notice),
         (JobKind::Notices, Trouble::Unheard) => String::from("Messages got through again by every way"),
+        (_, Trouble::WrongClock) => String::from("The clock of the office computer was found right again"),
+        (JobKind::Notices, Trouble::Undelivered) => String::from("Messages left the office computer again"),
+        (JobKind::Notices, Trouble::Failed(_)) => String::from("Strongroom could keep its record again"),
         (JobKind::Notices, _) => String::from("All waiting messages could be read again"),
         (_, Trouble::Damage) if notice.counts.accepted => {
             String::from("Everything that can still be restored was tested again and found sound")
@@ -167,6 +183,7 @@ fn works_again(notice: &Notice) -> String {
         }
         (_, Trouble::PutRight) => String::from("What was put right was looked at again and found sound"),
         (JobKind::Backup, Trouble::Incomplete) => format!("The backup of {} was complete", of_sets(&notice.sets)),
+        (JobKind::Backup, Trouble::Missed) => format!("The backup of {} was made in time again", of_sets(&notice.sets)),
         (JobKind::Backup, _) => format!("The backup of {} worked again", of_sets(&notice.sets)),
         (JobKind::Verify, _) => String::from("The test of the backups worked again"),
         (JobKind::Thin | JobKind::Prune, _) => String::from("The clean-up of old backups worked again"),
@@ -197,8 +214,8 @@ fn part(notice: &Notice, people: &People) -> Part {
             "warning, the backups may have been tampered with",
             format!("On {when} the backups did not match what this computer remembers of them."),
             String::from(
-                "Backups may have been removed or altered. Strongroom has deleted nothing and has stopped its clean-up. \
-                 Treat this as a possible security incident; you decide whether it must be reported.",
+                "Backups may have been removed or altered. Nothing was deleted here, and clean-up has stopped. Treat this \
+                 as a possible security incident.",
             ),
             Urgency::Now,
         ),
@@ -209,14 +226,15 @@ fn part(notice: &Notice, people: &People) -> Part {
                 counted(notice.counts.changed, "record", "records")
             ),
             String::from(
-                "This may be an attack, or ordinary work such as moving a large folder. Earlier backups are kept, and \
-                 clean-up has stopped until you or your provider says to go on.",
+                "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits \
+                 for you.",
             ),
             Urgency::Now,
         ),
         (Trouble::ManyNotItsName | Trouble::NotItsName | Trouble::Spoiled | Trouble::LiveDiffers, _) => {
             broken(notice, &when)
         }
+        (Trouble::WrongClock, _) => clock(&when),
         (trouble, JobKind::Backup) => backup(trouble, notice, people, &sets, &when),
         (trouble, JobKind::Verify) => test(trouble, notice, people, &when),
         (trouble, JobKind::Thin | JobKind::Prune) => clean_up(trouble, &when),
@@ -225,7 +243,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Drills) => drills(trouble, &when),
         (trouble, JobKind::Store) => guarded(trouble, &when),
         (_, JobKind::Configuration) => settings(&when),
-        (trouble, JobKind::Notices) => messages(trouble, &when),
+        (trouble, JobKind::Notices) => messages(trouble, notice, &when),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
 }
@@ -235,7 +253,7 @@ type Words = (&'static str, String, String, Urgency);
 fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: &str) -> Words {
     let unprotected = match notice.last_good {
         Some(at) => format!("Work saved since the last good backup, on {}, is not protected.", people.day(at)),
-        None => format!("There is no good backup of {sets} yet."),
+        None => format!("No good backup of {sets} is known."),
     };
     match trouble {
         Trouble::Damage => (
@@ -249,6 +267,21 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
             format!("The backup of {sets} on {when} was stopped by a safety check."),
             unprotected,
             Urgency::Today,
+        ),
+        Trouble::Missed => (
+            "backups were missed",
+            match notice.counts.silent_since {
+                Some(since) => format!(
+                    "Between {} and {when} no backup of {sets} was made. Now there is one again.",
+                    people.moment(since)
+                ),
+                None => format!("Before {when} no backup of {sets} was made for too long. Now there is one again."),
+            },
+            String::from(
+                "Work of those days was not protected. Either the office computer was off, or something stopped the \
+                 nightly work.",
+            ),
+            Urgency::IfOn,
         ),
         Trouble::Incomplete => (
             "the backup is incomplete",
@@ -280,54 +313,23 @@ fn backup(trouble: Trouble, notice: &Notice, people: &People, sets: &str, when: 
     }
 }
 
+fn clock(when: &str) -> Words {
+    (
+        "the office computer's clock is wrong",
+        format!("On {when}, as the office computer saw it, its clock did not fit what was recorded before."),
+        String::from(
+            "Backups go on, but their dates may be wrong. Nothing old is cleaned up or destroyed until the clock is right.",
+        ),
+        Urgency::Today,
+    )
+}
+
 fn settings(when: &str) -> Words {
     (
         "the settings cannot be used",
         format!("On {when} Strongroom could not use its settings."),
         String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
         Urgency::Today,
-    )
-}
-
-fn clean_up(trouble: Trouble, when: &str) -> Words {
-    let meaning =
-        String::from("Nothing needed was deleted and backups go on, but old ones pile up until this is put right.");
-    match trouble {
-        Trouble::Refused => (
-            "clean-up was stopped",
-            format!("The clean-up of old backups on {when} was stopped by a safety check."),
-            meaning,
-            Urgency::Days,
-        ),
-        Trouble::Damage => (
-            "the clean-up found damage",
-            format!("The clean-up of old backups on {when} found damaged data and stopped."),
-            String::from("Some records could not be brought back from the backups. Your own files are not affected."),
-            Urgency::Today,
-        ),
-        Trouble::Failed(why) => (
-            "clean-up failed",
-            format!("The clean-up of old backups failed on {when}. {}", reason(why)),
-            meaning,
-            if why == Why::Interrupted { Urgency::IfAgain } else { Urgency::Days },
-        ),
-        _ => (
-            "clean-up is incomplete",
-            format!("The clean-up of old backups on {when} was not completed."),
-            meaning,
-            Urgency::Days,
-        ),
-    }
-}
-
-fn keeping(trouble: Trouble, when: &str) -> Words {
-    let why = if let Trouble::Failed(why) = trouble { reason(why) } else { "It was not completed." };
-    let urgency = if trouble == Trouble::Failed(Why::Interrupted) { Urgency::IfAgain } else { Urgency::Days };
-    (
-        "the rules on keeping records were not applied",
-        format!("The council's rules on keeping records were not applied on {when}. {why}"),
-        String::from("Nothing is destroyed too early, but what is due stays longer. Backups go on."),
-        if trouble == Trouble::Damage { Urgency::Today } else { urgency },
     )
 }
 
@@ -346,6 +348,7 @@ fn reason(why: Why) -> &'static str {
         Why::SourceUnreadable => "This computer may not read some of the council's folders.",
         Why::NotOpened => "The backups could not be opened. The reason is recorded on the office computer.",
         Why::NotStarted => "The nightly work did not start. The reason is recorded on the office computer.",
+        Why::NoRecord => "Strongroom's own record on this computer cannot be used.",
         Why::Other => "The reason is recorded on the office computer.",
     }
 }

@@ -6,6 +6,7 @@
 
 pub use super::opened::{Counts, Opened};
 pub use super::reference::Reference;
+pub use super::roles::{NoticeKind, Role};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,8 @@ pub enum Why {
     NotOpened,
     /// The job that should have run never began.
     NotStarted,
+    /// This computer's own record cannot be read or written.
+    NoRecord,
     /// Anything else, a panic included.
     Other,
 }
@@ -176,10 +179,17 @@ pub enum Trouble {
     Unprotected,
     /// A guard refused to go on.
     Refused,
+    /// This computer's clock does not fit the log or the store: nothing is deleted.
+    WrongClock,
+    /// Messages were given up, because for so long none could leave.
+    Undelivered,
     /// Some items failed.
     Incomplete,
     /// One of the ways by which people are told is dead.
     Unheard,
+    /// A backup was missed without a word: the computer was off, nothing started the run, or a power cut ended it. Now one
+    /// has been made again.
+    Missed,
     /// Damage that was put right at once from a copy; the next look says whether it stays right.
     PutRight,
     /// The office server gives no sign of life (a watcher's word).
@@ -203,6 +213,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it is over by itself when people are told of it: they are told again only if it is found so again.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::PutRight | Self::Missed)
+    }
+
     /// Whether only a person can close it.
     pub fn is_incident(self) -> bool {
         matches!(self, Self::HistoryChanged | Self::MassChange | Self::ManyNotItsName)
@@ -253,6 +268,10 @@ pub enum Ticket {
     Damage,
     /// What a watcher no longer sees happen: mostly it ends all at once.
     Silence,
+    /// Runs that were missed, whichever sets wanted them.
+    Missed,
+    /// The clock, whichever job minded.
+    Clock,
     /// A cause by itself.
     Own(Cause),
 }
@@ -265,50 +284,20 @@ impl Cause {
             Trouble::HistoryChanged => Ticket::History,
             Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
             Trouble::Quiet | Trouble::Overdue | Trouble::Untested if self.job == JobKind::Watch => Ticket::Silence,
+            Trouble::Missed => Ticket::Missed,
+            Trouble::WrongClock => Ticket::Clock,
             _ => Ticket::Own(self.clone()),
         }
     }
 
     /// For choosing which of several causes leads a notice; the smallest leads.
     pub fn weight(&self) -> (Trouble, JobKind) {
+        // Whichever job minds the clock, it is no worse for that.
+        if self.trouble == Trouble::WrongClock {
+            return (self.trouble, JobKind::Prune);
+        }
         (self.trouble, self.job)
     }
-}
-
-/// Who a notice is for. Addresses are kept by the mailer, never with a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// The town clerk: plain English.
-    Clerk,
-    /// The clerk's deputy: plain English.
-    Deputy,
-    /// The IT provider: the technical side.
-    Provider,
-}
-
-/// What a notice says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoticeKind {
-    /// Something has gone wrong.
-    Failure,
-    /// It is still wrong a day later.
-    Reminder,
-    /// It is right again.
-    WorkingAgain,
-    /// A person has said that it is dealt with.
-    Resolved,
-    /// The set is no longer configured, so it is no longer looked after.
-    NotConfigured,
-    /// A message that a person asked for, to see that messages arrive.
-    Test,
-    /// Something about the council's scheme on keeping records: nothing has gone wrong.
-    Retention,
-    /// How things stand: once a week, whatever happened.
-    Weekly,
-    /// Whether the people and numbers in the settings are still right.
-    Contacts,
 }
 
 #[cfg(test)]

@@ -90,13 +90,13 @@ fn a_store_that_refuses_the_wrong_time_is_about_the_clock() {
     let place = at_s3(&server.url());
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     place.run(["run"]).ends(0);
-    let stored = crate::files(server.folder.path());
+    let stored = crate::files(&server.folder);
     for offset in ["+365d", "-365d"] {
         let said = at(&place, offset, &["run"]).ends(1).says("RequestTimeTooSkewed").says("PROBLEM");
         let said =
             said.says("hint: This computer's clock is wrong: set it (timedatectl set-ntp true), then run again.");
         said.never_says("Check the credentials");
-        assert!(crate::files(server.folder.path()) == stored, "something was changed");
+        assert!(crate::files(&server.folder) == stored, "something was changed");
     }
     place.run(["run"]).ends(0).never_says("PROBLEM");
     all_is_well(&place);

@@ -166,7 +166,7 @@ fn the_credentials_of_the_store() {
     let place = at_s3(&server.url());
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     place.run(["run"]).ends(0);
-    let stored = files(server.folder.path());
+    let stored = files(&server.folder);
     for (name, key) in [("key-id", "access_key_id_file"), ("key-secret", "secret_access_key_file")] {
         for bad in ALL {
             with(&place.path(name), bad, || {
@@ -181,7 +181,7 @@ fn the_credentials_of_the_store() {
             });
         }
     }
-    assert!(files(server.folder.path()) == stored && !place.path("out").exists());
+    assert!(files(&server.folder) == stored && !place.path("out").exists());
     place.run(["run"]).ends(0).never_says("PROBLEM");
 }
 

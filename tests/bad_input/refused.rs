@@ -66,7 +66,7 @@ fn refused_credentials_are_named_and_change_nothing() {
     let place = at_s3(&server.url());
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     place.run(["run"]).ends(0);
-    let (stored, keys) = (files(server.folder.path()), place.read("home/state/machine.json"));
+    let (stored, keys) = (files(&server.folder), place.read("home/state/machine.json"));
     place.write("Documents/Minutes/new.txt", b"new");
     for (id, secret) in [("AKIA-NOBODY", SECRET_KEY), (ACCESS_KEY, "not-the-secret")] {
         credentials(&place, id, secret);
@@ -76,7 +76,7 @@ fn refused_credentials_are_named_and_change_nothing() {
         place.run(["restore", "--all", "--to", &place.text("out")]).ends(1).says(&place.text("key-secret"));
         assert!(!place.path("out").exists());
         place.run(["status"]).ends(1).says("store-refused").says(&place.text("key-id"));
-        assert!(files(server.folder.path()) == stored, "something was changed");
+        assert!(files(&server.folder) == stored, "something was changed");
         assert_eq!(place.read("home/state/machine.json"), keys);
     }
     credentials(&place, ACCESS_KEY, SECRET_KEY);
@@ -90,14 +90,14 @@ fn expired_credentials_are_said_to_have_expired() {
     let place = at_s3(&server.url());
     place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
     place.run(["run"]).ends(0);
-    let stored = files(server.folder.path());
+    let stored = files(&server.folder);
     let expired = denying("ExpiredToken", "The provided token has expired.");
     move_to(&place, &expired);
     let said = place.run(["run"]).ends(1).says("ExpiredToken").says("store-refused");
     let said = said.says("hint: The credentials have expired. Put new ones where council.toml says they are;");
     said.says(&place.text("key-id"));
     move_to(&place, &server.url());
-    assert!(files(server.folder.path()) == stored);
+    assert!(files(&server.folder) == stored);
     place.run(["run"]).ends(0).never_says("PROBLEM");
     all_is_well(&place);
 }

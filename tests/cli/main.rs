@@ -7,6 +7,8 @@ mod email_set;
 mod every_command;
 mod fault_store;
 mod faults;
+#[path = "../support/front.rs"]
+mod front;
 mod golden;
 // Not all of its manners are met here.
 #[allow(dead_code)]
@@ -14,6 +16,14 @@ mod golden;
 mod http;
 mod key_drill;
 mod looking;
+#[path = "../bad_input/mounts.rs"]
+#[allow(dead_code)]
+mod mounts;
+mod never;
+mod never_here;
+mod never_modes;
+mod never_office;
+mod never_year;
 mod opening;
 mod place;
 mod progress;
@@ -27,6 +37,9 @@ mod retention_more;
 mod retention_run;
 mod retention_words;
 mod root_shell;
+#[path = "../support/s3.rs"]
+#[allow(dead_code)]
+mod s3;
 mod serving;
 mod setting_up;
 mod small;

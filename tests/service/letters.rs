@@ -1,11 +1,13 @@
 //! Single letters whose words hang on what was found: when, how many, what was lost, by which job.
 
+use proptest::prelude::*;
 use strongroom::domain::log::guards::{Ground, Guard, GuardSeen, Shown, StoreTested};
+use strongroom::service::plain::{People, Plain};
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk};
 use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble};
 
-use crate::notices::notice;
+use crate::notices::{JOBS, KINDS, notice, troubles};
 use crate::support::{at, people};
 
 fn one_line(letter: &Letter) -> String {
@@ -67,4 +69,26 @@ fn what_can_never_be_shown_is_settled_and_yet_not_proved() {
     let mut both = tested(Ground::NoPermission);
     both.seen.extend(never.seen);
     assert_eq!((both.is_settled(), both.unshown().count()), (false, 1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn hostile_configured_values_cannot_break_a_letter(
+        council in "\\PC*|(?s).*", provider in "(?s).{0,200}", phone in "(?s).{0,200}",
+        trouble in prop::sample::select(troubles()), job in prop::sample::select(JOBS.to_vec()),
+        kind in prop::sample::select(KINDS.to_vec()),
+    ) {
+        let people = People {
+            council: Plain::new(&council), provider: Plain::new(&provider), phone: Plain::new(&phone), ..people()
+        };
+        let clerk = for_clerk(&notice(trouble, job, kind, Role::Clerk), &people);
+        let provider = for_provider(&notice(trouble, job, kind, Role::Provider), &people);
+        for letter in [clerk, provider] {
+            prop_assert!(letter.subject.chars().count() < 300);
+            prop_assert!(!letter.subject.chars().any(char::is_control));
+            prop_assert!(!letter.body.chars().any(|c| c.is_control() && c != '\n'));
+            prop_assert!(!letter.body.contains("://"));
+        }
+    }
 }

@@ -19,7 +19,7 @@ use strongroom::service::words::{
 
 use crate::support::{at, people};
 
-const WHYS: [Why; 14] = [
+const WHYS: [Why; 15] = [
     Why::StoreUnreachable,
     Why::StoreRefused,
     Why::StoreFull,
@@ -33,9 +33,10 @@ const WHYS: [Why; 14] = [
     Why::SourceUnreadable,
     Why::NotOpened,
     Why::NotStarted,
+    Why::NoRecord,
     Why::Other,
 ];
-const JOBS: [JobKind; 11] = [
+pub const JOBS: [JobKind; 11] = [
     JobKind::Configuration,
     JobKind::Backup,
     JobKind::Verify,
@@ -48,14 +49,14 @@ const JOBS: [JobKind; 11] = [
     JobKind::Store,
     JobKind::Watch,
 ];
-const KINDS: [NoticeKind; 5] = [
+pub const KINDS: [NoticeKind; 5] = [
     NoticeKind::Failure,
     NoticeKind::Reminder,
     NoticeKind::WorkingAgain,
     NoticeKind::Resolved,
     NoticeKind::NotConfigured,
 ];
-fn troubles() -> Vec<Trouble> {
+pub fn troubles() -> Vec<Trouble> {
     let mut all: Vec<Trouble> = WHYS.into_iter().map(Trouble::Failed).collect();
     all.extend([
         Trouble::HistoryChanged,
@@ -71,6 +72,9 @@ fn troubles() -> Vec<Trouble> {
         Trouble::Refused,
         Trouble::Incomplete,
         Trouble::Unheard,
+        Trouble::Missed,
+        Trouble::WrongClock,
+        Trouble::Undelivered,
         Trouble::Overdue,
         Trouble::LimitsTooLow,
         Trouble::FallingBehind,
@@ -110,6 +114,7 @@ pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Not
             changed: 2_468,
             opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
             differing: 2,
+            silent_since: Some(at("2026-11-15T02:30:00Z")),
             ..Counts::default()
         },
         exit: 1,
@@ -136,6 +141,9 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
             () if opening => *job == JobKind::Verify,
             () if of_drills => *job == JobKind::Drills,
             () if trouble == Trouble::Unheard => *job == JobKind::Notices,
+            () if trouble == Trouble::Missed => *job == JobKind::Backup,
+            () if trouble == Trouble::WrongClock => *job == JobKind::Prune,
+            () if trouble == Trouble::Undelivered => *job == JobKind::Notices,
             () if trouble == Trouble::Unprotected => *job == JobKind::Store,
             () => !of_coverage || *job == JobKind::Coverage,
         };
@@ -228,6 +236,10 @@ fn is_approved_by_word(name: &str) -> bool {
         "configuration-failed-other",
         "notices-damage",
         "notices-unheard",
+        "notices-failed-no-record",
+        "backup-missed",
+        "prune-wrong-clock",
+        "notices-undelivered",
         "retention-failed-other",
         "coverage-overdue",
         "store-unprotected",
@@ -379,6 +391,21 @@ fn clerks_letters_are_short_plain_and_complete() {
         }
     }
 }
+
+/// A new kind of notice stops this from being built: it needs letters here, and with them all the rules above.
+#[test]
+fn no_kind_of_notice_escapes_the_rules() {
+    let letters = all_letters(&people());
+    for kind in KINDS.into_iter().chain([NoticeKind::Test, NoticeKind::Retention]) {
+        let has = match kind {
+            NoticeKind::Failure | NoticeKind::Reminder | NoticeKind::WorkingAgain => true,
+            NoticeKind::Resolved | NoticeKind::NotConfigured | NoticeKind::Test | NoticeKind::Retention => true,
+            NoticeKind::Weekly | NoticeKind::Contacts => true,
+        };
+        assert!(has && letters.keys().any(|name| name.starts_with(&format!("clerk {}", word(&kind)))), "{kind:?}");
+    }
+}
+
 #[test]
 fn the_email_line_goes_when_email_is_a_set() {
     let people = People { email_set: true, ..people() };
@@ -388,25 +415,4 @@ fn the_email_line_goes_when_email_is_a_set() {
 fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
     assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);
-}
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-    #[test]
-    fn hostile_configured_values_cannot_break_a_letter(
-        council in "\\PC*|(?s).*", provider in "(?s).{0,200}", phone in "(?s).{0,200}",
-        trouble in prop::sample::select(troubles()), job in prop::sample::select(JOBS.to_vec()),
-        kind in prop::sample::select(KINDS.to_vec()),
-    ) {
-        let people = People {
-            council: Plain::new(&council), provider: Plain::new(&provider), phone: Plain::new(&phone), ..people()
-        };
-        let clerk = for_clerk(&notice(trouble, job, kind, Role::Clerk), &people);
-        let provider = for_provider(&notice(trouble, job, kind, Role::Provider), &people);
-        for letter in [clerk, provider] {
-            prop_assert!(letter.subject.chars().count() < 300);
-            prop_assert!(!letter.subject.chars().any(char::is_control));
-            prop_assert!(!letter.body.chars().any(|c| c.is_control() && c != '\n'));
-            prop_assert!(!letter.body.contains("://"));
-        }
-    }
 }

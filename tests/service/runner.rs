@@ -56,8 +56,21 @@ impl Office {
     }
     pub fn run_over(&self, mailer: Option<&dyn Mailer>, others: &[Channel], jobs: Vec<Job<'_>>) -> RunSummary {
         let Office { journal, outbox, clock, entropy, people, sets, stop, deputy_after, .. } = self;
-        Runner { journal, outbox, mailer, others, clock, entropy, people, sets, deputy_after: *deputy_after, stop }
-            .run_all(jobs)
+        let silent = &[];
+        Runner {
+            journal,
+            outbox,
+            mailer,
+            others,
+            clock,
+            entropy,
+            people,
+            sets,
+            silent,
+            deputy_after: *deputy_after,
+            stop,
+        }
+        .run_all(jobs)
     }
     pub fn state(&self) -> JournalState {
         fold(&self.journal.read().unwrap().entries)
@@ -258,7 +271,10 @@ fn a_full_or_broken_state_folder_silences_nobody() {
     std::fs::write(office.dir.path().join("state"), "a file where the folder should be").unwrap();
     let summary = office.run(week(unreachable(), fine()));
     assert!(!summary.trouble.is_empty() && summary.exit == Exit::Failed);
-    assert_eq!(told(&office.mailbox.take()), both(NoticeKind::Failure));
+    // The store, and that nothing can be written down.
+    let mail = office.mailbox.take();
+    assert_eq!(told(&mail), [both(NoticeKind::Failure), both(NoticeKind::Failure)].concat());
+    assert!(mail.iter().any(|m| m.subject.contains("the record cannot be kept")));
 }
 
 #[test]

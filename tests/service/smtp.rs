@@ -11,6 +11,10 @@ use std::time::Duration;
 pub enum Manner {
     /// Takes everything but the recipients that begin with `no` (550) or `later` (451).
     Polite,
+    /// Refuses every recipient.
+    Refuses,
+    /// Takes the first message and hangs up before saying so.
+    Forgets,
     /// Takes the connection and never says a word.
     Silent,
     /// Greets, and never answers the first command.
@@ -64,7 +68,7 @@ fn serve(mut stream: TcpStream, manner: Manner, kept: &Mutex<Vec<String>>) -> Op
             "EHLO" => "250 sink",
             "AUTH" if manner == Manner::Login && line.ends_with("AGNsZXJrAHJpZ2h0") => "235 come in",
             "AUTH" => "535 5.7.8 wrong password",
-            "RCPT" if line.contains("<no") => "550 no such person",
+            "RCPT" if manner == Manner::Refuses || line.contains("<no") => "550 no such person",
             "RCPT" if line.contains("<later") => "451 come back later",
             "DATA" => {
                 answer("354 go on")?;
@@ -72,7 +76,11 @@ fn serve(mut stream: TcpStream, manner: Manner, kept: &Mutex<Vec<String>>) -> Op
                     said.push_str(&line);
                     said.push('\n');
                 }
-                kept.lock().unwrap().push(std::mem::take(&mut said));
+                let mut kept = kept.lock().unwrap();
+                kept.push(std::mem::take(&mut said));
+                if manner == Manner::Forgets && kept.len() == 1 {
+                    return None;
+                }
                 "250 taken as 42"
             }
             "QUIT" => "221 bye",

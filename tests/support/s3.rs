@@ -9,6 +9,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Result, s3_error};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -37,7 +38,8 @@ impl S3Access for Rights {
 
 /// A running server with one empty bucket.
 pub struct S3Server {
-    pub folder: TempDir,
+    pub folder: PathBuf,
+    _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -45,9 +47,18 @@ pub struct S3Server {
 
 impl S3Server {
     pub fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
+        let own = TempDir::new().unwrap();
+        Self::at(own.path().to_owned(), Some(own))
+    }
+
+    /// As [`S3Server::start`], over a folder that stays.
+    pub fn on(folder: PathBuf) -> Self {
+        Self::at(folder, None)
+    }
+
+    fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
+        std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
+        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&folder).unwrap());
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
         builder.set_auth(keys);
@@ -62,7 +73,11 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, address, stop: Some(stop), thread: Some(thread) }
+        S3Server { folder, _own: own, address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self) -> String {

@@ -16,6 +16,7 @@ use crate::ops::OpsError;
 use crate::ops::backup::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS, backup};
 use crate::ops::fs::walk::Source;
 use crate::repo::repository::Repository;
+use crate::service::history::fold;
 use crate::service::plain::{counted, size};
 use crate::service::runner::{Job, JobOutcome};
 use crate::service::words::{Counts, JobKind, Outcome, Trouble};
@@ -111,7 +112,7 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         files: report.files,
         bytes: report.bytes,
         problems: report.problems.len() as u64,
-        changed: report.files_read + report.files_gone,
+        changed: report.touched,
         which: which(report),
         ..Counts::default()
     };
@@ -154,7 +155,8 @@ pub fn step(
     wishes: Wishes,
 ) -> Result<BackupReport, OpsError> {
     let progress = shell.progress();
-    let report = backup(repo, &options(config, set, wishes), &progress, &shell.stop)?;
+    let options = BackupOptions { usual: usual(shell, config, set), ..options(config, set, wishes) };
+    let report = backup(repo, &options, &progress, &shell.stop)?;
     progress.finish();
     shell.out.say(format!(
         "Backed up \"{}\": {}, {}; {} new in the store{}.",
@@ -189,6 +191,12 @@ pub fn step(
         ));
     }
     Ok(report)
+}
+
+/// What the journal has learnt of this set. One that cannot be read has learnt nothing.
+fn usual(shell: &Shell, config: &Config, set: &ProtectedSet) -> Option<u64> {
+    let journal = fold(&shell.journal(config).read().ok()?.entries);
+    journal.usual_changes(&telling::set_name(&set.name).ok()?)
 }
 
 pub fn options(config: &Config, set: &ProtectedSet, wishes: Wishes) -> BackupOptions {

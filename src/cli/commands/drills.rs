@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::domain::coverage::WEEKLY;
 use crate::domain::drills::{Drill, Due, Every, due, to_ask_for};
 use crate::domain::problem::Exit;
+use crate::domain::retention::gate::CLOCK_DOUBT;
 use crate::repo::repository::Repository;
 use crate::service::runner::JobOutcome;
 use crate::service::status::DrillsInput;
@@ -38,6 +39,10 @@ pub fn for_status(shell: &Shell, config: &Config, repo: &Repository) -> DrillsIn
 /// The log cannot be read.
 pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<JobOutcome, Failure> {
     repo.refresh()?;
+    // Under a clock that lies behind the log nothing is late. The clean-up says that it is wrong.
+    if repo.state().newest_time.duration_since(shell.env.clock.now()) > CLOCK_DOUBT {
+        return Ok(JobOutcome::waiting(Exit::Refused));
+    }
     Ok(outcome(&look(shell, config, repo)))
 }
 

@@ -1,5 +1,7 @@
 //! `incident …`: what a person must look at before anything is thinned or deleted.
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::key::shown;
@@ -8,13 +10,18 @@ use crate::cli::args::IncidentCommand;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, in_a_word};
 use crate::cli::shell::Shell;
+use crate::cli::when;
 use crate::config::Config;
-use crate::domain::log::entry::{Entry, IncidentKind};
-use crate::domain::log::state::State;
+use crate::domain::log::entry::{Entry, Incident, IncidentKind};
+use crate::domain::log::state::{IncidentState, State};
 use crate::ops::OpsError;
+use crate::repo::repository::Repository;
 use crate::service::history::{JournalState, Open, fold};
 use crate::service::journal::Event;
 use crate::service::words::{Reference, Trouble};
+
+/// For telling the Information Commissioner's Office of a breach of personal data.
+const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(72);
 
 /// The longest note.
 const MAX_NOTE: usize = 500;
@@ -45,14 +52,20 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
         let line = || {
             let when = i.time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
             let state = if i.resolved { "resolved" } else { "OPEN" };
-            let counts: Vec<String> = i.incident.counts.iter().map(ToString::to_string).collect();
             let of = i.incident.snapshot.map(|s| format!(" (snapshot {s})")).unwrap_or_default();
-            format!("{:>6}  {when}  {state:<9} {}{of} {}", i.at, in_a_word(&i.incident.what), counts.join(" of "))
+            let counts = counts(&i.incident);
+            let ended = ended(&repo, i.at).map(|(at, by, note)| {
+                let when = when::shown(at, zone);
+                format!("\n        resolved {when} by {}: {}", shown(by), shown(note))
+            });
+            let (what, ended) = (in_a_word(&i.incident.what), ended.unwrap_or_else(|| report_by(i, zone)));
+            format!("{:>6}  {when}  {state:<9} {what}{of} {counts}{ended}", i.at)
         };
         let object = || {
             json!({
                 "message_type": "incident", "number": i.at, "time": i.time, "what": i.incident.what,
                 "snapshot": i.incident.snapshot, "counts": i.incident.counts, "resolved": i.resolved,
+                "resolved_at": ended(&repo, i.at).map(|(at, ..)| at), "resolved_by": ended(&repo, i.at).map(|(_, by, _)| by),
             })
         };
         shell.out.row(line, object);
@@ -71,6 +84,39 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
         shell.out.say("Nothing is open.");
     }
     Ok(Done::ok().with("open", open).with("references", journal.open.len()))
+}
+
+/// In words, for incidents that count several things.
+fn counts(incident: &Incident) -> String {
+    if let (IncidentKind::MassChange, [changed, gone, all, more @ ..]) = (incident.what, &incident.counts[..]) {
+        let more: String = match more {
+            [renamed, noise] => format!(", {renamed} with a new ending, {noise} turned to noise"),
+            _ => String::new(),
+        };
+        return format!("{changed} changed and {gone} gone of {all}{more}");
+    }
+    incident.counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" of ")
+}
+
+/// Who has said that it is over, when, and what they noted.
+fn ended(repo: &Repository, at: u64) -> Option<(Timestamp, &str, &str)> {
+    repo.slots().iter().filter_map(|slot| slot.body.as_ref()).find_map(|body| match &body.entry {
+        Entry::IncidentResolved { incident, by, note } if *incident == at => {
+            Some((body.time, by.as_str(), note.as_str()))
+        }
+        _ => None,
+    })
+}
+
+/// Whether it must be reported is the clerk's decision; when the time for that ends is arithmetic.
+fn report_by(incident: &IncidentState, zone: &TimeZone) -> String {
+    let until = incident.time + REPORT_WITHIN;
+    match incident.incident.what.stops() && !incident.resolved {
+        true => {
+            format!("\n        72 hours from then end {}; the clerk decides about reporting", when::shown(until, zone))
+        }
+        false => String::new(),
+    }
 }
 
 /// What a person types about themselves or what they found: it is kept.

@@ -225,6 +225,9 @@ pub fn prune_of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Re
     let (outcome, troubles) = match report.exit() {
         // The incident itself was told of by whoever met it.
         Exit::Refused if matches!(report.held_back, Some(Refusal::Incident(_))) => (Outcome::Refused, vec![]),
+        Exit::Refused if matches!(report.held_back, Some(Refusal::Clock(_))) => {
+            (Outcome::Refused, vec![Trouble::WrongClock])
+        }
         Exit::Refused => (Outcome::Refused, vec![Trouble::Refused]),
         Exit::Incomplete => (Outcome::Incomplete, vec![Trouble::Incomplete]),
         _ => (Outcome::Done, vec![]),

@@ -2,6 +2,7 @@
 //! people: also when the store does not answer, the keys do not fit, or there is no repository at all.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::cli::shell::Shell;
 use crate::cli::telling;
 use crate::cli::ways;
 use crate::config::Config;
+use crate::domain::path::RecordPath;
 use crate::domain::problem::Exit;
 use crate::ops::backup::BackupReport;
 use crate::ops::verify::clear_scratch;
@@ -28,7 +30,7 @@ use crate::service::runner::{Ended, Job, JobOutcome, RunSummary};
 use crate::service::schedule::Round;
 use crate::service::status::{Light, Line};
 use crate::service::web::Signal;
-use crate::service::words::{JobKind, Outcome, SetName};
+use crate::service::words::{Counts, JobKind, Outcome, SetName};
 
 use super::{
     backup, coverage, drill, drills, heartbeat, last_good, opening, provider, prune, retention_of_run, status, trial,
@@ -141,6 +143,8 @@ struct Counted {
     tested: u64,
     tested_bytes: u64,
     unchecked_key_files: u64,
+    /// Records that a backup of this run could not read.
+    unread: BTreeSet<RecordPath>,
 }
 
 impl Work<'_> {
@@ -170,7 +174,11 @@ impl Work<'_> {
         }
         let verify = Box::new(|| {
             self.with(|repo| {
-                let (outcome, documents, bytes) = verify::of_run(self.shell, self.config, repo)?;
+                if repo.state().snapshots.is_empty() {
+                    return Ok(nothing_yet());
+                }
+                let (outcome, documents, bytes) =
+                    verify::of_run(self.shell, self.config, repo, &self.counted.borrow().unread)?;
                 let mut counted = self.counted.borrow_mut();
                 counted.tested += documents;
                 counted.tested_bytes += bytes;
@@ -209,6 +217,7 @@ impl Work<'_> {
         counted.incident = report.incident.or(counted.incident);
         counted.snapshots.extend(report.snapshot.map(|s| s.0));
         counted.reappeared += report.reappeared;
+        counted.unread.extend(report.problems.iter().filter_map(|p| p.path.clone()));
     }
 
     /// Disposed records that are there again; unknown unless every set was backed up.
@@ -294,6 +303,11 @@ impl Work<'_> {
             .with("notices", summary.notices.len())
             .with("light", json!(status.light)))
     }
+}
+
+/// There never was a backup, and the job that should have made the first has said why.
+fn nothing_yet() -> JobOutcome {
+    JobOutcome { waits: true, ..JobOutcome::new(Outcome::Failed, vec![], Counts::default(), Exit::Failed) }
 }
 
 /// One job's end, for programs.

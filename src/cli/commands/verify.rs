@@ -1,5 +1,7 @@
 //! `verify …`: three different facts, never added up; and the step that `run` shares with `verify restore`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{coverage, drill, live, opening, verify_store};
@@ -12,7 +14,7 @@ use crate::cli::shell::Shell;
 use crate::cli::{telling, when};
 use crate::config::Config;
 use crate::domain::coverage::LEAST_PER_RUN;
-use crate::domain::path::printable;
+use crate::domain::path::{RecordPath, printable};
 use crate::domain::problem::Exit;
 use crate::ops::fs::walk::Source;
 use crate::ops::verify::{self, Budget, Damage, Examined, Object, TestOptions, VerifyReport};
@@ -254,7 +256,12 @@ fn summary(report: &VerifyReport) -> Done {
 ///
 /// # Errors
 /// Whatever ends a verification.
-pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(JobOutcome, u64, u64), Failure> {
+pub fn of_run(
+    shell: &Shell,
+    config: &Config,
+    repo: &mut Repository,
+    told: &BTreeSet<RecordPath>,
+) -> Result<(JobOutcome, u64, u64), Failure> {
     if !repo.can_read() {
         return Ok((without_reading(shell, config, repo)?, 0, 0));
     }
@@ -277,6 +284,8 @@ pub fn of_run(shell: &Shell, config: &Config, repo: &mut Repository) -> Result<(
     let (_, new): (Vec<Damage>, Vec<Damage>) = checked.failed.into_iter().partition(|d| known(d) && !said(d));
     report.failed.retain(|d| !(said(d) && new.iter().any(|n| n.object == d.object)));
     report.failed.extend(new);
+    // What this run's backup could not read is told by it.
+    report.problems.retain(|p| !p.path.as_ref().is_some_and(|path| told.contains(path)));
     report.untold = checked.untold;
     report.ended = report.ended.or(checked.ended);
     say(shell, config, &report, "came back from the store as it was");
@@ -323,15 +332,11 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         files: [e.documents, e.packs, e.objects].into_iter().find(|n| *n > 0).unwrap_or(0),
         bytes: e.bytes,
         problems: (report.failed.len() + report.problems.len() + report.spoiled.len()) as u64,
-        changed: 0,
         opening: opening::counts(report),
         lost,
         accepted: repo.state().open_losses().next().is_some(),
         differing: live::differing(report),
-        all_live: false,
-        looked_around: false,
-        last: None,
-        which: None,
+        ..Counts::default()
     };
     let differs = (counts.differing > 0).then_some(Trouble::LiveDiffers);
     let (outcome, troubles) = match report.exit() {

@@ -10,6 +10,7 @@ use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, list_packs, resume, tell};
+use super::unusual::Unusual;
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
 use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
@@ -34,9 +35,6 @@ use crate::repo::repository::Repository;
 use crate::repo::store::StoreFault;
 use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 
-/// At least so many records, and this share of all, changed or gone at once, are an incident.
-const MASS_RECORDS: u64 = 50;
-const MASS_PERCENT: u64 = 20;
 /// A snapshot whose machine's clock differs from the store's by more than this has a suspect time.
 const CLOCK_SUSPECT: SignedDuration = SignedDuration::from_hours(24);
 /// How many packs a write-only machine brings back in the run that stored them.
@@ -73,7 +71,7 @@ pub fn run(
     let mut depot = start_depot(repo, options, &listed)?;
     let register = if repo.can_read() { Register::load(repo)? } else { Register::default() };
     let (report, set) = (BackupReport::default(), options.set.clone());
-    let mut tally = Tally { report, waiting: vec![], changed: 0, gone_total: 0, register, set };
+    let mut tally = Tally { report, waiting: vec![], unusual: Unusual::default(), gone_total: 0, register, set };
     let (live, gone) = (last.writer("live")?, last.writer("gone")?);
     let mut listing = Listing { live, gone, live_pages: PageWriter::default(), gone_pages: PageWriter::default() };
     let moment = Moment { parent: before.parent, began_s: began.as_second() };
@@ -106,7 +104,7 @@ pub fn run(
         added: tally.report.bytes_stored,
         problems: tally.report.problems.len() as u64,
         gone: tally.gone_total,
-        mass_change: mass_change(&before, &tally),
+        mass_change: mass_change(&before, &mut tally, options.usual),
     };
     let n = append_snapshot(repo, snapshot, before.root)?;
     tally.report.snapshot = Some(SnapshotId(n));
@@ -346,12 +344,12 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
     entry.ok_or(RepoError::Contention)
 }
 
-/// Counts of changed, gone and all records, when very many of them changed at once. They stand in the snapshot itself,
+/// The counts of [`Unusual::is_incident`], when what changed is one. They stand in the snapshot itself,
 /// so that no crash can come between the snapshot and the incident.
-fn mass_change(before: &Before, tally: &Tally) -> Option<Vec<u64>> {
-    let touched = tally.changed.min(before.records) + tally.report.files_gone;
-    let many = before.parent.is_some() && touched >= MASS_RECORDS && touched * 100 >= before.records * MASS_PERCENT;
-    many.then(|| vec![tally.changed, tally.report.files_gone, before.records])
+fn mass_change(before: &Before, tally: &mut Tally, usual: Option<u64>) -> Option<Vec<u64>> {
+    let (gone, records) = (tally.report.files_gone, before.records);
+    tally.report.touched = tally.unusual.changed.min(records) + gone;
+    before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))
 }
 
 /// Packs that this machine found damaged and has not found sound since: nothing new relies on them.

@@ -13,6 +13,7 @@ use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
 use crate::ops::fs::stat::{Stat, of_file};
 use crate::ops::fs::walk::Found;
+use crate::ops::sound::is_nameless_noise;
 use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, cut_reader, cut_slice};
 use crate::repo::error::RepoError;
 use crate::repo::listing::{INLINE_PIECES, encode};
@@ -45,6 +46,8 @@ pub struct Stored {
     pub content: Content,
     /// All pieces, where the listing keeps them elsewhere.
     pub pieces: Option<Vec<Piece>>,
+    /// It begins with noise that has no name; not looked at in a small file.
+    pub noise: bool,
 }
 
 fn same(a: &Stat, b: &Stat) -> bool {
@@ -214,7 +217,9 @@ fn cut_file(
     hole(&mut pieces, &mut hasher, stat.size - at);
     let single = pieces.len() == 1 && matches!(pieces[0], Piece::Raw(..));
     let digest = (!single && !pieces.is_empty()).then(|| Digest::new(*hasher.finalize().as_bytes()));
-    finish(stat.size, pieces, digest, depot).map(Some).map_err(CutError::Emit)
+    let noise = is_nameless_noise(&head);
+    let stored = finish(stat.size, pieces, digest, depot).map_err(CutError::Emit)?;
+    Ok(Some(Stored { noise, ..stored }))
 }
 
 /// Notes a hole, and digests the zeros it stands for.
@@ -235,7 +240,7 @@ fn hole(pieces: &mut Vec<Piece>, hasher: &mut blake3::Hasher, len: u64) {
 fn finish(size: u64, pieces: Vec<Piece>, digest: Option<Digest>, depot: &mut Depot) -> Result<Stored, RepoError> {
     if pieces.len() <= INLINE_PIECES {
         let pieces = Pieces::Inline(pieces);
-        return Ok(Stored { content: Content { size, pieces, digest, link_group: None }, pieces: None });
+        return Ok(Stored { content: Content { size, pieces, digest, link_group: None }, pieces: None, noise: false });
     }
     let mut lists = vec![];
     for part in pieces.chunk_by(|last, _| !ends_list(last)) {
@@ -244,7 +249,7 @@ fn finish(size: u64, pieces: Vec<Piece>, digest: Option<Digest>, depot: &mut Dep
         }
     }
     let content = Content { size, pieces: Pieces::Listed(lists), digest, link_group: None };
-    Ok(Stored { content, pieces: Some(pieces) })
+    Ok(Stored { content, pieces: Some(pieces), noise: false })
 }
 
 /// A list of pieces ends where its last chunk's id says so: an edit in a huge file changes few lists.

@@ -2,6 +2,7 @@
 
 use super::depot::{Depot, Kept};
 use super::merge::{Moment, gone_now};
+use super::unusual::Unusual;
 use super::window::Outcome;
 use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
 use crate::domain::id::ChunkId;
@@ -20,8 +21,8 @@ pub struct Tally {
     pub report: BackupReport,
     /// Packs that are in the store and the log was not told of yet.
     pub waiting: Vec<WrittenPack>,
-    /// Files that were there last time with another content.
-    pub changed: u64,
+    /// What changed since last time.
+    pub unusual: Unusual,
     /// Records in the gone listing.
     pub gone_total: u64,
     /// What was disposed of; empty where it cannot be read.
@@ -88,11 +89,13 @@ pub fn take(
 ) -> Result<(), RepoError> {
     let report = &mut tally.report;
     match outcome {
-        Outcome::Live { known, read, changed } => {
+        Outcome::Live { known, read, change } => {
             report.files += u64::from(known.entry.is_file());
             report.bytes += known.entry.size();
             report.files_read += u64::from(read);
-            tally.changed += u64::from(changed && known.entry.is_file());
+            if known.entry.is_file() {
+                tally.unusual.met(known.entry.path.as_bytes(), change);
+            }
             if tally.register.has_reappeared(&tally.set, &known.entry) {
                 report.reappeared += 1;
                 // Told, and no problem of the snapshot: the record is kept.
@@ -103,7 +106,10 @@ pub fn take(
         }
         Outcome::Gone(known) => {
             let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.may_still_exist());
-            report.files_gone += u64::from(new && known.entry.is_file());
+            if new && known.entry.is_file() {
+                report.files_gone += 1;
+                tally.unusual.gone(known.entry.path.as_bytes());
+            }
             keep_gone(known, depot, listing, tally, monitor)
         }
         Outcome::Failed(problem, last) => {

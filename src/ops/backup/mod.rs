@@ -17,6 +17,7 @@ mod session;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unusual;
 mod window;
 
 pub(in crate::ops) use session::put_index;
@@ -50,6 +51,8 @@ pub struct BackupOptions {
     pub config_text: Option<String>,
     /// Packs that are put at the same time.
     pub connections: usize,
+    /// The most records that changed or went in one of the last backups, where there were enough of them.
+    pub usual: Option<u64>,
 }
 
 impl BackupOptions {
@@ -64,6 +67,7 @@ impl BackupOptions {
             accept_mounts: false,
             config_text: None,
             connections: 3,
+            usual: None,
         }
     }
 }
@@ -81,6 +85,8 @@ pub struct BackupReport {
     pub files_read: u64,
     /// Files deleted since last time.
     pub files_gone: u64,
+    /// Files that were there last time and have another content, or are gone.
+    pub touched: u64,
     /// Bytes added to the store.
     pub bytes_stored: u64,
     /// Packs added to the store.

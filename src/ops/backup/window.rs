@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
 use super::depot::Depot;
 use super::merge::Item;
+use super::unusual::Change;
 use crate::domain::clock::Clock;
 use crate::domain::listing::{Content, Entry, Kind, Pieces};
 use crate::domain::problem::Problem;
@@ -16,6 +17,7 @@ use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
 use crate::ops::fs::stat::{FoundKind, Stat};
 use crate::ops::fs::walk::Found;
+use crate::ops::sound::is_nameless_noise;
 use crate::repo::cut::{CutBuffer, Gear};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{Fingerprint, Known};
@@ -45,10 +47,13 @@ pub struct Reading<'a> {
     pub began: Timestamp,
 }
 
+/// Of a small file that changed so much is looked at for noise.
+const NOISE_LEN: usize = 4096;
+
 /// The outcome of one path.
 pub enum Outcome {
     /// In the live listing; `read` when its content was read.
-    Live { known: Known, read: bool, changed: bool },
+    Live { known: Known, read: bool, change: Change },
     /// In the gone listing; `new` when it was live last time.
     Gone(Known),
     /// Nothing of it could be kept; its last version, if any, goes to the gone listing.
@@ -201,7 +206,7 @@ impl Reading<'_> {
             && depot.keep(last)
         {
             links.note(&found, last);
-            return each(depot, Outcome::Live { known: last.clone(), read: false, changed: false });
+            return each(depot, Outcome::Live { known: last.clone(), read: false, change: Change::Same });
         }
         if found.kind != FoundKind::File {
             let (entry, problem) = self.special(&found, source);
@@ -212,8 +217,9 @@ impl Reading<'_> {
             known.entry.path = found.path.clone();
             set_group(&mut known.entry, group);
             known.entry.follow(last.as_ref().map(|l| &l.entry), read_at.as_second());
-            return each(depot, Outcome::Live { known, read: false, changed: false });
+            return each(depot, Outcome::Live { known, read: false, change: Change::Same });
         }
+        let head = if let Some(Ok(small)) = &small { &small.bytes[..small.bytes.len().min(NOISE_LEN)] } else { &[] };
         let read = match small {
             Some(Ok(small)) => {
                 let stored = store_small(&small, self.gear, depot)?;
@@ -226,6 +232,7 @@ impl Reading<'_> {
             Large::Failed(problem) => each(depot, Outcome::Failed(problem, last)),
             Large::Stored(stored) => {
                 let (stored, meta, problem, stat) = *stored;
+                let noise = stored.noise;
                 let entry =
                     Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None, first: None };
                 let fingerprint = problem.is_none().then(|| self.fingerprint(&stat, source, read_at)).flatten();
@@ -235,11 +242,17 @@ impl Reading<'_> {
                 }
                 known.entry.follow(last.as_ref().map(|l| &l.entry), read_at.as_second());
                 links.note(&found, &known);
-                let changed = last.is_some_and(|l| l.entry.gone.is_none() && l.entry.kind != known.entry.kind);
+                let before = last.filter(|l| l.entry.gone.is_none());
+                let change = match before.map(|l| l.entry.kind != known.entry.kind) {
+                    None => Change::New,
+                    Some(false) => Change::Same,
+                    Some(true) if noise || is_nameless_noise(head) => Change::Noise,
+                    Some(true) => Change::Changed,
+                };
                 if let Some(problem) = problem {
                     each(depot, Outcome::Flawed(problem))?;
                 }
-                each(depot, Outcome::Live { known, read: true, changed })
+                each(depot, Outcome::Live { known, read: true, change })
             }
         }
     }
@@ -279,7 +292,7 @@ impl Reading<'_> {
             Err(problem) => each(depot, Outcome::Failed(problem, last)),
             Ok(entry) => {
                 let known = Known { entry, fingerprint, pieces: None };
-                each(depot, Outcome::Live { known, read: false, changed: false })
+                each(depot, Outcome::Live { known, read: false, change: Change::Same })
             }
         }
     }

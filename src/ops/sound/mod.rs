@@ -105,6 +105,11 @@ pub fn names_a_kind(name: &[u8]) -> bool {
     expected.is_known() && !matches!(expected, Expected::Text | Expected::Mailbox)
 }
 
+/// Whether content is noise, and none that a packed or encrypted document of a known kind is.
+pub fn is_nameless_noise(head: &[u8]) -> bool {
+    kind::is_noise(head) && kind::by_content(Expected::Nothing, head).is_none()
+}
+
 /// Examines a document. The name is a record's path, or a part of one; it may be anything.
 pub fn examine_bytes(name: &[u8], bytes: &[u8]) -> Verdict {
     if bytes.len() as u64 > MAX_DOCUMENT {

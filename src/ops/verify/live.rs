@@ -79,6 +79,8 @@ pub(super) fn look(folders: &[Source], entry: &Entry, key: &ChunkKey) -> Look {
     let (Kind::File(content), Some(path)) = (&entry.kind, place(folders, entry)) else { return Look::Elsewhere };
     look_at(&path, content, entry, key).unwrap_or_else(|e| match e.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Look::Elsewhere,
+        // Where a folder cannot be read, the next backup says so of all that is in it.
+        _ if path.parent().is_some_and(|folder| std::fs::read_dir(folder).is_err()) => Look::Elsewhere,
         _ => Look::Unreadable(e.to_string()),
     })
 }

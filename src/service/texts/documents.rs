@@ -15,8 +15,8 @@ pub(super) fn broken(notice: &Notice, when: &str) -> Words {
                 documents(opened(notice).not_its_name)
             ),
             String::from(
-                "This may be an attack. Earlier, sound versions are kept in the backups, and clean-up has stopped until \
-                 you or your provider says to go on. Do not delete anything.",
+                "This may be an attack. Delete nothing: sound versions are kept in the backups. Clean-up waits for you or \
+                 your provider.",
             ),
             Urgency::Now,
         ),

@@ -221,6 +221,7 @@ fn tell(
         outbox: &outbox,
         mailer: mailer.as_deref(),
         others: &[],
+        silent: &[],
         clock: &*shell.env.clock,
         entropy: &*shell.env.entropy,
         people: &people,

@@ -1,0 +1,164 @@
+//! Is what changed since the last backup unusual: very many records at once, or fewer that were given a new ending or
+//! turned to noise, as after an attack?
+//!
+//! What an office does every night is no alarm (`usual`), unless it is half of everything. Renaming and noise are no
+//! everyday work, so far fewer of them are enough.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// At least so many records, and this share of all, changed or gone at once, are an incident.
+const MASS_RECORDS: u64 = 50;
+const MASS_PERCENT: u64 = 20;
+/// So much is one however usual it is.
+const ALWAYS_PERCENT: u64 = 50;
+/// What is more than this many times the usual is not usual.
+const USUAL_TIMES: u64 = 2;
+/// The same of records with a new ending or turned to noise.
+const TURNED_RECORDS: u64 = 20;
+const TURNED_PERCENT: u64 = 2;
+/// Names that are remembered while a backup runs; beyond this the share of changed and gone records speaks.
+const NAMES: usize = 1 << 20;
+/// A longer ending is none.
+const ENDING: usize = 32;
+
+/// What this backup's walk met.
+#[derive(Debug, Default)]
+pub struct Unusual {
+    /// Files that were there last time with another content.
+    pub changed: u64,
+    /// Of these, those whose content is noise now.
+    noise: u64,
+    endings: HashSet<Vec<u8>>,
+    gone: HashSet<u64>,
+    fresh: Vec<(u64, Vec<u8>)>,
+}
+
+/// The path without its last ending, and that ending.
+fn parts(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let name = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
+    let dot = name + memchr::memrchr(b'.', &path[name..]).filter(|at| *at > 0)?;
+    let ending = &path[dot + 1..];
+    (!ending.is_empty() && ending.len() <= ENDING).then_some((&path[..dot], ending))
+}
+
+fn key(path: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What became of a file since the last backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Same,
+    /// It was not there.
+    New,
+    /// Its content changed.
+    Changed,
+    /// Its content changed to noise.
+    Noise,
+}
+
+impl Unusual {
+    /// A file that is there.
+    pub fn met(&mut self, path: &[u8], change: Change) {
+        self.changed += u64::from(matches!(change, Change::Changed | Change::Noise));
+        self.noise += u64::from(change == Change::Noise);
+        if change == Change::New { self.new_file(path) } else { self.known(path) }
+    }
+
+    fn known(&mut self, path: &[u8]) {
+        if let Some((_, ending)) = parts(path)
+            && !self.endings.contains(ending)
+            && self.endings.len() < NAMES
+        {
+            self.endings.insert(ending.to_owned());
+        }
+    }
+
+    /// One that went since.
+    pub fn gone(&mut self, path: &[u8]) {
+        self.known(path);
+        if self.gone.len() < NAMES {
+            self.gone.insert(key(path));
+            self.gone.extend(parts(path).map(|(stem, _)| key(stem)));
+        }
+    }
+
+    fn new_file(&mut self, path: &[u8]) {
+        if let Some((stem, ending)) = parts(path).filter(|_| self.fresh.len() < NAMES) {
+            self.fresh.push((key(stem), ending.to_owned()));
+        }
+    }
+
+    /// Records that went, and stand there with an ending that no record had before: `report.docx.locked`.
+    fn renamed(&self) -> u64 {
+        let is = |(stem, ending): &&(u64, Vec<u8>)| self.gone.contains(stem) && !self.endings.contains(ending);
+        self.fresh.iter().filter(is).count() as u64
+    }
+
+    /// How many changed, went, were there, have a new ending, are noise: where a person should look. `usual` is the most
+    /// that changed or went in one of the last backups, where there were enough of them.
+    pub fn is_incident(&self, gone: u64, records: u64, usual: Option<u64>) -> Option<Vec<u64>> {
+        let touched = self.changed.min(records) + gone;
+        let share = |n: u64, percent: u64| n * 100 >= records * percent;
+        let is_usual = usual.is_some_and(|usual| touched <= usual.saturating_mul(USUAL_TIMES));
+        let many = touched >= MASS_RECORDS && share(touched, MASS_PERCENT);
+        let turned = self.renamed() + self.noise;
+        let is = (many && (!is_usual || share(touched, ALWAYS_PERCENT)))
+            || (turned >= TURNED_RECORDS && share(turned, TURNED_PERCENT));
+        is.then(|| vec![self.changed, gone, records, self.renamed(), self.noise])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn office(endings: &[&str]) -> Unusual {
+        let mut unusual = Unusual::default();
+        endings.iter().for_each(|ending| unusual.known(format!("Documents/x.{ending}").as_bytes()));
+        unusual
+    }
+
+    fn renamed(n: u64, from: &str, to: &str) -> Unusual {
+        let mut unusual = office(&["docx", "pdf"]);
+        for n in 0..n {
+            unusual.gone(format!("Documents/a.b/{n}{from}").as_bytes());
+            unusual.new_file(format!("Documents/a.b/{n}{to}").as_bytes());
+        }
+        unusual
+    }
+
+    #[test]
+    fn a_new_ending_behind_or_instead_of_the_old_one_is_noticed() {
+        for (from, to, is) in [
+            (".docx", ".docx.locked", 20),
+            (".docx", ".encrypted", 20),
+            ("", ".locked", 20),
+            (".docx", ".pdf", 0),
+            (".docx", "", 0),
+            (".docx", "-old.docx", 0),
+        ] {
+            assert_eq!(renamed(20, from, to).renamed(), is, "{from} to {to}");
+        }
+        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1000, None).is_some());
+        assert!(renamed(19, ".docx", ".docx.locked").is_incident(19, 500, None).is_none());
+        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1001, None).is_none());
+        assert!(renamed(20, ".docx", ".pdf").is_incident(20, 1000, None).is_none());
+    }
+
+    #[test]
+    fn what_an_office_does_every_night_is_no_alarm_unless_it_is_half_of_everything() {
+        let of = |changed, records, usual| {
+            Unusual { changed, ..Unusual::default() }.is_incident(0, records, usual).is_some()
+        };
+        assert!(of(50, 250, None) && !of(49, 200, None) && !of(50, 251, None));
+        assert!(of(300, 1000, Some(100)) && !of(300, 1000, Some(150)));
+        assert!(of(500, 1000, Some(500)) && !of(499, 1000, Some(500)));
+        let noise = |noise| Unusual { changed: noise, noise, ..Unusual::default() }.is_incident(0, 1000, Some(900));
+        assert_eq!((noise(19), noise(20)), (None, Some(vec![20, 0, 1000, 0, 20])));
+    }
+}
