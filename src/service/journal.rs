@@ -55,6 +55,7 @@ pub struct JournalEntry {
 /// What can happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "most lines of a journal are ends of steps")]
 pub enum Event {
     /// A run began.
     RunStarted,

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use proptest::prelude::*;
 use strongroom::service::access::AccessSeen;
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
