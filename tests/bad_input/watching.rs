@@ -30,12 +30,12 @@ fn a_watcher_needs_no_right_to_write_and_believes_the_stores_clock() {
         place.text("key-secret"),
     );
     place.write("watcher/watch.toml", text.as_bytes());
-    let stored = files(server.folder.path());
+    let stored = files(&server.folder);
     let said = place.run_at("watcher", ["watch"]).ends(0).says("OK          Anytown Town Council: heard ");
     said.says("; set ").says("Nobody is told by e-mail: the configuration has no [notify.mail].");
-    assert!(files(server.folder.path()) == stored, "a watcher writes nothing");
+    assert!(files(&server.folder) == stored, "a watcher writes nothing");
     // The office claims to be alive now; by the store's clock that was written three days ago.
-    let folder = server.folder.path().join(BUCKET).join("prefix/heartbeat");
+    let folder = server.folder.join(BUCKET).join("prefix/heartbeat");
     let beat = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     let written = std::fs::metadata(&beat).unwrap().modified().unwrap();
     let file = File::options().write(true).open(&beat).unwrap();
