@@ -100,7 +100,7 @@ fn the_units_need_nothing_but_a_folder_and_the_network() {
     }
     // As hardened as what tells of a failed run.
     let failed = unit(include_str!("../../config/strongroom-failed.service"));
-    let own = ["Type=", "ExecStart=", "User=", "Group=", "StateDirectory=", "TimeoutStart"];
+    let own = ["Type=", "ExecStart=", "User=", "Group=", "StateDirectory=", "TimeoutStart", "LoadCredential="];
     for (section, line) in failed.iter().filter(|(s, l)| s == "Service" && !own.iter().any(|o| l.starts_with(o))) {
         assert!(service.contains(&(section.clone(), line.clone())), "{line}");
     }

@@ -11,13 +11,8 @@ pub(super) fn watched(trouble: Trouble, notice: &Notice, people: &People, when: 
     match trouble {
         Trouble::HistoryChanged => (
             "warning, the backups may have been tampered with",
-            format!(
-                "On {when} the backups did not match what a second computer, which watches from outside, remembers of them."
-            ),
-            String::from(
-                "Backups may have been removed or altered. Treat this as a possible security incident; you decide whether \
-                 it must be reported.",
-            ),
+            format!("On {when} the backups did not match what a second computer, which watches them, remembers."),
+            String::from("Backups may have been removed or altered. Treat this as a possible security incident."),
             Urgency::Now,
         ),
         Trouble::Damage => (
