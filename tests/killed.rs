@@ -34,7 +34,7 @@ fn must(home: &Path, arguments: &[&str]) {
 
 fn fill(docs: &Path, round: u32) {
     for i in 0..60u32 {
-        let mut x = i.wrapping_mul(7919) ^ (round * u32::from(i % 3 == 0)).wrapping_mul(104_729) | 1;
+        let mut x = i.wrapping_mul(7919) ^ (round * u32::from(i % 4 == 0)).wrapping_mul(104_729) | 1;
         let bytes: Vec<u8> = (0..200_000)
             .map(|_| {
                 x ^= x << 13;

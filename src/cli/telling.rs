@@ -109,7 +109,7 @@ fn silent(shell: &Shell, config: &Config, journal: &Journal) -> Vec<(SetName, Ti
 /// Tells clerk and deputy what a command did about the council's records, and says what became of the messages. What
 /// the command did stands, whatever becomes of them.
 pub fn tell_of_retention(shell: &Shell, config: &Config, news: &[News]) {
-    if config.mail.is_none() && config.webhooks.is_empty() {
+    if !config.tells_anyone() {
         shell.out.note("Nobody was told by e-mail: the configuration has no [notify.mail].");
         return;
     }

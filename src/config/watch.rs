@@ -138,6 +138,12 @@ fn watched(
     notify: &RawNotify,
     state_dir: &std::path::Path,
 ) -> Result<Watched, ConfigError> {
+    if let Some(hook) = notify.webhook.first() {
+        return Err(t.fault(hook.span(), "a watcher tells people by mail only", "Take this [[notify.webhook]] out."));
+    }
+    if let Some(ping) = &notify.ping {
+        return Err(t.fault(ping.span(), "a watcher tells people by mail only", "Take this [notify.ping] out."));
+    }
     let span = typed.span();
     let here = || (span.clone(), "this [[council]]");
     let raw = typed.into_inner();

@@ -87,13 +87,7 @@ pub fn of_the_store() -> Vec<Mode> {
         Mode::store("the store is read-only", |o| o.front().turns(Way::ToWrites(READ_ONLY))),
         Mode::store("the store is full", |o| o.front().turns(Way::ToWrites(FULL))),
         Mode::store("the credentials were revoked", |o| o.front().turns(Way::Answers(REVOKED))),
-        Mode {
-            mends: |o| {
-                o.front().turns(Way::Open);
-                resolve(o);
-            },
-            ..Mode::store("the bucket is gone", |o| o.front().turns(Way::Answers(NO_BUCKET)))
-        },
+        Mode::store("the bucket is gone", |o| o.front().turns(Way::Answers(NO_BUCKET))),
         Mode::store("the store takes longer than the run may", |o| {
             change(&o.place, "jitter = ", "run_limit = \"1 second\"\njitter = ");
             o.front().turns(Way::Silent);

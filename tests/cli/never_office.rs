@@ -51,6 +51,11 @@ impl Letter {
         self.subject.rsplit("reference ").next().unwrap()
     }
 
+    /// It comes once a week, whatever happened.
+    pub fn is_weekly(&self) -> bool {
+        self.subject.contains(": weekly message, ") || self.subject.contains(": weekly ")
+    }
+
     /// Without council, day and reference.
     pub fn title(&self) -> &str {
         let rest = self.subject.strip_prefix("Anytown Town Council: ").unwrap();

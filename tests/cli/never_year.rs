@@ -103,6 +103,7 @@ fn over_a_year_each_message_is_needed_right_and_sent_once() {
     let (zone, mut office) = (TimeZone::get("Europe/London").unwrap(), begin());
     let (mut date, mut said) = (day("2027-01-04"), String::new());
     let mut references: BTreeMap<String, usize> = BTreeMap::new();
+    let mut weeks: BTreeMap<&str, usize> = BTreeMap::new();
     let mut quiet = 0;
     while date < day("2028-01-01") {
         office.moment = Some(date.at(1, 30, 0, 0).to_zoned(zone.clone()).unwrap().timestamp());
@@ -117,7 +118,11 @@ fn over_a_year_each_message_is_needed_right_and_sent_once() {
         }
         happens(&mut office, date);
         let night = office.night();
-        for letter in office.taken() {
+        let (weekly, others): (Vec<_>, Vec<_>) = office.taken().into_iter().partition(|l| l.is_weekly());
+        for letter in weekly {
+            *weeks.entry(letter.to).or_default() += 1;
+        }
+        for letter in others {
             let n = references.len() + 1;
             let n = *references.entry(letter.reference().to_owned()).or_insert(n);
             let subject =
@@ -126,6 +131,7 @@ fn over_a_year_each_message_is_needed_right_and_sent_once() {
         }
         date = date.saturating_add(1.day());
     }
+    said.push_str(&format!("weekly messages, of the weeks in which a night is played here: {weeks:?}\n"));
     println!("{said}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/never_year.txt");
     if std::env::var_os("STRONGROOM_RENEW").is_some() {

@@ -86,6 +86,14 @@ fn each_council_has_a_state_folder_of_its_own_and_the_errors_say_what_to_do() {
 }
 
 #[test]
+fn a_watcher_tells_by_mail_and_takes_no_other_way() {
+    for way in ["[[notify.webhook]]\nname = \"desk\"\nurl_env = \"U\"\n", "[notify.ping]\nurl_env = \"U\"\n"] {
+        let error = config::parse_watch(&file("", way), "watch.toml").unwrap_err().to_string();
+        assert!(error.contains("a watcher tells people by mail only"), "{error}");
+    }
+}
+
+#[test]
 fn the_units_need_nothing_but_a_folder_and_the_network() {
     let service = unit(include_str!("../../config/strongroom-watch.service"));
     for line in [

@@ -211,6 +211,7 @@ fn mail(lines: &mut Lines<'_>, config: &Config) {
     let todo = "Add [notify.mail] to council.toml.";
     match lines.shell.mailer(config) {
         Err(failure) => lines.failure(what, &failure),
+        Ok(None) if config.tells_anyone() => {}
         Ok(None) => lines.add(what, &Verdict::Failed("there is no [notify.mail]".into()), todo),
         Ok(Some(_)) => lines.add(what, &Verdict::Passed, ""),
     }

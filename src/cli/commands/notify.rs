@@ -118,12 +118,14 @@ fn failed(shell: &Shell, outlived: bool) -> Result<Done, Failure> {
         shell.out.warn(advice(&failure).message);
     }
     ways::ping_quietly(shell, &config, Signal::Fail);
-    if config.mail.is_none() && config.webhooks.is_empty() {
+    if !config.tells_anyone() {
         return Err(no_mail());
     }
-    let unsent = summary.flush.failed.len() + summary.trouble.len();
+    let reports = || summary.others.iter().map(|(_, report)| report).chain([&summary.flush]);
+    let unsent = reports().map(|r| r.failed.len()).sum::<usize>() + summary.trouble.len();
     let exit = if unsent > 0 { Exit::Failed } else { Exit::Done };
-    Ok(Done::with_exit(exit).with("notices", summary.notices.len()).with("sent", summary.flush.sent.len()))
+    let sent: usize = reports().map(|r| r.sent.len()).sum();
+    Ok(Done::with_exit(exit).with("notices", summary.notices.len()).with("sent", sent))
 }
 
 /// The sets that the schedule has long asked for, and that were not backed up.

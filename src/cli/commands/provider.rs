@@ -104,7 +104,7 @@ fn object(one: &Listed) -> serde_json::Value {
 pub fn tell(shell: &Shell, config: &Config, state: Option<&State>) {
     let today: Date = today(shell, config);
     let news = state.and_then(|s| seen(s, today)).map(News::Access);
-    if let Some(news) = news.filter(|_| config.mail.is_some() && !config.trial) {
+    if let Some(news) = news.filter(|_| config.tells_anyone() && !config.trial) {
         tell_of_retention(shell, config, &[news]);
     }
 }

@@ -64,7 +64,7 @@ fn run_by(shell: &Shell, config: &Config, args: &RunArgs, broken: Option<&Failur
     ways::ping_quietly(shell, config, Signal::Start);
     let done = whole_or_backups(shell, config, round, broken);
     let exit = done.as_ref().map_or(Exit::Failed, |done| done.exit);
-    ways::ping_quietly(shell, config, ways::signal_of(shell, config, exit));
+    ways::ping_quietly(shell, config, ways::signal_of(shell, config, exit as u8));
     done
 }
 
@@ -114,7 +114,7 @@ fn tell_of_policies(shell: &Shell, config: &Config) {
     let day = |at: Timestamp| at.to_zoned(config.council.timezone.clone()).date();
     let journal = shell.journal(config).read().map(|all| fold(&all.entries)).unwrap_or_default();
     let is_due = config.policy.is_due(day(now), journal.voices.began.map(day));
-    if is_due && config.mail.is_some() && !config.trial {
+    if is_due && config.tells_anyone() && !config.trial {
         telling::tell_of_retention(shell, config, &[News::Policies(config.policy.reviews(day(now)))]);
     }
 }

@@ -53,7 +53,7 @@ pub fn for_status(shell: &Shell, config: &Config, journal: &JournalState, repo: 
 
 /// Tells what is due, at the end of a run, however it went.
 pub fn tell(shell: &Shell, config: &Config, input: &StatusInput<'_>, status: &Status) {
-    if config.trial || (config.mail.is_none() && config.webhooks.is_empty()) {
+    if config.trial || !config.tells_anyone() {
         return;
     }
     let Ok(journal) = shell.journal(config).read().map(|all| fold(&all.entries)) else {
