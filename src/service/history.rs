@@ -15,6 +15,8 @@ use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role
 
 /// Fewer backups do not say what is usual.
 const LEAST_USUAL: usize = 14;
+/// So many nights that stand out say nothing of what is usual: one or two teach nothing.
+const STAND_OUT: usize = 2;
 /// So many of the last say it.
 const MOST_USUAL: usize = 60;
 
@@ -156,11 +158,12 @@ impl JournalState {
         }
     }
 
-    /// The most records that changed or went in one of the last backups of this set that were no incident; none where there
-    /// were too few of them to say what is usual.
+    /// How many records changed or went in the last backups of this set that were no incident, at the most, but for the
+    /// nights that stand out; none where there were too few of them to say what is usual.
     pub fn usual_changes(&self, set: &SetName) -> Option<u64> {
-        let of_set = self.changes.get(set)?;
-        (of_set.len() >= LEAST_USUAL).then(|| of_set.iter().copied().max()).flatten()
+        let mut of_set: Vec<u64> = self.changes.get(set)?.iter().copied().collect();
+        of_set.sort_unstable_by(|a, b| b.cmp(a));
+        (of_set.len() >= LEAST_USUAL).then(|| of_set.get(STAND_OUT).copied()).flatten()
     }
 
     /// Since when messages do not leave this computer.

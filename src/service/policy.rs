@@ -52,7 +52,11 @@ impl Policies {
     /// Whether there is something to tell by mail. That a day was never noted is for whoever sets this up, and for the
     /// clerk only when a month has passed since `began`, when this computer's journal begins.
     pub fn is_due(&self, today: Date, began: Option<Date>) -> bool {
-        // A beginning in the future is that of a wrong clock.
+        // A beginning in the future is that of a wrong clock: of then, or, where a policy seems to lie ahead too, of now.
+        let ahead = || [&self.it, &self.retention].into_iter().flatten().any(|a| a.on > today.saturating_add(1.day()));
+        if began.is_some_and(|began| began > today) && ahead() {
+            return false;
+        }
         let settled = began.is_some_and(|began| began > today || began.saturating_add(1.month()) <= today);
         self.reviews(today).iter().any(|r| matches!(r, Review::Due(_)) || (settled && *r == Review::Missing))
     }
@@ -107,6 +111,7 @@ mod tests {
         assert!(!policies("2026-11-22").is_due(today, began("2026-10-23")), "not in the first month");
         assert!(policies("2026-11-22").is_due(today, began("2026-10-22")), "a day never noted is asked for");
         assert!(Policies::default().is_due(today, began("2031-01-01")), "a wrong clock hides nothing");
+        assert!(!policies("2026-12-01").is_due(today, began("2026-12-01")), "the clock of now is told of by itself");
         assert_eq!(policies("2062-05-11").reviews(today)[0], Review::Missing);
         let both = Policies { it: adopted("2026-05-11"), retention: adopted("2026-05-11") };
         assert!(!both.is_due(today, began("2020-01-01")));
