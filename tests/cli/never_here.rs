@@ -7,6 +7,11 @@ use crate::never_office::{Store, child_of, signal};
 use crate::place::{Place, noise};
 
 pub fn of_this_computer() -> Vec<Mode> {
+    [of_its_files(), of_runs_cut_off(), of_what_never_ran_or_runs_on(), of_its_clock()].into_iter().flatten().collect()
+}
+
+/// Its disk, its own folder and the configuration.
+fn of_its_files() -> Vec<Mode> {
     vec![
         Mode::new(
             "the disk with its own folder is full",
@@ -78,6 +83,11 @@ pub fn of_this_computer() -> Vec<Mode> {
             },
         )
         .by("`notify failed`, as systemd starts it", |o| o.night()),
+    ]
+}
+
+fn of_runs_cut_off() -> Vec<Mode> {
+    vec![
         Mode { store: Store::Bucket, ..Mode::new("the run is killed", |_| {}, |o| o.front().turns(Way::Open)) }
             .by("`notify failed`, as systemd starts it", |o| {
                 let mut run = o.hanging();
@@ -127,6 +137,11 @@ pub fn of_this_computer() -> Vec<Mode> {
         }
         .by("the next run", |o| o.night())
         .once(),
+    ]
+}
+
+fn of_what_never_ran_or_runs_on() -> Vec<Mode> {
+    vec![
         Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {})
             .by("nobody: caught up at once", |o| o.night())
             .nobody(),
@@ -156,6 +171,11 @@ pub fn of_this_computer() -> Vec<Mode> {
         )
         .by("nobody: the second leaves the work to the first", |o| o.night())
         .nobody(),
+    ]
+}
+
+fn of_its_clock() -> Vec<Mode> {
+    vec![
         Mode::new(
             "its clock runs a month ahead for a night",
             |o| o.hour = 24 * 30,
