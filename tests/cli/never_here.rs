@@ -7,10 +7,11 @@ use crate::never_office::{Store, child_of, signal};
 use crate::place::{Place, noise};
 
 pub fn of_this_computer() -> Vec<Mode> {
-    [of_its_files(), of_runs_cut_off(), of_what_never_ran_or_runs_on(), of_its_clock()].into_iter().flatten().collect()
+    let runs = [of_runs_cut_off(), of_what_never_ran_or_runs_on(), of_its_clock()];
+    [of_its_files(), of_the_configuration()].into_iter().chain(runs).flatten().collect()
 }
 
-/// Its disk, its own folder and the configuration.
+/// Its disk, and its own folder with the keys.
 fn of_its_files() -> Vec<Mode> {
     vec![
         Mode::new(
@@ -63,6 +64,11 @@ fn of_its_files() -> Vec<Mode> {
             },
             |o| rename(o, "machine.json", "home/state/machine.json"),
         ),
+    ]
+}
+
+fn of_the_configuration() -> Vec<Mode> {
+    vec![
         Mode::new(
             "the configuration is broken",
             |o| {
