@@ -99,26 +99,12 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "Nothing was changed. To use it from this computer too: strongroom init --join\nAfter a disaster: strongroom \
              recover"
         }
-        RepoError::WrongKey | RepoError::Bundle(BundleError::Seal(_)) => {
-            "Check that the key belongs to this repository: the recovery sheet prints the repository's id and address. \
-             A key that was removed opens nothing stored since. If it is the right key, its key file in the store may \
-             be damaged: on a computer that still works run: strongroom verify check"
-        }
-        RepoError::BundleDamaged(_) => {
-            "The key may be the right one. If a computer of yours still works, run there: strongroom run (it puts back its \
-             copy of the key file). Else bring back that file's old version, if the store keeps any; then run this again."
-        }
-        RepoError::BundlePlanted(_) => {
-            "No key was changed. Somebody wrote into the store: ring your provider, and change the store's credentials. Then \
-             take that file out of the store with the store's own means, keep it as evidence, and run this again."
+        RepoError::WrongKey | RepoError::Bundle(_) | RepoError::BundleDamaged(_) | RepoError::BundlePlanted(_) => {
+            key(error)
         }
         RepoError::AnotherRepository { .. } => {
             "Do not go on. Compare the address and the id with the recovery sheet; somebody may have put another \
              repository in its place."
-        }
-        RepoError::Bundle(BundleError::Forged) => {
-            "Do not use these keys. Keep this computer's state folder and ring your provider: somebody wrote into the \
-             store."
         }
         RepoError::RolledBack { .. } => {
             "Nothing was written and nothing will be deleted. Do not run init. If the store keeps old versions, bring \
@@ -155,6 +141,29 @@ fn repo(error: &RepoError) -> Option<&'static str> {
              keeps old versions, bring the note back; then run: strongroom verify check"
         }
     })
+}
+
+/// A key that opens nothing, or whose file in the store cannot be trusted.
+fn key(error: &RepoError) -> &'static str {
+    match error {
+        RepoError::BundleDamaged(_) => {
+            "The key may be the right one. If a computer of yours still works, run there: strongroom run (it puts back its \
+             copy of the key file). Else bring back that file's old version, if the store keeps any; then run this again."
+        }
+        RepoError::BundlePlanted(_) => {
+            "No key was changed. Somebody wrote into the store: ring your provider, and change the store's credentials. Then \
+             take that file out of the store with the store's own means, keep it as evidence, and run this again."
+        }
+        RepoError::Bundle(BundleError::Forged) => {
+            "Do not use these keys. Keep this computer's state folder and ring your provider: somebody wrote into the \
+             store."
+        }
+        _ => {
+            "Check that the key belongs to this repository: the recovery sheet prints the repository's id and address. \
+             A key that was removed opens nothing stored since. If it is the right key, its key file in the store may \
+             be damaged: on a computer that still works run: strongroom verify check"
+        }
+    }
 }
 
 fn store(error: &StoreError) -> Option<&'static str> {

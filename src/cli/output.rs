@@ -212,7 +212,7 @@ impl Out {
             None => format!("problem: {detail}"),
         };
         if self.journalled.err && !self.troubled.swap(true, Ordering::Relaxed) {
-            let kind = in_a_word(&problem.kind);
+            let kind = word(&problem.kind);
             self.log(Level::Warning, &format!("problem: {kind}; this and what follows is named at priority debug"));
         }
         self.log(Level::Debug, &line);
@@ -298,11 +298,6 @@ pub fn about(kind: &str, path: &RecordPath, mut object: Value) -> Value {
     object["message_type"] = kind.into();
     add_path(&mut object, path);
     object
-}
-
-/// The word for a plain value, as it stands in JSON.
-pub fn in_a_word<T: serde::Serialize>(value: &T) -> String {
-    word(value)
 }
 
 /// Raw content; fails once it cannot be written any more, so that fetching more of it ends.

@@ -9,6 +9,7 @@ use super::qr;
 use crate::config::Store;
 use crate::domain::id::RepositoryId;
 use crate::repo::seal::{Identity, identity_line};
+use crate::service::plain;
 
 /// What a sheet says.
 pub struct Sheet<'a> {
@@ -74,7 +75,7 @@ impl Sheet<'_> {
             String::new(),
             format!("repository: {}", self.repository),
             format!("address: {}", self.address),
-            format!("date: {}", self.date.strftime("%-d %B %Y")),
+            format!("date: {}", plain::date(self.date)),
             String::new(),
             "Print this and keep it in a safe, away from the computers it is for. Whoever has it can read".into(),
             "every document in the backup. If the office computer is lost, nothing else opens it.".into(),

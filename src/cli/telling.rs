@@ -5,7 +5,6 @@ use tokio::runtime::Handle;
 
 use super::failure::Failure;
 use super::hints::advice;
-use super::output::in_a_word;
 use super::shell::Shell;
 use super::ways;
 use crate::config::{Config, ConfigError, Environment, ProtectedSet, Tls};
@@ -13,7 +12,6 @@ use crate::domain::problem::Exit;
 use crate::service::history::fold;
 use crate::service::journal::{Event, Journal, JournalEntry};
 use crate::service::mail::{MailSettings, Mailer, SmtpMailer, TlsMode, Unusable};
-use crate::service::outbox::FlushReport;
 use crate::service::plain::{Elsewhere, People, Plain};
 use crate::service::post::{Post, Posted, Ways};
 use crate::service::retention::News;
@@ -133,8 +131,7 @@ pub fn post(shell: &Shell, config: &Config, send: impl FnOnce(&Post<'_>) -> Post
     for words in posted.trouble.iter().chain(reports.flat_map(|r| &r.trouble)) {
         shell.out.warn(words);
     }
-    report_flush(shell, &posted.flush);
-    ways::report(shell, &posted.others);
+    ways::report(shell, &posted.flush, &posted.others);
     posted
 }
 
@@ -165,20 +162,7 @@ pub fn report(shell: &Shell, summary: &RunSummary) {
     for words in &summary.trouble {
         shell.out.warn(words);
     }
-    report_flush(shell, &summary.flush);
-    ways::report(shell, &summary.others);
-}
-
-fn report_flush(shell: &Shell, flush: &FlushReport) {
-    for (told, error) in &flush.failed {
-        shell.out.warn(format!("The message for the {} did not leave yet: {error}", in_a_word(&told.to)));
-    }
-    for told in &flush.expired {
-        shell.out.warn(format!("A message for the {} was given up: nobody read it.", in_a_word(&told.to)));
-    }
-    for told in &flush.sent {
-        shell.out.note(format!("The {} was told by e-mail.", in_a_word(&told.to)));
-    }
+    ways::report(shell, &summary.flush, &summary.others);
 }
 
 /// The mail server; `None` where none is configured.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::hints::advice;
-use super::output::in_a_word;
 use super::shell::Shell;
 use crate::config::{Config, SecretSource};
 use crate::domain::problem::Exit;
@@ -16,6 +15,7 @@ use crate::service::plain::Plain;
 use crate::service::post::Channel;
 use crate::service::voice::{Voice, WayName};
 use crate::service::web::{Ping, Signal, Waits, WebError, Webhook};
+use crate::service::words;
 
 /// The webhooks. One whose address cannot be fetched keeps its messages waiting and says so.
 pub fn webhooks(shell: &Shell, config: &Config) -> Vec<Channel> {
@@ -46,20 +46,28 @@ pub fn is_due(shell: &Shell, config: &Config) -> bool {
     mail.into_iter().chain(others).any(|outbox| outbox.is_due(now))
 }
 
-/// What became of the messages by these ways.
-pub fn report(shell: &Shell, others: &[(WayName, FlushReport)]) {
+/// What became of the messages, by mail and by the other ways.
+pub fn report(shell: &Shell, mail: &FlushReport, others: &[(WayName, FlushReport)]) {
+    report_one(shell, None, mail);
     for (way, flush) in others {
-        for (told, error) in &flush.failed {
-            let to = in_a_word(&told.to);
-            shell.out.warn(format!("The message for the {to} did not leave by the webhook \"{way}\" yet: {error}"));
-        }
-        for told in &flush.expired {
-            let to = in_a_word(&told.to);
-            shell.out.warn(format!("A message for the {to} was given up by the webhook \"{way}\"."));
-        }
-        for told in &flush.sent {
-            shell.out.note(format!("The {} was told by the webhook \"{way}\".", in_a_word(&told.to)));
-        }
+        report_one(shell, Some(way), flush);
+    }
+}
+
+/// By one way: by mail, where no webhook is named.
+fn report_one(shell: &Shell, webhook: Option<&WayName>, flush: &FlushReport) {
+    let by = webhook.map(|way| format!(" by the webhook \"{way}\""));
+    for (told, error) in &flush.failed {
+        let (to, by) = (words::word(&told.to), by.as_deref().unwrap_or_default());
+        shell.out.warn(format!("The message for the {to} did not leave{by} yet: {error}"));
+    }
+    for told in &flush.expired {
+        let (to, how) = (words::word(&told.to), by.as_deref().unwrap_or(": nobody read it"));
+        shell.out.warn(format!("A message for the {to} was given up{how}."));
+    }
+    for told in &flush.sent {
+        let (to, by) = (words::word(&told.to), by.as_deref().unwrap_or(" by e-mail"));
+        shell.out.note(format!("The {to} was told{by}."));
     }
 }
 

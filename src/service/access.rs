@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::domain::log::state::State;
-use crate::service::plain::counted;
+use crate::service::plain::{counted, date};
 use crate::service::status::{Light, Line};
 
 /// From so many days before its last day on, people are reminded.
@@ -49,19 +49,14 @@ pub fn lines(state: &State, today: Date) -> Vec<Line> {
         let text = format!(
             "{n} should have ended, the first on {}, and nobody has said so. Take the key away, then: strongroom provider \
              access end NUMBER --by NAME --note TEXT",
-            day(since)
+            date(since)
         );
         lines.push(Line { light: Light::Amber, text });
     }
     if let Some(next) = seen.next {
         let n = counted(seen.ending, "outsider's access ends", "outsiders' accesses end");
-        let text = format!("{n} soon, the first on {}. See: strongroom provider access list", day(next));
+        let text = format!("{n} soon, the first on {}. See: strongroom provider access list", date(next));
         lines.push(Line { light: Light::Green, text });
     }
     lines
-}
-
-/// `22 November 2026`
-pub fn day(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
 }

@@ -80,9 +80,7 @@ impl People {
     pub fn coverage(&self) -> Option<String> {
         match (&self.elsewhere, self.email_set) {
             (_, true) => None,
-            (Some(e), false) => {
-                Some(format!("E-mail: backed up by {}, checked {}.", e.by, e.checked.strftime("%-d %B %Y")))
-            }
+            (Some(e), false) => Some(format!("E-mail: backed up by {}, checked {}.", e.by, date(e.checked))),
             (None, false) => Some(String::from("E-mail: not backed up by Strongroom.")),
         }
     }
@@ -96,6 +94,11 @@ impl People {
     pub fn day(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%A %-d %B %Y").to_string()
     }
+}
+
+/// `22 November 2026`.
+pub fn date(day: Date) -> String {
+    day.strftime("%-d %B %Y").to_string()
 }
 
 /// `1,234,567`.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, ToSpan};
 use serde::Serialize;
 
 use crate::domain::path::printable;
+use crate::service::plain::date;
 use crate::service::status::{Light, Line};
 
 /// A decision of the council.
@@ -70,7 +71,7 @@ impl Policies {
                 (Review::Due(_), Some(a)) => format!(
                     "The council's {name} was adopted {} (minute {}): more than a year ago. Once it is reviewed, put the \
                      new day and minute into [policy] {key}.",
-                    day(a.on),
+                    date(a.on),
                     minute(a)
                 ),
                 _ => format!(
@@ -85,10 +86,6 @@ impl Policies {
 
 /// A reminder a month.
 pub const MONTHLY: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-fn day(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
-}
 
 fn minute(adopted: &Adopted) -> String {
     printable(adopted.minute.as_bytes()).chars().take(40).collect()

@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::service::access::{AccessSeen, day};
+use crate::service::access::AccessSeen;
 use crate::service::journal::Event;
 use crate::service::outbox::Outgoing;
-use crate::service::plain::{People, counted, number};
+use crate::service::plain::{People, counted, date, number};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::post::{Post, Posted};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
@@ -143,7 +143,7 @@ fn reviews(holds: u64, oldest: Date) -> Words {
         format!(
             "The day to look again has come for {} on records; the first was {}.",
             counted(holds, "hold", "holds"),
-            day(oldest)
+            date(oldest)
         ),
         "A hold never ends by itself. Until somebody releases it, what it touches is kept, and so are older backups."
             .to_owned(),
@@ -158,7 +158,10 @@ fn adopted(in_force: Date, sooner: Option<u64>) -> Words {
         format!(
             "The council's rules on how long records are kept were changed. Some records may go sooner than before, or for the first time{how_many}."
         ),
-        format!("The new rules count from {}. Until then the old ones hold, so that people can object.", day(in_force)),
+        format!(
+            "The new rules count from {}. Until then the old ones hold, so that people can object.",
+            date(in_force)
+        ),
         Act::IfUnexpected,
     )
 }
@@ -207,7 +210,7 @@ fn policies(reviews: &[Review; 2]) -> Words {
     let said = |(review, name): (&Review, &str)| match review {
         Review::Fresh => None,
         Review::Missing => Some(format!("No day is noted on which the council adopted its {name}.")),
-        Review::Due(on) => Some(format!("The council adopted its {name} on {}, more than a year ago.", day(*on))),
+        Review::Due(on) => Some(format!("The council adopted its {name} on {}, more than a year ago.", date(*on))),
     };
     let happened: Vec<String> = reviews.iter().zip(names).filter_map(said).collect();
     (
@@ -227,12 +230,12 @@ fn access(seen: &AccessSeen) -> Words {
             "Outsiders' access to the council's backups that should have ended, and nobody has noted an end: {}, the first \
              on {}.",
             number(seen.passed),
-            day(since)
+            date(since)
         ));
     }
     if let Some(next) = seen.next {
         let whose = if happened.is_empty() { "Outsiders' access to the council's backups" } else { "Access" };
-        happened.push(format!("{whose} that ends soon: {}, the first on {}.", number(seen.ending), day(next)));
+        happened.push(format!("{whose} that ends soon: {}, the first on {}.", number(seen.ending), date(next)));
     }
     (
         "access of outsiders to the backups".to_owned(),

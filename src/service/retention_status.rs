@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::domain::path::printable;
-use crate::service::plain::{People, counted, number};
+use crate::service::plain::{People, counted, date, number};
 use crate::service::retention::{Numbers, RetentionState, SchemeSeen, Stopped};
 use crate::service::status::{Light, Line};
 
@@ -100,12 +100,12 @@ pub fn lines(input: &RetentionInput, people: &People, now: Timestamp) -> Vec<Lin
     let mut lines = vec![first(input, people, now)];
     // Where it is the first, the line above has named it.
     if let Some(next) = input.next.as_ref().filter(|_| input.scheme.is_some()) {
-        let text = format!("A new scheme (minute {}) counts from {}.", minute(next), day(next.in_force));
+        let text = format!("A new scheme (minute {}) counts from {}.", minute(next), date(next.in_force));
         lines.push(Line { light: Light::Green, text });
     }
     if let Some(oldest) = input.oldest_review.filter(|_| input.reviews_overdue > 0) {
         let holds = counted(input.reviews_overdue, "hold is", "holds are");
-        let text = format!("{holds} due for review, the first since {}. See: strongroom hold list", day(oldest));
+        let text = format!("{holds} due for review, the first since {}. See: strongroom hold list", date(oldest));
         lines.push(Line { light: Light::Amber, text });
     }
     if input.reappeared > 0 {
@@ -134,13 +134,13 @@ fn first(input: &RetentionInput, people: &People, now: Timestamp) -> Line {
             Some(next) => format!(
                 "Retention: the scheme of minute {} counts from {}; until then no record is destroyed.{held}",
                 minute(next),
-                day(next.in_force)
+                date(next.in_force)
             ),
             None => format!("Retention: no scheme is adopted, so no record is destroyed.{held}"),
         };
         return Line { light: Light::Green, text };
     };
-    let mut parts = vec![format!("scheme adopted {} (minute {})", day(scheme.on), minute(scheme))];
+    let mut parts = vec![format!("scheme adopted {} (minute {})", date(scheme.on), minute(scheme))];
     let mut light = Light::Green;
     let mut tail = String::new();
     match &input.numbers {
@@ -182,8 +182,4 @@ fn under_way(all: &[UnderWay]) -> String {
 
 fn minute(scheme: &SchemeSeen) -> String {
     printable(scheme.minute.as_bytes()).chars().take(40).collect()
-}
-
-fn day(date: Date) -> String {
-    date.strftime("%-d %B %Y").to_string()
 }

@@ -69,27 +69,12 @@ fn advice(lead: &Cause) -> &'static str {
             "keep the store as it is and look into what happened to it. strongroom repair says what is damaged and what can \
              be had back; strongroom repair --yes does it. Then test everything, which also closes this: strongroom verify restore --all."
         }
-        Trouble::LiveDiffers => {
-            "look at the disk. strongroom verify restore --all names each file; to bring one back: strongroom restore PATH \
-             --in-place --overwrite if-changed, which keeps what was there. Then once more strongroom verify restore --all, \
-             which closes this when none differs any more."
+        Trouble::LiveDiffers | Trouble::Spoiled | Trouble::ManyNotItsName | Trouble::NotItsName => {
+            advice_on_documents(lead.trouble)
         }
         Trouble::PutRight => {
             "see in the run's output which key files or index objects were put back. The next run looks at them again and \
              closes this if they are sound; to look at once: strongroom run. If it happens again, look into the store."
-        }
-        Trouble::Spoiled => {
-            "run strongroom verify restore: it names each document, its last sound version and the command that brings \
-             it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."
-        }
-        Trouble::ManyNotItsName => {
-            "treat it as an attack until it is known to be none: disconnect machines, then run strongroom verify restore, \
-             which names each document and its last sound version. Thinning, pruning and disposal are stopped until the \
-             incident is resolved; whoever resolves it says that what is still so by then is as it should be."
-        }
-        Trouble::NotItsName => {
-            "treat it as a possible attack: disconnect machines, then run strongroom verify restore, which names each \
-             document and its last sound version. Do not prune."
         }
         Trouble::ExaminedNothing => "check that the set and the test's limits are configured as meant.",
         Trouble::Unprotected => {
@@ -127,6 +112,29 @@ fn advice(lead: &Cause) -> &'static str {
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
         Trouble::Failed(why) => advice_on_failure(why),
+    }
+}
+
+fn advice_on_documents(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::LiveDiffers => {
+            "look at the disk. strongroom verify restore --all names each file; to bring one back: strongroom restore PATH \
+             --in-place --overwrite if-changed, which keeps what was there. Then once more strongroom verify restore --all, \
+             which closes this when none differs any more."
+        }
+        Trouble::Spoiled => {
+            "run strongroom verify restore: it names each document, its last sound version and the command that brings \
+             it back. Look at the disk and at what wrote the file. If it is as it should be: strongroom verify accept."
+        }
+        Trouble::ManyNotItsName => {
+            "treat it as an attack until it is known to be none: disconnect machines, then run strongroom verify restore, \
+             which names each document and its last sound version. Thinning, pruning and disposal are stopped until the \
+             incident is resolved; whoever resolves it says that what is still so by then is as it should be."
+        }
+        _ => {
+            "treat it as a possible attack: disconnect machines, then run strongroom verify restore, which names each \
+             document and its last sound version. Do not prune."
+        }
     }
 }
 

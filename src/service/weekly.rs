@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use crate::service::outbox::Outgoing;
-use crate::service::plain::{counted, list, size};
+use crate::service::plain::{self, counted, list, size};
 use crate::service::status::{Light, SetInput, Status, StatusInput};
 use crate::service::texts::{Letter, paragraphs};
 use crate::service::voice::VoiceState;
@@ -115,7 +115,7 @@ fn clerks_body(reference: &Reference, input: &StatusInput<'_>, status: &Status, 
 }
 
 fn date(input: &StatusInput<'_>, at: Timestamp) -> String {
-    at.to_zoned(input.people.zone.clone()).strftime("%-d %B %Y").to_string()
+    plain::date(at.to_zoned(input.people.zone.clone()).date())
 }
 
 fn is_late(input: &StatusInput<'_>, set: &SetInput) -> bool {

@@ -7,7 +7,6 @@ mod email_set;
 mod every_command;
 mod fault_store;
 mod faults;
-#[path = "../support/front.rs"]
 mod front;
 mod golden;
 // Not all of its manners are met here.

@@ -7,6 +7,12 @@ use crate::never_office::{Store, child_of, signal};
 use crate::place::{Place, noise};
 
 pub fn of_this_computer() -> Vec<Mode> {
+    let runs = [of_runs_cut_off(), of_what_never_ran_or_runs_on(), of_its_clock()];
+    [of_its_files(), of_the_configuration()].into_iter().chain(runs).flatten().collect()
+}
+
+/// Its disk, and its own folder with the keys.
+fn of_its_files() -> Vec<Mode> {
     vec![
         Mode::new(
             "the disk with its own folder is full",
@@ -58,6 +64,11 @@ pub fn of_this_computer() -> Vec<Mode> {
             },
             |o| rename(o, "machine.json", "home/state/machine.json"),
         ),
+    ]
+}
+
+fn of_the_configuration() -> Vec<Mode> {
+    vec![
         Mode::new(
             "the configuration is broken",
             |o| {
@@ -78,6 +89,11 @@ pub fn of_this_computer() -> Vec<Mode> {
             },
         )
         .by("`notify failed`, as systemd starts it", |o| o.night()),
+    ]
+}
+
+fn of_runs_cut_off() -> Vec<Mode> {
+    vec![
         Mode { store: Store::Bucket, ..Mode::new("the run is killed", |_| {}, |o| o.front().turns(Way::Open)) }
             .by("`notify failed`, as systemd starts it", |o| {
                 let mut run = o.hanging();
@@ -127,6 +143,11 @@ pub fn of_this_computer() -> Vec<Mode> {
         }
         .by("the next run", |o| o.night())
         .once(),
+    ]
+}
+
+fn of_what_never_ran_or_runs_on() -> Vec<Mode> {
+    vec![
         Mode::new("the computer is off over one night", |o| o.hour = 9, |_| {})
             .by("nobody: caught up at once", |o| o.night())
             .nobody(),
@@ -156,6 +177,11 @@ pub fn of_this_computer() -> Vec<Mode> {
         )
         .by("nobody: the second leaves the work to the first", |o| o.night())
         .nobody(),
+    ]
+}
+
+fn of_its_clock() -> Vec<Mode> {
+    vec![
         Mode::new(
             "its clock runs a month ahead for a night",
             |o| o.hour = 24 * 30,

@@ -184,6 +184,11 @@ fn keeps_writing(office: &mut Office) {
 }
 
 pub fn of_what_is_stored() -> Vec<Mode> {
+    of_damage().into_iter().chain(of_mass_changes()).collect()
+}
+
+/// What is stored, or was to be stored, is damaged, old or nothing.
+fn of_damage() -> Vec<Mode> {
     vec![
         Mode::new(
             "stored data is damaged",
@@ -236,6 +241,11 @@ pub fn of_what_is_stored() -> Vec<Mode> {
                 rename(o, "full", "Documents");
             },
         ),
+    ]
+}
+
+fn of_mass_changes() -> Vec<Mode> {
+    vec![
         Mode::new(
             "very many records change",
             |o| {

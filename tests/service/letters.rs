@@ -7,7 +7,7 @@ use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk};
 use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble};
 
-use crate::notices::{JOBS, KINDS, notice, troubles};
+use crate::kinds::{JOBS, KINDS, notice, troubles};
 use crate::support::{at, people};
 
 fn one_line(letter: &Letter) -> String {

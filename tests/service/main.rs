@@ -6,6 +6,7 @@
 mod books;
 mod causes;
 mod http;
+mod kinds;
 mod letters;
 mod mail;
 mod notices;

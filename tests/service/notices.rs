@@ -12,114 +12,11 @@ use strongroom::service::retention::{DisposalSeen, News, RetentionNotice, Stoppe
 use strongroom::service::retention_notices::letter;
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk, test_message};
-use strongroom::service::words::{
-    Cause, Counts, JobKind, NoticeKind, Opened, Reference, Role, SetName, Trouble, Why, word,
-};
+use strongroom::service::words::{Cause, JobKind, NoticeKind, Reference, Role, Trouble, Why, word};
 
+use crate::kinds::{JOBS, KINDS, notice, troubles};
 use crate::support::{at, people};
 
-const WHYS: [Why; 15] = [
-    Why::StoreUnreachable,
-    Why::StoreRefused,
-    Why::StoreFull,
-    Why::NoRepository,
-    Why::WrongKey,
-    Why::LocalDiskFull,
-    Why::SourceMissing,
-    Why::SourceEmpty,
-    Why::SourceNotMounted,
-    Why::Interrupted,
-    Why::SourceUnreadable,
-    Why::NotOpened,
-    Why::NotStarted,
-    Why::NoRecord,
-    Why::Other,
-];
-pub const JOBS: [JobKind; 11] = [
-    JobKind::Configuration,
-    JobKind::Backup,
-    JobKind::Verify,
-    JobKind::Thin,
-    JobKind::Prune,
-    JobKind::Notices,
-    JobKind::Retention,
-    JobKind::Coverage,
-    JobKind::Drills,
-    JobKind::Store,
-    JobKind::Watch,
-];
-pub const KINDS: [NoticeKind; 5] = [
-    NoticeKind::Failure,
-    NoticeKind::Reminder,
-    NoticeKind::WorkingAgain,
-    NoticeKind::Resolved,
-    NoticeKind::NotConfigured,
-];
-pub fn troubles() -> Vec<Trouble> {
-    let mut all: Vec<Trouble> = WHYS.into_iter().map(Trouble::Failed).collect();
-    all.extend([
-        Trouble::HistoryChanged,
-        Trouble::MassChange,
-        Trouble::ManyNotItsName,
-        Trouble::NotItsName,
-        Trouble::Spoiled,
-        Trouble::LiveDiffers,
-        Trouble::PutRight,
-        Trouble::Damage,
-        Trouble::ExaminedNothing,
-        Trouble::Unprotected,
-        Trouble::Refused,
-        Trouble::Incomplete,
-        Trouble::Unheard,
-        Trouble::Missed,
-        Trouble::WrongClock,
-        Trouble::Undelivered,
-        Trouble::Overdue,
-        Trouble::LimitsTooLow,
-        Trouble::FallingBehind,
-        Trouble::WholeOverdue,
-        Trouble::SampleOverdue,
-        Trouble::KeysOverdue,
-        Trouble::Quiet,
-        Trouble::Untested,
-        Trouble::ClocksDiffer,
-    ]);
-    all
-}
-pub fn notice(trouble: Trouble, job: JobKind, kind: NoticeKind, to: Role) -> Notice {
-    let sets = match job {
-        JobKind::Watch if trouble == Trouble::Overdue => vec![SetName::new("documents").unwrap()],
-        JobKind::Backup => vec![SetName::new("documents").unwrap(), SetName::new("email").unwrap()],
-        _ => Vec::new(),
-    };
-    let cause = |set: Option<SetName>| Cause { trouble, job, set };
-    let causes: Vec<Cause> =
-        if sets.is_empty() { vec![cause(None)] } else { sets.iter().cloned().map(|s| cause(Some(s))).collect() };
-    Notice {
-        id: String::from("x"),
-        reference: Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap(),
-        kind,
-        to,
-        lead: causes[0].clone(),
-        causes,
-        sets,
-        since: at("2026-11-20T02:30:00Z"),
-        at: at("2026-11-22T02:30:00Z"),
-        found: at("2026-11-22T02:30:00Z"),
-        counts: Counts {
-            files: 12_345,
-            bytes: 5_600_000_000,
-            problems: 3,
-            changed: 2_468,
-            opening: Some(Opened { damaged: 3, not_its_name: 14, ..Opened::default() }),
-            differing: 2,
-            silent_since: Some(at("2026-11-15T02:30:00Z")),
-            ..Counts::default()
-        },
-        exit: 1,
-        last_good: Some(at("2026-11-15T02:30:00Z")),
-    }
-}
 /// Every letter a person could get, by a name that says which.
 fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut all = BTreeMap::new();
@@ -175,6 +72,7 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     all.insert(String::from("clerk test"), test_message(people, at("2026-07-01T11:05:00Z")));
     all
 }
+
 /// Every letter about the council's rules on keeping records.
 fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     let disposal = DisposalSeen { approval: 41, records: 1_234 };
@@ -218,6 +116,7 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
     };
     named.map(letter).collect()
 }
+
 /// The letters whose exact words are approved: every failure that can really happen, and of the other kinds each
 /// text that differs. The rules below hold for all the rest too.
 fn is_approved_by_word(name: &str) -> bool {
@@ -289,6 +188,7 @@ fn is_approved_by_word(name: &str) -> bool {
         _ => kind == "test" || differing.contains(&cause),
     }
 }
+
 #[test]
 fn every_letter_is_the_approved_one() {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -314,6 +214,7 @@ fn every_letter_is_the_approved_one() {
         assert_eq!(page, approved, "{file}");
     }
 }
+
 const BANNED: [&str; 46] = [
     "api",
     "blob",
@@ -362,10 +263,12 @@ const BANNED: [&str; 46] = [
     "thinning",
     "tls",
 ];
+
 fn words_of(text: &str) -> Vec<String> {
     let split = text.split(|c: char| !c.is_alphanumeric() && c != '-');
     split.filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
 }
+
 #[test]
 fn clerks_letters_are_short_plain_and_complete() {
     let mut people = people();
@@ -410,6 +313,7 @@ fn the_email_line_goes_when_email_is_a_set() {
     let people = People { email_set: true, ..people() };
     assert!(all_letters(&people).values().all(|l| !l.body.contains("E-mail:")));
 }
+
 #[test]
 fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));

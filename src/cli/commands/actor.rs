@@ -8,13 +8,14 @@ use super::heartbeat;
 use super::key::{open_with_key, shown};
 use crate::cli::args::ActorCommand;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, in_a_word};
+use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::domain::id::ActorId;
 use crate::domain::log::entry::Actor;
 use crate::domain::log::state::State;
 use crate::ops::OpsError;
 use crate::ops::roster::{self, JoinRequest};
+use crate::service::words::word;
 
 pub fn run(shell: &Shell, command: ActorCommand) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -68,7 +69,7 @@ fn sorted(state: &State) -> Vec<Known<'_>> {
 fn list(shell: &Shell, state: &State) -> Done {
     shell.out.answer(format!("{:<10}{:<28}{:<12}{:<8}{}", "id", "name", "role", "from", "until"));
     for (id, actor, from, until) in sorted(state) {
-        let roles: Vec<String> = actor.roles.iter().map(in_a_word).collect();
+        let roles: Vec<String> = actor.roles.iter().map(word).collect();
         let line = || {
             let until = until.map_or_else(|| "-".to_owned(), |u| u.to_string());
             format!("{:<10}{:<28}{:<12}{from:<8}{until}", id.short(), shown(&actor.name), roles.join(","))

@@ -8,7 +8,7 @@ use super::key::shown;
 use super::status;
 use crate::cli::args::IncidentCommand;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, in_a_word};
+use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::when;
 use crate::config::Config;
@@ -18,7 +18,7 @@ use crate::ops::OpsError;
 use crate::repo::repository::Repository;
 use crate::service::history::{JournalState, Open, fold};
 use crate::service::journal::Event;
-use crate::service::words::{Reference, Trouble};
+use crate::service::words::{Reference, Trouble, word};
 
 /// For telling the Information Commissioner's Office of a breach of personal data.
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(72);
@@ -58,7 +58,7 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
                 let when = when::shown(at, zone);
                 format!("\n        resolved {when} by {}: {}", shown(by), shown(note))
             });
-            let (what, ended) = (in_a_word(&i.incident.what), ended.unwrap_or_else(|| report_by(i, zone)));
+            let (what, ended) = (word(&i.incident.what), ended.unwrap_or_else(|| report_by(i, zone)));
             format!("{:>6}  {when}  {state:<9} {what}{of} {counts}{ended}", i.at)
         };
         let object = || {

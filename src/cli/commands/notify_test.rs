@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, in_a_word};
+use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{telling, ways};
 use crate::config::Config;
@@ -14,7 +14,7 @@ use crate::service::mail::{Accepted, Mailer, SendError};
 use crate::service::outbox::Outgoing;
 use crate::service::texts;
 use crate::service::web::Signal;
-use crate::service::words::{NoticeKind, Role};
+use crate::service::words::{NoticeKind, Role, word};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -58,7 +58,7 @@ impl Test<'_> {
         let now = self.shell.env.clock.now();
         let letter = texts::test_message(&telling::people(self.config), now);
         Outgoing {
-            id: format!("test-{}-{}", in_a_word(&to), hex::encode(&self.shell.env.entropy.bytes32()[..8])),
+            id: format!("test-{}-{}", word(&to), hex::encode(&self.shell.env.entropy.bytes32()[..8])),
             reference: None,
             to,
             notice: NoticeKind::Test,
@@ -96,7 +96,7 @@ impl Test<'_> {
         }
         self.sent += 1;
         match to {
-            Some(to) => out.say(format!("{who} took the message for the {}: {reply}", in_a_word(&to))),
+            Some(to) => out.say(format!("{who} took the message for the {}: {reply}", word(&to))),
             None => out.say(format!("{who}: {reply}")),
         }
         out.object(json!({"message_type": "sent", "way": way, "to": to, "reply": reply}));

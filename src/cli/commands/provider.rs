@@ -14,8 +14,8 @@ use crate::config::Config;
 use crate::domain::log::state::State;
 use crate::ops::access::{self, AccessText, Listed};
 use crate::ops::retention::note::WhyNote;
-use crate::service::access::{day, seen};
-use crate::service::plain::counted;
+use crate::service::access::seen;
+use crate::service::plain::{counted, date};
 use crate::service::retention::News;
 
 pub fn run(shell: &Shell, command: &ProviderCommand) -> Result<Done, Failure> {
@@ -33,7 +33,7 @@ fn add(shell: &Shell, config: &Config, args: &AccessArgs) -> Result<Done, Failur
     let text = AccessText { who: args.who.clone(), key: args.key.clone(), why: args.why.clone(), by: args.by.clone() };
     let mut repo = shell.open(config)?;
     let number = access::give(&mut repo, &text, from, args.until)?;
-    shell.out.say(format!("Entered as number {number}: {} until {}.", shown(args.who.trim()), day(args.until)));
+    shell.out.say(format!("Entered as number {number}: {} until {}.", shown(args.who.trim()), date(args.until)));
     shell
         .out
         .say("This is a register: it opens nothing, and takes nothing away on that day. People are reminded then.");
@@ -44,7 +44,7 @@ fn end(shell: &Shell, config: &Config, args: &EndArgs) -> Result<Done, Failure> 
     let on = args.on.unwrap_or_else(|| today(shell, config));
     let mut repo = shell.open(config)?;
     access::end(&mut repo, args.access, on, &args.by, &args.note)?;
-    shell.out.say(format!("Entered: access {} ended on {}.", args.access, day(on)));
+    shell.out.say(format!("Entered: access {} ended on {}.", args.access, date(on)));
     Ok(Done::ok().with("access", args.access).with("on", on.to_string()))
 }
 
@@ -83,14 +83,14 @@ fn line(one: &Listed) -> String {
         (Some(on), end) => {
             format!(
                 "ended {}{}",
-                day(on),
+                date(on),
                 end.as_ref().map(|e: &WhyNote| format!(" by {}", e.in_words())).unwrap_or_default()
             )
         }
-        (None, _) if one.overdue => format!("SHOULD HAVE ENDED on {}", day(one.until)),
-        (None, _) => format!("until {}", day(one.until)),
+        (None, _) if one.overdue => format!("SHOULD HAVE ENDED on {}", date(one.until)),
+        (None, _) => format!("until {}", date(one.until)),
     };
-    format!("{:>6}  {said}\n        from {}, {end}", one.at, day(one.from))
+    format!("{:>6}  {said}\n        from {}, {end}", one.at, date(one.from))
 }
 
 fn object(one: &Listed) -> serde_json::Value {

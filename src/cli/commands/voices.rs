@@ -1,7 +1,6 @@
 //! What a run tells beside failures: the weekly message, and whether people and numbers are still right. And what the
 //! status says of how people are told.
 
-use crate::cli::output::in_a_word;
 use crate::cli::shell::Shell;
 use crate::cli::telling;
 use crate::config::Config;
@@ -16,7 +15,7 @@ use crate::service::post::Posted;
 use crate::service::status::{CheckNumber, Status, StatusInput, VoicesInput, WordInput};
 use crate::service::voice::{Voice, WayName, Word};
 use crate::service::weekly;
-use crate::service::words::Reference;
+use crate::service::words::{Reference, word};
 
 /// For the status.
 pub fn for_status(shell: &Shell, config: &Config, journal: &JournalState, repo: Option<&Repository>) -> VoicesInput {
@@ -27,7 +26,7 @@ pub fn for_status(shell: &Shell, config: &Config, journal: &JournalState, repo: 
     let label = |(way, to): &(WayName, Option<_>)| match to {
         // That no mail leaves at all has a line of its own.
         None if *way == WayName::mail() => None,
-        Some(role) if *way == WayName::mail() => Some(format!("mail to the {}", in_a_word(role))),
+        Some(role) if *way == WayName::mail() => Some(format!("mail to the {}", word(role))),
         _ if !configured(way) => None,
         _ if *way == WayName::ping() => Some(way.to_string()),
         _ => Some(format!("the webhook {way}")),

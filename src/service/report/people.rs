@@ -2,10 +2,10 @@
 
 use super::document::Section;
 use super::span::day_of;
-use super::words::{NOTHING, Words, date, minutes};
+use super::words::{NOTHING, Words, minutes};
 use super::*;
 use crate::domain::path::printable;
-use crate::service::plain::{counted, number, size};
+use crate::service::plain::{counted, date, number, size};
 use crate::service::policy::Adopted;
 use crate::service::status;
 

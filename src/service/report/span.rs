@@ -4,6 +4,8 @@ use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde::Serialize;
 
+use crate::service::plain;
+
 /// From the beginning of one day to the end of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Span {
@@ -59,8 +61,7 @@ impl Span {
 
     /// `1 April 2026 to 31 March 2027`
     pub fn in_words(&self) -> String {
-        let day = |d: Date| d.strftime("%-d %B %Y").to_string();
-        format!("{} to {}", day(self.from), day(self.to))
+        format!("{} to {}", plain::date(self.from), plain::date(self.to))
     }
 }
 

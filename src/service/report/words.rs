@@ -1,14 +1,13 @@
 //! The report in words, for an auditor who has never seen this program. Every sentence claims what was recorded, no more.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::count::{Backups, Counted, Evidence};
 use super::document::{Document, Section};
 use super::span::day_of;
 use super::*;
-use crate::service::plain::{counted, number, size};
+use crate::service::plain::{counted, date, number, size};
 
 const NO_EVIDENCE: &str = "no evidence";
 pub(super) const NOTHING: &str = "None on record.";
@@ -41,10 +40,6 @@ pub fn document(report: &Report, zone: &TimeZone) -> Document {
         ],
         sections,
     }
-}
-
-pub(super) fn date(day: Date) -> String {
-    day.strftime("%-d %B %Y").to_string()
 }
 
 /// `9 days 4 hours`, `2 hours`.

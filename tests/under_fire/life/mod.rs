@@ -5,9 +5,12 @@
 //!
 //! `STRONGROOM_SEED=N` plays one; `STRONGROOM_SEEDS=A..B` plays many.
 
+mod end;
 mod ground;
+mod jobs;
 mod model;
 mod steps;
+mod trouble;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;

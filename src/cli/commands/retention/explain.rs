@@ -12,7 +12,7 @@ use crate::cli::commands::key::shown;
 use crate::cli::commands::look::several;
 use crate::cli::commands::records;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, about, in_a_word};
+use crate::cli::output::{Done, about};
 use crate::cli::shell::Shell;
 use crate::cli::when;
 use crate::domain::path::RecordPath;
@@ -25,6 +25,7 @@ use crate::ops::query::{Resolved, View, Which};
 use crate::ops::retention::plan::Planner;
 use crate::ops::retention::why::{Next, Other, Why, explain, why as by_name};
 use crate::service::plain::counted;
+use crate::service::words::word;
 
 /// Snapshots that are named; more are counted.
 const MOST_SNAPSHOTS: usize = 12;
@@ -71,7 +72,7 @@ fn folder(shell: &Shell, planner: &Planner<'_>, path: &RecordPath) -> Done {
     let mut records = 0u64;
     for row in planner.rows().filter(|row| row.record.path.is_within(path.as_bytes())) {
         records += 1;
-        let key = (row.decision.class, in_a_word(&row.decision.disposition));
+        let key = (row.decision.class, word(&row.decision.disposition));
         piles.entry(key).or_insert((0, row.record.path.clone())).0 += 1;
     }
     for ((class, disposition), (count, example)) in &piles {
@@ -131,7 +132,7 @@ fn in_words(why: &Why, zone: &jiff::tz::TimeZone) -> String {
     for reason in d.reasons.iter().filter(|r| !said(r)) {
         add("because", reason.to_string());
     }
-    add("decision", format!("{}; {}", in_a_word(&d.disposition), next(&why.next)));
+    add("decision", format!("{}; {}", word(&d.disposition), next(&why.next)));
     lines.join("\n")
 }
 

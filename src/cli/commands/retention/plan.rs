@@ -16,7 +16,7 @@ use super::scheme::in_words;
 use super::{Ground, ground_to_look, must_be_in_force_or_tried, open_to_read, today};
 use crate::cli::args::PlanArgs;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, about, in_a_word};
+use crate::cli::output::{Done, about};
 use crate::cli::shell::Shell;
 use crate::domain::path::RecordPath;
 use crate::domain::retention::trigger::Trigger;
@@ -27,6 +27,7 @@ use crate::ops::retention::register::Register;
 use crate::ops::retention::review::{Waits, no_date, waits};
 use crate::repo::error::RepoError;
 use crate::service::plain::{counted, number, size};
+use crate::service::words::word;
 
 /// So many records that are still in the folders are named.
 const MOST_LIVE: usize = 20;
@@ -126,7 +127,7 @@ impl<'a> Table<'a> {
         let bytes = if path.as_text().is_none() { STANDARD.encode(path.as_bytes()) } else { String::new() };
         let due = d.due.map(|d| d.to_string()).unwrap_or_default();
         let (class, reasons) = (d.class.as_deref().unwrap_or_default(), reasons(row).join("; "));
-        self.line(&[&text, &bytes, &row.record.set, class, &in_a_word(&d.disposition), &due, &reasons])
+        self.line(&[&text, &bytes, &row.record.set, class, &word(&d.disposition), &due, &reasons])
     }
 
     fn line(&mut self, cells: &[&str]) -> Result<(), Failure> {

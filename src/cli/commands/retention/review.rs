@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{ground_to_look, must_be_in_force_or_tried, open_to_read, today};
 use crate::cli::args::ReviewArgs;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, about, in_a_word, shell_quoted};
+use crate::cli::output::{Done, about, shell_quoted};
 use crate::cli::shell::Shell;
 use crate::domain::path::{RecordPath, printable};
 use crate::domain::retention::trigger::Trigger;
@@ -14,6 +14,7 @@ use crate::ops::retention::plan::Planner;
 use crate::ops::retention::register::Register;
 use crate::ops::retention::review::{Pile, Waiting, Waits, review};
 use crate::service::plain::{counted, number};
+use crate::service::words::word;
 
 const PILES: [(Waits, &str); 9] = [
     (Waits::Overdue, "past the longest time their class allows: they should be gone"),
@@ -39,7 +40,7 @@ pub fn run(shell: &Shell, args: &ReviewArgs) -> Result<Done, Failure> {
     for (waits, words) in PILES {
         let records = review.records(waits);
         all += records;
-        done = done.with(&in_a_word(&waits).replace('-', "_"), records);
+        done = done.with(&word(&waits).replace('-', "_"), records);
         if let Some(pile) = review.pile(waits) {
             show(shell, waits, words, pile);
         }

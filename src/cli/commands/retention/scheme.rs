@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ground, must_be_in_force, open_to_read, today};
 use crate::cli::args::{ClassesArgs, LintArgs};
 use crate::cli::failure::Failure;
-use crate::cli::output::{Done, in_a_word, shell_quoted};
+use crate::cli::output::{Done, shell_quoted};
 use crate::cli::shell::Shell;
 use crate::cli::trial::SCHEME;
 use crate::config::scheme::{DRAFT, parse_scheme, read_scheme};
@@ -20,6 +20,7 @@ use crate::domain::retention::scheme::{Approver, Class, Scheme};
 use crate::domain::retention::words::Said;
 use crate::ops::retention::adopt::lint as look_with_records;
 use crate::service::plain::counted;
+use crate::service::words::word;
 
 pub fn draft(shell: &Shell) -> Result<Done, Failure> {
     shell.out.row(|| DRAFT.trim_end().to_owned(), || json!({"message_type": "scheme", "text": DRAFT}));
@@ -135,7 +136,7 @@ fn with_records(shell: &Shell, config: &Config, scheme: &Scheme) -> Result<Vec<F
 pub fn say(shell: &Shell, finding: &Finding) {
     let line = || {
         let of = finding.class.as_ref().map(|c| format!("class {c}: ")).unwrap_or_default();
-        format!("{:<8} {of}{}", in_a_word(&finding.severity), finding.what)
+        format!("{:<8} {of}{}", word(&finding.severity), finding.what)
     };
     let object = || {
         json!({"message_type": "finding", "severity": finding.severity, "class": finding.class,

@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Found;
-use crate::cli::output::in_a_word;
 use crate::cli::shell::Shell;
 use crate::cli::when::shown;
 use crate::config::{Eyes, Watched};
@@ -14,6 +13,7 @@ use crate::domain::path::printable;
 use crate::domain::problem::Exit;
 use crate::service::plain::{counted, span};
 use crate::service::watch::{Judged, SetJudged};
+use crate::service::words::word;
 
 /// What is shown of what a store says: what it is about stands first, whose credentials were refused last.
 const FIRST: usize = 200;
@@ -66,7 +66,7 @@ fn blind(exit: Exit) -> &'static str {
 fn judged_in_words(judged: &Judged, strange: usize, zone: &TimeZone) -> String {
     let mut parts = vec![];
     parts.extend(judged.changed.as_deref().map(one_line));
-    let health = judged.health.map(|h| format!(" ({})", in_a_word(&h))).unwrap_or_default();
+    let health = judged.health.map(|h| format!(" ({})", word(&h))).unwrap_or_default();
     parts.push(match judged.alive {
         Some(at) if judged.quiet => format!("silent since {}{health}", shown(at, zone)),
         Some(at) => format!("heard {}{health}", shown(at, zone)),
