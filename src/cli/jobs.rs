@@ -42,16 +42,17 @@ pub fn ended_by(found: JobOutcome, error: &OpsError) -> JobOutcome {
 }
 
 /// It is shown in a list.
-fn one_line(message: &str) -> String {
+pub fn one_line(message: &str) -> String {
     let said = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     said.chars().take(LONGEST_SENTENCE).collect()
 }
 
-/// The end of reading a configuration that cannot be used.
+/// The end of reading a configuration that cannot be used, in a run that goes on with the last good one.
 pub fn configuration(failure: &Failure) -> JobOutcome {
     let said = advice(failure).message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let said = Some(said.chars().take(LONGEST_SENTENCE).collect());
-    JobOutcome { said, ..JobOutcome::failed(Why::Other, Exit::Failed) }
+    let counts = Counts { last_settings: true, ..Counts::default() };
+    JobOutcome { said, counts, ..JobOutcome::failed(Why::Other, Exit::Failed) }
 }
 
 /// The end of every job of a run whose repository could not be opened: one cause for all of them.

@@ -140,6 +140,11 @@ impl Out {
         }
     }
 
+    /// Whether the standard output leads into the system's journal.
+    pub fn is_journalled(&self) -> bool {
+        self.journalled.out
+    }
+
     /// What was asked for: a line for people, whatever `--quiet` says.
     pub fn answer(&self, text: impl AsRef<str>) {
         if !self.json {

@@ -84,7 +84,11 @@ impl Sheet<'_> {
             String::new(),
         ];
         lines.extend(groups(&identity_line(self.identity)).into_iter().map(|l| format!("    {l}")));
-        lines.extend([String::new(), "The same key, for a telephone or a scanner that reads QR codes:".into()]);
+        lines.extend([
+            String::new(),
+            "The same key as a QR code, only for a scanner at the computer on which you recover; never with a".into(),
+            "telephone:".into(),
+        ]);
         lines.extend(qr::lines(&identity_line(self.identity)));
         let flags: String = self.flags.iter().map(|f| format!(" {f}")).collect();
         let id = self.repository.to_hex();
@@ -159,7 +163,8 @@ mod tests {
         with_sheet(|sheet, identity| {
             for (text, before) in [(sheet.printed(), ""), (sheet.file(), "# ")] {
                 let lines: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix(before)).collect();
-                let start = lines.iter().position(|l| l.ends_with("that reads QR codes:")).unwrap() + 1;
+                let start = lines.iter().position(|l| *l == "telephone:").unwrap() + 1;
+                assert!(lines[start - 2].contains("only for a scanner at the computer on which you recover; never"));
                 let end = lines.iter().position(|l| l.starts_with("To prove that")).unwrap();
                 let read = qr::tests::read(&lines[start..end]);
                 assert_eq!(read, *identity_line(identity));

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::service::history::{Finished, JournalState, Open};
 use crate::service::journal::{Event, JournalEntry, Step};
+use crate::service::lead;
 use crate::service::words::{
     Cause, Counts, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Ticket, Trouble, Why, word,
 };
@@ -264,7 +265,7 @@ fn open_notices(
             (None, _) if *to == Role::Deputy && (is_right || accepted || remaining.iter().all(replaced)) => continue,
             (None, _) if *to == Role::Deputy => (NoticeKind::Reminder, true),
             (None, _) => (NoticeKind::Failure, true),
-            (Some(_), Some(of)) if lead_weight(remaining) < lead_weight(of) => (NoticeKind::Failure, false),
+            (Some(_), Some(of)) if lead::is_worse(remaining, of) => (NoticeKind::Failure, false),
             // The absolute difference, so that a clock set back does not silence anybody.
             (Some(told), _) if evidence.now.duration_since(*told).abs() < remind_after(remaining) => continue,
             _ if is_right || accepted || remaining.iter().all(replaced) => continue,
@@ -314,12 +315,8 @@ fn remind_after(causes: &BTreeSet<Cause>) -> SignedDuration {
 /// Whether it has stayed wrong for so long. Once told, the deputy is told to the end, whatever is configured since.
 fn is_the_deputys(evidence: &Evidence<'_>, open: &Open) -> bool {
     // The absolute difference, so that a clock set back does not silence anybody.
-    let waited = evidence.now.duration_since(open.since).abs() + SLACK;
+    let waited = evidence.now.duration_since(lead::failing_since(evidence.state, open)).abs() + SLACK;
     evidence.deputy_after.is_some_and(|after| waited >= after || open.told.contains_key(&Role::Deputy))
-}
-
-fn lead_weight(causes: &BTreeSet<Cause>) -> Option<(Trouble, JobKind)> {
-    causes.iter().map(Cause::weight).min()
 }
 
 fn facts(
@@ -330,10 +327,11 @@ fn facts(
     kind: NoticeKind,
     to: Role,
 ) -> Notice {
-    let lead = causes.iter().min_by_key(|c| c.weight()).cloned();
+    let causes = lead::current(evidence.state, causes);
+    let lead = causes.iter().min_by_key(|c| c.weight()).map(|c| Cause::clone(c));
     // A ticket without causes does not exist: `opened` gives it one and `closed` removes it with its last.
     let lead = lead.unwrap_or(Cause { trouble: Trouble::Failed(Why::Other), job: JobKind::Notices, set: None });
-    let like: Vec<&Cause> = causes.iter().filter(|c| c.weight() == lead.weight()).collect();
+    let like: Vec<&Cause> = causes.iter().copied().filter(|c| c.weight() == lead.weight()).collect();
     let state = evidence.state;
     let key = |c: &Cause| (c.job, c.set.clone());
     let is_open = matches!(kind, NoticeKind::Failure | NoticeKind::Reminder);
@@ -351,6 +349,8 @@ fn facts(
         counts.lost = counts.lost.max(f.step.counts.lost);
         counts.silent_since = [counts.silent_since, f.step.counts.silent_since].into_iter().flatten().min();
         counts.opening = f.step.counts.opening.or(counts.opening);
+        counts.marked = f.step.counts.marked.filter(|at| *at >= open.since).or(counts.marked);
+        counts.last_settings |= f.step.counts.last_settings;
         counts.differing = counts.differing.saturating_add(f.step.counts.differing);
         counts.last = [counts.last, f.step.counts.last].into_iter().flatten().min();
     }
@@ -366,7 +366,7 @@ fn facts(
         kind,
         to,
         sets: like.iter().filter_map(|c| c.set.clone()).collect(),
-        causes: causes.iter().cloned().collect(),
+        causes: causes.iter().map(|c| Cause::clone(c)).collect(),
         since: open.since,
         at,
         found: shown.iter().map(|f| f.at).max().unwrap_or(at),

@@ -44,6 +44,8 @@ pub struct Open {
     pub told_of: BTreeMap<Role, BTreeSet<Cause>>,
     /// When a person said that it is dealt with.
     pub resolved: Option<Timestamp>,
+    /// Who that was, where it was written down: shown on this computer only.
+    pub resolved_by: Option<String>,
 }
 
 /// What the journal says.
@@ -110,9 +112,10 @@ impl JournalState {
             Event::StepFinished(step) => self.step(at, step),
             Event::CauseOpened { reference, cause } => self.opened(at, reference, cause),
             Event::CauseClosed { reference, cause, .. } => self.closed(reference, cause),
-            Event::IncidentResolved { reference } => {
+            Event::IncidentResolved { reference, by } => {
                 if let Some(open) = self.open.get_mut(reference) {
                     open.resolved = Some(at);
+                    open.resolved_by.clone_from(by);
                 }
             }
             Event::NoticeQueued(told) => self.told(at, told),
@@ -210,6 +213,7 @@ impl JournalState {
             told: BTreeMap::new(),
             told_of: BTreeMap::new(),
             resolved: None,
+            resolved_by: None,
         });
         open.closed.remove(cause);
         open.causes.insert(cause.clone());

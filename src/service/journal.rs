@@ -93,6 +93,9 @@ pub enum Event {
     IncidentResolved {
         /// Which.
         reference: Reference,
+        /// Who: stays on this computer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// A notice was stored for sending.
     NoticeQueued(Told),

@@ -43,7 +43,7 @@ pub fn text(input: &StatusInput<'_>, status: &Status, next: Option<Timestamp>) -
     sets("set_files", "Files in the set's last good backup.", &|s| i64::try_from(s.last?.files).ok());
     sets("set_bytes", "Bytes in the set's last good backup.", &|s| i64::try_from(s.last?.bytes).ok());
     sets("set_problems", "Files of the set that could not be read.", &|s| i64::try_from(s.last?.problems).ok());
-    let open = input.open.len() + input.incidents.len() + input.voids.len();
+    let open = input.open.len() + input.untold_incidents() + input.voids.len();
     figure("open_problems", "Problems that somebody must act on.", &plain(i64::try_from(open).unwrap_or(i64::MAX)));
     if let Some(test) = input.last_test {
         figure("last_test_timestamp_seconds", "The last test restore that passed.", &plain(test.at.as_second()));

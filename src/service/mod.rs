@@ -9,6 +9,7 @@ pub mod durable;
 pub mod history;
 pub mod html;
 pub mod journal;
+pub mod lead;
 pub mod mail;
 pub mod metrics;
 mod opened;

@@ -62,6 +62,12 @@ pub struct Counts {
     /// Of a look at others' work: when what is missing was last there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
+    /// The settings cannot be used, and the run went on with the last that could.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last_settings: bool,
+    /// When a person last marked documents that do not open as what they should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<Timestamp>,
     /// Which items failed, as a number that changes with any of them: by it an acceptance holds for these and no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub which: Option<u64>,

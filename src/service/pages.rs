@@ -65,8 +65,10 @@ pub struct Kept {
 /// As it may leave this computer.
 fn bare(entry: &JournalEntry) -> JournalEntry {
     let mut entry = entry.clone();
-    if let Event::StepFinished(step) = &mut entry.event {
-        step.said = None;
+    match &mut entry.event {
+        Event::StepFinished(step) => step.said = None,
+        Event::IncidentResolved { by, .. } => *by = None,
+        _ => {}
     }
     entry
 }

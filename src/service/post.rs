@@ -3,6 +3,8 @@
 //! A message is stored on each way of its own that leads to its reader; where it cannot be stored it is sent at once.
 //! Whatever happens on one way, the others are tried.
 
+use jiff::Timestamp;
+
 use crate::domain::clock::Clock;
 use crate::service::causes::Notice;
 use crate::service::history::{JournalState, fold};
@@ -65,10 +67,10 @@ impl<'a> Ways<'a> {
     }
 
     /// Whether one of them leads nowhere while another does: then the other can say so.
-    pub fn is_one_dead(&self, state: &VoiceState) -> bool {
+    pub fn is_one_dead(&self, state: &VoiceState, now: Timestamp) -> bool {
         let ends = [Role::Clerk, Role::Provider].into_iter().flat_map(|to| self.to(to).map(move |way| (way, to)));
         let dead: Vec<bool> = ends.map(|((outbox, _), to)| state.is_dead(outbox.way(), to)).collect();
-        dead.contains(&true) && dead.contains(&false)
+        (dead.contains(&true) || state.is_ping_dead(now)) && dead.contains(&false)
     }
 
     /// Stores a message on each way to its reader that `may` carry it; where that is not possible, sends it at once.

@@ -205,7 +205,7 @@ impl Running<'_> {
         let (damaged, trouble) = self.on.ways().sweep();
         trouble.into_iter().for_each(|words| self.complain(words));
         let at = self.on.clock.now();
-        let dead = self.on.ways().is_one_dead(&self.state(at).voices);
+        let dead = self.on.ways().is_one_dead(&self.state(at).voices, at);
         let lost = (damaged > 0).then_some(Trouble::Damage);
         let given_up = self.state(at).expired;
         let undelivered = (given_up > 0).then_some(Trouble::Undelivered);

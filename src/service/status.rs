@@ -232,7 +232,9 @@ fn open(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
     for open in input.open.iter().take(SHOWN) {
         let (light, what) = seen(open.trouble, input.coverage.is_some());
         let (since, words) = (input.people.day(open.since), voices::words(input, &open.reference));
-        let text = format!("Since {since}: {what}. Reference {}. {}{words}", open.reference, open.cause);
+        let resolved = open.resolved.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+        let light = if open.resolved.is_some() { light.min(Light::Amber) } else { light };
+        let text = format!("Since {since}: {what}{resolved}. Reference {}. {}{words}", open.reference, open.cause);
         lines.push(Line { light, text });
     }
     for (number, since, what) in input.incidents.iter().take(SHOWN) {

@@ -81,7 +81,10 @@ fn open(notice: &Notice, people: &People) -> Letter {
         Urgency::Now => String::from("Please ring them now and quote the reference."),
         Urgency::Today => String::from("Please ring them today and quote the reference."),
         Urgency::Days => {
-            format!("Please ring them by {} and quote the reference.", people.day(notice.at + 120.hours()))
+            // The day that was named first stays.
+            let until = notice.since + 120.hours();
+            let by = if notice.at > until { "today".into() } else { format!("by {}", people.day(until)) };
+            format!("Please ring them {by} and quote the reference.")
         }
         Urgency::IfOn => String::from("If the computer was on, please ring them today and quote the reference."),
         Urgency::IfAgain => String::from("Please ring them, quoting the reference, if you are told again tomorrow."),
@@ -116,8 +119,12 @@ fn open(notice: &Notice, people: &People) -> Letter {
 
 /// The clerk decides; the program never says that something need not be reported.
 fn reporting(notice: &Notice, people: &People) -> Option<String> {
-    let until = people.day(notice.since + 72.hours());
-    notice.lead.trouble.is_incident().then(|| format!("You decide by {until} whether to report it (72 hours)."))
+    let end = notice.since + 72.hours();
+    let until = people.day(end);
+    notice.lead.trouble.is_incident().then(|| match notice.at > end {
+        true => format!("The 72 hours ended on {until}; if you have not decided about reporting, do so now."),
+        false => format!("You decide by {until} whether to report it (72 hours)."),
+    })
 }
 
 fn closed(notice: &Notice, people: &People) -> Letter {
@@ -144,6 +151,20 @@ fn closed(notice: &Notice, people: &People) -> Letter {
                 ),
             ],
         ),
+        _ if marked(notice).is_some() => (
+            "documents were marked as they should be",
+            vec![
+                format!(
+                    "What could not be opened any more was marked as it should be by a person on {}. The warning of \
+                     {began} is closed.",
+                    people.moment(marked(notice).unwrap_or(notice.at))
+                ),
+                format!(
+                    "If you did not expect this, ring {}, telephone {}, today and quote the reference.",
+                    people.provider, people.phone
+                ),
+            ],
+        ),
         _ => (
             "working again",
             vec![
@@ -157,6 +178,12 @@ fn closed(notice: &Notice, people: &People) -> Letter {
     lines.extend(people.coverage());
     lines.push(String::from("There is nothing to click in this message."));
     Letter { subject: subject(notice, people, title), body: paragraphs(&lines) }
+}
+
+/// When a person took documents that do not open off the list, where it was so that the warning ended.
+fn marked(notice: &Notice) -> Option<Timestamp> {
+    let of_documents = matches!(notice.lead.trouble, Trouble::Spoiled | Trouble::NotItsName | Trouble::ManyNotItsName);
+    notice.counts.marked.filter(|_| of_documents)
 }
 
 fn subject(notice: &Notice, people: &People, title: &str) -> String {
@@ -242,7 +269,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         (trouble, JobKind::Coverage) => in_time(trouble, notice, people, &when),
         (trouble, JobKind::Drills) => drills(trouble, &when),
         (trouble, JobKind::Store) => guarded(trouble, &when),
-        (_, JobKind::Configuration) => settings(&when),
+        (_, JobKind::Configuration) => settings(notice, &when),
         (trouble, JobKind::Notices) => messages(trouble, notice, &when),
     };
     Part { title: title.to_owned(), happened, meaning, urgency }
@@ -324,11 +351,15 @@ fn clock(when: &str) -> Words {
     )
 }
 
-fn settings(when: &str) -> Words {
+fn settings(notice: &Notice, when: &str) -> Words {
+    let meaning = match notice.counts.last_settings {
+        true => "Backups go on with the last settings that worked. A change made since does not count.",
+        false => "No backup is made until the settings are corrected. Earlier backups are not affected.",
+    };
     (
         "the settings cannot be used",
         format!("On {when} Strongroom could not use its settings."),
-        String::from("No backup is made until the settings are corrected. Earlier backups are not affected."),
+        String::from(meaning),
         Urgency::Today,
     )
 }

@@ -16,6 +16,8 @@ use crate::service::words::{NotAWord, Reference, Role};
 /// A way that failed for so long, at its first and its last attempt and never between, is dead. Less than a day: nightly
 /// runs are sometimes a little early.
 pub const DEAD_AFTER: SignedDuration = SignedDuration::from_hours(22);
+/// Within so long a ping that is configured was tried, whatever the schedule.
+const PING_TRIED: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// The name of a way: `mail`, `ping`, or what the configuration calls a webhook. 1 to 20 of `a-z`, `0-9`, `-`, a letter first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -244,6 +246,13 @@ impl VoiceState {
             // The absolute difference, so that a clock set back hides nothing.
             failing.is_some_and(|f| f.last.duration_since(f.since).abs() >= DEAD_AFTER)
         })
+    }
+
+    /// Whether nobody takes the ping. Each run pings: what was not tried for so long is no longer configured.
+    pub fn is_ping_dead(&self, now: Timestamp) -> bool {
+        let failing = self.failing.get(&(WayName::ping(), None));
+        let tried = failing.is_some_and(|f| now.duration_since(f.last).abs() <= PING_TRIED);
+        tried && self.is_dead(&WayName::ping(), Role::Provider)
     }
 }
 

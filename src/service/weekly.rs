@@ -161,7 +161,7 @@ fn problems(input: &StatusInput<'_>) -> String {
     let accepted = input.voices.accepted.len();
     let is_accepted = |r: &Reference| input.voices.accepted.iter().any(|w| w.reference == *r);
     let open = input.open.iter().filter(|o| !is_accepted(&o.reference)).count()
-        + input.incidents.len()
+        + input.untold_incidents()
         + input.voids.len()
         + usize::from(input.unopened.is_some());
     let since = input.open.iter().filter(|o| !is_accepted(&o.reference)).min_by_key(|o| o.since);

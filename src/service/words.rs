@@ -272,6 +272,8 @@ pub enum Ticket {
     Missed,
     /// The clock, whichever job minded.
     Clock,
+    /// The backup of one set, whatever about that set makes it fail.
+    Failing(SetName),
     /// A cause by itself.
     Own(Cause),
 }
@@ -281,6 +283,10 @@ impl Cause {
     pub fn ticket(&self) -> Ticket {
         match self.trouble {
             Trouble::Failed(why) if why.is_shared() => Ticket::Shared(why),
+            Trouble::Failed(_) if self.job == JobKind::Backup => match &self.set {
+                Some(set) => Ticket::Failing(set.clone()),
+                None => Ticket::Own(self.clone()),
+            },
             Trouble::HistoryChanged => Ticket::History,
             Trouble::Damage if self.job != JobKind::Notices => Ticket::Damage,
             Trouble::Quiet | Trouble::Overdue | Trouble::Untested if self.job == JobKind::Watch => Ticket::Silence,

@@ -127,7 +127,7 @@ fn live(runs: &[Run], mut check: impl FnMut(&Life, &Decision, &Run, &BTreeSet<Ca
         life.now += SignedDuration::from_hours(run.hours);
         if run.resolve {
             for reference in fold(&life.journal).open.into_keys() {
-                life.note(Event::IncidentResolved { reference });
+                life.note(Event::IncidentResolved { reference, by: None });
             }
         }
         let steps: Vec<Finished> = run.jobs.iter().map(|s| Finished { at: life.now, step: s.clone() }).collect();
@@ -187,12 +187,15 @@ proptest! {
         for ((reference, to), story) in &stories {
             let first = if *to == Role::Deputy { NoticeKind::Reminder } else { NoticeKind::Failure };
             prop_assert_eq!(story[0].1, first, "{} begins otherwise", reference);
+            let closing = |k: NoticeKind| !matches!(k, NoticeKind::Failure | NoticeKind::Reminder);
             if *to == Role::Deputy {
-                let clerks = &stories[&(reference.clone(), Role::Clerk)];
-                let waited = story[0].0.duration_since(clerks[0].0);
+                // A failure that goes on under another reference counts from its first day.
+                let is_open = |s: &Story| s.iter().all(|(at, k, _)| !closing(*k) || *at >= story[0].0);
+                let clerks = stories.iter().filter(|((_, to), s)| *to == Role::Clerk && is_open(s));
+                let began = clerks.map(|(_, s)| s[0].0).min().unwrap();
+                let waited = story[0].0.duration_since(began);
                 prop_assert!(waited + SignedDuration::from_hours(2) >= DEPUTY_AFTER, "the deputy after {waited}");
             }
-            let closing = |k: NoticeKind| !matches!(k, NoticeKind::Failure | NoticeKind::Reminder);
             let closings = story.iter().filter(|(_, k, _)| closing(*k)).count();
             prop_assert!(closings <= 1 && (closings == 0 || closing(story[story.len() - 1].1)), "{:?}", story);
             for pair in story.windows(2).filter(|pair| pair[1].1 == NoticeKind::Reminder) {
@@ -386,4 +389,35 @@ fn that_everything_is_overdue_is_no_evidence_of_a_rehearsal_of_a_part() {
     let decision = goes_on(&mut life, of(Some(Trouble::WholeOverdue)));
     assert!(decision.closed.is_empty() && decision.notices.iter().all(|n| n.kind == NoticeKind::Failure));
     assert_eq!(goes_on(&mut life, of(None)).closed.len(), 2);
+}
+
+#[test]
+fn a_failure_that_changes_its_kind_keeps_its_reference_its_first_day_and_its_one_ending() {
+    let documents = [set("documents")];
+    let failed = |why| step(JobKind::Backup, Some(set("documents")), Some(Trouble::Failed(why)), false);
+    let mut life = life();
+    let mut night = |step: Step| {
+        life.now += SignedDuration::from_hours(24);
+        life.note(Event::StepFinished(step.clone()));
+        let steps = vec![Finished { at: life.now, step }];
+        let (state, zone, roles, now) = (fold(&life.journal), &TimeZone::UTC, &ROLES, life.now);
+        let deputy_after = Some(DEPUTY_AFTER);
+        let decision =
+            decide(&Evidence { state: &state, steps: &steps, sets: &documents, roles, deputy_after, now, zone });
+        life.carry_out(decision.clone(), None);
+        decision
+    };
+    let first = night(failed(Why::SourceMissing)).notices[0].reference.clone();
+    for why in [Why::SourceEmpty, Why::SourceEmpty] {
+        let told = night(failed(why)).notices;
+        assert!(told.iter().all(|n| (&n.reference, n.kind) == (&first, NoticeKind::Reminder)), "{told:?}");
+        assert!(told.len() == 2 && told.iter().all(|n| n.lead.trouble == Trouble::Failed(why) && n.sets.len() == 1));
+    }
+    // The fourth night, the store too is away: another reference, and the deputy hears of both from the first day on.
+    let told = night(failed(Why::StoreUnreachable)).notices;
+    assert!(told.iter().any(|n| n.to == Role::Deputy && n.reference != first), "{told:?}");
+    let fine = step(JobKind::Backup, Some(set("documents")), None, false);
+    let over = night(fine).notices;
+    let endings = over.iter().filter(|n| n.reference == first && n.to == Role::Clerk).count();
+    assert!(endings == 1 && over.iter().all(|n| n.kind == NoticeKind::WorkingAgain), "{over:?}");
 }

@@ -5,7 +5,7 @@ use strongroom::domain::log::guards::{Ground, Guard, GuardSeen, Shown, StoreTest
 use strongroom::service::plain::{People, Plain};
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk};
-use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble};
+use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble, Why};
 
 use crate::kinds::{JOBS, KINDS, notice, troubles};
 use crate::support::{at, people};
@@ -42,6 +42,57 @@ fn a_reminder_says_when_it_was_found_and_never_no_items() {
     let said = "A test on Friday 20 November 2026 at 02:30 found damaged data in the backups. What it means";
     assert!(letter.contains(said), "{letter}");
     assert!(for_provider(&still, &people()).body.contains("Last found: 2026-11-20 02:30:00 +00:00"));
+}
+
+#[test]
+fn the_day_by_which_stays_where_it_was() {
+    let at_night = |trouble, job, night: &str| {
+        let mut still = notice(trouble, job, NoticeKind::Reminder, Role::Clerk);
+        (still.since, still.at) = (at("2026-11-02T02:30:00Z"), at(night));
+        let letter = for_clerk(&still, &people());
+        assert!(letter.body.split_whitespace().count() <= 120, "{}", letter.body);
+        one_line(&letter)
+    };
+    let incomplete = |night| at_night(Trouble::Incomplete, JobKind::Backup, night);
+    assert!(incomplete("2026-11-03T02:30:00Z").contains("ring them by Saturday 7 November 2026 and"));
+    assert!(incomplete("2026-11-06T02:30:00Z").contains("ring them by Saturday 7 November 2026 and"));
+    assert!(incomplete("2026-11-08T02:30:00Z").contains("ring them today and"));
+    let incident = |night| at_night(Trouble::HistoryChanged, JobKind::Backup, night);
+    assert!(incident("2026-11-03T02:30:00Z").contains("You decide by Thursday 5 November 2026"));
+    let over = incident("2026-11-06T02:30:00Z");
+    assert!(
+        over.contains(
+            "The 72 hours ended on Thursday 5 November 2026; if you have not decided about reporting, do so now."
+        ),
+        "{over}"
+    );
+    at_night(Trouble::MassChange, JobKind::Backup, "2026-11-08T02:30:00Z");
+    at_night(Trouble::ManyNotItsName, JobKind::Verify, "2026-11-08T02:30:00Z");
+}
+
+#[test]
+fn backups_that_go_on_with_the_last_settings_are_said_to() {
+    let other = Trouble::Failed(Why::Other);
+    let mut failed = notice(other, JobKind::Configuration, NoticeKind::Failure, Role::Clerk);
+    assert!(for_clerk(&failed, &people()).body.contains("No backup is made until the settings are corrected."));
+    failed.counts.last_settings = true;
+    let letter = one_line(&for_clerk(&failed, &people()));
+    let said = "Backups go on with the last settings that worked. A change made since does not count.";
+    assert!(letter.contains(said) && !letter.contains("No backup is made"), "{letter}");
+}
+
+#[test]
+fn what_a_person_marked_is_never_said_to_be_put_right() {
+    let mut over = notice(Trouble::Spoiled, JobKind::Verify, NoticeKind::WorkingAgain, Role::Clerk);
+    assert!(one_line(&for_clerk(&over, &people())).contains("were put right, moved or deleted on"));
+    over.counts.marked = Some(at("2026-11-21T09:00:00Z"));
+    let letter = one_line(&for_clerk(&over, &people()));
+    assert!(
+        letter.contains("was marked as it should be by a person on Saturday 21 November 2026 at 09:00."),
+        "{letter}"
+    );
+    assert!(letter.contains("If you did not expect this, ring Example IT, telephone 01632 960000"), "{letter}");
+    assert!(!letter.contains("put right") && !letter.contains("You need do nothing"), "{letter}");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn an_incident_ends_only_by_a_person() {
     let mail = office.mailbox.take();
     assert_eq!(told(&mail), both(NoticeKind::Failure));
     assert_eq!(office.next_day(week(fine(), fine())), both(NoticeKind::Reminder));
-    let event = Event::IncidentResolved { reference: mail[0].reference.clone().unwrap() };
+    let event = Event::IncidentResolved { reference: mail[0].reference.clone().unwrap(), by: None };
     office
         .journal
         .append(&JournalEntry { at: at("2026-11-23T09:00:00Z"), run: String::from("person"), event })

@@ -84,7 +84,13 @@ fn rotten_live_files_are_red_and_what_was_put_right_is_amber() {
     let people = people();
     let open = |trouble| {
         let reference = Reference::try_from(String::from("SR-2026-1120-K7Q")).unwrap();
-        vec![OpenInput { reference, trouble, since: at("2026-11-20T02:30:00Z"), cause: String::from("Cause: x") }]
+        vec![OpenInput {
+            reference,
+            trouble,
+            since: at("2026-11-20T02:30:00Z"),
+            cause: String::from("Cause: x"),
+            resolved: None,
+        }]
     };
     for (trouble, light, words) in [
         (Trouble::LiveDiffers, Light::Red, "documents on this computer differ from their good backups"),
@@ -198,7 +204,13 @@ fn open_failures_and_lost_messages_are_red_and_unread_files_amber() {
     let people = people();
     let open = |trouble| {
         let reference = Reference::try_from(String::from("SR-2026-1122-K7Q")).unwrap();
-        vec![OpenInput { reference, trouble, since: at("2026-11-20T02:30:00Z"), cause: String::from("Cause: x: full") }]
+        vec![OpenInput {
+            reference,
+            trouble,
+            since: at("2026-11-20T02:30:00Z"),
+            cause: String::from("Cause: x: full"),
+            resolved: None,
+        }]
     };
     let failed = StatusInput { open: open(Trouble::Failed(Why::StoreFull)), ..sound(&people) };
     assert_eq!((status(&failed).light, status(&failed).exit()), (Light::Red, Exit::Failed));
@@ -386,4 +398,16 @@ fn what_the_store_does_for_the_backups() {
     assert_eq!(said(when, &["object lock"], &["lifecycle rules"]), (Light::Red, Exit::Failed, broken.into()));
     let never = "* Whether the store protects the backups as claimed was not tested yet. Run: strongroom verify store";
     assert_eq!(said(None, &["object lock"], &[]), (Light::Amber, Exit::Done, never.into()));
+}
+
+#[test]
+fn what_a_person_dealt_with_is_said_to_wait_for_the_next_run() {
+    let people = people();
+    let reference = Reference::try_from(String::from("SR-2026-1120-K7Q")).unwrap();
+    let (since, trouble) = (at("2026-11-20T02:30:00Z"), Trouble::MassChange);
+    let resolved = Some(String::from("resolved by A. Clerk; goes on with the next run"));
+    let open = vec![OpenInput { reference, trouble, since, cause: String::from("Cause: x"), resolved }];
+    let status = status(&StatusInput { open, ..sound(&people) });
+    let said = "an unusual number of records changed (resolved by A. Clerk; goes on with the next run). Reference";
+    assert!(status.light == Light::Amber && status.text().contains(said), "{}", status.text());
 }

@@ -125,6 +125,31 @@ fn a_dead_webhook_fails_no_run_that_told_people_by_mail_and_is_told_of_by_mail()
 }
 
 #[test]
+fn a_dead_ping_is_told_of_by_mail_until_it_is_taken_or_no_longer_tried() {
+    let office = office();
+    let ping = || Voice::Failed { way: WayName::ping(), told: None, class: String::from("timed-out") };
+    for _ in 0..2 {
+        night(&office, fine(), &[]);
+        assert!(told(&office.mailbox).is_empty());
+        says(&office, ping());
+    }
+    night(&office, fine(), &[]);
+    let mail = office.mailbox.take();
+    assert!(mail.len() == 2 && mail[0].subject.contains("some messages do not get through"), "{mail:?}");
+    says(&office, Voice::Sent { way: WayName::ping(), told: None });
+    night(&office, fine(), &[]);
+    assert!(told(&office.mailbox).iter().all(|(kind, _)| *kind == NoticeKind::WorkingAgain));
+    assert!(office.state().open.is_empty());
+    // Taken out of the settings while it was dead.
+    (0..2).for_each(|_| {
+        night(&office, fine(), &[]);
+        says(&office, ping());
+    });
+    (0..10).for_each(|_| drop(night(&office, fine(), &[])));
+    assert!(office.state().open.is_empty());
+}
+
+#[test]
 fn dead_mail_is_told_of_by_a_webhook_and_by_nobody_where_there_is_none() {
     for with in [true, false] {
         let office = office();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use strongroom::domain::log::entry::IncidentKind;
 use strongroom::service::contacts;
 use strongroom::service::history::fold;
 use strongroom::service::journal::{Event, JournalEntry};
@@ -44,6 +45,7 @@ fn inputs(people: &People) -> Vec<(&'static str, StatusInput<'_>)> {
         trouble,
         since: at(since),
         cause: String::from("Cause: /srv/secret.docx"),
+        resolved: None,
     };
     let word = WordInput {
         reference: Reference::try_from(String::from("SR-2026-1101-BBB")).unwrap(),
@@ -209,4 +211,26 @@ fn a_message_decided_again_takes_its_own_place() {
     let (_, messages) = weekly::messages(&later, &status(&later), week, &Default::default());
     messages.iter().for_each(|m| office.outbox.put(m).unwrap());
     assert_eq!(office.outbox.len(), 2);
+}
+
+#[test]
+fn one_incident_is_one_problem() {
+    let people = people();
+    let name = Reference::try_from(String::from("SR-2026-1120-K7Q")).unwrap();
+    let since = at("2026-11-20T02:30:00Z");
+    let told = OpenInput { reference: name, trouble: Trouble::MassChange, since, cause: String::new(), resolved: None };
+    let mass = |n| (n, since, IncidentKind::MassChange);
+    for (open, incidents, said) in [
+        (vec![told.clone()], vec![mass(7)], "Open problems: 1, the oldest"),
+        (vec![told.clone()], vec![mass(7), mass(9)], "Open problems: 2, the oldest"),
+        (vec![], vec![mass(7)], "Open problems: 1."),
+        (vec![told], vec![(7, since, IncidentKind::NotItsName)], "Open problems: 2, the oldest"),
+    ] {
+        let input = StatusInput { open, incidents, ..sound(&people) };
+        let letter = weekly::for_clerk(&self::reference(), &input, &status(&input));
+        assert!(letter.body.contains(said), "{}", letter.body);
+        let count = said.split([':', '.', ',']).nth(1).unwrap();
+        let figures = strongroom::service::metrics::text(&input, &status(&input), None);
+        assert!(figures.contains(&format!("strongroom_open_problems{count}\n")), "{figures}");
+    }
 }

@@ -11,7 +11,8 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::{jobs, stores, telling};
 use crate::config::{Config, ProtectedSet};
-use crate::domain::problem::Exit;
+use crate::domain::path::printable;
+use crate::domain::problem::{Exit, Problem};
 use crate::ops::OpsError;
 use crate::ops::backup::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS, backup};
 use crate::ops::fs::walk::Source;
@@ -124,7 +125,22 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         troubles.push(Trouble::Incomplete);
     }
     let outcome = if report.problems.is_empty() { Outcome::Done } else { Outcome::Incomplete };
-    JobOutcome { snapshot: report.snapshot, ..JobOutcome::new(outcome, troubles, counts, exit(report)) }
+    let said = unread(&report.problems);
+    JobOutcome { snapshot: report.snapshot, said, ..JobOutcome::new(outcome, troubles, counts, exit(report)) }
+}
+
+/// The first that could not be read, and why: for the technician at this computer, who sees it in the status.
+fn unread(problems: &[Problem]) -> Option<String> {
+    const NAMED: usize = 3;
+    let name = |p: &Problem| match &p.path {
+        Some(path) => format!("{} ({})", printable(path.as_bytes()), p.detail),
+        None => p.detail.clone(),
+    };
+    let named: Vec<String> = problems.iter().take(NAMED).map(name).collect();
+    let more = problems.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let all = counted(problems.len() as u64, "item", "items");
+    (!problems.is_empty()).then(|| jobs::one_line(&format!("{all} could not be read: {}{more}", named.join("; "))))
 }
 
 /// See [`Counts::which`]. None where not all are known by name.
@@ -234,8 +250,21 @@ fn literal(path: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::path::RecordPath;
-    use crate::domain::problem::{Problem, ProblemKind};
+    use crate::domain::problem::ProblemKind;
     use crate::ops::fs::excludes::Excludes;
+
+    #[test]
+    fn the_first_that_could_not_be_read_are_named_and_the_rest_counted() {
+        let problem = |p: &str| Problem::of(&RecordPath::new(p.as_bytes()).unwrap(), ProblemKind::Unreadable, "denied");
+        let problems = ["docs/a", "docs/b", "docs/c", "docs/d", "docs/e"].map(problem).to_vec();
+        let said = |n: usize| {
+            let problems = problems.iter().take(n).cloned().collect();
+            outcome(&BackupReport { problems, ..BackupReport::default() }).said
+        };
+        assert_eq!(said(1).as_deref(), Some("1 item could not be read: docs/a (denied)"));
+        let five = "5 items could not be read: docs/a (denied); docs/b (denied); docs/c (denied); and 2 more";
+        assert_eq!((said(5).as_deref(), said(0)), (Some(five), None));
+    }
 
     /// By this an acceptance holds for these files: whichever way round they were met, and for no others.
     #[test]

@@ -75,7 +75,9 @@ fn list(shell: &Shell, config: &Config) -> Result<Done, Failure> {
         let line = || {
             let when = ticket.since.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
             let said = said.as_ref().map(|s| format!("\n        {s}")).unwrap_or_default();
-            format!("{reference}  {when}  OPEN      {cause}{said}")
+            let state = if ticket.resolved.is_some() { "resolved" } else { "OPEN" };
+            let resolved = status::resolved(ticket).map(|r| format!("\n        {r}")).unwrap_or_default();
+            format!("{reference}  {when}  {state:<9} {cause}{said}{resolved}")
         };
         let object = || json!({"message_type": "open", "reference": reference, "since": ticket.since, "cause": cause, "said": said});
         shell.out.row(line, object);
@@ -143,7 +145,7 @@ fn resolve(shell: &Shell, config: &Config, reference: &str, by: &str, note: &str
         repo.append(|state| Ok(open(state).then(|| entry.clone())))?;
     }
     for reference in &references {
-        shell.note(config, Event::IncidentResolved { reference: reference.clone() })?;
+        shell.note(config, Event::IncidentResolved { reference: reference.clone(), by: Some(by.to_owned()) })?;
     }
     shell
         .out

@@ -20,6 +20,7 @@ use crate::ops::verify::Accepted;
 use crate::ops::verify::drill::projection;
 use crate::repo::repository::Repository;
 use crate::service::history::{Finished, JournalState, Open, fold};
+use crate::service::lead::lead;
 use crate::service::metrics;
 use crate::service::schedule::next;
 use crate::service::status::{DrillInput, Good, LostInput, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
@@ -51,7 +52,7 @@ pub fn show(shell: &Shell, status: &Status, exit: Exit) -> Done {
     let mut object = json!(status);
     object["message_type"] = "status".into();
     shell.out.object(object);
-    // It names no record, so the journal need not hide it.
+    // What names a record was left out where it leads into the system's journal.
     shell.out.answer(shell.out.as_typed(status.text().trim_end()));
     let exit = exit.worse(status.exit());
     let done = Done::with_exit(exit).with("light", json!(status.light));
@@ -98,9 +99,10 @@ pub fn look<T>(
     };
     let open = journal.open.iter().map(|(reference, open)| OpenInput {
         reference: reference.clone(),
-        trouble: open.causes.iter().min_by_key(|c| c.weight()).map_or(Trouble::Failed(Why::Other), |c| c.trouble),
+        trouble: lead(&journal, &open.causes).map_or(Trouble::Failed(Why::Other), |c| c.trouble),
         since: open.since,
-        cause: cause_line(open, &journal),
+        cause: cause_line(open, &journal, shell.out.is_journalled()),
+        resolved: resolved(open),
     });
     let log = repo.map(Repository::state);
     let today = shell.env.clock.now().to_zoned(people.zone.clone()).date();
@@ -173,15 +175,26 @@ pub fn leave_figures_of_failure(shell: &Shell, config: &Config) {
 
 /// The key of what leads a ticket, and the sentence that the last failure of that job left in the journal.
 pub fn cause(open: &Open, journal: &JournalState) -> (String, Option<String>) {
-    let Some(lead) = open.causes.iter().min_by_key(|c| c.weight()) else { return Default::default() };
+    let Some(lead) = lead(journal, &open.causes) else { return Default::default() };
     let last = journal.last_finished.get(&(lead.job, lead.set.clone()));
+    // What a later failure of another kind said is no word on this one.
+    let last = last.filter(|f| f.step.troubles.contains(&lead.trouble));
     let said = last.and_then(|f| f.step.said.as_deref()).map(|said| printable(said.as_bytes()));
     (lead.to_string(), said)
 }
 
-/// Both in one line.
-fn cause_line(open: &Open, journal: &JournalState) -> String {
+/// That a person has dealt with it, in words.
+pub fn resolved(open: &Open) -> Option<String> {
+    open.resolved?;
+    let by = open.resolved_by.as_ref().map(|by| format!(" by {}", printable(by.as_bytes()))).unwrap_or_default();
+    Some(format!("resolved{by}; goes on with the next run"))
+}
+
+/// Both in one line. What names records is not for the system's journal.
+fn cause_line(open: &Open, journal: &JournalState, journalled: bool) -> String {
+    let names = lead(journal, &open.causes).is_some_and(|c| c.trouble == Trouble::Incomplete);
     match cause(open, journal) {
+        (key, Some(_)) if names && journalled => format!("Cause: {key}"),
         (key, Some(said)) => format!("Cause: {key}: {said}"),
         (key, None) => format!("Cause: {key}"),
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{coverage, drill, live, opening, verify_store};
+use jiff::Timestamp;
+
 use crate::cli::args::{VerifyArgs, VerifyCommand};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice_on;
@@ -324,6 +326,12 @@ fn around(found: JobOutcome) -> JobOutcome {
     JobOutcome { counts: Counts { looked_around: true, ..found.counts }, ..found }
 }
 
+/// When a person last said of documents that they are as they should be.
+fn marked(repo: &Repository) -> Option<Timestamp> {
+    let (entry, _) = repo.state().documents_accepted.last()?;
+    Some(repo.slots().get(usize::try_from(*entry).ok()?)?.body.as_ref()?.time)
+}
+
 fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
     let lost = repo.state().open_losses().map(|l| l.records).sum();
     let e = &report.examined;
@@ -335,6 +343,7 @@ fn outcome(repo: &Repository, report: &VerifyReport) -> JobOutcome {
         opening: opening::counts(report),
         lost,
         accepted: repo.state().open_losses().next().is_some(),
+        marked: marked(repo),
         differing: live::differing(report),
         ..Counts::default()
     };

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::bundles::{self, Teller};
 use super::entry::{Body, Entry, Incident, IncidentKind, Role, Tested};
@@ -15,6 +15,9 @@ use super::lives::{accept_loss, commit, condemn, keep_both, quarantine, rewrite,
 use super::ruled::{outlives_its_author, remember_undone, rule};
 use super::state::{IncidentState, PackTest, Slot, SnapshotState, State, TESTS_KEPT, TestState, VoidWhy};
 use crate::domain::id::{Link, RepositoryId, SnapshotId};
+
+/// Tests one after the other within so long are those of one run.
+const ONE_RUN: SignedDuration = SignedDuration::from_hours(12);
 
 pub use super::lives::{index_is_superfluous, is_missed_by_none, still_described_by};
 
@@ -95,6 +98,7 @@ fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
         acknowledged: BTreeSet::new(),
         tests: VecDeque::new(),
         last_passed: None,
+        last_passed_by: None,
         drills: vec![],
         proofs: super::proofs::Proofs::beginning(created, body.time),
         losses: vec![],
@@ -280,11 +284,24 @@ fn test(state: &mut State, body: &Body, tested: &Tested) {
         failed: tested.failed,
         complete: tested.complete,
     };
-    state.last_passed = Some(seen).filter(|seen| reads && seen.passed()).or(state.last_passed);
+    if reads && seen.passed() {
+        passed(state, body, seen);
+    }
     if state.tests.len() == TESTS_KEPT {
         state.tests.pop_front();
     }
     state.tests.push_back(seen);
+}
+
+/// A run tests each set by itself and says so entry after entry: together they are what was brought back.
+fn passed(state: &mut State, body: &Body, seen: TestState) {
+    let before = state.last_passed.filter(|last| {
+        let at_once = body.time.duration_since(last.at).abs() <= ONE_RUN;
+        at_once && state.last_passed_by == Some((body.n.wrapping_sub(1), body.actor.clone()))
+    });
+    let sum = |of: fn(&TestState) -> u64| of(&seen).saturating_add(before.as_ref().map_or(0, of));
+    state.last_passed = Some(TestState { documents: sum(|t| t.documents), bytes: sum(|t| t.bytes), ..seen });
+    state.last_passed_by = Some((body.n, body.actor.clone()));
 }
 
 /// The newest snapshot of a set is never given up, whatever the entry says.

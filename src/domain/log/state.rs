@@ -227,8 +227,10 @@ pub struct State {
     pub acknowledged: BTreeSet<u64>,
     /// The newest entries about test restores, oldest first; at most [`TESTS_KEPT`].
     pub tests: VecDeque<TestState>,
-    /// The newest of all that passed.
+    /// The newest of all that passed; of one run that tested several sets, documents and bytes of all.
     pub last_passed: Option<TestState>,
+    /// The entry that said it, and who.
+    pub last_passed_by: Option<(u64, ActorId)>,
     /// The newest drill, and before it the newest of all sets if that was an earlier one: the time, and what was said.
     pub drills: Vec<(Timestamp, super::entry::Drilled)>,
     /// What examinations showed, the newest of each kind.

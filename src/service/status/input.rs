@@ -61,6 +61,8 @@ pub struct OpenInput {
     pub since: Timestamp,
     /// The cause's key, and what the last failure said of itself.
     pub cause: String,
+    /// What a person said who dealt with it; the next run closes it.
+    pub resolved: Option<String>,
 }
 
 /// The newest drill.
@@ -196,4 +198,19 @@ pub struct StatusInput<'a> {
     pub policies: Policies,
     /// Now.
     pub now: Timestamp,
+}
+
+impl StatusInput<'_> {
+    /// Incidents of the log of which no open reference of this computer speaks: the others would count twice.
+    pub fn untold_incidents(&self) -> usize {
+        let beyond = |kind: IncidentKind, trouble: Trouble| {
+            let incidents = self.incidents.iter().filter(|(_, _, what)| *what == kind).count();
+            incidents.saturating_sub(self.open.iter().filter(|o| o.trouble == trouble).count())
+        };
+        let told = |what: &IncidentKind| matches!(what, IncidentKind::MassChange | IncidentKind::NotItsName);
+        let others = self.incidents.iter().filter(|(_, _, what)| !told(what)).count();
+        others
+            + beyond(IncidentKind::MassChange, Trouble::MassChange)
+            + beyond(IncidentKind::NotItsName, Trouble::ManyNotItsName)
+    }
 }

@@ -200,6 +200,22 @@ fn the_newest_test_of_a_pack_counts_and_old_entries_are_forgotten() {
 }
 
 #[test]
+fn what_one_run_brought_back_set_by_set_is_added_up() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    w.say(TESTER, tested(&[0], 0));
+    let one = w.state().last_passed.unwrap();
+    w.say(TESTER, tested(&[1], 0));
+    let both = w.state().last_passed.unwrap();
+    assert!(one.documents > 0 && both.at > one.at);
+    assert_eq!((both.documents, both.bytes), (2 * one.documents, 2 * one.bytes));
+    // Another run: a backup lies between.
+    w.say(WRITER, stored(&[3], 2));
+    w.say(TESTER, tested(&[0], 0));
+    assert_eq!(w.state().last_passed.unwrap().documents, one.documents);
+}
+
+#[test]
 fn a_wrong_clock_marks_the_snapshot() {
     let mut w = World::new();
     let n = w.say(WRITER, snapshot("a", &[], None));
