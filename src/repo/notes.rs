@@ -85,6 +85,14 @@ impl Repository {
     /// [`RepoError::CannotRead`] without the reading identity; [`RepoError::NoteMissing`], [`RepoError::Note`];
     /// faults of the store.
     pub fn read_note<T: DeserializeOwned>(&self, name: &NoteName) -> Result<T, RepoError> {
+        self.read_note_within(name, MAX_TEXT)
+    }
+
+    /// As [`Self::read_note`], of a note whose text is no longer than so many bytes: a longer one counts as damaged.
+    ///
+    /// # Errors
+    /// As [`Self::read_note`].
+    pub fn read_note_within<T: DeserializeOwned>(&self, name: &NoteName, most: u64) -> Result<T, RepoError> {
         if !self.can_read() {
             return Err(RepoError::CannotRead);
         }
@@ -103,7 +111,7 @@ impl Repository {
             other => not(NoteError::Damaged(other.to_string())),
         })?;
         let damaged = |e: String| not(NoteError::Damaged(e));
-        let mut text = content_of(&framed, MAX_TEXT).map_err(|e| damaged(e.to_string()))?;
+        let mut text = content_of(&framed, most).map_err(|e| damaged(e.to_string()))?;
         let value = serde_json::from_reader(&mut text).map_err(|e| match e.classify() {
             serde_json::error::Category::Data => not(NoteError::Content(e.to_string())),
             _ => damaged(e.to_string()),

@@ -1,8 +1,11 @@
 //! What keeping the journal in the store costs, and that its pages come back.
 
 use strongroom::domain::clock::Clock;
+use strongroom::domain::id::NoteName;
+use strongroom::domain::log::entry::{Entry, JournalPage};
+use strongroom::ops::retention::note;
 use strongroom::service::journal::{Event, Journal, JournalEntry};
-use strongroom::service::pages::{bring_back, keep, read};
+use strongroom::service::pages::{PAGE, Said, bring_back, keep, read};
 use strongroom::testing::{Fault, Plan};
 
 use crate::support::world::World;
@@ -41,7 +44,7 @@ fn keeping_the_journal_costs_two_puts_a_week_and_two_more_when_something_went_wr
     assert!(stored < 2 * 1000, "{stored} bytes for eleven nights");
 }
 
-fn runs(entries: &[JournalEntry]) -> Vec<&str> {
+fn runs(entries: &[Said]) -> Vec<&str> {
     let begun = entries.iter().filter(|e| e.event == Event::RunStarted);
     begun.map(|e| e.run.as_str()).collect()
 }
@@ -53,6 +56,8 @@ fn pages_come_back_each_line_once_and_a_lost_one_is_told() {
     world.write("a.txt", "a");
     world.backup().unwrap();
     let journal = Journal::new(world.dir().path());
+    let proved = JournalEntry { at: world.clock.now(), run: "sheet".into(), event: Event::SheetProved };
+    journal.append(&proved).unwrap();
     for (run, exit) in [("one", 1), ("two", 1), ("three", 0)] {
         night(&world, run, exit);
     }
@@ -71,10 +76,13 @@ fn pages_come_back_each_line_once_and_a_lost_one_is_told() {
     assert_eq!(runs(&read(&repo, &[], |_| true).unwrap().entries), ["one", "two", "three", "four"]);
     // The server is lost: the journal of the one that made the newest backup comes back, and is not stored anew.
     let bare = Journal::new(&world.tmp.path().join("bare"));
-    let brought = bring_back(&repo, &bare, "recovery").unwrap().unwrap();
-    assert_eq!(runs(&bare.read().unwrap().entries), ["one", "two", "three", "four"]);
+    assert!(bring_back(&repo, &bare, "recovery", &["another".into()]).unwrap().is_none(), "of those sets alone");
+    let sets = [repo.state().snapshots[0].snapshot.set.clone()];
+    let brought = bring_back(&repo, &bare, "recovery", &sets).unwrap().unwrap();
+    assert_eq!(runs(&brought.entries), ["one", "two", "three", "four"]);
+    assert!(bare.read().unwrap().entries.iter().all(|e| e.event != Event::SheetProved), "proved on another computer");
     assert_eq!(brought.entries.len(), bare.read().unwrap().entries.len() - 1);
-    assert!(bring_back(&repo, &bare, "again").unwrap().is_none(), "never into one that is in use");
+    assert!(bring_back(&repo, &bare, "again", &sets).unwrap().is_none(), "never into one that is in use");
     let mut repo = repo;
     assert_eq!(keep(&mut repo, &bare, "next").unwrap(), None);
     // A page that the store lost: told with its days, unless this computer has the lines.
@@ -145,4 +153,40 @@ fn a_page_that_was_cut_short_is_stored_by_the_next_run_and_no_line_is_lost_or_co
             assert_eq!((runs, all.lost.len()), (vec!["one", "two"], 0), "{fault:?} at call {call}");
         }
     }
+}
+
+#[derive(serde::Serialize)]
+struct Page {
+    entries: Vec<serde_json::Value>,
+}
+
+#[test]
+fn a_page_too_long_or_of_another_time_is_not_believed_and_what_waits_is_stored_in_several() {
+    let world = World::new();
+    world.create();
+    let now = world.clock.now();
+    let line = |minutes: i64| {
+        let at = now + jiff::SignedDuration::from_mins(minutes);
+        JournalEntry { at, run: format!("run {minutes}"), event: Event::RunStarted }
+    };
+    let mut repo = world.open().unwrap();
+    let mut put = |entries: Vec<serde_json::Value>| {
+        let lines = entries.len() as u64;
+        let note: NoteName = note::put(&repo, PAGE, &Page { entries }).unwrap();
+        let page = JournalPage { note, from: now, to: now, lines };
+        repo.append(|_| Ok(Some(Entry::Journal(page)))).unwrap();
+        read(&repo, &[], |_| true).unwrap()
+    };
+    let kept = put([line(0), line(-9)].iter().map(|l| serde_json::to_value(l).unwrap()).collect());
+    assert_eq!((runs(&kept.entries), kept.unreadable), (vec!["run 0"], 1));
+    // Small in the store, and far too long to hold.
+    let kept = put(vec![serde_json::Value::from(0); 50_001]);
+    assert_eq!((kept.unreadable, kept.lost.len()), (1, 1));
+    let journal = Journal::new(world.dir().path());
+    let many: Vec<JournalEntry> = (1..=50_001).map(|n| JournalEntry { event: Event::RunNotBegun, ..line(n) }).collect();
+    journal.append_all(&many).unwrap();
+    keep(&mut world.open().unwrap(), &journal, "next").unwrap().unwrap();
+    let repo = world.open().unwrap();
+    assert_eq!(repo.state().pages.len(), 4);
+    assert_eq!(read(&repo, &[], |_| true).unwrap().entries.len(), 50_002);
 }

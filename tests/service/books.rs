@@ -11,7 +11,7 @@ use strongroom::domain::log::rulings::{DisposalApproved, SchemeAdopted};
 use strongroom::domain::log::state::{Slot, State};
 use strongroom::ops::access::{AccessText, Listed};
 use strongroom::service::journal::{Event, JournalEntry, Step, Told};
-use strongroom::service::pages::{Kept, Lost};
+use strongroom::service::pages::{Kept, Lost, Said};
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::report::span::Span;
 use strongroom::service::report::{Facts, Report, Setting, report};
@@ -26,6 +26,8 @@ const HOSTILE: &str = "x</td><script>alert('x')</script> =cmd|' /C calc'!A0 [a](
 pub struct Books {
     pub slots: Vec<Slot>,
     pub journal: Vec<JournalEntry>,
+    /// Of another machine.
+    pub others: Vec<JournalEntry>,
     pub lost: Vec<Lost>,
 }
 
@@ -46,7 +48,7 @@ impl Books {
             actors: vec![Actor { key, machine, name: "office server".into(), roles, reads: true }],
             single_machine: false,
         };
-        let mut books = Self { slots: vec![], journal: vec![], lost: vec![] };
+        let mut books = Self { slots: vec![], journal: vec![], others: vec![], lost: vec![] };
         books.say_as(1, at(when), Entry::Created(created));
         books
     }
@@ -137,7 +139,12 @@ impl Books {
     }
 
     fn kept(&self) -> Kept {
-        Kept { entries: self.journal.clone(), lost: self.lost.clone(), ..Kept::default() }
+        let said = |id: u8, lines: &[JournalEntry]| {
+            let machine = Some(KeyholderId::new([id; 32]));
+            lines.iter().map(|entry| Said { machine, entry: entry.clone() }).collect::<Vec<_>>()
+        };
+        let entries = [said(SERVER, &self.journal), said(SERVER + 1, &self.others)].concat();
+        Kept { entries, lost: self.lost.clone(), ..Kept::default() }
     }
 }
 

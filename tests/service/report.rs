@@ -8,11 +8,12 @@ use jiff::civil::date;
 use jiff::{SignedDuration, ToSpan};
 use proptest::prelude::*;
 use strongroom::domain::id::SnapshotId;
-use strongroom::service::journal::{Event, JournalEntry};
+use strongroom::service::journal::{Event, JournalEntry, Told};
 use strongroom::service::pages::Lost;
 use strongroom::service::report::span::{Span, day_of};
 use strongroom::service::report::{Counted, Evidence, Report, csv, document, html, markdown};
-use strongroom::service::words::{Outcome, Reference};
+use strongroom::service::voice::{Voice, WayName};
+use strongroom::service::words::{NoticeKind, Outcome, Reference, Role};
 
 use crate::books::{Books, a_year, days, half_past_two, step};
 use crate::support::{at, people};
@@ -153,8 +154,8 @@ fn what_is_lost_and_what_disagrees_is_said_and_the_log_counts() {
     assert_eq!((report.total.backups[0].made, report.months[1].runs.begun), (72, 0));
     let text = markdown(&document(&report, &people().zone));
     for words in [
-        "THE RECORDS DISAGREE: 1 backup of which a journal tells are not in the signed log.",
-        "THE RECORDS DISAGREE: 1 backup in the signed log",
+        "THE RECORDS DISAGREE: 1 backup of which a journal tells is not in the signed log.",
+        "THE RECORDS DISAGREE: 1 backup in the signed log is",
         "A part of a journal is lost: 1 November 2026, 02:30 to 30 November 2026, 02:40.",
         "signed log; a part of the journal is lost",
     ] {
@@ -165,6 +166,35 @@ fn what_is_lost_and_what_disagrees_is_said_and_the_log_counts() {
     let report =
         books.report(Span { from: date(2026, 11, 1), to: date(2026, 11, 30) }, at("2027-01-02T09:00:00Z"), vec![]);
     assert_eq!((report.total.evidence, report.total.backups[0].made), (Evidence::LogAlone, 30));
+}
+
+#[test]
+fn another_machine_speaks_only_for_itself_and_every_way_of_telling_counts() {
+    let mut books = Books::begun("2026-10-20T10:00:00Z");
+    books.bad_night(at("2026-10-21T02:30:00Z"), "SR-2026-1021-K7Q", None);
+    let october = Span { from: date(2026, 10, 1), to: date(2026, 10, 31) };
+    let before = books.report(october, at("2026-11-02T09:00:00Z"), vec![]);
+    assert_eq!((before.failures[0].minutes, before.total.runs.badly), (None, 1));
+    // It names this machine's run and reference: told, closed, and all well.
+    let (run, last) = (books.journal[0].run.clone(), books.journal.last().unwrap().at);
+    let opened = books.journal.iter().find_map(|e| match &e.event {
+        Event::CauseOpened { reference, cause } => Some((reference.clone(), cause.clone())),
+        _ => None,
+    });
+    let (reference, cause) = opened.unwrap();
+    let told = Told { reference: Some(reference.clone()), to: Role::Clerk, notice: NoticeKind::Failure };
+    let closed = Event::CauseClosed { reference: reference.clone(), cause, how: NoticeKind::WorkingAgain };
+    for event in [Event::NoticeSent(told.clone()), closed, Event::RunFinished { exit: 0 }] {
+        books.others.push(JournalEntry { at: last, run: run.clone(), event });
+    }
+    let after = books.report(october, at("2026-11-02T09:00:00Z"), vec![]);
+    assert_eq!(after.failures, before.failures);
+    assert_eq!((after.total.runs.begun, after.total.runs.badly, after.total.runs.well), (2, 1, 1));
+    // The machine's own message, by another way than mail.
+    let way = WayName::new("telephone").unwrap();
+    books.line(last + SignedDuration::from_mins(4), &run, Event::Voice(Voice::Sent { way, told: Some(told) }));
+    let told = books.report(october, at("2026-11-02T09:00:00Z"), vec![]);
+    assert!(told.failures[0].minutes.is_some() && told.failures[0].clerk.is_some());
 }
 
 proptest! {

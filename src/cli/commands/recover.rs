@@ -59,7 +59,8 @@ pub fn run(shell: &Shell, args: &RecoverArgs) -> Result<Done, Failure> {
     let progress = shell.progress();
     let report = recover(store, &given.identity, id, shell.env.clone(), &options, &progress, &shell.stop)?;
     progress.finish();
-    let journal = if report.enrolled.is_some() { bring_journal_back(shell, args, &given, id, &dir) } else { None };
+    let journal =
+        if report.enrolled.is_some() { bring_journal_back(shell, args, &given, &report, id, &dir) } else { None };
     say(shell, &report, &options.to, &dir);
     let restored = &report.restored;
     Ok(Done::with_exit(restored.exit())
@@ -81,13 +82,14 @@ fn bring_journal_back(
     shell: &Shell,
     args: &RecoverArgs,
     given: &Given,
+    report: &RecoverReport,
     id: RepositoryId,
     dir: &StateDir,
 ) -> Option<usize> {
     let brought = || -> Result<Option<Kept>, Failure> {
         let repo = Repository::open_with_identity(store(shell, args)?, &given.identity, id, shell.env.clone())?;
         let run = hex::encode(&shell.env.entropy.bytes32()[..8]);
-        Ok(pages::bring_back(&repo, &Journal::new(dir.path()), &run)?)
+        Ok(pages::bring_back(&repo, &Journal::new(dir.path()), &run, &configured(report)?)?)
     };
     match brought() {
         Ok(Some(kept)) => {
@@ -106,6 +108,15 @@ fn bring_journal_back(
             None
         }
     }
+}
+
+/// The sets of the configuration that came back; none if none did.
+fn configured(report: &RecoverReport) -> Result<Vec<String>, Failure> {
+    let Some(path) = &report.config else { return Ok(vec![]) };
+    let failed = |e: std::io::Error| Failure::usage(format!("{}: {e}", path.display()), "See the configuration.");
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let config = crate::config::parse_kept(&text, &path.to_string_lossy())?;
+    Ok(config.sets.iter().map(|s| s.name.clone()).collect())
 }
 
 /// The id decides; a person may type it, but nothing may be believed without one.

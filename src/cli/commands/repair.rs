@@ -8,6 +8,7 @@ use crate::cli::args::RepairArgs;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Done, add_path};
 use crate::cli::shell::Shell;
+use crate::cli::telling;
 use crate::config::Config;
 use crate::domain::id::SnapshotId;
 use crate::domain::problem::Exit;
@@ -16,6 +17,8 @@ use crate::ops::repair::{self, Acceptance, Loss, RepairOptions, RepairReport};
 use crate::ops::verify::{LossNote, LostRecord, Object};
 use crate::repo::repository::Repository;
 use crate::service::plain::counted;
+use crate::service::runner::Job;
+use crate::service::words::JobKind;
 
 /// Losses named one by one; all are in the JSON.
 const NAMED: usize = 100;
@@ -49,7 +52,24 @@ pub fn run(shell: &Shell, args: &RepairArgs) -> Result<Done, Failure> {
     for (entry, note) in &report.accepted {
         shell.out.row(|| accepted_in_words(*entry, note.as_ref()), || accepted_as_object(*entry, note.as_ref()));
     }
+    if args.yes {
+        journalled(shell, &config, &repo, &report)?;
+    }
     Ok(summary(args, &report))
+}
+
+/// Writes the backups of a repair down as those of any other command.
+fn journalled(shell: &Shell, config: &Config, repo: &Repository, report: &RepairReport) -> Result<(), Failure> {
+    let mut steps = vec![];
+    for made in &report.backups {
+        let logged = repo.state().snapshots.iter().rfind(|s| Some(s.id) == made.snapshot);
+        let set = logged.map(|s| telling::set_name(&s.snapshot.set)).transpose()?;
+        steps.push(Job { kind: JobKind::Backup, set, run: Box::new(|| backup::outcome(made)) });
+    }
+    if !steps.is_empty() {
+        telling::report(shell, &telling::run_jobs(shell, config, steps)?);
+    }
+    Ok(())
 }
 
 /// What is damaged, object by object.

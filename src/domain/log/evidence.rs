@@ -113,9 +113,9 @@ impl State {
         self.accesses.iter().filter(|a| a.ended.is_none())
     }
 
-    /// Notes of evidence, what each is, the entry that names it, and whether its years are over.
-    fn evidence(&self) -> impl Iterator<Item = (NoteName, &'static str, u64, bool)> + '_ {
-        let over = |at: Timestamp| self.newest_time.duration_since(at) > EVIDENCE_KEPT;
+    /// Notes of evidence, what each is, the entry that names it, and whether its years are over at that moment.
+    fn evidence(&self, now: Timestamp) -> impl Iterator<Item = (NoteName, &'static str, u64, bool)> + '_ {
+        let over = move |at: Timestamp| now.duration_since(at) > EVIDENCE_KEPT;
         let pages =
             self.pages.iter().map(move |p| (p.page.note, "a part of a computer's journal", p.at, over(p.page.to)));
         let accesses = self.accesses.iter().flat_map(move |a| {
@@ -128,11 +128,21 @@ impl State {
 
     /// Those that must be in the store.
     pub(super) fn evidence_notes(&self) -> impl Iterator<Item = (NoteName, &'static str, u64)> + '_ {
-        self.evidence().filter(|(.., over)| !over).map(|(note, is, at, _)| (note, is, at))
+        self.evidence(self.newest_time).filter(|(.., over)| !over).map(|(note, is, at, _)| (note, is, at))
     }
 
-    /// Those whose years are over by the log's own dates.
-    pub fn old_evidence(&self) -> BTreeSet<NoteName> {
-        self.evidence().filter(|(.., over)| *over).map(|(note, ..)| note).collect()
+    /// Every note that must be in the store by the log's dates and by this clock: one entry with a date that is still to
+    /// come excuses no note that is missing.
+    pub fn expected_notes(&self, clock: Timestamp) -> BTreeSet<NoteName> {
+        let now = self.newest_time.min(clock);
+        let evidence = self.evidence(now).filter(|(.., over)| !over).map(|(note, ..)| note);
+        self.needed_notes().into_iter().chain(evidence).collect()
+    }
+
+    /// Evidence whose years are over by the log's dates and by this clock, and that nothing else needs.
+    pub fn old_evidence(&self, clock: Timestamp) -> BTreeSet<NoteName> {
+        let (now, needed) = (self.newest_time.min(clock), self.expected_notes(clock));
+        let old = self.evidence(now).filter(|(.., over)| *over).map(|(note, ..)| note);
+        old.filter(|note| !needed.contains(note)).collect()
     }
 }

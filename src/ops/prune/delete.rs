@@ -19,7 +19,7 @@ use crate::repo::store::{Listed, StoreFault};
 const REFUSALS: u64 = 16;
 
 /// The notes among `listed` that may go. `wait`: how much older than the newest entry an unnamed one must be, by the
-/// store's dates of both; this machine's clock has no say.
+/// store's dates of both; this machine's clock can only hold back.
 pub(super) fn unneeded_notes<'l>(
     repo: &Repository,
     listed: impl Iterator<Item = &'l Listed>,
@@ -29,8 +29,8 @@ pub(super) fn unneeded_notes<'l>(
     if notes.is_empty() {
         return Ok(vec![]);
     }
-    let state = repo.state();
-    let (needed, spent, old) = (state.needed_notes(), state.spent_notes(), state.old_evidence());
+    let (state, clock) = (repo.state(), repo.env.clock.now());
+    let (needed, spent, old) = (state.expected_notes(clock), state.spent_notes(), state.old_evidence(clock));
     let now = repo.store.get_dated(&Key::Log(state.next - 1))?.1;
     let unneeded = |l: &&Listed| {
         let Key::Note(name) = &l.key else { return false };

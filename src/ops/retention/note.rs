@@ -125,6 +125,18 @@ pub fn read<T: DeserializeOwned>(
     Ok(read.and_then(|r| if r.kind == kind { Ok(r.body) } else { Err(other(&r.kind, kind)) }))
 }
 
+/// Reads a note whole, its kind among its fields, unless its text is longer than `most` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within<T: DeserializeOwned>(
+    repo: &Repository,
+    name: &NoteName,
+    most: u64,
+) -> Result<Result<T, String>, RepoError> {
+    kept(repo.read_note_within(name, most))
+}
+
 /// Reads an approval.
 ///
 /// # Errors

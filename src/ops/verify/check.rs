@@ -54,7 +54,7 @@ pub(super) fn compare(
         report.foreign += foreign as u64;
         listed.extend(objects.into_iter().map(|l| (l.key, l.size)));
     }
-    let notes = repo.state().needed_notes();
+    let notes = repo.state().expected_notes(repo.env.clock.now());
     let is_ours =
         |key: &Key| if let Key::Note(name) = key { notes.contains(name) } else { is_known(repo.state(), key) };
     report.unknown = listed.keys().filter(|key| !is_ours(key)).count() as u64;

@@ -258,7 +258,9 @@ fn wanted(repo: &Repository) -> Result<Vec<Wanted>, OpsError> {
     indexes.sort_by_key(|i| i.name);
     indexes.dedup_by_key(|i| i.name);
     all.extend(indexes.iter().map(|i| Wanted { object: Object::Index(i.name), size: Some(i.size) }));
-    all.extend(state.needed_notes().into_iter().map(|n| Wanted { object: Object::Note(n), size: None }));
+    all.extend(
+        state.expected_notes(repo.env.clock.now()).into_iter().map(|n| Wanted { object: Object::Note(n), size: None }),
+    );
     Ok(all)
 }
 

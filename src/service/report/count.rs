@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::Reported;
 use super::span::{Span, day_of, end_of};
+use crate::domain::id::KeyholderId;
 use crate::domain::log::entry::{Body, Entry};
 use crate::domain::log::state::State;
 use crate::service::journal::{Event, JournalEntry};
-use crate::service::pages::Kept;
+use crate::service::pages::{Kept, Said};
 use crate::service::report::Facts;
 use crate::service::words::{JobKind, Outcome};
 
@@ -124,7 +125,7 @@ struct Run {
 pub(super) struct Counter<'a> {
     facts: &'a Facts<'a>,
     entries: Vec<&'a Body>,
-    runs: BTreeMap<&'a str, Run>,
+    runs: BTreeMap<(Option<KeyholderId>, &'a str), Run>,
     sets: Vec<Series>,
 }
 
@@ -142,14 +143,15 @@ pub(super) fn valid<'a>(facts: &Facts<'a>) -> Vec<&'a Body> {
     facts.slots.iter().filter(|s| !void.contains(&s.n)).filter_map(|s| s.body.as_ref()).collect()
 }
 
-fn runs(kept: &Kept) -> BTreeMap<&str, Run> {
-    let mut runs: BTreeMap<&str, Run> = BTreeMap::new();
-    for JournalEntry { at, run, event } in &kept.entries {
+/// A machine's runs are its own, whatever another calls its.
+fn runs(kept: &Kept) -> BTreeMap<(Option<KeyholderId>, &str), Run> {
+    let mut runs = BTreeMap::new();
+    for Said { machine, entry: JournalEntry { at, run, event } } in &kept.entries {
         // Commands that only tell something have a name for it, too, and are no runs.
         if !matches!(event, Event::RunStarted | Event::RunFinished { .. } | Event::StepFinished(_)) {
             continue;
         }
-        let known = runs.entry(run).or_insert(Run { began: *at, exit: None });
+        let known = runs.entry((*machine, run.as_str())).or_insert(Run { began: *at, exit: None });
         if let Event::RunFinished { exit } = event {
             known.exit = Some(*exit);
         }

@@ -44,12 +44,9 @@ impl Words<'_> {
             "Until somebody was told",
             "Right again",
         ];
-        Section::new("When something went wrong").say("\"Told\" is when the mail server took the first message.").table(
-            "Failures, and who was told when",
-            &head,
-            rows.collect(),
-            "No failure is on record.",
-        )
+        Section::new("When something went wrong")
+            .say("\"Told\" is when the first message was taken, by mail or another way.")
+            .table("Failures, and who was told when", &head, rows.collect(), "No failure is on record.")
     }
 
     pub(super) fn incidents(&self) -> Section {
@@ -193,17 +190,24 @@ impl Words<'_> {
                  from the computers' journals, which lie sealed beside the backups.",
             );
         let d = report.differences;
-        for (n, text) in [
+        for (n, [one, many]) in [
             (
                 d.not_in_log,
-                "of which a journal tells are not in the signed log. The log counts: they are not counted above.",
+                [
+                    "of which a journal tells is not in the signed log. The log counts: it is not counted above.",
+                    "of which a journal tells are not in the signed log. The log counts: they are not counted above.",
+                ],
             ),
             (
                 d.not_in_journal,
-                "in the signed log are in no journal of that time. The log counts: they are counted above.",
+                [
+                    "in the signed log is in no journal of that time. The log counts: it is counted above.",
+                    "in the signed log are in no journal of that time. The log counts: they are counted above.",
+                ],
             ),
         ] {
             if n > 0 {
+                let text = if n == 1 { one } else { many };
                 section = section.say(format!("THE RECORDS DISAGREE: {} {text}", counted(n, "backup", "backups")));
             }
         }

@@ -11,6 +11,7 @@ use crate::domain::log::entry::{Actor, Entry, Keyholder, Role as MayAppend};
 use crate::domain::path::printable;
 use crate::service::journal::Event;
 use crate::service::report::Facts;
+use crate::service::voice::Voice;
 use crate::service::words::{Cause, NoticeKind, Reference, Role, word};
 
 /// Something that went wrong.
@@ -23,9 +24,9 @@ pub struct Failure {
     pub cause: Cause,
     /// When it was found.
     pub found: Timestamp,
-    /// When the mail server took the clerk's first message about it.
+    /// When the clerk's first message about it was taken, by mail or another way.
     pub clerk: Option<Timestamp>,
-    /// When it took the provider's.
+    /// When the provider's was.
     pub provider: Option<Timestamp>,
     /// Whole minutes until the first of them.
     pub minutes: Option<i64>,
@@ -69,11 +70,12 @@ pub struct Writer {
 
 /// What was found in the span, or was not over when it began.
 pub(super) fn failures(facts: &Facts<'_>) -> Vec<Failure> {
-    let mut all: BTreeMap<&Reference, (Failure, BTreeSet<&Cause>)> = BTreeMap::new();
+    // What a machine says of a reference is of its own failure alone.
+    let mut all: BTreeMap<(Option<KeyholderId>, &Reference), (Failure, BTreeSet<&Cause>)> = BTreeMap::new();
     for entry in &facts.kept.entries {
         match &entry.event {
             Event::CauseOpened { reference, cause } => {
-                let (failure, open) = all.entry(reference).or_insert_with(|| {
+                let (failure, open) = all.entry((entry.machine, reference)).or_insert_with(|| {
                     let (reference, cause, found) = (reference.clone(), cause.clone(), entry.at);
                     let told = (None, None, None);
                     let (clerk, provider, minutes) = told;
@@ -86,13 +88,16 @@ pub(super) fn failures(facts: &Facts<'_>) -> Vec<Failure> {
                 }
             }
             Event::CauseClosed { reference, cause, .. } => {
-                if let Some((failure, open)) = all.get_mut(reference) {
+                if let Some((failure, open)) = all.get_mut(&(entry.machine, reference)) {
                     open.remove(cause);
                     failure.over = open.is_empty().then_some(entry.at);
                 }
             }
-            Event::NoticeSent(told) if told.notice == NoticeKind::Failure => {
-                let Some((failure, _)) = told.reference.as_ref().and_then(|r| all.get_mut(r)) else { continue };
+            Event::NoticeSent(told) | Event::Voice(Voice::Sent { told: Some(told), .. })
+                if told.notice == NoticeKind::Failure =>
+            {
+                let mine = told.reference.as_ref().and_then(|r| all.get_mut(&(entry.machine, r)));
+                let Some((failure, _)) = mine else { continue };
                 match told.to {
                     Role::Clerk => failure.clerk.get_or_insert(entry.at),
                     Role::Provider => failure.provider.get_or_insert(entry.at),

@@ -67,7 +67,7 @@ fn the_notes_of_evidence_are_needed_for_seven_years_and_then_may_go() {
     w.say(APPROVER, ended(over, 22));
     let state = w.state();
     let all: Vec<NoteName> = [WRITER, TESTER, PRUNER, 20, 21, 22].map(note).to_vec();
-    assert!(all.iter().all(|n| state.needed_notes().contains(n)) && state.old_evidence().is_empty());
+    assert!(all.iter().all(|n| state.needed_notes().contains(n)) && state.old_evidence(Timestamp::MAX).is_empty());
     assert!(!state.needed_notes().contains(&note(9)));
     // An entry of seven years later, whatever it says.
     let last = w.slots.last().unwrap().body.as_ref().unwrap().time;
@@ -81,5 +81,12 @@ fn the_notes_of_evidence_are_needed_for_seven_years_and_then_may_go() {
     let state = late(&mut w, EVIDENCE_KEPT + SignedDuration::from_hours(24 * 366 * 50));
     let needed = state.needed_notes();
     assert_eq!(needed.into_iter().collect::<Vec<_>>(), [note(20)], "what is open is needed for ever: {open}");
-    assert_eq!(state.old_evidence().len(), 5);
+    assert_eq!(state.old_evidence(Timestamp::MAX).len(), 5);
+    // By a clock that has not come so far, all of it must be there: one entry's date excuses nothing.
+    assert!(all.iter().all(|n| state.expected_notes(last).contains(n)) && state.old_evidence(last).is_empty());
+    // Another entry names an old note, too, and still needs it.
+    w.say(APPROVER, given(PRUNER, 2026, 2027));
+    let state = late(&mut w, EVIDENCE_KEPT + SignedDuration::from_hours(24 * 366 * 50));
+    assert!(!state.old_evidence(Timestamp::MAX).contains(&note(PRUNER)));
+    assert_eq!(state.old_evidence(Timestamp::MAX).len(), 4);
 }
