@@ -1,8 +1,8 @@
 //! Signs of life in the store: one is left at the end of a run, and the newest that its actor signed is found again.
 //!
-//! What must hold: a run puts one object at most and never overwrites one; what is deleted is an actor's own heartbeat,
-//! and only while [`KEPT`] newer ones of its own lie there. The log never names them, so nothing hangs on them. Of what
-//! lies in the folder only a signature counts: names, numbers and times of others' making are junk.
+//! What must hold: a run looks at its actor's last one, puts one object at most and never overwrites one; what is deleted is
+//! an actor's own heartbeat, and only while [`KEPT`] newer ones of its own lie there. The log never names them, so nothing
+//! hangs on them. Of what lies in the folder only a signature counts: names, numbers and times of others' making are junk.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use super::machine::{Machine, StateDir};
 use super::sign::{Purpose, Seed};
 use super::store::{Created, Store, StoreFault};
 use crate::domain::heartbeat::{Health, Heartbeat, LogEnd, SetBeat, SetLabel, VERSION};
-use crate::domain::id::{ActorId, RepositoryId};
+use crate::domain::id::{ActorId, Digest, RepositoryId};
 use crate::domain::log::entry::Role;
 
 /// So many of an actor's heartbeats stay.
@@ -52,6 +52,19 @@ struct Memory {
     sequence: u64,
     /// The oldest that may still lie in the store.
     oldest: u64,
+    /// Of all the others: a flipped bit is noticed.
+    digest: Digest,
+}
+
+impl Memory {
+    fn new(repository: RepositoryId, actor: ActorId, sequence: u64, oldest: u64) -> Self {
+        let digest = Digest::of(format!("{repository} {} {sequence} {oldest}", actor.to_hex()).as_bytes());
+        Self { repository, actor, sequence, oldest, digest }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.digest == Self::new(self.repository, self.actor, self.sequence, self.oldest).digest
+    }
 }
 
 /// What there is to say.
@@ -81,10 +94,14 @@ pub fn leave(
     let (actor, News { health, sets, log }) = (seed.actor(), news);
     let known = dir
         .load_json::<Memory>(MEMORY)
-        .filter(|m| m.repository == repository && m.actor == actor && m.sequence < HIGHEST);
+        .filter(|m| m.is_whole() && m.repository == repository && m.actor == actor && m.sequence < HIGHEST);
     let (mut sequence, mut oldest) = match &known {
-        Some(memory) => (memory.sequence + 1, memory.oldest),
-        None => after(store, repository, &actor)?,
+        // One's own newest always lies there. In a state folder of long ago it is one that was taken away since, and the
+        // next would be hidden behind the newer ones for as long.
+        Some(m) if matches!(read(store, repository, &actor, m.sequence)?, Read::Signed(_)) => {
+            (m.sequence + 1, m.oldest)
+        }
+        _ => after(store, repository, &actor)?,
     };
     let time = Timestamp::from_second(now.as_second()).unwrap_or(now);
     for attempt in 1..=TRIES {
@@ -96,7 +113,7 @@ pub fn leave(
         if store.create(&Key::Heartbeat(actor, sequence), &sealed(&heartbeat, seed)?)? == Created::Ours {
             thin(store, &actor, sequence, &mut oldest);
             // Without it the next run asks the store.
-            let _ = dir.save_json_copy(MEMORY, &Memory { repository, actor, sequence, oldest });
+            let _ = dir.save_json_copy(MEMORY, &Memory::new(repository, actor, sequence, oldest));
             return Ok(Some(heartbeat));
         }
         // A state folder of earlier days, or junk of somebody's.

@@ -3,9 +3,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -63,6 +65,23 @@ pub fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
+/// Opens a file of this program's own for writing. A name in a folder that another user may write may be a link that
+/// somebody planted there: through none is written, nor into a file that has a second name elsewhere.
+///
+/// # Errors
+/// As the file system says; the words say what to do about a link.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let strange = || {
+        let words = "it is a link or no plain file of one name: find out who put it there, then move it away";
+        io::Error::new(io::ErrorKind::InvalidInput, words)
+    };
+    let opened = options.mode(0o600).custom_flags(flags.bits() as i32).open(path);
+    let file = opened.map_err(|e| if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) { strange() } else { e })?;
+    let found = file.metadata()?;
+    if found.is_file() && found.nlink() == 1 { Ok(file) } else { Err(strange()) }
+}
+
 /// Writes `bytes` to `dir/name` by way of `dir/name.tmp`; when it returns, they are on the disk under that name.
 ///
 /// # Errors
@@ -70,7 +89,12 @@ pub fn private_dir(dir: &Path) -> io::Result<()> {
 pub fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        // What has the name already is not written through.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = open_own(&temporary, OpenOptions::new().write(true).create_new(true))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, dir.join(name))
@@ -117,5 +141,31 @@ mod tests {
         fs::create_dir(dir.path().join("b")).unwrap();
         assert!(replace(dir.path(), "b", b"x").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let [theirs, soft, hard] = ["theirs", "soft", "hard"].map(|name| dir.path().join(name));
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, &soft).unwrap();
+        fs::hard_link(&theirs, &hard).unwrap();
+        for name in [&soft, &hard] {
+            let error = open_own(name, OpenOptions::new().append(true).create(true)).unwrap_err();
+            assert!(error.to_string().contains("then move it away"), "{error}");
+        }
+        std::os::unix::fs::symlink(&theirs, dir.path().join("a.tmp")).unwrap();
+        replace(dir.path(), "a", b"ours").unwrap();
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+        assert_eq!(fs::read(dir.path().join("a")).unwrap(), b"ours");
+        let journal = crate::service::journal::Journal::new(dir.path());
+        for name in ["journal.jsonl", "journal.spare"] {
+            std::os::unix::fs::symlink(&theirs, dir.path().join(name)).unwrap();
+        }
+        let event = crate::service::journal::Event::RunStarted;
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let entry = crate::service::journal::JournalEntry { at, run: String::from("r"), event };
+        assert!(journal.append(&entry).is_err());
+        assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
     }
 }

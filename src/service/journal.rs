@@ -5,7 +5,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -238,12 +237,7 @@ impl Journal {
 
     /// A crash between the two writes an entry twice, which folds to the same.
     fn take_up_spare(&self) -> io::Result<()> {
-        let entries = self.spare.read();
-        if entries.is_empty() {
-            return Ok(());
-        }
-        self.try_append(&entries)?;
-        self.spare.clear()
+        self.spare.take_up(|entries| self.try_append(entries))
     }
 
     /// Appends lines; they are on the disk when this returns.
@@ -257,7 +251,7 @@ impl Journal {
     fn try_append(&self, entries: &[JournalEntry]) -> io::Result<()> {
         durable::private_dir(&self.dir)?;
         let created = !self.path.exists();
-        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)?;
+        let mut file = durable::open_own(&self.path, OpenOptions::new().read(true).append(true).create(true))?;
         // Two runs may append at once. The lock ends when the file is closed.
         file.lock()?;
         let mut lines = String::new();

@@ -303,8 +303,9 @@ impl Outbox {
 
     fn lock(&self) -> io::Result<Option<fs::File>> {
         durable::private_dir(&self.dir)?;
-        let file =
-            fs::OpenOptions::new().create(true).truncate(false).write(true).open(self.dir.join("sending.lock"))?;
+        let mut options = fs::OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true);
+        let file = durable::open_own(&self.dir.join("sending.lock"), options)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(None),

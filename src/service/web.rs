@@ -25,6 +25,8 @@ use crate::service::words::{NoticeKind, Reference, Role};
 const MOST_READ: usize = 2048;
 /// And for no longer than this: the first line has said what became of the message.
 const LONGEST_READ: Duration = Duration::from_secs(2);
+/// Shorter parts of an address are no secrets.
+const SECRET: usize = 6;
 /// In case the runtime itself is stuck.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -132,6 +134,7 @@ impl Door {
     }
 
     fn ask(&self, method: Method, url: Url, body: Option<String>) -> Result<Accepted, SendError> {
+        let secrets = secrets_of(&url);
         let mut request = self.client.request(method, url).header(USER_AGENT, "strongroom");
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
@@ -143,7 +146,7 @@ impl Door {
         });
         let late = WebError::TimedOut { seconds: whole.as_secs() };
         match wait.recv_timeout(whole + GRACE) {
-            Ok(Ok(Ok((status, words)))) => judged(status, &words),
+            Ok(Ok(Ok((status, read)))) => judged(status, &harmless(&read, &secrets)),
             Ok(Ok(Err(error))) if error.is_timeout() => Err(late.into()),
             Ok(Ok(Err(error))) => Err(WebError::Unreachable { reason: words_of(error) }.into()),
             Ok(Err(_)) | Err(_) => Err(late.into()),
@@ -157,7 +160,7 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, String), reqwe
     let status = response.status().as_u16();
     let mut read = Vec::new();
     let _ = tokio::time::timeout(LONGEST_READ, fill(&mut response, &mut read)).await;
-    Ok((status, said(&String::from_utf8_lossy(&read))))
+    Ok((status, String::from_utf8_lossy(&read).into_owned()))
 }
 
 async fn fill(response: &mut Response, read: &mut Vec<u8>) {
@@ -168,6 +171,28 @@ async fn fill(response: &mut Response, read: &mut Vec<u8>) {
             return;
         }
     }
+}
+
+/// What of an address may be a password: parts of its path, names and values of its query, and what is logged in with;
+/// as they stand there and as they are meant.
+fn secrets_of(url: &Url) -> Vec<String> {
+    let parts = url.path().split('/').chain(url.query().unwrap_or_default().split(['&', '=']));
+    let parts = parts.chain([url.username(), url.password().unwrap_or_default()]).flat_map(|part| {
+        let spaced = part.replace('+', "%2B");
+        let meant: String = url::form_urlencoded::parse(spaced.as_bytes()).map(|(a, b)| format!("{a}{b}")).collect();
+        [part.to_lowercase(), part.replace('+', " ").to_lowercase(), meant.to_lowercase()]
+    });
+    parts.filter(|part| part.chars().count() >= SECRET).collect()
+}
+
+/// The server's first words, or none if it repeats what may be a secret.
+fn harmless(read: &str, secrets: &[String]) -> String {
+    let words = said(read);
+    let shows = |text: &str| {
+        let text = text.to_lowercase();
+        secrets.iter().any(|s| text.contains(s))
+    };
+    if shows(read) || shows(&words) { String::new() } else { words }
 }
 
 fn judged(status: u16, words: &str) -> Result<Accepted, SendError> {

@@ -172,8 +172,10 @@ fn what_the_office_did_not_sign_or_signed_before_is_no_sign_of_life() {
     for bad in [&forged[..], &first, &vec![b'x'; 100 << 10], b"junk"] {
         let planted = watch.plant(2, bad);
         watch.looks(0, 4).says("FORGED").says("1 heartbeat is not signed by this council");
-        watch.nobody_was_told();
+        watch.clerk_was_told("the backups may have been tampered with");
         std::fs::remove_file(planted).unwrap();
+        watch.looks(0, 0);
+        watch.clerk_was_told("");
     }
     // A name that would clear somebody's screen: a folder then lists nothing at all, and says so.
     watch.place.write("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}", b"junk");
@@ -183,7 +185,9 @@ fn what_the_office_did_not_sign_or_signed_before_is_no_sign_of_life() {
     std::fs::remove_file(watch.place.path("repository/heartbeat/\u{1b}[2J\u{1b}]0;x\u{7}")).unwrap();
     let planted = watch.plant(2, &forged);
     watch.looks(3, 4).says("FORGED").says("silent since");
-    watch.clerk_was_told("the office computer is silent");
+    let (subjects, _) = watch.mailed();
+    let told = |words| subjects.iter().any(|s| s.contains(words));
+    assert!(told("the office computer is silent") && told("may have been tampered with"), "{subjects:?}");
     std::fs::remove_file(planted).unwrap();
     watch.place.write("repository/heartbeat/somebody's", b"junk");
     let sibling = Place::ready("");
@@ -191,7 +195,8 @@ fn what_the_office_did_not_sign_or_signed_before_is_no_sign_of_life() {
     let theirs = sibling.objects("heartbeat").pop().unwrap();
     std::fs::copy(&theirs, watch.place.path("repository/heartbeat").join(theirs.file_name().unwrap())).unwrap();
     watch.looks(0, 0).says("2 objects beside the heartbeats, by nobody known");
-    watch.clerk_was_told("working again");
+    let (subjects, _) = watch.mailed();
+    assert!(subjects.len() == 2 && subjects.iter().any(|s| s.contains("working again")), "{subjects:?}");
 }
 
 #[test]

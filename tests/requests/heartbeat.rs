@@ -23,7 +23,7 @@ fn beat(world: &World, sets: &[&str]) -> (Option<Heartbeat>, Vec<String>) {
 }
 
 #[test]
-fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
+fn a_sign_of_life_costs_one_look_and_one_put_and_old_ones_do_not_pile_up() {
     let world = World::new();
     world.create();
     let (first, asked) = beat(&world, &["documents"]);
@@ -32,13 +32,13 @@ fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
     assert_eq!(asked.len(), 2, "once it looks what is there, then it puts: {asked:?}");
     for n in 2..=KEPT {
         let (left, asked) = beat(&world, &["documents"]);
-        assert_eq!((left.unwrap().sequence, asked.len()), (n, 1), "{asked:?}");
+        assert_eq!((left.unwrap().sequence, asked.len()), (n, 2), "{asked:?}");
     }
     let there = |world: &World| world.objects().into_keys().filter(|n| n.starts_with("heartbeat/")).count() as u64;
     for n in KEPT + 1..3 * KEPT {
         let (left, asked) = beat(&world, &["documents"]);
         assert_eq!(left.unwrap().sequence, n);
-        assert!(asked.len() == 2 && asked[1].starts_with("delete heartbeat/"), "{asked:?}");
+        assert!(asked.len() == 3 && asked[2].starts_with("delete heartbeat/"), "{asked:?}");
         assert_eq!(there(&world), KEPT);
     }
     // A lost or earlier memory overwrites nothing, and goes on behind what is there.
@@ -62,6 +62,36 @@ fn a_sign_of_life_costs_one_put_and_old_ones_do_not_pile_up() {
 }
 
 #[test]
+fn a_state_folder_of_long_ago_hides_no_sign_of_life() {
+    let world = World::new();
+    world.create();
+    let next = || {
+        world.clock.advance_days(1);
+        beat(&world, &[]).0.unwrap().sequence
+    };
+    let file = world.dir().file("heartbeat.json");
+    next();
+    let early = std::fs::read(&file).unwrap();
+    for n in 2..=KEPT + 8 {
+        assert_eq!(next(), n);
+    }
+    std::fs::write(&file, early).unwrap();
+    assert_eq!(next(), KEPT + 9, "behind the newest, not under a name that is free again");
+    let machine = world.dir().load_machine().unwrap().unwrap();
+    let actor = machine.seed_for(&[strongroom::domain::log::entry::Role::Writer]).unwrap().actor();
+    let found = newest(&world.store(), machine.repository.unwrap(), &[actor]).unwrap();
+    assert_eq!(found.beats[0].heartbeat.sequence, KEPT + 9);
+    // A flipped bit in what is remembered: one of the numbers still names a heartbeat.
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (right, wrong) = (format!("\"sequence\": {}", KEPT + 9), format!("\"sequence\": {}", KEPT + 8));
+    assert!(text.contains(&right));
+    std::fs::write(&file, text.replace(&right, &wrong)).unwrap();
+    let (left, asked) = beat(&world, &[]);
+    assert_eq!(left.unwrap().sequence, KEPT + 10);
+    assert!(asked[0].starts_with("list"), "{asked:?}");
+}
+
+#[test]
 fn a_store_that_refuses_deletes_keeps_them_and_breaks_nothing() {
     let world = World::new();
     world.create();
@@ -70,7 +100,7 @@ fn a_store_that_refuses_deletes_keeps_them_and_breaks_nothing() {
     for n in 1..=KEPT + 6 {
         let (left, asked) = beat(&world, &[]);
         assert_eq!(left.unwrap().sequence, n);
-        assert!(asked.len() <= 2, "{asked:?}");
+        assert!(asked.len() <= 3, "{asked:?}");
     }
     assert_eq!(there(&world), KEPT + 6);
     // Once it takes deletes, the rest goes in few runs, and never the newest.

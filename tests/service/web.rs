@@ -90,6 +90,18 @@ fn answers_are_told_apart() {
     assert!(plain.take().is_empty());
 }
 
+#[test]
+fn a_server_that_repeats_the_address_is_not_quoted() {
+    for echo in ["no route POST /hunter2", "HUNTER2?", "key s3cr3t key of hunter3", "s3cr3t%20key"] {
+        let web = Web::start(Answer::Plain(404, echo));
+        let url = format!("{}?short=a&k=s3cr3t%20key", web.url());
+        let error = refused(&url).to_string();
+        assert!(error.contains("(404)"), "{echo}: {error}");
+    }
+    let web = Web::start(Answer::Plain(200, "hunter2 done"));
+    assert_eq!(send(&web.url()).unwrap(), "200");
+}
+
 /// Not on this host and not on another: a message goes where the council said, or nowhere.
 #[test]
 fn where_an_answer_points_nothing_is_sent() {

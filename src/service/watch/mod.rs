@@ -17,6 +17,7 @@ pub use pins::{Pinned, Pins};
 pub use seen::{Beat, LogSeen, Seen};
 
 use crate::domain::heartbeat::{Health, SetLabel};
+use crate::domain::id::ActorId;
 use crate::domain::problem::Exit;
 use crate::service::runner::JobOutcome;
 use crate::service::words::{Counts, Outcome, SetName, Trouble, Why};
@@ -73,11 +74,11 @@ pub struct SetJudged {
 pub struct Judged {
     /// Each set.
     pub sets: Vec<SetJudged>,
-    /// The last sign of life that can be believed.
+    /// The last sign of life that can be believed; where a computer is silent, the last of the one silent longest.
     pub alive: Option<Timestamp>,
-    /// That was too long ago, or never was.
+    /// From one of those expected, that was too long ago, or never was.
     pub quiet: bool,
-    /// How the office saw itself then.
+    /// How the office saw itself then: the worst that any of its computers says.
     pub health: Option<Health>,
     /// The last test of the backups; only the log shows it.
     pub tested: Option<Timestamp>,
@@ -102,14 +103,17 @@ pub fn judge(seen: &Seen, expected: &Expected, pins: &Pins, now: Timestamp) -> J
     let beats = || seen.beats.iter();
     let newest = beats().filter(|b| !ahead(b.effective())).max_by_key(|b| b.effective());
     let snapshots = seen.log.iter().flat_map(|l| l.sets.iter().filter_map(|(_, at)| *at));
-    let alive = match newest {
-        Some(beat) => Some(beat.effective()),
-        // Of an office that leaves no heartbeats yet.
-        None if seen.beats.is_empty() => snapshots.clone().filter_map(believed).max(),
-        None => None,
-    };
     let tested = seen.log.as_ref().and_then(|l| l.tested).and_then(believed);
     let too_old = |at: Option<Timestamp>, most| at.is_none_or(|at| now.duration_since(at) > most);
+    let (alive, quiet) =
+        heard(seen, snapshots.clone().filter_map(believed).max(), &believed, |at| too_old(at, expected.max_silence));
+    // Of a computer that was replaced long ago the colour counts no more.
+    let counts = |b: &&Beat| {
+        seen.speakers.iter().any(|(actor, _)| *actor == b.heartbeat.actor)
+            || !too_old(Some(b.effective()), expected.max_silence)
+            || newest == Some(*b)
+    };
+    let health = beats().filter(|b| !ahead(b.effective())).filter(counts).map(|b| b.heartbeat.health).max();
     let skewed = |(said, stored): (Timestamp, Option<Timestamp>)| {
         stored.map(|stored| said.duration_since(stored)).filter(|by| by.abs() > CLOCK_SLACK)
     };
@@ -121,8 +125,8 @@ pub fn judge(seen: &Seen, expected: &Expected, pins: &Pins, now: Timestamp) -> J
     Judged {
         sets: sets(seen, expected, now),
         alive,
-        quiet: too_old(alive, expected.max_silence),
-        health: newest.map(|b| b.heartbeat.health),
+        quiet,
+        health,
         tested,
         untested: seen.log.is_some() && too_old(tested, expected.max_test_age),
         office_clock: last_written.and_then(skewed).or(log_skew),
@@ -131,6 +135,28 @@ pub fn judge(seen: &Seen, expected: &Expected, pins: &Pins, now: Timestamp) -> J
         changed: seen.changed(pins),
         junk: seen.junk,
     }
+}
+
+/// The last sign of life, and whether somebody is silent: each that is expected speaks for itself alone. Where it is not
+/// known who is, or nobody left a heartbeat and the log names no backups of theirs, any sign is one.
+fn heard(
+    seen: &Seen,
+    backed_up: Option<Timestamp>,
+    believed: &impl Fn(Timestamp) -> Option<Timestamp>,
+    silent: impl Fn(Option<Timestamp>) -> bool,
+) -> (Option<Timestamp>, bool) {
+    let signs = |actor: Option<ActorId>, logged: Option<Timestamp>| {
+        let mut own = seen.beats.iter().filter(|b| actor.is_none_or(|a| a == b.heartbeat.actor)).peekable();
+        // An office of before there were heartbeats is known by its backups.
+        if own.peek().is_none() { logged.and_then(believed) } else { own.filter_map(|b| believed(b.effective())).max() }
+    };
+    let any = signs(None, backed_up);
+    let each: Vec<_> = match &seen.speakers[..] {
+        [] => vec![any],
+        all => all.iter().map(|(actor, logged)| signs(Some(*actor), *logged)).collect(),
+    };
+    let quiet: Vec<_> = each.into_iter().filter(|at| silent(*at)).collect();
+    if quiet.is_empty() { (any, false) } else { (quiet.into_iter().flatten().min(), true) }
 }
 
 /// When each set was last backed up: by the log where it was read, else as the heartbeats say.
@@ -196,7 +222,7 @@ impl Judged {
         let waited = |most: SignedDuration| now.duration_since(since) > most;
         let mut troubles = vec![];
         let mut add = |is: bool, trouble| is.then(|| troubles.push(trouble));
-        add(self.changed.is_some(), Trouble::HistoryChanged);
+        add(self.changed.is_some() || self.junk > 0, Trouble::HistoryChanged);
         add(self.quiet && (self.alive.is_some() || waited(expected.max_silence)), Trouble::Quiet);
         let nameless = |s: &SetJudged| s.name.is_none() && is_told(s, expected, since, now);
         add(self.sets.iter().any(nameless), Trouble::Overdue);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::Pins;
 use crate::domain::heartbeat::{Heartbeat, LogEnd, SetLabel};
-use crate::domain::id::Link;
+use crate::domain::id::{ActorId, Link};
 use crate::service::words::SetName;
 
 /// A heartbeat whose signature was checked.
@@ -60,6 +60,8 @@ impl LogSeen {
 /// One look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
+    /// Who is expected to be heard, and when the log says that they last backed up something.
+    pub speakers: Vec<(ActorId, Option<Timestamp>)>,
     /// The newest heartbeat of each actor that left one.
     pub beats: Vec<Beat>,
     /// Objects in their place that they did not sign.

@@ -116,6 +116,39 @@ fn the_newest_of_several_computers_counts_and_each_set_by_itself() {
 }
 
 #[test]
+fn each_computer_speaks_for_itself_alone() {
+    let speakers = |logged: Option<Timestamp>| vec![(ActorId::new([1; 32]), None), (ActorId::new([2; 32]), logged)];
+    let with = |beats, logged| judged(&Seen { speakers: speakers(logged), ..of(beats) });
+    // One lives: the other is silent all the same, and its colour counts.
+    let mut red = beat(1, 5, 1);
+    red.heartbeat.health = Health::Red;
+    let found = with(vec![red.clone(), beat(2, 9, 0)], None);
+    assert_eq!((found.health, found.quiet, found.alive), (Some(Health::Red), false, Some(ago(0))));
+    assert_eq!(found.exit(), Exit::Failed);
+    let found = with(vec![beat(1, 5, 6), beat(2, 9, 0)], None);
+    assert_eq!((found.quiet, found.alive, found.exit()), (true, Some(ago(6)), Exit::Stale));
+    assert_eq!(troubles(&found, now())[0].1, [Trouble::Quiet]);
+    // One that was never heard, and one of before there were heartbeats.
+    let found = with(vec![beat(1, 5, 0)], None);
+    assert!(found.quiet && found.alive.is_none());
+    assert!(!with(vec![beat(1, 5, 0)], Some(ago(1))).quiet && with(vec![beat(1, 5, 0)], Some(ago(5))).quiet);
+    // Whoever was replaced long ago is not awaited.
+    red.heartbeat.time = ago(60);
+    let replaced = Seen { speakers: speakers(None).split_off(1), ..of(vec![red, beat(2, 9, 0)]) };
+    assert_eq!((judged(&replaced).quiet, judged(&replaced).health), (false, Some(Health::Green)));
+}
+
+#[test]
+fn what_somebody_forged_is_told() {
+    let found = judged(&Seen { junk: 1, ..of(vec![beat(1, 5, 0)]) });
+    let end = &found.outcomes(&expected(), now(), now())[0].1;
+    assert_eq!(
+        (&end.troubles[..], end.outcome, end.exit),
+        (&[Trouble::HistoryChanged][..], Outcome::Damage, Exit::Damage)
+    );
+}
+
+#[test]
 fn what_was_never_there_is_shown_at_once_and_told_after_a_while() {
     let found = judged(&Seen::default());
     assert!(found.quiet && found.exit() == Exit::Stale);

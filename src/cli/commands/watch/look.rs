@@ -1,7 +1,9 @@
 //! One look at one council's store: nothing is written there, and nothing here decides what it means.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 
@@ -11,6 +13,7 @@ use crate::cli::stores::open_store;
 use crate::cli::wiring::System;
 use crate::config::{Eyes, Watched as Council};
 use crate::domain::id::ActorId;
+use crate::domain::log::entry::Role;
 use crate::domain::problem::Exit;
 use crate::repo::error::RepoError;
 use crate::repo::heartbeat::{Found, newest};
@@ -83,7 +86,8 @@ fn from_outside(store: &Store, council: &Council, actors: &[ActorId]) -> Result<
         },
         None => None,
     };
-    let seen = Seen { missing, ..seen(store, found, None) };
+    let speakers = actors.iter().map(|actor| (*actor, None)).collect();
+    let seen = Seen { missing, speakers, ..seen(store, found, None) };
     Ok(Look { seen, actors: actors.to_vec(), log: None })
 }
 
@@ -97,14 +101,31 @@ fn with_key(store: &Store, council: &Council, identity: &Identity) -> Result<Loo
         log = watching::read(store, identity, council.id, &dir)?;
     }
     let shown = log_seen(store, council, &log)?;
-    Ok(Look { seen: seen(store, found, Some(shown)), actors, log: Some(log) })
+    let seen = Seen { speakers: speakers(council, &log), ..seen(store, found, Some(shown)) };
+    Ok(Look { seen, actors, log: Some(log) })
+}
+
+/// Who made the newest backup of a set that is watched, and when.
+fn speakers(council: &Council, log: &Watched) -> Vec<(ActorId, Option<Timestamp>)> {
+    let listed = &council.expected.sets;
+    let mut speakers: BTreeMap<ActorId, Timestamp> = BTreeMap::new();
+    for set in log.state.sets() {
+        let Some(newest) = log.state.newest(&set) else { continue };
+        // A revoked one is awaited no more: its set becomes overdue.
+        let may_speak = log.state.may(&newest.actor, &[Role::Writer]);
+        if may_speak && (listed.is_empty() || listed.iter().any(|s| s.name.as_str() == set)) {
+            let last = speakers.entry(newest.actor).or_insert(newest.time);
+            *last = newest.time.max(*last);
+        }
+    }
+    speakers.into_iter().map(|(actor, at)| (actor, Some(at))).collect()
 }
 
 fn seen(store: &Store, found: Found, log: Option<LogSeen>) -> Seen {
     let own = store.has_own_clock();
     let beat = |b: crate::repo::heartbeat::Beat| Beat { heartbeat: b.heartbeat, stored: own.then_some(b.stored) };
     let Found { beats, junk, strange, .. } = found;
-    Seen { beats: beats.into_iter().map(beat).collect(), junk, strange, missing: None, log }
+    Seen { beats: beats.into_iter().map(beat).collect(), junk, strange, log, ..Seen::default() }
 }
 
 fn log_seen(store: &Store, council: &Council, log: &Watched) -> Result<LogSeen, RepoError> {
