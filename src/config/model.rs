@@ -64,13 +64,6 @@ pub struct Config {
     pub source_text: Option<String>,
 }
 
-impl Config {
-    /// Whether there is any way by which people are told.
-    pub fn tells_anyone(&self) -> bool {
-        self.mail.is_some() || !self.webhooks.is_empty()
-    }
-}
-
 /// `[council]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Council {

@@ -7,11 +7,18 @@ use toml::Spanned;
 
 use super::check::required;
 use super::error::{ConfigError, Text};
-use super::model::Council;
+use super::model::{Config, Council};
 use super::raw::{Opt, RawPing, RawWebhook};
 use super::secret::{SecretSource, Typed};
 use crate::service::voice::WayName;
 use crate::service::words::Role;
+
+impl Config {
+    /// Whether there is any way by which people are told.
+    pub fn tells_anyone(&self) -> bool {
+        self.mail.is_some() || !self.webhooks.is_empty()
+    }
+}
 
 /// `[[notify.webhook]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
