@@ -366,7 +366,7 @@ fn facts(
         kind,
         to,
         sets: like.iter().filter_map(|c| c.set.clone()).collect(),
-        causes: causes.iter().map(|c| Cause::clone(c)).collect(),
+        causes: causes.iter().copied().cloned().collect(),
         since: open.since,
         at,
         found: shown.iter().map(|f| f.at).max().unwrap_or(at),

@@ -297,11 +297,11 @@ fn test(state: &mut State, body: &Body, tested: &Tested) {
 fn passed(state: &mut State, body: &Body, seen: TestState) {
     let before = state.last_passed.filter(|last| {
         let at_once = body.time.duration_since(last.at).abs() <= ONE_RUN;
-        at_once && state.last_passed_by == Some((body.n.wrapping_sub(1), body.actor.clone()))
+        at_once && state.last_passed_by == Some((body.n.wrapping_sub(1), body.actor))
     });
     let sum = |of: fn(&TestState) -> u64| of(&seen).saturating_add(before.as_ref().map_or(0, of));
     state.last_passed = Some(TestState { documents: sum(|t| t.documents), bytes: sum(|t| t.bytes), ..seen });
-    state.last_passed_by = Some((body.n, body.actor.clone()));
+    state.last_passed_by = Some((body.n, body.actor));
 }
 
 /// The newest snapshot of a set is never given up, whatever the entry says.

@@ -14,6 +14,9 @@ use crate::service::report::Facts;
 use crate::service::voice::Voice;
 use crate::service::words::{Cause, NoticeKind, Reference, Role, word};
 
+/// Each machine's failures that are open, and what of each is.
+type Open<'a> = BTreeMap<(Option<KeyholderId>, &'a Reference), (Failure, BTreeSet<&'a Cause>)>;
+
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -71,7 +74,7 @@ pub struct Writer {
 /// What was found in the span, or was not over when it began.
 pub(super) fn failures(facts: &Facts<'_>) -> Vec<Failure> {
     // What a machine says of a reference is of its own failure alone.
-    let mut all: BTreeMap<(Option<KeyholderId>, &Reference), (Failure, BTreeSet<&Cause>)> = BTreeMap::new();
+    let mut all: Open<'_> = BTreeMap::new();
     for entry in &facts.kept.entries {
         match &entry.event {
             Event::CauseOpened { reference, cause } => {
