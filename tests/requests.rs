@@ -7,6 +7,8 @@
 mod heartbeat;
 #[path = "requests/journal.rs"]
 mod journal;
+#[path = "requests/program.rs"]
+mod program;
 mod support;
 
 use strongroom::domain::path::RecordPath;

@@ -122,7 +122,7 @@ impl Shell {
     /// # Errors
     /// Credentials, address, or a folder that is not there.
     pub fn store(&self, config: &Config) -> Result<Store, Failure> {
-        stores::open_store(config, &self.system, &self.handle, false)
+        stores::open_store(config, &self.system, &self.handle, self.globals.rates(), false)
     }
 
     /// The repository, as this computer.
@@ -131,6 +131,14 @@ impl Shell {
     /// Whatever store, keys and log can meet.
     pub fn open(&self, config: &Config) -> Result<Repository, Failure> {
         Ok(Repository::open(self.store(config)?, self.state(config), self.env.clone())?)
+    }
+
+    /// As [`Shell::open`], for a command that backs up first.
+    ///
+    /// # Errors
+    /// As [`Shell::open`].
+    pub fn open_to_add(&self, config: &Config) -> Result<Repository, Failure> {
+        Ok(Repository::open_to_add(self.store(config)?, self.state(config), self.env.clone())?)
     }
 
     /// As [`Shell::open`], with the whole log read from the store.

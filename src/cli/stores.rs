@@ -7,10 +7,11 @@ use tokio::runtime::Handle;
 
 use super::failure::Failure;
 use crate::config::{AzureCredential, Config, ConfigError, Environment, SecretSource, Store as Kind};
-use crate::repo::store::{Store, StoreOptions, open};
+use crate::repo::store::{Rates, Store, StoreOptions, open};
 use crate::service::plain::list;
 
-/// Opens the configured store. `create_folder`: a folder that is not there is made.
+/// Opens the configured store. `create_folder`: a folder that is not there is made; `typed`: the limits of this command,
+/// which come before those of the configuration.
 ///
 /// # Errors
 /// A credential cannot be fetched, or the store makes no sense. No request is made.
@@ -18,9 +19,12 @@ pub fn open_store(
     config: &Config,
     system: &dyn Environment,
     handle: &Handle,
+    typed: Rates,
     create_folder: bool,
 ) -> Result<Store, Failure> {
-    let options = StoreOptions { create_folder, ..options(config, system)? };
+    let limits = &config.limits;
+    let rates = Rates { up: typed.up.or(limits.upload_per_second), down: typed.down.or(limits.download_per_second) };
+    let options = StoreOptions { create_folder, rates, ..options(config, system)? };
     Ok(open(&options, handle)?)
 }
 

@@ -1,6 +1,7 @@
 //! What the configuration means: values that were checked once and need no check again.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
@@ -340,11 +341,15 @@ pub enum Tls {
 pub struct Limits {
     /// Uploads at the same time.
     pub upload_connections: u32,
+    /// The most bytes a second to the store; `None`: as fast as it goes.
+    pub upload_per_second: Option<NonZeroU64>,
+    /// The most bytes a second from the store.
+    pub download_per_second: Option<NonZeroU64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { upload_connections: 4 }
+        Self { upload_connections: 4, upload_per_second: None, download_per_second: None }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `[retention]`, `[verify]`, `[notify]` and `[limits]`: numbers within bounds, and the way notices leave.
 
+use std::num::NonZeroU64;
+
 use super::check::{absolute, days, email, is_host_name, is_loopback, number, one_line, required, size};
 use super::error::{ConfigError, Text};
 use super::model::{Council, Limits, Mail, Retention, Tls, Verify};
@@ -95,7 +97,16 @@ pub(super) fn limits(t: Text<'_>, raw: &RawLimits) -> Result<Limits, ConfigError
     let stated = Limits::default();
     Ok(Limits {
         upload_connections: number(t, &raw.upload_connections, stated.upload_connections, 1..MOST_CONNECTIONS + 1)?,
+        upload_per_second: rate(t, &raw.upload_per_second)?,
+        download_per_second: rate(t, &raw.download_per_second)?,
     })
+}
+
+/// So slow that a pack takes half a day.
+const SLOWEST: &str = "1 KiB";
+
+fn rate(t: Text<'_>, value: &Opt<String>) -> Result<Option<NonZeroU64>, ConfigError> {
+    Ok(NonZeroU64::new(size(t, value, 0, SLOWEST)?))
 }
 
 pub(super) fn mail(t: Text<'_>, raw: &Opt<RawMail>, council: &Council) -> Result<Option<Mail>, ConfigError> {

@@ -237,6 +237,8 @@ pub struct RawMail {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawLimits {
     pub upload_connections: Opt<i64>,
+    pub upload_per_second: Opt<String>,
+    pub download_per_second: Opt<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,7 +14,7 @@ use super::error::RepoError;
 use super::layout::{Key, LOG};
 use super::seal::{Identity, open};
 use super::sign::{Purpose, Seed, verify};
-use super::store::{Fetched, Store, StoreFault};
+use super::store::{Fetched, Listed, Mark, Store, StoreFault};
 use crate::domain::id::{Link, RepositoryId};
 use crate::domain::log::entry::Body;
 use crate::domain::log::state::Slot;
@@ -183,15 +183,43 @@ fn fetch_from(store: &Store, writing: &[Identity], first: u64) -> Result<Vec<Rea
 
 /// The newest entry known must still be there with the same bytes; then what follows it.
 fn fetch_tail(store: &Store, writing: &[Identity], known: &[Slot]) -> Result<Vec<Read>, RepoError> {
+    check_newest(store, writing, known)?;
+    fetch_from(store, writing, known.len() as u64)
+}
+
+/// The newest entry known must still be there with the same bytes.
+fn check_newest(store: &Store, writing: &[Identity], known: &[Slot]) -> Result<(), RepoError> {
     let n = known.len() as u64 - 1;
     let link = known[known.len() - 1].link;
     let prev = if known.len() > 1 { known[known.len() - 2].link } else { Link::ORIGIN };
     let shown = match fetch_one(store, writing, n)? {
-        Some(stored) if prev.then_digest(&stored.digest) == link => return fetch_from(store, writing, n + 1),
+        Some(stored) if prev.then_digest(&stored.digest) == link => return Ok(()),
         Some(_) => format!("another entry {n}"),
         None => "none of that number".into(),
     };
     Err(RepoError::RolledBack { remembered: n, shown })
+}
+
+/// Looks where the log ends, for one whose next word creates an entry there: what a listing left out, that creation
+/// meets, and reads. Nobody else may believe a listing. Says what is listed behind the log's beginning, and whether
+/// nothing follows what is known; `None` where the newest entry known is not listed.
+///
+/// # Errors
+/// [`RepoError::RolledBack`]; faults of the store.
+pub(super) fn look_at_end(
+    store: &Store,
+    writing: &[Identity],
+    known: &[Slot],
+    mark: Option<&Mark>,
+) -> Result<Option<(Vec<Listed>, bool)>, RepoError> {
+    let Some(n) = (known.len() as u64).checked_sub(2) else { return Ok(None) };
+    let listed = store.list_after(&Key::Log(n))?;
+    let Some(newest) = listed.iter().find(|l| l.key == Key::Log(n + 1)) else { return Ok(None) };
+    let ends = !listed.iter().any(|l| matches!(l.key, Key::Log(m) if m > n + 1));
+    if ends && !mark.is_some_and(|mark| mark.is(newest)) {
+        check_newest(store, writing, known)?;
+    }
+    Ok(Some((listed, ends)))
 }
 
 /// Every unreadable slot must be vouched for by a later entry, or have been accepted before.

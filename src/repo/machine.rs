@@ -12,6 +12,7 @@ use super::error::RepoError;
 use super::local;
 use super::seal::{Identity, SealError, identity_line};
 use super::sign::Seed;
+use super::store::Mark;
 use crate::domain::id::{ActorId, Digest, IndexName, KeyholderId, Link, RepositoryId};
 use crate::domain::log::entry::{Actor, Body, Keyholder, Role};
 use crate::domain::log::state::Slot;
@@ -61,6 +62,15 @@ struct Memory {
     repository: RepositoryId,
     n: u64,
     link: Link,
+}
+
+const END: &str = "cache/end.json";
+
+#[derive(Serialize, Deserialize)]
+struct End {
+    n: u64,
+    link: Link,
+    mark: Mark,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -219,6 +229,16 @@ impl StateDir {
         // A copy that cannot be written is no failure; what is remembered is.
         let _ = local::replace_copy(&self.file("cache/log"), &[digest.as_bytes(), &text[..]].concat());
         self.save_json("memory.json", &Memory { repository, n: last.n, link: last.link })
+    }
+
+    /// Remembers how a listing shows the newest entry, which this machine made. A copy: without it the entry is read.
+    pub fn save_end(&self, slot: &Slot, mark: &Mark) {
+        let _ = self.save_json_copy(END, &End { n: slot.n, link: slot.link, mark: mark.clone() });
+    }
+
+    /// How a listing shows this entry, if that is remembered.
+    pub fn load_end(&self, slot: &Slot) -> Option<Mark> {
+        self.load_json(END).filter(|e: &End| (e.n, e.link) == (slot.n, slot.link)).map(|e| e.mark)
     }
 
     /// Compares what was read with what this machine remembers: the past may grow, never change.

@@ -13,13 +13,13 @@ use super::chunk::{ChunkIndex, ChunkKey};
 use super::elsewhere::Others;
 use super::error::RepoError;
 use super::keys::KeyRing;
-use super::layout::Key;
-use super::log::{read_stepping_over, seal_entry};
+use super::layout::{Key, PACKS};
+use super::log::{look_at_end, read_stepping_over, seal_entry};
 use super::machine::{Machine, StateDir};
 use super::open_pack::PackSource;
 use super::pack::PackReader;
 use super::seal::{Identity, Recipient};
-use super::store::{Created, Store};
+use super::store::{Created, Listed, Store};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::{ActorId, ChunkId, IndexName, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
@@ -36,6 +36,17 @@ pub struct Env {
     pub clock: Arc<dyn Clock>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// How much of the log is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// What follows the entries at hand.
+    Known,
+    /// The same, as far as one needs who adds to it next.
+    ToAdd,
+    /// All of it.
+    Fresh,
 }
 
 /// An open repository.
@@ -61,6 +72,8 @@ pub struct Repository {
     pub(super) others: OnceLock<Others>,
     /// Packs that failed while others had the same, by number, and why.
     pub(super) around: Mutex<BTreeMap<u32, String>>,
+    /// Sizes of the packs that the store listed in this run, where it was opened to add to it.
+    pub(super) listed: Option<HashMap<PackName, u64>>,
     /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
     pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
@@ -71,7 +84,16 @@ impl Repository {
     /// # Errors
     /// [`RepoError::Machine`] when this machine is not set up; whatever reading the log can meet.
     pub fn open(store: Store, dir: StateDir, env: Env) -> Result<Self, RepoError> {
-        Self::open_with(store, dir, env, true)
+        Self::open_with(store, dir, env, Opening::Known)
+    }
+
+    /// As [`Repository::open`], for one whose next word is an entry of its own: one listing shows where the log ends and
+    /// which packs are there. An entry that the listing left out is met when the own one is created, and read then.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn open_to_add(store: Store, dir: StateDir, env: Env) -> Result<Self, RepoError> {
+        Self::open_with(store, dir, env, Opening::ToAdd)
     }
 
     /// As [`Repository::open`], but reads the whole log from the store: no local file decides a deletion.
@@ -79,10 +101,10 @@ impl Repository {
     /// # Errors
     /// As [`Repository::open`].
     pub fn open_fresh(store: Store, dir: StateDir, env: Env) -> Result<Self, RepoError> {
-        Self::open_with(store, dir, env, false)
+        Self::open_with(store, dir, env, Opening::Fresh)
     }
 
-    fn open_with(store: Store, dir: StateDir, env: Env, cached: bool) -> Result<Self, RepoError> {
+    fn open_with(store: Store, dir: StateDir, env: Env, how: Opening) -> Result<Self, RepoError> {
         let Some(machine) = dir.load_machine()? else {
             let there = store.get(&Key::Log(0)).is_ok();
             let of = if there { RepoError::NoKeys } else { RepoError::NoRepository };
@@ -99,12 +121,23 @@ impl Repository {
             Some(keys) => keys,
             None => bundles::newest(&store, &machine, repository)?,
         };
-        let known = if cached { dir.load_slots(repository)? } else { vec![] };
-        let slots = bundles::read_log(&store, &machine, &mut keys, repository, known)?;
+        let known = if how == Opening::Fresh { vec![] } else { dir.load_slots(repository)? };
+        // Where a create may overwrite, nothing but the entry's own place says that it is free; a folder's is near.
+        let by_listing = how == Opening::ToAdd && !store.is_folder() && !is_single(&known);
+        let looked = match known.last().filter(|_| by_listing) {
+            Some(newest) => look_at_end(&store, &keys.0.writing, &known, dir.load_end(newest).as_ref())?,
+            None => None,
+        };
+        let (listed, ends) = looked.map(|(listed, ends)| (packs_of(listed), ends)).unzip();
+        let slots = match ends {
+            Some(true) => known,
+            _ => bundles::read_log(&store, &machine, &mut keys, repository, known)?,
+        };
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo = Self { machine: Some(machine), dir: Some(dir), ..Self::opened(store, env, ring, slots, state) };
+        let mut repo =
+            Self { machine: Some(machine), dir: Some(dir), listed, ..Self::opened(store, env, ring, slots, state) };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -162,8 +195,32 @@ impl Repository {
             dead: OnceLock::new(),
             others: OnceLock::new(),
             around: Mutex::default(),
+            listed: None,
             salvaged: HashMap::new(),
         }
+    }
+
+    /// Sizes of the packs that the store listed in this run; asked now where it was not opened to add to it.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn packs_seen(&mut self) -> Result<HashMap<PackName, u64>, RepoError> {
+        match &self.listed {
+            Some(seen) => Ok(seen.clone()),
+            None => self.list_packs(),
+        }
+    }
+
+    /// Sizes of the packs that the store lists now.
+    ///
+    /// # Errors
+    /// Faults of the store.
+    pub fn list_packs(&mut self) -> Result<HashMap<PackName, u64>, RepoError> {
+        let packs = packs_of(self.store.list(PACKS)?.0);
+        if let Some(seen) = &mut self.listed {
+            seen.clone_from(&packs);
+        }
+        Ok(packs)
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -274,15 +331,18 @@ impl Repository {
                 entry,
             };
             let stored = seal_entry(&body, &seed, &self.writing_recipient()?)?;
-            match self.store.create(&Key::Log(n), &stored)? {
-                Created::Ours => {
+            match self.store.create_marked(&Key::Log(n), &stored)? {
+                (Created::Ours, mark) => {
                     let slot = Slot { n, link: self.state.link.then(&stored), body: Some(body) };
+                    if let (Some(dir), Some(mark)) = (&self.dir, mark) {
+                        dir.save_end(&slot, &mark);
+                    }
                     self.slots.push(slot);
                     self.state = fold(self.state.repository, &self.slots)?;
                     self.keep_slots()?;
                     return Ok(Some(n));
                 }
-                Created::Taken => self.refresh()?,
+                (Created::Taken, _) => self.refresh()?,
             }
         }
         Err(RepoError::Contention)
@@ -329,4 +389,15 @@ impl Repository {
     pub fn pack_name(&self, number: u32) -> Result<PackName, RepoError> {
         Ok(self.state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack.name)
     }
+}
+
+/// Whether the repository was made for a store that cannot create without overwriting.
+fn is_single(slots: &[Slot]) -> bool {
+    let body = slots.first().and_then(|s| s.body.as_ref());
+    body.is_none_or(|b| matches!(&b.entry, Entry::Created(created) if created.single_machine))
+}
+
+fn packs_of(listed: Vec<Listed>) -> HashMap<PackName, u64> {
+    let pack = |l: Listed| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
+    listed.into_iter().filter_map(pack).collect()
 }

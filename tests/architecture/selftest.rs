@@ -15,6 +15,7 @@ const DOORS: &[&str] = &[
     "flate2",
     "getrandom",
     "globset",
+    "http-body-util",
     "image",
     "indicatif",
     "infer",

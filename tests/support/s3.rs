@@ -11,6 +11,7 @@ use s3s::{S3Result, s3_error};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -22,12 +23,16 @@ pub const SECRET_KEY: &str = "test-secret-key";
 pub const READER: &str = "test-reader";
 pub const BUCKET: &str = "bucket";
 
+/// Every request as it came: its method, and path and query as sent.
+pub type Asked = Arc<Mutex<Vec<String>>>;
+
 /// Nobody without a key does anything, and the reader only reads.
-struct Rights;
+struct Rights(Asked);
 
 #[async_trait::async_trait]
 impl S3Access for Rights {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        self.0.lock().unwrap().push(format!("{} {}", cx.method(), cx.uri()));
         let reads = ["GET", "HEAD"].contains(&cx.method().as_str());
         match cx.credentials() {
             Some(who) if who.access_key != READER || reads => Ok(()),
@@ -39,6 +44,8 @@ impl S3Access for Rights {
 /// A running server with one empty bucket.
 pub struct S3Server {
     pub folder: PathBuf,
+    /// What was asked of it.
+    pub asked: Asked,
     _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -62,7 +69,8 @@ impl S3Server {
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
         builder.set_auth(keys);
-        builder.set_access(Rights);
+        let asked = Asked::default();
+        builder.set_access(Rights(Arc::clone(&asked)));
         let service = builder.build();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -73,7 +81,7 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, _own: own, address, stop: Some(stop), thread: Some(thread) }
+        S3Server { folder, asked, _own: own, address, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {

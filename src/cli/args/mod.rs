@@ -11,9 +11,12 @@ mod schedule;
 mod trust;
 
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::repo::store::Rates;
 
 pub use keeping::{BackupArgs, PruneArgs};
 pub use limits::{Bytes, Span};
@@ -74,6 +77,20 @@ pub struct Globals {
     /// Say only what was asked for, and what went wrong
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Send the store no more than so much a second, such as 2MiB
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub limit_upload: Option<Bytes>,
+    /// Take no more than so much a second from it
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub limit_download: Option<Bytes>,
+}
+
+impl Globals {
+    /// How fast it may go, as typed.
+    pub fn rates(&self) -> Rates {
+        let rate = |typed: Option<Bytes>| typed.and_then(|bytes| NonZeroU64::new(bytes.0));
+        Rates { up: rate(self.limit_upload), down: rate(self.limit_download) }
+    }
 }
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -41,7 +41,7 @@ pub fn run(shell: &Shell, args: &BackupArgs) -> Result<Done, Failure> {
         return Err(Failure::usage(message, format!("The configuration has: {}", names.join(", "))));
     }
     let _lock = shell.lock(&config)?;
-    let mut repo = shell.open(&config)?;
+    let mut repo = shell.open_to_add(&config)?;
     let wishes = Wishes { reread: args.reread, accept_mounts: args.accept_mounts };
     let mut total =
         Total { files: 0, bytes: 0, bytes_stored: 0, problems: 0, snapshots: vec![], incident: None, exit: Exit::Done };

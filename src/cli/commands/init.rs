@@ -30,7 +30,7 @@ pub fn run(shell: &Shell, args: &InitArgs) -> Result<Done, Failure> {
                     elsewhere than on this computer.";
         return Err(Failure::usage("the recovery sheet must go to paper, and here is no terminal to show it on", hint));
     }
-    let store = stores::open_store(&config, &shell.system, &shell.handle, true)?;
+    let store = stores::open_store(&config, &shell.system, &shell.handle, shell.globals.rates(), true)?;
     not_there(shell, &config)?;
     let report = try_out(shell, &config, &store)?;
     let single = config.repository.single_machine;

@@ -230,7 +230,7 @@ impl Work<'_> {
     fn with(&self, step: impl FnOnce(&mut Repository) -> Result<JobOutcome, Failure>) -> JobOutcome {
         let mut opened = self.opened.borrow_mut();
         let opened = opened.get_or_insert_with(|| {
-            self.shell.open(self.config).map_err(|failure| {
+            self.shell.open_to_add(self.config).map_err(|failure| {
                 self.shell.out.error(&advice(&failure));
                 Box::new(jobs::not_opened(&failure))
             })

@@ -93,7 +93,7 @@ pub fn ensure_repository(shell: &Shell, config: &Config) -> Result<(), Failure> 
             _ => Ok(()),
         };
     }
-    let store = stores::open_store(config, &shell.system, &shell.handle, true)?;
+    let store = stores::open_store(config, &shell.system, &shell.handle, shell.globals.rates(), true)?;
     let path = sheet_path(config);
     let options = CreateOptions { machine_name: "trial".into(), write_only: false, single_machine: false };
     let date = shell.env.clock.now().to_zoned(config.council.timezone.clone()).date();

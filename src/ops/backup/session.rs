@@ -13,25 +13,18 @@ use crate::domain::log::entry::{Entry, Stored, StoredIndex, StoredPack};
 use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::compress::frame;
 use crate::repo::error::RepoError;
-use crate::repo::layout::{Key, PACKS};
+use crate::repo::layout::Key;
 use crate::repo::listing::{decode, encode};
 use crate::repo::local;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{SealError, seal};
-use crate::repo::store::{Created, Listed};
+use crate::repo::store::Created;
 use crate::repo::writer::{Acknowledged, WrittenPack};
 
 /// After so many packs the log is told, so that an interruption costs little.
 pub const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
-
-/// Sizes of the packs that the store lists now.
-pub fn list_packs(repo: &Repository) -> Result<HashMap<PackName, u64>, RepoError> {
-    let (listed, _) = repo.store.list(PACKS)?;
-    let pack = |l: Listed| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
-    Ok(listed.into_iter().filter_map(pack).collect())
-}
 
 /// Writes each acknowledged pack to the journal, forced to the disk.
 pub fn journal(repo: &Repository) -> Acknowledged {

@@ -5,12 +5,15 @@
 
 mod error;
 mod leftovers;
+mod look;
 mod open;
+mod pace;
 mod probe;
 mod protection;
 mod protection_canary;
 mod protection_s3;
 pub(crate) mod protection_xml;
+mod wire;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,11 +24,13 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio::runtime::Handle;
 
 pub use error::{StoreError, StoreFault};
+pub use look::{Listed, Mark};
 pub use open::{StoreCredentials, StoreOptions, open};
+pub use pace::Rates;
 pub use probe::{Finding, ProbeReport, probe};
 pub use protection::{Protection, protection};
 
@@ -35,6 +40,8 @@ use super::layout::Key;
 const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
 /// The slowest link that is still waited for, in bytes a second (100 kbit/s).
 const SLOWEST_LINK: u64 = 12_500;
+/// Transfers that may share a limit.
+const MOST_AT_ONCE: u64 = 64;
 /// How often an unknown outcome is looked at before giving up.
 const LOOKS: u32 = 4;
 
@@ -56,17 +63,6 @@ pub enum Fetched {
     TooLarge([u8; 32]),
 }
 
-/// An object as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Its place.
-    pub key: Key,
-    /// Its stored length.
-    pub size: u64,
-    /// When the store says it was written.
-    pub modified: Timestamp,
-}
-
 /// An open store. Cheap to clone; usable from several threads, none of them an async one.
 #[derive(Clone)]
 pub struct Store {
@@ -82,6 +78,10 @@ pub struct Store {
     patience: Duration,
     credentials_from: Option<String>,
     raw: Option<Arc<protection_s3::RawS3>>,
+    /// Of what a folder is given; other stores have it in their clients.
+    up: Option<pace::Pace>,
+    down: Option<pace::Pace>,
+    slowest: u64,
 }
 
 impl Store {
@@ -98,6 +98,9 @@ impl Store {
             patience: REQUEST_PATIENCE,
             credentials_from: None,
             raw: None,
+            up: None,
+            down: None,
+            slowest: SLOWEST_LINK,
         }
     }
 
@@ -126,6 +129,16 @@ impl Store {
     #[must_use]
     fn with_writer(mut self, writer: Arc<dyn ObjectStore>) -> Self {
         self.writer = writer;
+        self
+    }
+
+    /// The same store, no faster than this.
+    #[must_use]
+    fn with_rates(mut self, rates: Rates) -> Self {
+        (self.up, self.down) = (pace::pace(rates.up.filter(|_| self.is_folder())), pace::pace(rates.down));
+        // All transfers share it: one of many is so much slower.
+        let limits = [rates.up, rates.down].into_iter().flatten();
+        self.slowest = limits.map(|l| (l.get() / MOST_AT_ONCE).max(1)).fold(SLOWEST_LINK, u64::min);
         self
     }
 
@@ -169,7 +182,7 @@ impl Store {
         bytes: u64,
         work: impl Future<Output = Result<T, object_store::Error>>,
     ) -> Result<T, StoreError> {
-        let limit = self.patience + Duration::from_secs(bytes / SLOWEST_LINK);
+        let limit = self.patience + Duration::from_secs(bytes / self.slowest);
         self.handle.block_on(async {
             match tokio::time::timeout(limit, work).await {
                 Ok(Ok(value)) => Ok(value),
@@ -217,10 +230,42 @@ impl Store {
         self.wait("read", size, async {
             // A file has the size it has; a server may say one thing and send another.
             if size <= most && matches!(got.payload, GetResultPayload::File(..)) {
+                self.pass(&self.down, size).await;
                 return Ok((Fetched::Whole(got.bytes().await?), modified));
             }
-            Ok((take(got.into_stream(), most, to_the_end).await?, modified))
+            Ok((self.take(got.into_stream(), most, to_the_end).await?, modified))
         })
+    }
+
+    /// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
+    async fn take(
+        &self,
+        mut stream: BoxStream<'static, object_store::Result<Bytes>>,
+        most: u64,
+        to_the_end: bool,
+    ) -> object_store::Result<Fetched> {
+        let mut kept = Vec::new();
+        let mut digest: Option<Box<blake3::Hasher>> = None;
+        let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
+        while let Some(piece) = tokio::time::timeout(self.patience, stream.next()).await.map_err(silent)? {
+            let piece = piece?;
+            self.pass(&self.down, piece.len() as u64).await;
+            if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
+                if !to_the_end {
+                    return Ok(Fetched::TooLarge([0; 32]));
+                }
+                let mut begun = Box::new(blake3::Hasher::new());
+                begun.update(&std::mem::take(&mut kept));
+                digest = Some(begun);
+            }
+            match &mut digest {
+                Some(digest) => {
+                    digest.update(&piece);
+                }
+                None => kept.extend_from_slice(&piece),
+            }
+        }
+        Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
     }
 
     /// Stretches of an object, at the same time.
@@ -229,7 +274,27 @@ impl Store {
     /// As [`Store::get`]; also when it ends before one of them.
     pub fn get_ranges(&self, key: &Key, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
         let (path, bytes) = (self.path(key), ranges.iter().map(|r| r.end - r.start).sum());
-        self.wait("read", bytes, self.inner.get_ranges(&path, ranges))
+        self.wait("read", bytes, async {
+            if self.down.is_none() {
+                return self.inner.get_ranges(&path, ranges).await;
+            }
+            let mut all = vec![];
+            for range in ranges {
+                let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
+                let stream = self.inner.get_opts(&path, options).await?.into_stream();
+                all.extend(match self.take(stream, u64::MAX, false).await? {
+                    Fetched::Whole(bytes) => Some(bytes),
+                    Fetched::TooLarge(_) => None,
+                });
+            }
+            Ok(all)
+        })
+    }
+
+    async fn pass(&self, pace: &Option<pace::Pace>, bytes: u64) {
+        if let Some(pace) = pace {
+            pace.pass(bytes as usize).await;
+        }
     }
 
     /// Creates the object if no object has the name. A lost answer is resolved by reading back.
@@ -237,22 +302,31 @@ impl Store {
     /// # Errors
     /// A fault of the store; then the object may exist or not, now or later.
     pub fn create(&self, key: &Key, bytes: &Bytes) -> Result<Created, StoreError> {
-        let path = self.path(key);
+        Ok(self.create_marked(key, bytes)?.0)
+    }
+
+    /// As [`Store::create`]; also how a listing will show what was created, where the store said so.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_marked(&self, key: &Key, bytes: &Bytes) -> Result<(Created, Option<Mark>), StoreError> {
+        let (path, size) = (self.path(key), bytes.len() as u64);
         let mut last = None;
         for _ in 0..LOOKS {
-            let put = self.wait("write", bytes.len() as u64, async {
+            let put = self.wait("write", size, async {
+                self.pass(&self.up, size).await;
                 self.writer.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
             });
             let error = match put {
-                Ok(_) => return Ok(Created::Ours),
+                Ok(put) => return Ok((Created::Ours, put.e_tag.map(|tag| Mark { size, tag }))),
                 Err(e) if e.fault() == StoreFault::Exists || e.may_have_happened() => e,
                 Err(e) => return Err(e),
             };
             // Our own earlier try may have landed, and "exists" may mean "somebody is writing": look.
             match self.get(key) {
-                Ok(there) if there == *bytes => return Ok(Created::Ours),
-                Ok(_) => return Ok(Created::Taken),
-                Err(e) if e.is_too_large() => return Ok(Created::Taken),
+                Ok(there) if there == *bytes => return Ok((Created::Ours, None)),
+                Ok(_) => return Ok((Created::Taken, None)),
+                Err(e) if e.is_too_large() => return Ok((Created::Taken, None)),
                 Err(e) if e.fault() == StoreFault::Missing => last = Some(error),
                 Err(e) => return Err(e),
             }
@@ -280,30 +354,6 @@ impl Store {
         }
     }
 
-    /// Everything in a folder. Foreign names are left out and counted.
-    ///
-    /// # Errors
-    /// A fault of the store on any page: never a part of the list as if it were the whole.
-    pub fn list(&self, folder: &str) -> Result<(Vec<Listed>, usize), StoreError> {
-        let base = self.prefix.clone().join(folder);
-        let skip = self.prefix.parts().count();
-        let mut stream = self.inner.list(Some(&base));
-        let mut metas = vec![];
-        while let Some(meta) = self.wait("list", 0, async { stream.next().await.transpose() })? {
-            metas.push(meta);
-        }
-        let mut foreign = 0;
-        let mut listed = vec![];
-        for meta in metas {
-            let name: Vec<String> = meta.location.parts().skip(skip).map(|p| p.as_ref().to_string()).collect();
-            match Key::parse(&name.join("/")) {
-                Some(key) => listed.push(Listed { key, size: meta.size, modified: to_timestamp(meta.last_modified) }),
-                None => foreign += 1,
-            }
-        }
-        Ok((listed, foreign))
-    }
-
     /// Deletes an object; one that is not there is deleted already.
     ///
     /// # Errors
@@ -315,34 +365,6 @@ impl Store {
             other => other,
         }
     }
-}
-
-/// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
-async fn take(
-    mut stream: BoxStream<'static, object_store::Result<Bytes>>,
-    most: u64,
-    to_the_end: bool,
-) -> object_store::Result<Fetched> {
-    let mut kept = Vec::new();
-    let mut digest: Option<Box<blake3::Hasher>> = None;
-    while let Some(piece) = stream.next().await {
-        let piece = piece?;
-        if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
-            if !to_the_end {
-                return Ok(Fetched::TooLarge([0; 32]));
-            }
-            let mut begun = Box::new(blake3::Hasher::new());
-            begun.update(&std::mem::take(&mut kept));
-            digest = Some(begun);
-        }
-        match &mut digest {
-            Some(digest) => {
-                digest.update(&piece);
-            }
-            None => kept.extend_from_slice(&piece),
-        }
-    }
-    Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
 }
 
 /// Nothing of ours is larger than this: who may write to the store cannot fill this machine's memory.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::client::{HttpConnector, ReqwestConnector};
+use object_store::client::HttpConnector;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -14,7 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use url::Url;
 
+use super::pace::{Rates, pace};
 use super::protection_s3::RawS3;
+use super::wire::Wire;
 use super::{Store, StoreError};
 
 /// Where the store is and how it is spoken to.
@@ -34,6 +36,8 @@ pub struct StoreOptions {
     pub credentials: StoreCredentials,
     /// The bucket locks what is written, and wants check sums with it (S3).
     pub locked: bool,
+    /// How fast it may go.
+    pub rates: Rates,
     /// Create the folder of a `file:///` store if it is not there (`init` only).
     pub create_folder: bool,
 }
@@ -69,46 +73,44 @@ pub fn open(options: &StoreOptions, handle: &Handle) -> Result<Store, StoreError
     let found_in = options.credentials.found_in.clone();
     let fail = |e: object_store::Error| StoreError::from_object_store("open the store", &options.url, &e);
     let prefix = Path::parse(url.path().trim_matches('/')).map_err(|e| StoreError::opening(&address, e.to_string()))?;
+    let wire = Wire { up: pace(options.rates.up), headers: HeaderMap::new() };
     let own = |inner: Arc<dyn ObjectStore>| {
         let store = Store::new(inner, prefix.clone(), handle.clone(), address.clone(), true);
-        store.with_credentials_from(found_in.clone())
+        store.with_credentials_from(found_in.clone()).with_rates(options.rates)
     };
     match url.scheme() {
         "s3" => {
-            let s3 = s3(options, &url).build().map_err(fail)?;
-            let http = ReqwestConnector::default().connect(&client(options)).map_err(fail)?;
+            let s3 = s3(options, &url, &wire).build().map_err(fail)?;
+            let http = wire.connect(&client(options)).map_err(fail)?;
             let store = own(Arc::new(s3.clone())).with_raw(RawS3 { s3, http });
             match options.locked {
-                true => Ok(store.with_writer(Arc::new(into_locked(options, &url).build().map_err(fail)?))),
+                true => Ok(store.with_writer(Arc::new(into_locked(options, &url, &wire).build().map_err(fail)?))),
                 false => Ok(store),
             }
         }
-        "az" | "azure" => Ok(own(Arc::new(azure(options, &url).build().map_err(fail)?))),
-        "gs" => Ok(own(Arc::new(gcs(options, &url).build().map_err(fail)?))),
+        "az" | "azure" => Ok(own(Arc::new(azure(options, &url, wire).build().map_err(fail)?))),
+        "gs" => Ok(own(Arc::new(gcs(options, &url, wire).build().map_err(fail)?))),
         "file" => folder(options, &url, handle),
         other => Err(StoreError::opening(&address, format!("'{other}' is no kind of store (s3, az, gs or file)"))),
     }
 }
 
 fn client(options: &StoreOptions) -> ClientOptions {
-    // The total limit would cut off a large pack on a slow link; our own waits do that better.
-    ClientOptions::new()
-        .with_timeout_disabled()
-        .with_connect_timeout(Duration::from_secs(10))
-        .with_read_timeout(Duration::from_secs(60))
-        .with_allow_http(options.allow_http)
+    // Limits of time are ours: the client's own would cut off a large pack on a slow link.
+    ClientOptions::new().with_timeout_disabled().with_allow_http(options.allow_http)
 }
 
 fn retry() -> RetryConfig {
     RetryConfig { max_retries: 5, retry_timeout: Duration::from_secs(90), ..RetryConfig::default() }
 }
 
-fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
+fn s3(options: &StoreOptions, url: &Url, wire: &Wire) -> AmazonS3Builder {
     let c = &options.credentials;
     let mut b = AmazonS3Builder::from_env()
         .with_bucket_name(url.host_str().unwrap_or_default())
         .with_virtual_hosted_style_request(options.virtual_hosted)
         .with_client_options(client(options))
+        .with_http_connector(wire.clone())
         .with_retry(retry());
     // Without one the environment's counts, and without that the builder's own default.
     if let Some(region) = &options.region {
@@ -131,11 +133,10 @@ fn s3(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
 
 /// A bucket that locks what is written takes it only with a check sum, and some servers only if it is announced. That is no
 /// header for other requests than writing.
-fn into_locked(options: &StoreOptions, url: &Url) -> AmazonS3Builder {
+fn into_locked(options: &StoreOptions, url: &Url, wire: &Wire) -> AmazonS3Builder {
     let mut headers = HeaderMap::new();
     headers.insert("x-amz-sdk-checksum-algorithm", HeaderValue::from_static("SHA256"));
-    let client = client(options).with_default_headers(headers);
-    s3(options, url).with_checksum_algorithm(Checksum::SHA256).with_client_options(client)
+    s3(options, url, &Wire { headers, ..wire.clone() }).with_checksum_algorithm(Checksum::SHA256)
 }
 
 /// Amazon refuses objects without a check sum where a bucket locks what is written. Some other stores refuse those with one.
@@ -162,11 +163,12 @@ fn endpoint_of(endpoint: &str, url: &Url, virtual_hosted: bool) -> String {
     endpoint.trim_end_matches('/').to_owned()
 }
 
-fn azure(options: &StoreOptions, url: &Url) -> MicrosoftAzureBuilder {
+fn azure(options: &StoreOptions, url: &Url, wire: Wire) -> MicrosoftAzureBuilder {
     let c = &options.credentials;
     let mut b = MicrosoftAzureBuilder::from_env()
         .with_container_name(url.host_str().unwrap_or_default())
         .with_client_options(client(options))
+        .with_http_connector(wire)
         .with_retry(retry());
     if let Some(endpoint) = &options.endpoint {
         b = b.with_endpoint(endpoint.clone());
@@ -183,10 +185,11 @@ fn azure(options: &StoreOptions, url: &Url) -> MicrosoftAzureBuilder {
     b
 }
 
-fn gcs(options: &StoreOptions, url: &Url) -> GoogleCloudStorageBuilder {
+fn gcs(options: &StoreOptions, url: &Url, wire: Wire) -> GoogleCloudStorageBuilder {
     let mut b = GoogleCloudStorageBuilder::from_env()
         .with_bucket_name(url.host_str().unwrap_or_default())
         .with_client_options(client(options))
+        .with_http_connector(wire)
         .with_retry(retry());
     if let Some(key) = &options.credentials.service_account {
         b = b.with_service_account_key(key.expose_secret());
@@ -205,7 +208,9 @@ fn folder(options: &StoreOptions, url: &Url, handle: &Handle) -> Result<Store, S
         return Err(StoreError::missing_folder(&options.url));
     }
     let local = LocalFileSystem::new_with_prefix(&path).map_err(|e| fail(e.to_string()))?.with_fsync(true);
-    Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false).in_folder(path))
+    Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false)
+        .in_folder(path)
+        .with_rates(options.rates))
 }
 
 #[cfg(test)]

@@ -88,6 +88,9 @@ impl Job {
         }
         words.extend(globals.json.then(|| "--json".into()));
         words.extend(globals.quiet.then(|| "--quiet".into()));
+        for (flag, limit) in [("--limit-upload", globals.limit_upload), ("--limit-download", globals.limit_download)] {
+            words.extend(limit.into_iter().flat_map(|bytes| [flag.into(), bytes.0.to_string().into()]));
+        }
         words.extend(match what {
             What::Run(Round::Whole) => vec!["run".into(), "--last-good".into()],
             What::Run(Round::Backups) => vec!["run".into(), "--last-good".into(), "--backups-only".into()],

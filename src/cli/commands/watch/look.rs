@@ -20,7 +20,7 @@ use crate::repo::heartbeat::{Found, newest};
 use crate::repo::layout::Key;
 use crate::repo::machine::StateDir;
 use crate::repo::seal::Identity;
-use crate::repo::store::{Store, StoreFault};
+use crate::repo::store::{Rates, Store, StoreFault};
 use crate::repo::watching::{self, Watched};
 use crate::service::watch::{Beat, LogSeen, Seen};
 
@@ -34,6 +34,8 @@ pub struct Looker {
     pub system: System,
     /// Of the runtime that talks to stores.
     pub handle: Handle,
+    /// How fast it may go.
+    pub rates: Rates,
 }
 
 /// What was seen.
@@ -52,7 +54,8 @@ impl Looker {
     /// # Errors
     /// The store, the key or the log.
     pub fn look(&self, council: &Council) -> Result<Look, Failure> {
-        let store = open_store(&council.config, &self.system, &self.handle, false).map_err(not_connected)?;
+        let store =
+            open_store(&council.config, &self.system, &self.handle, self.rates, false).map_err(not_connected)?;
         let store = store.with_patience(PATIENCE);
         match &council.eyes {
             Eyes::Actors(actors) => from_outside(&store, council, actors),

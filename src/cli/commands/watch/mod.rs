@@ -62,7 +62,7 @@ fn load(shell: &Shell) -> Result<WatchConfig, Failure> {
 }
 
 fn watch(shell: &Shell, config: WatchConfig, args: &WatchArgs) -> Result<Done, Failure> {
-    let looker = Looker { system: shell.system.clone(), handle: shell.handle.clone() };
+    let looker = Looker { system: shell.system.clone(), handle: shell.handle.clone(), rates: shell.globals.rates() };
     let councils = Arc::new(config.councils);
     let all = Arc::clone(&councils);
     let looks = pool::all(councils.len(), args.limit.0, &shell.stop, move |n| {
