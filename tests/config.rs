@@ -13,10 +13,11 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use strongroom::config::{self, Claims, Config, ConfigError, Environment, SecretPlace, Store, Tls};
+use strongroom::config::{self, Claims, Config, ConfigError, Environment, Limits, SecretPlace, Store, Tls};
 use strongroom::domain::problem::Exit;
 
 const MINIMAL: &str = include_str!("../config/council.minimal.toml");
@@ -112,7 +113,10 @@ fn the_minimal_file_means_what_the_manual_says() {
     ));
     let v = &never.verify;
     assert_eq!((v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks), (Some(13), None, Some(26)));
-    assert_eq!(c.limits.upload_connections, 4);
+    assert_eq!(c.limits, Limits { upload_connections: 4, upload_per_second: None, download_per_second: None });
+    let slow = parse(&format!("{MINIMAL}\n[limits]\nupload_per_second = \"2 MiB\"\ndownload_per_second = \"10 MB\""));
+    let rates = (slow.limits.upload_per_second, slow.limits.download_per_second);
+    assert_eq!(rates, (NonZeroU64::new(2 << 20), NonZeroU64::new(10_000_000)));
     let mail = c.mail.as_ref().unwrap();
     assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));
     assert_eq!(c.source_text.as_deref(), Some(MINIMAL));
@@ -193,7 +197,7 @@ fn the_example_names_every_key() {
         ("[verify]", 2),
         ("[notify]", 2),
         ("[notify.mail]", 7),
-        ("[limits]", 1),
+        ("[limits]", 3),
         ("[schedule]", 5),
         ("[status]", 1),
         ("[policy]", 2),

@@ -10,6 +10,8 @@ mod journal;
 #[path = "requests/program.rs"]
 mod program;
 mod support;
+#[path = "requests/uploads.rs"]
+mod uploads;
 
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::query::Which;

@@ -23,7 +23,9 @@ use secrecy::SecretString;
 use strongroom::domain::id::PackName;
 use strongroom::domain::problem::Verdict;
 use strongroom::repo::layout::{Key, LOG};
-use strongroom::repo::store::{Created, ProbeReport, Store, StoreCredentials, StoreFault, StoreOptions, open, probe};
+use strongroom::repo::store::{
+    Created, ProbeReport, Rates, Store, StoreCredentials, StoreFault, StoreOptions, open, probe,
+};
 use strongroom::testing::{Fault, FaultStore, Plan, SeededEntropy};
 use support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 use support::services;
@@ -113,6 +115,10 @@ fn s3_with_signatures_conforms_and_a_wrong_secret_is_told_as_denied() {
     let server = S3Server::start();
     let store = open(&s3_options(&server.url(), BUCKET, ACCESS_KEY, SECRET_KEY), rt.handle()).unwrap();
     conforms(&store);
+    let rate = std::num::NonZeroU64::new(256 << 20);
+    let rates = Rates { up: rate, down: rate };
+    let limited = StoreOptions { rates, ..s3_options(&server.url(), BUCKET, ACCESS_KEY, SECRET_KEY) };
+    conforms(&open(&limited, rt.handle()).unwrap());
     let forger = open(&s3_options(&server.url(), BUCKET, ACCESS_KEY, "wrong"), rt.handle()).unwrap();
     assert_eq!(forger.list(LOG).unwrap_err().fault(), StoreFault::Denied);
 }

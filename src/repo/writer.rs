@@ -16,7 +16,7 @@ use super::chunk::{ChunkKey, IndexedPack};
 use super::compress::frame;
 use super::error::RepoError;
 use super::layout::Key;
-use super::pack::{Directory, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
+use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
@@ -24,6 +24,9 @@ use crate::domain::log::entry::StoredPack;
 
 /// Chunks are compressed together up to this many raw bytes.
 pub const SEGMENT_RAW: usize = 2 << 20;
+
+/// Packs on their way at one time are kept in memory: no more of them than fit into this.
+const UPLOAD_MEMORY: usize = 96 << 20;
 
 /// Which packs a chunk goes to: listings are kept apart, so that finding one file reads little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,7 +168,7 @@ impl PackWriter {
             let shared = Arc::clone(&shared);
             threads.push(std::thread::spawn(move || assemble(&shared, &frame_queue, &packs)));
         }
-        for _ in 0..settings.0.uploaders.max(1) {
+        for _ in 0..settings.0.uploaders.clamp(1, UPLOAD_MEMORY / PACK_TARGET) {
             let (shared, queue, settings) = (Arc::clone(&shared), Arc::clone(&pack_queue), Arc::clone(&settings));
             threads.push(std::thread::spawn(move || upload(&shared, &queue, &settings.0, &settings.1)));
         }

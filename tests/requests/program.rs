@@ -1,5 +1,6 @@
 //! What the program itself asks of an S3 server: exact counts, for the three things that are done most.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
@@ -41,14 +42,19 @@ impl Office {
 
     /// Runs a command that ends well; what it asked of the server, each as method and kind of object.
     fn asks(&self, words: &[&str]) -> Vec<String> {
+        let (asked, said) = self.ends(words);
+        assert!(said.status.success(), "{words:?}: {}", String::from_utf8_lossy(&said.stderr));
+        asked
+    }
+
+    fn ends(&self, words: &[&str]) -> (Vec<String>, std::process::Output) {
         self.server.asked.lock().unwrap().clear();
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.tmp.path());
         command.env("KEY", ACCESS_KEY).env("SECRET", SECRET_KEY).current_dir(self.tmp.path());
         let said = command.arg("--home").arg(self.tmp.path().join("home")).args(words).output().unwrap();
-        assert!(said.status.success(), "{words:?}: {}", String::from_utf8_lossy(&said.stderr));
         let asked = self.server.asked.lock().unwrap();
-        asked.iter().map(|line| in_short(line)).collect()
+        (asked.iter().map(|line| in_short(line)).collect(), said)
     }
 }
 
@@ -56,7 +62,7 @@ fn in_short(line: &str) -> String {
     let (method, address) = line.split_once(' ').unwrap();
     let kind = match address.split_once("list-type") {
         Some(_) => "list",
-        None => address.split("/anytown/").nth(1).unwrap().split('/').next().unwrap(),
+        None => address.split("/anytown/").nth(1).map_or("bucket", |below| below.split('/').next().unwrap()),
     };
     format!("{method} {kind}")
 }
@@ -69,4 +75,78 @@ fn a_backup_of_nothing_new_asks_three_times() {
     for night in 0..3 {
         assert_eq!(office.asks(&["backup"]), wanted, "night {night}");
     }
+}
+
+/// A week: two packs at the same time, the index, the entry that says so, a look whether they are there, the snapshot, and
+/// its entry read back. Then one record: where the log ends, root and page of the listing, and its own pack.
+#[test]
+fn a_week_asks_eight_times_and_bringing_one_record_back_five() {
+    let office = Office::with(2000);
+    office.write("3/3.txt", b"Minutes as amended.");
+    office.write("4/new.txt", b"A new minute.");
+    let week = ["GET list", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log"];
+    assert_eq!(office.asks(&["backup"]), week);
+    let one = ["GET log", "GET log", "GET packs", "GET packs", "GET packs"];
+    for name in ["7/27.txt", "4/new.txt"] {
+        assert_eq!(office.asks(&["cat", &format!("Documents/{name}")]), one, "{name}");
+    }
+    // A limit changes how fast it goes, not what is asked.
+    let limited = ["--limit-upload", "64MiB", "--limit-download", "64MiB"];
+    assert_eq!(office.asks(&[&["cat", "Documents/7/27.txt"], &limited[..]].concat()), one);
+    assert_eq!(office.asks(&[&["backup"], &limited[..]].concat()), ["GET list", "PUT log", "GET log"]);
+    assert_eq!(office.asks(&["find", "new"]), one[..4]);
+}
+
+/// The whole job, with its test, its check and its prune: counted, so that nothing is added unnoticed.
+#[test]
+fn a_whole_run_of_nothing_new_asks_no_more_than_it_did() {
+    let office = Office::with(60);
+    for _ in 0..2 {
+        office.ends(&["run"]);
+    }
+    let (asked, _) = office.ends(&["run"]);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    asked.iter().for_each(|a| *counts.entry(a).or_default() += 1);
+    // Prune reads the whole log: no local file decides a deletion. The other entries are read because each step looks
+    // whether somebody said something since.
+    let entries = std::fs::read_dir(office.server.folder.join(BUCKET).join("anytown/log")).unwrap().count();
+    let log = counts.remove("GET log").unwrap();
+    assert!(log <= entries + 25, "{log} for {entries} entries");
+    let wanted = [
+        ("GET heartbeat", 1),
+        ("GET index", 1),
+        ("GET keys", 2),
+        ("GET list", 9),
+        ("GET packs", 4),
+        ("PUT heartbeat", 1),
+        ("PUT log", 5),
+    ];
+    assert_eq!(counts, wanted.into());
+}
+
+/// Whoever has the state folder of another time is not misled by what it remembers of the log's end.
+#[test]
+fn a_log_that_went_on_or_back_is_met_whatever_the_listing_looks_like() {
+    let office = Office::with(20);
+    let log = office.server.folder.join(BUCKET).join("anytown/log");
+    let newest = || std::fs::read_dir(&log).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+    // The newest entry is gone: nothing is written.
+    let (kept, gone) = (office.tmp.path().join("kept"), newest());
+    std::fs::rename(&gone, &kept).unwrap();
+    let (asked, said) = office.ends(&["backup"]);
+    assert_eq!(said.status.code(), Some(4), "{}", String::from_utf8_lossy(&said.stderr));
+    assert!(asked.iter().all(|a| a.starts_with("GET ")), "{asked:?}");
+    std::fs::rename(&kept, &gone).unwrap();
+    // A state folder of yesterday: what was said since is read, and nothing is put over it.
+    let (home, old) = (office.tmp.path().join("home/state"), office.tmp.path().join("old"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let _ = std::fs::remove_dir_all(to);
+        assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&home, &old);
+    office.asks(&["backup"]);
+    let (there, bytes) = (newest(), std::fs::read(newest()).unwrap());
+    copy(&old, &home);
+    office.asks(&["backup"]);
+    assert!(std::fs::read(there).unwrap() == bytes);
 }

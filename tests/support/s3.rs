@@ -6,8 +6,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
+use s3s::dto::*;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Result, s3_error};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -41,6 +43,48 @@ impl S3Access for Rights {
     }
 }
 
+/// The files of the server, with what theirs lacks: a create is tried by one at a time, and a listing shows the tags that
+/// puts were answered with.
+struct Fair {
+    files: s3s_fs::FileSystem,
+    turn: tokio::sync::Mutex<()>,
+    tags: Mutex<HashMap<String, ETag>>,
+}
+
+type Answer<T> = S3Result<S3Response<T>>;
+
+#[async_trait::async_trait]
+impl S3 for Fair {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        let (_one, key) = (self.turn.lock().await, req.input.key.clone());
+        let put = self.files.put_object(req).await?;
+        if let Some(tag) = &put.output.e_tag {
+            self.tags.lock().unwrap().insert(key, tag.clone());
+        }
+        Ok(put)
+    }
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+        let mut listed = self.files.list_objects_v2(req).await?;
+        let tags = self.tags.lock().unwrap();
+        for object in listed.output.contents.iter_mut().flatten() {
+            object.e_tag = object.key.as_ref().and_then(|key| tags.get(key).cloned());
+        }
+        Ok(listed)
+    }
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+        self.files.get_object(req).await
+    }
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+        self.files.head_object(req).await
+    }
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+        self.files.delete_object(req).await
+    }
+    async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
+        self.files.delete_objects(req).await
+    }
+}
+
 /// A running server with one empty bucket.
 pub struct S3Server {
     pub folder: PathBuf,
@@ -65,7 +109,11 @@ impl S3Server {
 
     fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
-        let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&folder).unwrap());
+        let mut builder = S3ServiceBuilder::new(Fair {
+            files: s3s_fs::FileSystem::new(&folder).unwrap(),
+            turn: tokio::sync::Mutex::default(),
+            tags: Mutex::default(),
+        });
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
         builder.set_auth(keys);

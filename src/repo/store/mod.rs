@@ -42,6 +42,8 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
 const SLOWEST_LINK: u64 = 12_500;
 /// Transfers that may share a limit.
 const MOST_AT_ONCE: u64 = 64;
+/// Transfers that share a line.
+const USUALLY: u64 = 8;
 /// How often an unknown outcome is looked at before giving up.
 const LOOKS: u32 = 4;
 
@@ -136,9 +138,9 @@ impl Store {
     #[must_use]
     fn with_rates(mut self, rates: Rates) -> Self {
         (self.up, self.down) = (pace::pace(rates.up.filter(|_| self.is_folder())), pace::pace(rates.down));
-        // All transfers share it: one of many is so much slower.
-        let limits = [rates.up, rates.down].into_iter().flatten();
-        self.slowest = limits.map(|l| (l.get() / MOST_AT_ONCE).max(1)).fold(SLOWEST_LINK, u64::min);
+        // All transfers share a limit, and a line: one of many is so much slower. That nothing moves shows sooner.
+        let limits = [rates.up, rates.down].into_iter().flatten().map(|l| (l.get() / MOST_AT_ONCE).max(1));
+        self.slowest = limits.fold(if self.is_folder() { SLOWEST_LINK } else { SLOWEST_LINK / USUALLY }, u64::min);
         self
     }
 
