@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 use strongroom::config::{self, Claims, Config, ConfigError, Environment, Limits, SecretPlace, Store, Tls};
 use strongroom::domain::problem::Exit;
+use strongroom::repo::store::Rates;
 
 const MINIMAL: &str = include_str!("../config/council.minimal.toml");
 
@@ -113,10 +114,10 @@ fn the_minimal_file_means_what_the_manual_says() {
     ));
     let v = &never.verify;
     assert_eq!((v.sample_drill_every_weeks, v.drill_every_weeks, v.key_drill_every_weeks), (Some(13), None, Some(26)));
-    assert_eq!(c.limits, Limits { upload_connections: 4, upload_per_second: None, download_per_second: None });
+    assert_eq!(c.limits, Limits { upload_connections: 4, rates: Rates::default() });
     let slow = parse(&format!("{MINIMAL}\n[limits]\nupload_per_second = \"2 MiB\"\ndownload_per_second = \"10 MB\""));
-    let rates = (slow.limits.upload_per_second, slow.limits.download_per_second);
-    assert_eq!(rates, (NonZeroU64::new(2 << 20), NonZeroU64::new(10_000_000)));
+    let rates = Rates { up: NonZeroU64::new(2 << 20), down: NonZeroU64::new(10_000_000) };
+    assert_eq!(slow.limits.rates, rates);
     let mail = c.mail.as_ref().unwrap();
     assert_eq!((mail.tls, mail.port, mail.from.as_str()), (Tls::Required, 587, "strongroom@anytown-tc.gov.uk"));
     assert_eq!(c.source_text.as_deref(), Some(MINIMAL));

@@ -22,8 +22,8 @@ pub fn open_store(
     typed: Rates,
     create_folder: bool,
 ) -> Result<Store, Failure> {
-    let limits = &config.limits;
-    let rates = Rates { up: typed.up.or(limits.upload_per_second), down: typed.down.or(limits.download_per_second) };
+    let stated = config.limits.rates;
+    let rates = Rates { up: typed.up.or(stated.up), down: typed.down.or(stated.down) };
     let options = StoreOptions { create_folder, rates, ..options(config, system)? };
     Ok(open(&options, handle)?)
 }

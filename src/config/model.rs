@@ -1,7 +1,6 @@
 //! What the configuration means: values that were checked once and need no check again.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
@@ -12,6 +11,7 @@ use url::Url;
 use super::notify::Webhook;
 use super::secret::SecretSource;
 use crate::domain::path::RecordPath;
+use crate::repo::store::Rates;
 use crate::service::policy::Policies;
 use crate::service::schedule::Schedule;
 use crate::service::status::MAX_AGE;
@@ -341,15 +341,13 @@ pub enum Tls {
 pub struct Limits {
     /// Uploads at the same time.
     pub upload_connections: u32,
-    /// The most bytes a second to the store; `None`: as fast as it goes.
-    pub upload_per_second: Option<NonZeroU64>,
-    /// The most bytes a second from the store.
-    pub download_per_second: Option<NonZeroU64>,
+    /// How fast it may go.
+    pub rates: Rates,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { upload_connections: 4, upload_per_second: None, download_per_second: None }
+        Self { upload_connections: 4, rates: Rates::default() }
     }
 }
 

@@ -7,6 +7,7 @@ use super::error::{ConfigError, Text};
 use super::model::{Council, Limits, Mail, Retention, Tls, Verify};
 use super::raw::{Opt, RawLimits, RawMail, RawRetention, RawVerify};
 use super::secret::Typed;
+use crate::repo::store::Rates;
 
 /// More of anything is a slip.
 const MOST_KEPT: u32 = 10_000;
@@ -97,8 +98,7 @@ pub(super) fn limits(t: Text<'_>, raw: &RawLimits) -> Result<Limits, ConfigError
     let stated = Limits::default();
     Ok(Limits {
         upload_connections: number(t, &raw.upload_connections, stated.upload_connections, 1..MOST_CONNECTIONS + 1)?,
-        upload_per_second: rate(t, &raw.upload_per_second)?,
-        download_per_second: rate(t, &raw.download_per_second)?,
+        rates: Rates { up: rate(t, &raw.upload_per_second)?, down: rate(t, &raw.download_per_second)? },
     })
 }
 

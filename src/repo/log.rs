@@ -16,7 +16,7 @@ use super::seal::{Identity, open};
 use super::sign::{Purpose, Seed, verify};
 use super::store::{Fetched, Listed, Mark, Store, StoreFault};
 use crate::domain::id::{Link, RepositoryId};
-use crate::domain::log::entry::Body;
+use crate::domain::log::entry::{Body, Entry};
 use crate::domain::log::state::Slot;
 
 /// An entry is small; a larger one is junk.
@@ -200,6 +200,12 @@ fn check_newest(store: &Store, writing: &[Identity], known: &[Slot]) -> Result<(
     Err(RepoError::RolledBack { remembered: n, shown })
 }
 
+/// Whether the repository was made for a store that cannot create without overwriting, or nobody knows.
+pub(super) fn is_single(slots: &[Slot]) -> bool {
+    let body = slots.first().and_then(|s| s.body.as_ref());
+    !matches!(body.map(|b| &b.entry), Some(Entry::Created(created)) if !created.single_machine)
+}
+
 /// Looks where the log ends, for one whose next word creates an entry there: what a listing left out, that creation
 /// meets, and reads. Nobody else may believe a listing. Says what is listed behind the log's beginning, and whether
 /// nothing follows what is known; `None` where the newest entry known is not listed.
@@ -246,7 +252,6 @@ fn check_chain(slots: &[Slot], remembered: u64, accepted: u64) -> Result<(), Rep
 mod tests {
     use super::*;
     use crate::domain::id::ActorId;
-    use crate::domain::log::entry::Entry;
 
     fn slot(n: u64, prev: Link, stored: &[u8], readable: bool) -> Slot {
         let body = readable.then(|| Body {

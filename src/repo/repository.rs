@@ -123,12 +123,12 @@ impl Repository {
         };
         let known = if how == Opening::Fresh { vec![] } else { dir.load_slots(repository)? };
         // Where a create may overwrite, nothing but the entry's own place says that it is free; a folder's is near.
-        let by_listing = how == Opening::ToAdd && !store.is_folder() && !is_single(&known);
+        let by_listing = how == Opening::ToAdd && !store.is_folder() && !super::log::is_single(&known);
         let looked = match known.last().filter(|_| by_listing) {
             Some(newest) => look_at_end(&store, &keys.0.writing, &known, dir.load_end(newest).as_ref())?,
             None => None,
         };
-        let (listed, ends) = looked.map(|(listed, ends)| (packs_of(listed), ends)).unzip();
+        let (listed, ends) = looked.map(|(listed, ends)| (Listed::packs(listed), ends)).unzip();
         let slots = match ends {
             Some(true) => known,
             _ => bundles::read_log(&store, &machine, &mut keys, repository, known)?,
@@ -216,7 +216,7 @@ impl Repository {
     /// # Errors
     /// Faults of the store.
     pub fn list_packs(&mut self) -> Result<HashMap<PackName, u64>, RepoError> {
-        let packs = packs_of(self.store.list(PACKS)?.0);
+        let packs = Listed::packs(self.store.list(PACKS)?.0);
         if let Some(seen) = &mut self.listed {
             seen.clone_from(&packs);
         }
@@ -389,15 +389,4 @@ impl Repository {
     pub fn pack_name(&self, number: u32) -> Result<PackName, RepoError> {
         Ok(self.state.packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack.name)
     }
-}
-
-/// Whether the repository was made for a store that cannot create without overwriting.
-fn is_single(slots: &[Slot]) -> bool {
-    let body = slots.first().and_then(|s| s.body.as_ref());
-    body.is_none_or(|b| matches!(&b.entry, Entry::Created(created) if created.single_machine))
-}
-
-fn packs_of(listed: Vec<Listed>) -> HashMap<PackName, u64> {
-    let pack = |l: Listed| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
-    listed.into_iter().filter_map(pack).collect()
 }

@@ -276,9 +276,6 @@ fn values_that_mean_nothing() {
         ("[verify]\nbytes_per_run = \"2 GiB\"\nbytes_per_month = \"1 GiB\"", "a month would have less than one run"),
         ("[verify]\ndocuments_per_run = 0", "this must be from 1 to 100000"),
         ("[limits]\nmemory = \"1 GiB\"", "unknown key `memory`"),
-        ("[limits]\nupload_per_second = \"100 B\"", "this must be at least 1 KiB"),
-        ("[limits]\ndownload_per_second = \"2\"", "this is not a size"),
-        ("[limits]\nupload_per_second = 2", "this is the number 2; expected text in quotes"),
         ("[limits]\nmemory = \"1 GiB\"", "It never had an effect and is gone: take the line out."),
         ("[verify]\nscratch_dir = \"/x\"", "unknown key `scratch_dir`"),
         ("[notify]\nescalate_after_days = 3", "there is no deputy to tell"),
@@ -294,6 +291,19 @@ fn values_that_mean_nothing() {
     assert!(error(&minimal("\"*.tmp\"", "\"[a\"")).contains("this is not a pattern"));
     assert!(error(&minimal("[[set]]", "[set]")).contains("Write it as [[set]]"));
     assert!(error(&minimal("name = \"documents\"", "name = \"a b\"")).contains("cannot be the name of a set"));
+}
+
+#[test]
+fn how_fast_it_may_go() {
+    for (line, expected) in [
+        ("upload_per_second = \"100 B\"", "this must be at least 1 KiB"),
+        ("download_per_second = \"2\"", "this is not a size"),
+        ("upload_per_second = 2", "this is a whole number; expected text in quotes"),
+        ("upload_per_seconds = \"2 MiB\"", "Did you mean `upload_per_second`?"),
+    ] {
+        let said = error(&minimal("[council]\n", &format!("[limits]\n{line}\n[council]\n")));
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]

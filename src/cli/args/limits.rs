@@ -1,9 +1,13 @@
 //! Amounts as people type them: `10GiB`, `2h`.
 
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+
+use super::Globals;
+use crate::repo::store::Rates;
 
 /// An amount of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,14 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = SignedDuration::from_str(text).ok().and_then(|d| Duration::try_from(d).ok());
         parsed.filter(|d| !d.is_zero()).map(Self).ok_or_else(|| "write it as 30m or 2h".to_owned())
+    }
+}
+
+impl Globals {
+    /// How fast it may go, as typed.
+    pub fn rates(&self) -> Rates {
+        let rate = |typed: Option<Bytes>| typed.and_then(|bytes| NonZeroU64::new(bytes.0));
+        Rates { up: rate(self.limit_upload), down: rate(self.limit_download) }
     }
 }
 

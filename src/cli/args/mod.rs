@@ -11,12 +11,9 @@ mod schedule;
 mod trust;
 
 use std::ffi::OsString;
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
-
-use crate::repo::store::Rates;
 
 pub use keeping::{BackupArgs, PruneArgs};
 pub use limits::{Bytes, Span};
@@ -85,13 +82,6 @@ pub struct Globals {
     pub limit_download: Option<Bytes>,
 }
 
-impl Globals {
-    /// How fast it may go, as typed.
-    pub fn rates(&self) -> Rates {
-        let rate = |typed: Option<Bytes>| typed.and_then(|bytes| NonZeroU64::new(bytes.0));
-        Rates { up: rate(self.limit_upload), down: rate(self.limit_download) }
-    }
-}
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -1,5 +1,7 @@
 //! What a store lists. A listing decides nothing: it says where to look, and that something was seen.
 
+use std::collections::HashMap;
+
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
@@ -7,6 +9,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, to_timestamp};
+use crate::domain::id::PackName;
 use crate::repo::layout::Key;
 
 /// An object as a listing shows it.
@@ -20,6 +23,14 @@ pub struct Listed {
     pub modified: Timestamp,
     /// What the store calls these very bytes, if anything.
     pub tag: Option<String>,
+}
+
+impl Listed {
+    /// The sizes of the packs among them.
+    pub fn packs(all: Vec<Self>) -> HashMap<PackName, u64> {
+        let pack = |l: Self| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
+        all.into_iter().filter_map(pack).collect()
+    }
 }
 
 /// What tells an object from any other that was ever put under its name, as far as the store is believed.
