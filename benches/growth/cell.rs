@@ -141,7 +141,7 @@ impl Cell {
         }
     }
 
-    /// The log and the index of so many gibibytes more, which themselves are not there.
+    /// So many gibibytes more: log and index of them, and packs that are holes.
     pub fn pretend(&self, gib: u32) {
         let mut repo = self.open();
         let session = SessionId::new(repo.env.entropy.bytes32());
@@ -160,6 +160,10 @@ impl Cell {
                 let name = PackName::new(random(pack << 16 | 0xffff));
                 object.packs.push(IndexedPack { name, segments: (0..8).map(segment).collect() });
                 stored.push(StoredPack { name, size: 16 << 20 });
+                // A hole: nothing reads it.
+                let path = self.dir.join("store").join(Key::Pack(name).to_string());
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::File::create(path).unwrap().set_len(16 << 20).unwrap();
             }
             let framed = frame(&encode(&object).unwrap()).unwrap();
             let sealed = Bytes::from(seal(&framed, &[&repo.writing_recipient().unwrap()]).unwrap());

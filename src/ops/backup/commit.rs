@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
-use super::session::{PACKS_PER_STORED, journal, resume, tell};
+use super::session::{PACKS_PER_STORED, journal, packs_there, resume, tell};
 use super::unusual::Unusual;
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
 use super::{BackupOptions, BackupReport};
@@ -64,7 +64,7 @@ pub fn run(
     let dir = dir_of(repo)?;
     let began = repo.env.clock.now();
     let session = SessionId::new(repo.env.entropy.bytes32());
-    let mut listed = repo.packs_seen()?;
+    let mut listed = packs_there(repo, false)?;
     resume(repo, session, began, &listed)?;
     let last = LastListing::new(&dir, &options.set);
     let before = look_back(repo, options, &last)?;
@@ -86,7 +86,7 @@ pub fn run(
     let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
     tell(repo, session, began, std::mem::take(&mut tally.waiting))?;
     if tally.report.packs_stored > 0 {
-        listed = repo.list_packs()?;
+        listed = packs_there(repo, true)?;
     }
     prove_back(repo, &depot, &fresh, &mut tally, session)?;
     let needs = all_needs(repo, &depot, &before, session, &listed)?;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::id::{Digest, IndexName, PackName, SessionId};
 use crate::domain::log::entry::{Entry, Stored, StoredIndex, StoredPack};
+use crate::domain::log::state::Life;
 use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::compress::frame;
 use crate::repo::error::RepoError;
@@ -18,13 +19,39 @@ use crate::repo::listing::{decode, encode};
 use crate::repo::local;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{SealError, seal};
-use crate::repo::store::Created;
+use crate::repo::store::{ASKED_BY_NAME, Created, StoreError, StoreFault};
 use crate::repo::writer::{Acknowledged, WrittenPack};
 
 /// After so many packs the log is told, so that an interruption costs little.
 pub const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
+
+/// Sizes of the packs that the store has: as it listed them in this run, or, `anew`, does now. Its listing is a hint, and "nothing" is an answer nobody may act on: packs of
+/// the log that it leaves out are asked for by name, [`ASKED_BY_NAME`] at most. If all of those are missing, it is believed.
+///
+/// # Errors
+/// Faults of the store; a listing that left out more than that, and was wrong.
+pub fn packs_there(repo: &mut Repository, anew: bool) -> Result<HashMap<PackName, u64>, RepoError> {
+    let mut there = if anew { repo.list_packs()? } else { repo.packs_seen()? };
+    let gone = |life: Life| matches!(life, Life::Swept { .. });
+    let known = repo.state().packs.iter().filter(|p| !gone(p.life) && p.lost.is_none()).map(|p| p.pack);
+    let left_out: Vec<PackName> = known.map(|p| p.name).filter(|name| !there.contains_key(name)).collect();
+    let mut wrong = false;
+    for name in left_out.iter().take(ASKED_BY_NAME) {
+        match repo.store.size(&Key::Pack(*name)) {
+            Ok(Some(size)) => wrong |= there.insert(*name, size).is_none(),
+            Ok(None) => {}
+            // A computer that may not read has only the listing.
+            Err(e) if e.fault() == StoreFault::Denied => break,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    if wrong && left_out.len() > ASKED_BY_NAME {
+        return Err(StoreError::list_leaves_out(repo.store.address()).into());
+    }
+    Ok(there)
+}
 
 /// Writes each acknowledged pack to the journal, forced to the disk.
 pub fn journal(repo: &Repository) -> Acknowledged {

@@ -13,18 +13,16 @@ mod protection;
 mod protection_canary;
 mod protection_s3;
 pub(crate) mod protection_xml;
+mod read;
 mod wire;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio::runtime::Handle;
 
 pub use error::{StoreError, StoreFault};
@@ -44,6 +42,9 @@ const SLOWEST_LINK: u64 = 12_500;
 const MOST_AT_ONCE: u64 = 64;
 /// Transfers that share a line.
 const USUALLY: u64 = 8;
+/// So many objects that a listing leaves out are asked for by name; when more are left out, it is believed where all of
+/// those are missing.
+pub const ASKED_BY_NAME: usize = 64;
 /// How often an unknown outcome is looked at before giving up.
 const LOOKS: u32 = 4;
 
@@ -237,66 +238,6 @@ impl Store {
             }
             Ok((self.take(got.into_stream(), most, to_the_end).await?, modified))
         })
-    }
-
-    /// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
-    async fn take(
-        &self,
-        mut stream: BoxStream<'static, object_store::Result<Bytes>>,
-        most: u64,
-        to_the_end: bool,
-    ) -> object_store::Result<Fetched> {
-        let mut kept = Vec::new();
-        let mut digest: Option<Box<blake3::Hasher>> = None;
-        let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
-        while let Some(piece) = tokio::time::timeout(self.patience, stream.next()).await.map_err(silent)? {
-            let piece = piece?;
-            self.pass(&self.down, piece.len() as u64).await;
-            if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
-                if !to_the_end {
-                    return Ok(Fetched::TooLarge([0; 32]));
-                }
-                let mut begun = Box::new(blake3::Hasher::new());
-                begun.update(&std::mem::take(&mut kept));
-                digest = Some(begun);
-            }
-            match &mut digest {
-                Some(digest) => {
-                    digest.update(&piece);
-                }
-                None => kept.extend_from_slice(&piece),
-            }
-        }
-        Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
-    }
-
-    /// Stretches of an object, at the same time.
-    ///
-    /// # Errors
-    /// As [`Store::get`]; also when it ends before one of them.
-    pub fn get_ranges(&self, key: &Key, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
-        let (path, bytes) = (self.path(key), ranges.iter().map(|r| r.end - r.start).sum());
-        self.wait("read", bytes, async {
-            if self.down.is_none() {
-                return self.inner.get_ranges(&path, ranges).await;
-            }
-            let mut all = vec![];
-            for range in ranges {
-                let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
-                let stream = self.inner.get_opts(&path, options).await?.into_stream();
-                all.extend(match self.take(stream, u64::MAX, false).await? {
-                    Fetched::Whole(bytes) => Some(bytes),
-                    Fetched::TooLarge(_) => None,
-                });
-            }
-            Ok(all)
-        })
-    }
-
-    async fn pass(&self, pace: &Option<pace::Pace>, bytes: u64) {
-        if let Some(pace) = pace {
-            pace.pass(bytes as usize).await;
-        }
     }
 
     /// Creates the object if no object has the name. A lost answer is resolved by reading back.

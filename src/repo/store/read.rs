@@ -1,0 +1,87 @@
+//! What comes of an object: all of it in pieces, stretches, or only its length.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
+
+use super::pace::Pace;
+use super::{Fetched, Store, StoreError, StoreFault};
+use crate::repo::layout::Key;
+
+impl Store {
+    /// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
+    pub(super) async fn take(
+        &self,
+        mut stream: BoxStream<'static, object_store::Result<Bytes>>,
+        most: u64,
+        to_the_end: bool,
+    ) -> object_store::Result<Fetched> {
+        let mut kept = Vec::new();
+        let mut digest: Option<Box<blake3::Hasher>> = None;
+        let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
+        while let Some(piece) = tokio::time::timeout(self.patience, stream.next()).await.map_err(silent)? {
+            let piece = piece?;
+            self.pass(&self.down, piece.len() as u64).await;
+            if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
+                if !to_the_end {
+                    return Ok(Fetched::TooLarge([0; 32]));
+                }
+                let mut begun = Box::new(blake3::Hasher::new());
+                begun.update(&std::mem::take(&mut kept));
+                digest = Some(begun);
+            }
+            match &mut digest {
+                Some(digest) => {
+                    digest.update(&piece);
+                }
+                None => kept.extend_from_slice(&piece),
+            }
+        }
+        Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
+    }
+
+    /// How long the object is, without its bytes; `None` when it is not there.
+    ///
+    /// # Errors
+    /// Any other fault of the store.
+    pub fn size(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        let path = self.path(key);
+        match self.wait("read", 0, self.inner.head(&path)) {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(e) if e.fault() == StoreFault::Missing => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Stretches of an object, at the same time.
+    ///
+    /// # Errors
+    /// As [`Store::get`]; also when it ends before one of them.
+    pub fn get_ranges(&self, key: &Key, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
+        let (path, bytes) = (self.path(key), ranges.iter().map(|r| r.end - r.start).sum());
+        self.wait("read", bytes, async {
+            if self.down.is_none() {
+                return self.inner.get_ranges(&path, ranges).await;
+            }
+            let mut all = vec![];
+            for range in ranges {
+                let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
+                let stream = self.inner.get_opts(&path, options).await?.into_stream();
+                all.extend(match self.take(stream, u64::MAX, false).await? {
+                    Fetched::Whole(bytes) => Some(bytes),
+                    Fetched::TooLarge(_) => None,
+                });
+            }
+            Ok(all)
+        })
+    }
+
+    pub(super) async fn pass(&self, pace: &Option<Pace>, bytes: u64) {
+        if let Some(pace) = pace {
+            pace.pass(bytes as usize).await;
+        }
+    }
+}
