@@ -1,6 +1,7 @@
 //! What comes of an object: all of it in pieces, stretches, or only its length.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -10,6 +11,9 @@ use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use super::pace::Pace;
 use super::{Fetched, Store, StoreError, StoreFault};
 use crate::repo::layout::Key;
+
+/// What comes at once is seldom more; the slowest line is waited for.
+const PIECE: u64 = 64 << 10;
 
 impl Store {
     /// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
@@ -22,7 +26,8 @@ impl Store {
         let mut kept = Vec::new();
         let mut digest: Option<Box<blake3::Hasher>> = None;
         let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
-        while let Some(piece) = tokio::time::timeout(self.patience, stream.next()).await.map_err(silent)? {
+        let patience = self.patience + Duration::from_secs(PIECE / self.slowest);
+        while let Some(piece) = tokio::time::timeout(patience, stream.next()).await.map_err(silent)? {
             let piece = piece?;
             self.pass(&self.down, piece.len() as u64).await;
             if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
