@@ -54,10 +54,10 @@ impl Cell {
             down: 0.into(),
             free: Default::default(),
         });
-        // Each process is an hour later than all before it.
+        // Each process is an hour later than all before it, and than the documents: what may still change is read again.
         let hours = std::fs::read(dir.join("hours")).map_or(0, |b| b.len());
         std::fs::write(dir.join("hours"), vec![b'.'; hours + 1]).unwrap();
-        let began: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let began: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
         let clock = Arc::new(FakeClock::at(began + SignedDuration::from_hours(hours as i64)));
         Self { dir: dir.to_owned(), link, runtime, clock }
     }
