@@ -8,6 +8,8 @@ mod heartbeat;
 #[path = "requests/journal.rs"]
 mod journal;
 mod support;
+#[path = "requests/writing.rs"]
+mod writing;
 
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::query::Which;
