@@ -134,7 +134,7 @@ fn an_attachment_is_stored_once_however_it_was_sent() {
     assert!(report.bytes_stored < 100_000, "{} bytes of five messages with known papers", report.bytes_stored);
     let (live, _) = read_back(&mut world.open().unwrap(), "documents").unwrap();
     for (n, (width, end)) in forms.into_iter().enumerate() {
-        let (_, back) = live.iter().find(|(name, _)| name.ends_with(&format!("{n}.eml"))).unwrap();
+        let (_, back) = live.iter().find(|(name, _)| name.ends_with(format!("{n}.eml").as_bytes())).unwrap();
         assert!(*back == mail(&papers, width, end), "{width}");
     }
 }
