@@ -6,7 +6,7 @@ use std::hint::black_box;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use strongroom::repo::cut::base64::{base64_region, base64_region_into, write_back};
-use strongroom::repo::cut::{CutBuffer, CutterKind, Gear, GearKey, cut_reader, cut_slice};
+use strongroom::repo::cut::{CutBuffer, CutterKind, Gear, GearKey, cut_reader, cut_slice, store_slice};
 
 const LEN: usize = 64 << 20;
 
@@ -92,6 +92,20 @@ fn mail_one_attachment(bencher: Bencher) {
 #[divan::bench]
 fn mail_archive(bencher: Bencher) {
     scan(bencher, &mailbox(), CutterKind::Mailbox);
+}
+
+/// Bodies decoded, proved and cut.
+#[divan::bench]
+fn mail_archive_decoded(bencher: Bencher) {
+    let (data, gear, mut buffer) = (mailbox(), gear(), CutBuffer::new());
+    bencher.counter(BytesCount::of_slice(&data)).bench_local(|| {
+        let mut decoded = 0;
+        let stored = store_slice(black_box(&data), CutterKind::Mailbox, &gear, &mut buffer, |chunk, written| {
+            decoded += written.map_or(0, |_| chunk.len());
+            Ok::<_, Infallible>(())
+        });
+        (stored.is_ok(), decoded)
+    });
 }
 
 #[divan::bench]

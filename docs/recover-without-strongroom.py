@@ -276,8 +276,9 @@ def write_file(chunks, at, content):
             with reporting(at + b" (%d bytes)" % length):
                 data = chunks.get(fields[0]) if kind != HOLE else b""
                 if kind == DECODED:
-                    (width, crlf), text = fields[3][:2], base64.b64encode(data)
-                    lines = (text[n:n + width] for n in range(0, len(text), width))
+                    (width, crlf), (column, skip, *more) = fields[3][:2], field(fields[3], 2) or (0, 0)
+                    text = base64.b64encode(data[skip:] + bytes(byte for byte in more[:2] if byte is not None))
+                    lines = (text[max(n, 0):n + width] for n in range(-column, len(text), width))
                     data = b"".join(line + (b"\r\n" if crlf else b"\n") for line in lines)[:length]
                 file.write(data)
             file.seek(start + length)

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use strongroom::domain::id::{IndexName, RepositoryId};
+use strongroom::domain::id::{Digest, IndexName, RepositoryId};
 use strongroom::domain::problem::Exit;
 use strongroom::repo::last_listing::LastListing;
+use strongroom::repo::listing::encode;
 use strongroom::repo::repository::Repository;
 use strongroom::repo::seal::Identity;
 use strongroom::testing::{Fault, Plan, SeededEntropy};
@@ -215,8 +216,19 @@ fn no_copy_with_one_wrong_bit_is_believed() {
         std::fs::write(path, good).unwrap();
     };
     flip_all(&dir.file("cache/log"), &|| !dir.load_slots(office.id).unwrap().is_empty());
-    for path in [&found.live, &found.gone] {
+    for (path, _) in [&found.live, &found.gone] {
         flip_all(path, &|| last.find(&root).is_some());
+    }
+    let pages = std::fs::read_dir(dir.file("sets")).unwrap().map(|f| f.unwrap().path());
+    let pages =
+        pages.filter(|p| p.extension().is_some_and(|e| e.len() == 8) && *p != found.live.0 && *p != found.gone.0);
+    for path in pages {
+        let believed = || last.find(&root).unwrap().root.is_some();
+        if std::fs::read(&path)
+            .is_ok_and(|bytes| Digest::of(&bytes) == Digest::of(&encode(found.root.as_ref().unwrap()).unwrap()))
+        {
+            flip_all(&path, &believed);
+        }
     }
     for name in office.state.keys().filter_map(|name| name.strip_prefix("cache/index/")) {
         let index: IndexName = name.parse().unwrap();

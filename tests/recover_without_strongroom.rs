@@ -356,6 +356,7 @@ fn a_listing_that_a_disposal_wrote_anew_is_followed() {
 fn pieces_that_were_decoded_are_written_back() {
     use strongroom::domain::listing::Piece;
     use strongroom::repo::cut::base64::base64_region;
+    use strongroom::repo::cut::{CutBuffer, CutterKind, Gear, GearKey, store_slice};
 
     let tmp = tempfile::tempdir().unwrap();
     let (mut whole, mut pieces, mut chunks) = (b"\0\0\0\0\0".to_vec(), vec![Piece::Hole(5)], BTreeMap::new());
@@ -370,6 +371,25 @@ fn pieces_that_were_decoded_are_written_back() {
         chunks.insert(hex::encode(id), hex::encode(decoded));
         whole.extend_from_slice(lines.as_bytes());
     }
+    // And a document that was cut in the middle of lines and groups.
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, noise("long", 1_000_000));
+    let lines: String = text.as_bytes().chunks(76).map(|l| format!("{}\r\n", l.escape_ascii())).collect();
+    let mail = format!("Content-Transfer-Encoding: base64\r\n\r\n{lines}");
+    let (gear, mut number, mut buffer) = (Gear::new(&GearKey::new([7; 32])), 100u8, CutBuffer::new());
+    let emit = |bytes: &[u8], written| {
+        number += 1;
+        let (id, len) = ([number; 32], bytes.len() as u32);
+        let chunk = minicbor::decode(&[&[0x58, 32], &id[..]].concat()).unwrap();
+        pieces.push(match written {
+            None => Piece::Raw(chunk, len),
+            Some((text, form)) => Piece::Decoded(chunk, len, text, form),
+        });
+        chunks.insert(hex::encode(id), hex::encode(bytes));
+        Ok::<_, std::convert::Infallible>(())
+    };
+    store_slice(mail.as_bytes(), CutterKind::Mail, &gear, &mut buffer, emit).unwrap();
+    assert!(number > 103, "cut several times");
+    whole.extend_from_slice(mail.as_bytes());
     chunks.insert("aa".repeat(32), hex::encode(minicbor::to_vec(&pieces).unwrap()));
     fs::write(tmp.path().join("chunks"), serde_json::to_vec(&chunks).unwrap()).unwrap();
     let code = "import importlib.util, json, sys

@@ -12,6 +12,8 @@ mod program;
 mod support;
 #[path = "requests/uploads.rs"]
 mod uploads;
+#[path = "requests/writing.rs"]
+mod writing;
 
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::query::Which;

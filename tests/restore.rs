@@ -251,7 +251,7 @@ fn decoded_base64_is_written_back() {
     let raw = b"The council resolved to meet again.";
     let written = b"VGhlIGNvdW5jaWwg\r\ncmVzb2x2ZWQgdG8g\r\nbWVldCBhZ2Fpbi4=\r\n";
     let id = office.repo.chunk_key().id(raw);
-    let form = Base64Form { line: 16, crlf: true };
+    let form = Base64Form::new(16, true);
     let content = Content {
         size: written.len() as u64,
         pieces: Pieces::Inline(vec![Piece::Decoded(id, raw.len() as u32, written.len() as u32, form)]),

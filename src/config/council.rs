@@ -137,10 +137,21 @@ fn provider_of(t: Text<'_>, raw: &Spanned<RawProvider>) -> Result<Provider, Conf
     Ok(Provider { name, phone, email })
 }
 
+/// Where most systems keep what they know of time zones.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// A time zone by its name. Its file is looked for first: asking for a name has every file of every zone looked at.
+fn zone(name: &str) -> Option<TimeZone> {
+    let is_plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c));
+    let file = name.split('/').all(is_plain).then(|| std::fs::read(format!("{ZONES}/{name}")).ok()).flatten();
+    let read = file.and_then(|bytes| TimeZone::tzif(name, &bytes).ok());
+    read.or_else(|| TimeZone::get(name).ok())
+}
+
 fn timezone(t: Text<'_>, raw: &Opt<String>) -> Result<TimeZone, ConfigError> {
     let (name, span) = raw.as_ref().map_or((DEFAULT_TIMEZONE, 0..0), |z| (z.get_ref().as_str(), z.span()));
-    TimeZone::get(name)
-        .map_err(|_| t.fault(span, format!("no time zone {name} is known"), "Write it as \"Europe/London\"."))
+    zone(name).ok_or_else(|| t.fault(span, format!("no time zone {name} is known"), "Write it as \"Europe/London\"."))
 }
 
 /// What somebody else backs up; never a set that is backed up here.

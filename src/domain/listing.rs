@@ -130,6 +130,34 @@ pub struct Base64Form {
     /// `true` for CR LF, `false` for LF.
     #[n(1)]
     pub crlf: bool,
+    /// Where the chunk does not begin at the beginning of a line, or does not end with a group of three bytes.
+    #[n(2)]
+    pub run: Option<Base64Run>,
+}
+
+/// How a chunk that was cut out of a longer base64 body begins and ends: cuts are made as in any file, so that the same
+/// document gives the same chunks, and base64 stands for three bytes at a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, CborLen)]
+pub struct Base64Run {
+    /// Characters that stand already in the line where it begins; fewer than a whole line.
+    #[n(0)]
+    pub column: u16,
+    /// So many of its first bytes the piece before has written.
+    #[n(1)]
+    pub skip: u8,
+    /// The first byte after the chunk, where its last group needs one.
+    #[n(2)]
+    pub next: Option<u8>,
+    /// And the second.
+    #[n(3)]
+    pub after: Option<u8>,
+}
+
+impl Base64Form {
+    /// Lines of so many characters, from the beginning of one on.
+    pub fn new(line: u16, crlf: bool) -> Self {
+        Self { line, crlf, run: None }
+    }
 }
 
 /// Everything Unix keeps about a file besides its content.

@@ -1,6 +1,7 @@
 //! The one door to zstd: standard frames, and the skippable frames that directories and padding hide in.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::io::{BufReader, BufWriter, Read, Write};
 
 use zstd::bulk::{Compressor, Decompressor};
@@ -19,6 +20,7 @@ pub struct CompressError(String);
 
 thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static PROBE: RefCell<(Option<Compressor<'static>>, Vec<u8>)> = const { RefCell::new((None, Vec::new())) };
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
@@ -31,12 +33,77 @@ fn failed(error: std::io::Error) -> CompressError {
 /// # Errors
 /// [`CompressError`] when memory runs out.
 pub fn frame(raw: &[u8]) -> Result<Vec<u8>, CompressError> {
+    let mut out = vec![];
+    frame_into(raw, &mut out)?;
+    Ok(out)
+}
+
+/// The same into a buffer that is used again.
+///
+/// # Errors
+/// As [`frame`].
+pub fn frame_into(raw: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+    out.clear();
+    out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
     COMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = Some(Compressor::new(LEVEL).map_err(failed)?);
         }
-        slot.as_mut().ok_or_else(|| CompressError("no compressor".into()))?.compress(raw).map_err(failed)
+        let compressor = slot.as_mut().ok_or_else(|| CompressError("no compressor".into()))?;
+        compressor.compress_to_buffer(raw, out).map_err(failed).map(|_| ())
     })
+}
+
+/// Bytes of one sample of [`is_dense`], and how many are taken.
+const SAMPLE: usize = 2 << 10;
+const SAMPLES: usize = 6;
+
+/// Whether compressing would gain next to nothing, as far as a few samples show: pictures, archives, what is encrypted.
+/// A wrong guess costs space or time, never bytes.
+pub fn is_dense(raw: &[u8]) -> bool {
+    if raw.len() < 2 * SAMPLE * SAMPLES {
+        return false;
+    }
+    let step = (raw.len() - SAMPLE) / (SAMPLES - 1);
+    PROBE.with_borrow_mut(|(slot, room)| {
+        if slot.is_none() {
+            *slot = Compressor::new(1).ok();
+            room.resize(2 * SAMPLE, 0);
+        }
+        let Some(probe) = slot else { return false };
+        let samples = (0..SAMPLES).map(|n| &raw[n * step..n * step + SAMPLE]);
+        let sizes = samples.map(|sample| probe.compress_to_buffer(sample, room.as_mut_slice()).unwrap_or(0));
+        sizes.sum::<usize>() * 100 >= SAMPLE * SAMPLES * DENSE_PERCENT
+    })
+}
+
+/// Samples that shrink to less than this are worth compressing.
+const DENSE_PERCENT: usize = 98;
+
+/// One standard frame that holds `raw` as it is, for what [`is_dense`]: its header with the length, and raw blocks.
+///
+/// # Errors
+/// [`CompressError`] when it is longer than any frame may be.
+pub fn frame_as_it_is_into(raw: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+    const MAGIC: u32 = 0xFD2F_B528;
+    /// One segment, a length of four bytes, no checksum, no dictionary.
+    const HEADER: u8 = 0b1010_0000;
+    const BLOCK: usize = 128 << 10;
+    let length = u32::try_from(raw.len()).ok().filter(|_| raw.len() <= MAX_FRAME_RAW);
+    let length = length.ok_or_else(|| CompressError("it is too long".into()))?;
+    out.clear();
+    out.reserve(raw.len() + 12 + 3 * (raw.len() / BLOCK));
+    out.extend_from_slice(&MAGIC.to_le_bytes());
+    out.push(HEADER);
+    out.extend_from_slice(&length.to_le_bytes());
+    let last = raw.len().div_ceil(BLOCK).saturating_sub(1);
+    for n in 0..=last {
+        let block = &raw[n * BLOCK..raw.len().min((n + 1) * BLOCK)];
+        let header = u32::from(n == last) | (block.len() as u32) << 3;
+        out.extend_from_slice(&header.to_le_bytes()[..3]);
+        out.extend_from_slice(block);
+    }
+    Ok(())
 }
 
 /// The content of one frame, which must be exactly `raw_len` bytes.
@@ -44,16 +111,33 @@ pub fn frame(raw: &[u8]) -> Result<Vec<u8>, CompressError> {
 /// # Errors
 /// [`CompressError`] when it is damaged, longer or shorter.
 pub fn unframe(frame: &[u8], raw_len: usize) -> Result<Vec<u8>, CompressError> {
+    let mut raw = vec![];
+    unframe_into(frame, raw_len, &mut raw)?;
+    Ok(raw)
+}
+
+/// The same into a buffer that is used again.
+///
+/// # Errors
+/// As [`unframe`]; the buffer's content means nothing then.
+pub fn unframe_into(frame: &[u8], raw_len: usize, raw: &mut Vec<u8>) -> Result<(), CompressError> {
     if raw_len > MAX_FRAME_RAW {
         return Err(CompressError("it claims an impossible size".into()));
     }
-    let raw = DECOMPRESSOR.with_borrow_mut(|slot| {
+    raw.clear();
+    raw.reserve(raw_len);
+    DECOMPRESSOR.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = Some(Decompressor::new().map_err(failed)?);
         }
-        slot.as_mut().ok_or_else(|| CompressError("no decompressor".into()))?.decompress(frame, raw_len).map_err(failed)
+        let decompressor = slot.as_mut().ok_or_else(|| CompressError("no decompressor".into()))?;
+        decompressor.decompress_to_buffer(frame, raw).map_err(failed)
     })?;
-    if raw.len() == raw_len { Ok(raw) } else { Err(CompressError("it is shorter than it should be".into())) }
+    match raw.len().cmp(&raw_len) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(CompressError("it is shorter than it should be".into())),
+        Ordering::Greater => Err(CompressError("it is longer than it should be".into())),
+    }
 }
 
 /// The content of one frame whose length only the frame knows, up to `limit`.
@@ -117,6 +201,23 @@ mod tests {
         all.extend(frame(b"more").unwrap());
         let whole = zstd::stream::decode_all(&all[..]).unwrap();
         assert_eq!(whole, [&raw[..], b"more"].concat());
+    }
+
+    #[test]
+    fn what_does_not_compress_is_told_and_kept_as_it_is() {
+        let mut noise = vec![0; (2 << 20) + 77];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let text = b"minutes of the meeting ".repeat(20_000);
+        assert!(is_dense(&noise) && !is_dense(&text) && !is_dense(&noise[..1000]));
+        assert!(!is_dense(&[&noise[..100_000], &text[..100_000]].concat()));
+        for raw in [&noise[..], &text, &noise[..128 << 10], &noise[..(128 << 10) + 1], b"x", b""] {
+            let mut framed = b"left over".to_vec();
+            frame_as_it_is_into(raw, &mut framed).unwrap();
+            assert!(framed.len() < raw.len() + 70);
+            assert_eq!(zstd::stream::decode_all(&framed[..]).unwrap(), raw, "any zstd opens it");
+            assert_eq!(unframe(&framed, raw.len()).unwrap(), raw);
+            assert_eq!(unframe_up_to(&framed, 4 << 20).unwrap(), raw);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! used, any other is worthless. A file whose digest is wrong counts as lost; then everything is read again.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use minicbor::{CborLen, Decode, Encode};
@@ -14,7 +14,8 @@ use super::error::RepoError;
 use super::local::{self, LocalError};
 use super::machine::StateDir;
 use crate::domain::id::{ChunkId, Digest};
-use crate::domain::listing::{Entry, Piece};
+use crate::domain::listing::{Entry, Piece, Root};
+use crate::repo::listing::{decode, encode};
 
 /// What only this machine can know of a file. Both change whenever content or attributes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, CborLen)]
@@ -42,6 +43,16 @@ pub struct Known {
     /// The pieces, where the entry lists them in chunks of their own.
     #[n(2)]
     pub pieces: Option<Vec<Piece>>,
+    /// The how-manieth of its file it is, as long as it is exactly what stands there.
+    #[cbor(skip)]
+    pub place: Option<u64>,
+}
+
+impl Known {
+    /// What was just found, and stands nowhere yet.
+    pub fn new(entry: Entry, fingerprint: Option<Fingerprint>, pieces: Option<Vec<Piece>>) -> Self {
+        Self { entry, fingerprint, pieces, place: None }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,20 +63,37 @@ struct Generation {
     /// Roots whose listings could not be had and count as gone.
     #[serde(default)]
     inherits: Vec<ChunkId>,
+    /// The root itself.
+    #[serde(default)]
+    pages: Option<Digest>,
 }
+
+/// One file of a generation: where it lies, and what is in it.
+pub type ListingFile = (PathBuf, Digest);
 
 /// A generation that was found whole.
 #[derive(Debug, Clone)]
 pub struct FoundListing {
     /// What was there.
-    pub live: PathBuf,
+    pub live: ListingFile,
     /// What was there once.
-    pub gone: PathBuf,
+    pub gone: ListingFile,
+    /// The root, unless it was lost.
+    pub root: Option<Root>,
     /// Roots that the listing's root inherits.
     pub inherits: Vec<ChunkId>,
 }
 
+/// A file of the next generation.
+pub enum Kept {
+    /// Written anew.
+    New(Writer),
+    /// The very file of this digest that is there.
+    Same(Digest),
+}
+
 /// Where one set's last listing is kept.
+#[derive(Clone)]
 pub struct LastListing {
     dir: StateDir,
     set: String,
@@ -93,33 +121,44 @@ impl LastListing {
         let generations: Vec<Generation> = self.dir.load_json(&self.index())?;
         let g = generations.into_iter().find(|g| g.root == *root)?;
         let (live, gone) = (self.file(&g.live), self.file(&g.gone));
-        (digest_of(&live)? == g.live && digest_of(&gone)? == g.gone).then_some(FoundListing {
-            live,
-            gone,
-            inherits: g.inherits,
-        })
+        let whole = digest_of(&live)? == g.live && digest_of(&gone)? == g.gone;
+        let root = g.pages.and_then(|digest| {
+            let bytes = local::read(&self.file(&digest)).ok().flatten().filter(|b| Digest::of(b) == digest)?;
+            decode(&bytes).ok()
+        });
+        whole.then_some(FoundListing { live: (live, g.live), gone: (gone, g.gone), root, inherits: g.inherits })
     }
 
     /// Keeps a new generation beside the one that belongs to `before`; older ones are removed.
     pub fn keep(
         &self,
-        root: ChunkId,
-        (live, gone): (Writer, Writer),
-        inherits: Vec<ChunkId>,
+        (id, root): (ChunkId, &Root),
+        (live, gone): (Kept, Kept),
         before: Option<ChunkId>,
     ) -> Result<(), RepoError> {
-        let (live, gone) = (live.finish(self)?, gone.finish(self)?);
+        let (live, gone) = (self.finish(live)?, self.finish(gone)?);
+        let bytes = encode(root)?;
+        let pages = Digest::of(&bytes);
+        local::replace_copy(&self.file(&pages), &bytes)?;
         let mut generations: Vec<Generation> = self.dir.load_json(&self.index()).unwrap_or_default();
-        generations.retain(|g| Some(g.root) == before && g.root != root);
-        generations.push(Generation { root, live, gone, inherits });
+        generations.retain(|g| Some(g.root) == before && g.root != id);
+        generations.push(Generation { root: id, live, gone, inherits: root.inherits.clone(), pages: Some(pages) });
         self.dir.save_json_copy(&self.index(), &generations)?;
         self.remove_others(&generations);
         Ok(())
     }
 
+    fn finish(&self, kept: Kept) -> Result<Digest, RepoError> {
+        match kept {
+            Kept::New(writer) => writer.finish(self),
+            Kept::Same(digest) => Ok(digest),
+        }
+    }
+
     /// What cannot be removed now is removed next time.
     fn remove_others(&self, kept: &[Generation]) {
-        let used: Vec<PathBuf> = kept.iter().flat_map(|g| [self.file(&g.live), self.file(&g.gone)]).collect();
+        let used: Vec<PathBuf> =
+            kept.iter().flat_map(|g| [Some(g.live), Some(g.gone), g.pages]).flatten().map(|d| self.file(&d)).collect();
         let Ok(files) = std::fs::read_dir(self.dir.file("sets")) else { return };
         let prefix = format!("{}.", self.set);
         for path in files.flatten().map(|f| f.path()) {
@@ -137,7 +176,7 @@ impl LastListing {
         local::make_dir(&self.dir.file("sets"))?;
         let path = self.dir.file(&format!("sets/{}.new-{what}", self.set));
         let file = local::create(&path)?;
-        Ok(Writer { out: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), path, buffer: vec![] })
+        Ok(Writer { out: file, hasher: blake3::Hasher::new(), path, buffer: vec![] })
     }
 }
 
@@ -147,9 +186,12 @@ fn digest_of(path: &Path) -> Option<Digest> {
     Some(Digest::new(*hasher.finalize().as_bytes()))
 }
 
+/// Bytes that are digested and written together.
+const WRITE: usize = 256 << 10;
+
 /// A listing being written.
 pub struct Writer {
-    out: BufWriter<File>,
+    out: File,
     hasher: blake3::Hasher,
     path: PathBuf,
     buffer: Vec<u8>,
@@ -158,23 +200,44 @@ pub struct Writer {
 impl Writer {
     /// Adds an entry.
     pub fn add(&mut self, known: &Known) -> Result<(), RepoError> {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&[0; 4]);
-        minicbor::encode(known, &mut self.buffer).map_err(|e| RepoError::Listing(e.to_string()))?;
-        let len = (self.buffer.len() - 4) as u32;
-        self.buffer[..4].copy_from_slice(&len.to_le_bytes());
-        self.hasher.update(&self.buffer);
-        Ok(self.out.write_all(&self.buffer).map_err(|e| LocalError::new(&self.path, &e))?)
+        self.add_encoded(&encode(&known.entry)?, known)
     }
 
-    fn finish(self, last: &LastListing) -> Result<Digest, RepoError> {
-        let path = self.path;
-        let fail = |e: std::io::Error| LocalError::new(&path, &e);
-        let file = self.out.into_inner().map_err(|e| fail(e.into_error()))?;
-        file.sync_data().map_err(fail)?;
+    /// The same with the entry encoded already.
+    pub fn add_encoded(&mut self, entry: &[u8], known: &Known) -> Result<(), RepoError> {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(&[0; 4]);
+        // The CBOR of a `Known`: an array of its three fields.
+        self.buffer.push(0x83);
+        self.buffer.extend_from_slice(entry);
+        let fail = |e: minicbor::encode::Error<std::convert::Infallible>| RepoError::Listing(e.to_string());
+        minicbor::encode(known.fingerprint, &mut self.buffer).map_err(fail)?;
+        minicbor::encode(&known.pieces, &mut self.buffer).map_err(fail)?;
+        let len = (self.buffer.len() - start - 4) as u32;
+        self.buffer[start..start + 4].copy_from_slice(&len.to_le_bytes());
+        if self.buffer.len() >= WRITE { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds a record as a reader found it.
+    fn add_record(&mut self, record: &[u8]) -> Result<(), RepoError> {
+        self.buffer.extend_from_slice(&(record.len() as u32).to_le_bytes());
+        self.buffer.extend_from_slice(record);
+        if self.buffer.len() >= WRITE { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), RepoError> {
+        self.hasher.update(&self.buffer);
+        self.out.write_all(&self.buffer).map_err(|e| LocalError::new(&self.path, &e))?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self, last: &LastListing) -> Result<Digest, RepoError> {
+        self.flush()?;
+        self.out.sync_data().map_err(|e| LocalError::new(&self.path, &e))?;
         let digest = Digest::new(*self.hasher.finalize().as_bytes());
         let name = last.file(&digest);
-        std::fs::rename(&path, &name).map_err(|e| LocalError::new(&name, &e))?;
+        std::fs::rename(&self.path, &name).map_err(|e| LocalError::new(&name, &e))?;
         Ok(digest)
     }
 }
@@ -184,27 +247,52 @@ pub struct Reader {
     input: Option<BufReader<File>>,
     path: PathBuf,
     buffer: Vec<u8>,
+    read: u64,
 }
 
 impl Reader {
     /// Of nothing at all.
     pub fn empty() -> Self {
-        Self { input: None, path: PathBuf::new(), buffer: vec![] }
+        Self { input: None, path: PathBuf::new(), buffer: vec![], read: 0 }
     }
 
     /// Of this file.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
         let file = File::open(path).map_err(|e| LocalError::new(path, &e))?;
         let input = Some(BufReader::with_capacity(1 << 20, file));
-        Ok(Self { input, path: path.into(), buffer: vec![] })
+        Ok(Self { input, path: path.into(), buffer: vec![], read: 0 })
+    }
+
+    /// Copies the next `count` records.
+    ///
+    /// # Errors
+    /// Of either file; also when there are fewer.
+    pub fn copy_to(&mut self, writer: &mut Writer, count: u64) -> Result<(), RepoError> {
+        for _ in 0..count {
+            if !self.fill()? {
+                return Err(RepoError::Listing("this computer's copy of the last listing is too short".into()));
+            }
+            writer.add_record(&self.buffer)?;
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<Option<Known>, RepoError> {
-        let Some(input) = &mut self.input else { return Ok(None) };
+        if !self.fill()? {
+            return Ok(None);
+        }
+        let mut known: Known = minicbor::decode(&self.buffer).map_err(|e| RepoError::Listing(e.to_string()))?;
+        known.place = Some(self.read - 1);
+        Ok(Some(known))
+    }
+
+    /// Brings the next record into the buffer; `false` at the end.
+    fn fill(&mut self) -> Result<bool, RepoError> {
+        let Some(input) = &mut self.input else { return Ok(false) };
         let fail = |e: std::io::Error| LocalError::new(&self.path, &e);
         let mut length = [0; 4];
         if input.read(&mut length[..1]).map_err(fail)? == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         input.read_exact(&mut length[1..]).map_err(fail)?;
         let length = u32::from_le_bytes(length);
@@ -213,8 +301,8 @@ impl Reader {
         }
         self.buffer.resize(length as usize, 0);
         input.read_exact(&mut self.buffer).map_err(fail)?;
-        let known = minicbor::decode(&self.buffer).map_err(|e| RepoError::Listing(e.to_string()))?;
-        Ok(Some(known))
+        self.read += 1;
+        Ok(true)
     }
 }
 

@@ -21,8 +21,10 @@ pub const INLINE_PIECES: usize = 1024;
 /// Cuts a sorted stream of entries into pages and hands each page's bytes to `store`, which names the chunk.
 #[derive(Default)]
 pub struct PageWriter {
-    pending: Page,
-    bytes: usize,
+    /// The open page's entries, encoded one after the other.
+    bytes: Vec<u8>,
+    count: usize,
+    first: Option<RecordPath>,
     pages: Vec<PageRef>,
 }
 
@@ -41,6 +43,14 @@ pub fn encode<T: minicbor::Encode<()>>(value: &T) -> Result<Vec<u8>, RepoError> 
     minicbor::to_vec(value).map_err(|e| RepoError::Listing(e.to_string()))
 }
 
+/// The same, put behind what is in `out` already.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_into<T: minicbor::Encode<()>>(value: &T, out: &mut Vec<u8>) -> Result<(), RepoError> {
+    minicbor::encode(value, out).map_err(|e| RepoError::Listing(e.to_string()))
+}
+
 /// Anything that is stored as CBOR, from its encoded form.
 ///
 /// # Errors
@@ -50,31 +60,53 @@ pub fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Rep
 }
 
 impl PageWriter {
+    /// Goes on after pages that are stored already.
+    pub fn after(pages: Vec<PageRef>) -> Self {
+        Self { pages, ..Self::default() }
+    }
+
     /// Adds the next entry; its path must be greater than the one before.
     ///
     /// # Errors
     /// Whatever `store` returns.
     pub fn add(
         &mut self,
-        entry: Entry,
+        entry: &Entry,
         store: &mut dyn FnMut(Vec<u8>) -> Result<ChunkId, RepoError>,
     ) -> Result<(), RepoError> {
-        debug_assert!(self.pending.entries.last().is_none_or(|last| last.path < entry.path));
-        let ends = ends_page(&entry.path);
-        self.bytes += minicbor::len(&entry);
-        self.pending.entries.push(entry);
-        if ends || self.pending.entries.len() >= PAGE_MAX_ENTRIES || self.bytes >= PAGE_MAX_BYTES {
+        self.add_encoded(&entry.path, &encode(entry)?, store)
+    }
+
+    /// The same for an entry that is encoded already.
+    ///
+    /// # Errors
+    /// Whatever `store` returns.
+    pub fn add_encoded(
+        &mut self,
+        path: &RecordPath,
+        entry: &[u8],
+        store: &mut dyn FnMut(Vec<u8>) -> Result<ChunkId, RepoError>,
+    ) -> Result<(), RepoError> {
+        self.bytes.extend_from_slice(entry);
+        self.count += 1;
+        if self.first.is_none() {
+            self.first = Some(path.clone());
+        }
+        if ends_page(path) || self.count >= PAGE_MAX_ENTRIES || self.bytes.len() >= PAGE_MAX_BYTES {
             self.flush(store)?;
         }
         Ok(())
     }
 
     fn flush(&mut self, store: &mut dyn FnMut(Vec<u8>) -> Result<ChunkId, RepoError>) -> Result<(), RepoError> {
-        let page = std::mem::take(&mut self.pending);
-        self.bytes = 0;
-        let Some(first) = page.entries.first().map(|e| e.path.clone()) else { return Ok(()) };
-        let id = store(encode(&page)?)?;
-        self.pages.push(PageRef { id, first, count: page.entries.len() as u32 });
+        let Some(first) = self.first.take() else { return Ok(()) };
+        let count = std::mem::take(&mut self.count);
+        // The CBOR of a `Page`: an array of one field, which is the array of the entries.
+        let mut page = Vec::with_capacity(self.bytes.len() + 10);
+        let head = |e: minicbor::encode::Error<std::convert::Infallible>| RepoError::Listing(e.to_string());
+        minicbor::Encoder::new(&mut page).array(1).map_err(head)?.array(count as u64).map_err(head)?;
+        page.append(&mut self.bytes);
+        self.pages.push(PageRef { id: store(page)?, first, count: count as u32 });
         Ok(())
     }
 

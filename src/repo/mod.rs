@@ -16,6 +16,7 @@ pub mod error;
 pub mod heartbeat;
 mod indexes;
 pub mod keys;
+mod lane;
 pub mod last_listing;
 pub mod layout;
 pub mod listing;

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use minicbor::{CborLen, Decode, Encode};
 
 use super::chunk::ChunkKey;
-use super::compress::{CompressError, MAX_FRAME_RAW, SKIPPABLE_OVERHEAD, skippable, unframe};
+use super::compress::{CompressError, MAX_FRAME_RAW, SKIPPABLE_OVERHEAD, skippable, unframe, unframe_into};
 use super::seal::{Identity, Opened, Recipient, SealError, open, seal_into};
 use super::stretches::{Stored, Stretches};
 use crate::domain::id::{ChunkId, PackName};
@@ -149,6 +149,13 @@ pub fn seal_pack(buffer: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> R
     Ok((PackName::of(&stored), stored))
 }
 
+/// Memory in which segments are proved, one after the other.
+#[derive(Default)]
+pub struct ProofRoom {
+    frame: Vec<u8>,
+    raw: Vec<u8>,
+}
+
 /// An opened pack.
 pub struct PackReader {
     opened: Opened,
@@ -164,6 +171,14 @@ impl PackReader {
             return Err(PackError::Digest);
         }
         Ok(Self { opened: open(stored, identities)? })
+    }
+
+    /// Opens a pack that was sealed a moment ago, and whose name is the digest of these very bytes.
+    ///
+    /// # Errors
+    /// [`PackError::Seal`].
+    pub fn of_sealed(stored: Bytes, identity: &Identity) -> Result<Self, PackError> {
+        Ok(Self { opened: open(stored, std::slice::from_ref(identity))? })
     }
 
     /// Opens what is left of a damaged pack: nothing vouches for its bytes but age's own check of each block and the ids
@@ -217,10 +232,28 @@ impl PackReader {
     /// # Errors
     /// The first [`PackError`] found.
     pub fn verify_all(&mut self, directory: &Directory, key: &ChunkKey) -> Result<u64, PackError> {
+        self.verify_with(directory, key, &mut ProofRoom::default())
+    }
+
+    /// The same in memory that is used again.
+    ///
+    /// # Errors
+    /// As [`PackReader::verify_all`].
+    pub fn verify_with(
+        &mut self,
+        directory: &Directory,
+        key: &ChunkKey,
+        room: &mut ProofRoom,
+    ) -> Result<u64, PackError> {
+        let ProofRoom { frame, raw } = room;
         let mut bytes = 0;
         for segment in &directory.segments {
-            let raw = self.segment(segment.offset, segment.len, segment.raw)?;
-            check_chunks(segment, &raw, key)?;
+            if segment.len as usize > PACK_MAX {
+                return Err(PackError::Directory);
+            }
+            self.opened.part_into(segment.offset, segment.len as usize, frame)?;
+            unframe_into(frame, segment.raw as usize, raw)?;
+            check_chunks(segment, raw, key)?;
             bytes += raw.len() as u64;
         }
         Ok(bytes)

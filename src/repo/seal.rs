@@ -180,10 +180,21 @@ impl Opened {
     /// # Errors
     /// [`SealError::Damaged`], also when it is shorter than that.
     pub fn part(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, SealError> {
+        let mut plain = vec![];
+        self.part_into(offset, len, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// The same into a buffer that is used again.
+    ///
+    /// # Errors
+    /// As [`Opened::part`].
+    pub fn part_into(&mut self, offset: u64, len: usize, plain: &mut Vec<u8>) -> Result<(), SealError> {
         self.reader.seek(SeekFrom::Start(offset)).map_err(damaged)?;
-        let mut plain = Vec::with_capacity(len);
-        (&mut self.reader).take(len as u64).read_to_end(&mut plain).map_err(damaged)?;
-        if plain.len() == len { Ok(plain) } else { Err(SealError::Damaged("it is shorter than it should be".into())) }
+        plain.clear();
+        plain.reserve_exact(len);
+        (&mut self.reader).take(len as u64).read_to_end(plain).map_err(damaged)?;
+        if plain.len() == len { Ok(()) } else { Err(SealError::Damaged("it is shorter than it should be".into())) }
     }
 }
 

@@ -11,7 +11,7 @@ fn content(size: u64, pieces: Pieces) -> Content {
 fn page() -> Page {
     let chunk = |n: u8| ChunkId::new([n; 32]);
     let whole = content(40, Pieces::Inline(vec![Piece::Raw(chunk(1), 40)]));
-    let form = Base64Form { line: 76, crlf: true };
+    let form = Base64Form::new(76, true);
     let several = vec![Piece::Hole(9), Piece::Decoded(chunk(2), 30, 41, form), Piece::Raw(chunk(3), 7)];
     let kinds = [
         Kind::Dir,

@@ -13,10 +13,10 @@ use std::thread::JoinHandle;
 use bytes::BytesMut;
 
 use super::chunk::{ChunkKey, IndexedPack};
-use super::compress::frame;
 use super::error::RepoError;
+use super::lane::{LANES, Lane};
 use super::layout::Key;
-use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
+use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, ProofRoom, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
@@ -66,7 +66,7 @@ pub struct WriterSettings {
 pub type Acknowledged = Box<dyn Fn(&WrittenPack) -> Result<(), RepoError> + Send + Sync>;
 
 struct RawSegment {
-    stream: Stream,
+    lane: Lane,
     raw: Vec<u8>,
     chunks: Vec<SegmentChunk>,
 }
@@ -99,8 +99,9 @@ struct Shared {
     raw: Pool<Vec<u8>>,
     plain: Pool<Vec<u8>>,
     sealed: Pool<BytesMut>,
-    /// One pack is sealed at a time: only then is it in memory twice.
-    sealing: Mutex<()>,
+    frames: Pool<Vec<u8>>,
+    /// One pack is sealed and proved at a time: only then is it in memory twice.
+    sealing: Mutex<ProofRoom>,
     failed: AtomicBool,
     error: Mutex<Option<RepoError>>,
     written: Mutex<Vec<WrittenPack>>,
@@ -127,14 +128,14 @@ pub struct PackWriter {
     shared: Arc<Shared>,
     tasks: Option<SyncSender<Task>>,
     threads: Vec<JoinHandle<()>>,
-    open: [RawSegment; 2],
+    open: [RawSegment; 3],
     sequence: u64,
     session: Identity,
 }
 
-fn empty(stream: Stream, mut raw: Vec<u8>) -> RawSegment {
+fn empty(lane: Lane, mut raw: Vec<u8>) -> RawSegment {
     raw.clear();
-    RawSegment { stream, raw, chunks: vec![] }
+    RawSegment { lane, raw, chunks: vec![] }
 }
 
 impl PackWriter {
@@ -144,6 +145,7 @@ impl PackWriter {
             raw: Pool(Mutex::default()),
             plain: Pool(Mutex::default()),
             sealed: Pool(Mutex::default()),
+            frames: Pool(Mutex::default()),
             sealing: Mutex::default(),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
@@ -172,7 +174,7 @@ impl PackWriter {
             let (shared, queue, settings) = (Arc::clone(&shared), Arc::clone(&pack_queue), Arc::clone(&settings));
             threads.push(std::thread::spawn(move || upload(&shared, &queue, &settings.0, &settings.1)));
         }
-        let open = [empty(Stream::Content, vec![]), empty(Stream::Listing, vec![])];
+        let open = LANES.map(|lane| empty(lane, vec![]));
         Self { shared, tasks: Some(tasks), threads, open, sequence: 0, session }
     }
 
@@ -181,22 +183,23 @@ impl PackWriter {
     /// # Errors
     /// The first failure of any stage.
     pub fn add(&mut self, stream: Stream, id: ChunkId, bytes: &[u8]) -> Result<(), RepoError> {
-        let open = &mut self.open[stream as usize];
+        let lane = Lane::of(stream, bytes);
+        let open = &self.open[lane as usize];
         if !open.raw.is_empty() && open.raw.len() + bytes.len() > SEGMENT_RAW + SEGMENT_RAW / 4 {
-            self.send_segment(stream)?;
+            self.send_segment(lane)?;
         }
-        let open = &mut self.open[stream as usize];
+        let open = &mut self.open[lane as usize];
         open.raw.extend_from_slice(bytes);
         open.chunks.push(SegmentChunk { id, len: bytes.len() as u32 });
-        if open.raw.len() >= SEGMENT_RAW { self.send_segment(stream) } else { Ok(()) }
+        if open.raw.len() >= SEGMENT_RAW { self.send_segment(lane) } else { Ok(()) }
     }
 
-    fn send_segment(&mut self, stream: Stream) -> Result<(), RepoError> {
-        if self.open[stream as usize].chunks.is_empty() {
+    fn send_segment(&mut self, lane: Lane) -> Result<(), RepoError> {
+        if self.open[lane as usize].chunks.is_empty() {
             return Ok(());
         }
-        let fresh = empty(stream, self.shared.raw.take());
-        let segment = std::mem::replace(&mut self.open[stream as usize], fresh);
+        let fresh = empty(lane, self.shared.raw.take());
+        let segment = std::mem::replace(&mut self.open[lane as usize], fresh);
         let sequence = self.sequence;
         self.send(Task::Segment(sequence, segment))
     }
@@ -224,8 +227,7 @@ impl PackWriter {
     /// # Errors
     /// The first failure of any stage.
     pub fn flush(&mut self) -> Result<Vec<WrittenPack>, RepoError> {
-        self.send_segment(Stream::Content)?;
-        self.send_segment(Stream::Listing)?;
+        LANES.into_iter().try_for_each(|lane| self.send_segment(lane))?;
         let sequence = self.sequence;
         self.send(Task::Close(sequence))?;
         let mut n = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,9 +276,9 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
     while let Some(task) = next(queue) {
         let framed = match task {
             Task::Close(sequence) => (sequence, Framed::Close),
-            Task::Segment(sequence, s) => match frame(&s.raw) {
+            Task::Segment(sequence, s) => match s.lane.frame(&s.raw, shared.frames.take()) {
                 Ok(frame) => {
-                    let (stream, raw, chunks) = (s.stream, s.raw.len() as u32, s.chunks);
+                    let (stream, raw, chunks) = (s.lane.stream(), s.raw.len() as u32, s.chunks);
                     shared.raw.give(s.raw);
                     (sequence, Framed::Segment { stream, frame, raw, chunks })
                 }
@@ -306,6 +308,7 @@ fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender
                     let slot: &mut Option<PackBuilder> = &mut builders[stream as usize];
                     let builder = slot.get_or_insert_with(|| PackBuilder::filling(shared.plain.take()));
                     builder.add(&frame, raw, chunks);
+                    shared.frames.give(frame);
                     if slot.as_ref().is_some_and(PackBuilder::is_full) && !send_pack(shared, packs, slot.take()) {
                         return;
                     }
@@ -349,15 +352,15 @@ fn upload_one(
 ) -> Result<WrittenPack, RepoError> {
     let none = PackName::new([0; 32]);
     let bad = |error| RepoError::Pack { name: none, error };
-    let turn = shared.sealing.lock();
+    let mut turn = shared.sealing.lock().unwrap_or_else(PoisonError::into_inner);
     let (plain, directory) = builder.finish().map_err(bad)?;
     let recipients = [&settings.reading, &session.recipient()];
     let (name, stored) = seal_pack(shared.sealed.take(), &plain, &recipients).map_err(bad)?;
     shared.plain.give(plain);
-    drop(turn);
-    let mut reader = PackReader::open(&name, stored.clone(), std::slice::from_ref(session)).map_err(bad)?;
-    reader.verify_all(&directory, &settings.chunk_key).map_err(|error| RepoError::Pack { name, error })?;
-    drop(reader);
+    let mut reader = PackReader::of_sealed(stored.clone(), session).map_err(bad)?;
+    let proved = reader.verify_with(&directory, &settings.chunk_key, &mut turn);
+    proved.map_err(|error| RepoError::Pack { name, error })?;
+    drop((reader, turn));
     if settings.store.create(&Key::Pack(name), &stored)? == Created::Taken {
         return Err(RepoError::Pack { name, error: PackError::Digest });
     }

@@ -22,6 +22,7 @@ use strongroom::ops::retention::note::{APPROVAL, ApprovalNote};
 use strongroom::ops::verify::{TestOptions, restore};
 use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::create::{CreateOptions, create};
+use strongroom::repo::cut::base64::write_back;
 use strongroom::repo::layout::{Key, NOTES, PACKS};
 use strongroom::repo::listing::{read_page, read_pieces, read_root};
 use strongroom::repo::machine::StateDir;
@@ -312,7 +313,9 @@ fn content(chunks: &mut ChunkReader<'_>, entry: &Record) -> Vec<u8> {
         match piece {
             Piece::Raw(id, _) => bytes.extend(chunks.read(&id).unwrap()),
             Piece::Hole(len) => bytes.resize(bytes.len() + len as usize, 0),
-            Piece::Decoded(..) => panic!("no base64 is written here"),
+            Piece::Decoded(id, _, len, form) => {
+                bytes.extend(write_back(&chunks.read(&id).unwrap(), form, len as usize).unwrap());
+            }
         }
     }
     bytes

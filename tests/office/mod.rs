@@ -135,7 +135,7 @@ impl Office {
         let mut pages = PageWriter::default();
         let mut store = |bytes: Vec<u8>| Ok(hand.store(&bytes));
         for entry in live {
-            pages.add(entry, &mut store).unwrap();
+            pages.add(&entry, &mut store).unwrap();
         }
         let live: Vec<PageRef> = pages.finish(&mut store).unwrap();
         let root = hand.store(&encode(&Root { set: set.into(), live, ..Root::default() }).unwrap());

@@ -13,6 +13,7 @@ use strongroom::ops::backup::{BackupOptions, BackupReport, backup};
 use strongroom::ops::fs::walk::Source;
 use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::repo::create::{CreateOptions, create};
+use strongroom::repo::cut::base64::write_back;
 use strongroom::repo::error::RepoError;
 use strongroom::repo::listing::{read_page, read_pieces, read_root};
 use strongroom::repo::machine::StateDir;
@@ -162,7 +163,9 @@ fn content(chunks: &mut ChunkReader<'_>, entry: &Entry) -> Result<Vec<u8>, RepoE
         match piece {
             Piece::Raw(id, _) => bytes.extend(chunks.read(&id)?),
             Piece::Hole(len) => bytes.resize(bytes.len() + len as usize, 0),
-            Piece::Decoded(..) => panic!("nothing writes these yet"),
+            Piece::Decoded(id, _, len, form) => {
+                bytes.extend(write_back(&chunks.read(&id)?, form, len as usize).unwrap())
+            }
         }
     }
     Ok(bytes)

@@ -10,6 +10,7 @@ use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, packs_there, resume, tell};
+use super::side::Side;
 use super::unusual::Unusual;
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
 use super::{BackupOptions, BackupReport};
@@ -26,9 +27,9 @@ use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::retention::register::Register;
 use crate::repo::cut::{Gear, GearKey};
 use crate::repo::error::RepoError;
-use crate::repo::last_listing::{FoundListing, Known, LastListing, Reader};
+use crate::repo::last_listing::{FoundListing, Kept, Known, LastListing, Reader};
 use crate::repo::layout::Key;
-use crate::repo::listing::{PageWriter, encode, read_page, read_root};
+use crate::repo::listing::{encode, read_page, read_root};
 use crate::repo::local::LocalError;
 use crate::repo::machine::{DAMAGED_PACKS, StateDir};
 use crate::repo::repository::Repository;
@@ -72,15 +73,14 @@ pub fn run(
     let register = if repo.can_read() { Register::load(repo)? } else { Register::default() };
     let (report, set) = (BackupReport::default(), options.set.clone());
     let mut tally = Tally { report, waiting: vec![], unusual: Unusual::default(), gone_total: 0, register, set };
-    let (live, gone) = (last.writer("live")?, last.writer("gone")?);
-    let mut listing = Listing { live, gone, live_pages: PageWriter::default(), gone_pages: PageWriter::default() };
+    let mut listing = start_listing(&last, &before, &depot)?;
     let moment = Moment { parent: before.parent, began_s: began.as_second() };
     walk(repo, options, &before, moment, &mut depot, &mut listing, &mut tally, (session, began), monitor, stop)?;
     if tally.report.files == 0 && tally.gone_total == 0 && !options.allow_empty && before.parent.is_none() {
         return Err(OpsError::Nothing(format!("there is nothing in the folders of the set '{}'", options.set)));
     }
     monitor.stage("storing", None);
-    let root = listing.root(&mut depot, options, &before.inherits)?;
+    let (root, files) = listing.root(&mut depot, options, &before.inherits)?;
     let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
     take_up(&mut tally, depot.writer.flush()?);
     let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
@@ -90,7 +90,7 @@ pub fn run(
     }
     prove_back(repo, &depot, &fresh, &mut tally, session)?;
     let needs = all_needs(repo, &depot, &before, session, &listed)?;
-    last.keep(root_id, (listing.live, listing.gone), before.inherits.clone(), before.root)?;
+    last.keep((root_id, &root), files, before.root)?;
     stop.check()?;
     let snapshot = Snapshot {
         set: options.set.clone(),
@@ -136,6 +136,14 @@ fn start_depot(
     Ok(Depot::new(PackWriter::start(settings), index, packs, repo.chunk_key()))
 }
 
+/// Both listings, which go on from the last ones where this machine has them with their pages.
+fn start_listing(last: &LastListing, before: &Before, depot: &Depot) -> Result<Listing, RepoError> {
+    let known = before.files.as_ref().and_then(|found| Some((found, found.root.as_ref()?)));
+    let live = known.map(|(found, root)| (found.live.clone(), root.live.clone()));
+    let gone = known.map(|(found, root)| (found.gone.clone(), root.gone.clone()));
+    Ok(Listing { live: Side::start(last, "live", live, depot)?, gone: Side::start(last, "gone", gone, depot)? })
+}
+
 /// Finds the last listing: on this machine, else (where the keys allow) in the store.
 fn look_back(repo: &mut Repository, options: &BackupOptions, last: &LastListing) -> Result<Before, OpsError> {
     let Some(newest) = repo.state().newest(&options.set).cloned() else {
@@ -174,11 +182,11 @@ fn fetch_listing(
                         }
                         _ => None,
                     };
-                    out.add(&Known { entry, fingerprint: None, pieces })?;
+                    out.add(&Known::new(entry, None, pieces))?;
                 }
             }
         }
-        last.keep(root_id, (live, gone), vec![], None)?;
+        last.keep((root_id, &root), (Kept::New(live), Kept::New(gone)), None)?;
         Ok(true)
     };
     match attempt().or_else(|e| if RepoError::is_damage(&e) { attempt() } else { Err(e) }) {
@@ -204,7 +212,7 @@ fn walk(
 ) -> Result<(), OpsError> {
     let open = |f: &PathBuf| Reader::open(f);
     let (live, gone) = match &before.files {
-        Some(found) => (open(&found.live)?, open(&found.gone)?),
+        Some(found) => (open(&found.live.0)?, open(&found.gone.0)?),
         None => (Reader::empty(), Reader::empty()),
     };
     let mut merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;

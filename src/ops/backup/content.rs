@@ -14,7 +14,7 @@ use crate::ops::fs::open::Opener;
 use crate::ops::fs::stat::{Stat, of_file};
 use crate::ops::fs::walk::Found;
 use crate::ops::sound::is_nameless_noise;
-use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, cut_reader, cut_slice};
+use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, Written, store_reader, store_slice};
 use crate::repo::error::RepoError;
 use crate::repo::listing::{INLINE_PIECES, encode};
 use crate::repo::writer::Stream;
@@ -121,7 +121,12 @@ pub fn read_small<'w>(
 }
 
 /// Cuts and stores a file that is in memory.
-pub fn store_small(small: &Small<'_>, gear: &Gear, depot: &mut Depot) -> Result<Stored, RepoError> {
+pub fn store_small(
+    small: &Small<'_>,
+    gear: &Gear,
+    buffer: &mut CutBuffer,
+    depot: &mut Depot,
+) -> Result<Stored, RepoError> {
     let head = &small.bytes[..small.bytes.len().min(HEAD_LEN)];
     let kind = CutterKind::choose(head, small.bytes.len() as u64);
     let (mut pieces, mut at) = (vec![], 0);
@@ -135,13 +140,20 @@ pub fn store_small(small: &Small<'_>, gear: &Gear, depot: &mut Depot) -> Result<
             pieces.push(Piece::Hole(start - at));
         }
         at = end;
-        for (chunk, _) in cut_slice(&small.bytes[start as usize..end as usize], kind, gear) {
-            pieces.push(Piece::Raw(depot.put(Stream::Content, chunk)?, chunk.len() as u32));
-        }
+        store_slice(&small.bytes[start as usize..end as usize], kind, gear, buffer, |chunk, written| {
+            pieces.push(piece(depot, chunk, written)?);
+            Ok::<_, RepoError>(())
+        })?;
     }
     let single = matches!(pieces[..], [] | [Piece::Raw(..)]);
     let digest = (!single).then(|| Digest::of(small.bytes));
     finish(small.bytes.len() as u64, pieces, digest, depot)
+}
+
+/// Stores a chunk, and says how it stands for its stretch of the file.
+fn piece(depot: &mut Depot, chunk: &[u8], written: Option<Written>) -> Result<Piece, RepoError> {
+    let (id, len) = (depot.put(Stream::Content, chunk)?, chunk.len() as u32);
+    Ok(written.map_or(Piece::Raw(id, len), |(written, form)| Piece::Decoded(id, len, written, form)))
 }
 
 /// What a large file turned out to be.
@@ -204,9 +216,11 @@ fn cut_file(
     for (start, len) in ranges {
         hole(&mut pieces, &mut hasher, start - at);
         file.seek(SeekFrom::Start(start)).map_err(CutError::Read)?;
-        let read = cut_reader(file.take(len), kind, gear, buffer, |chunk, _| {
-            hasher.update(chunk);
-            pieces.push(Piece::Raw(depot.put(Stream::Content, chunk)?, chunk.len() as u32));
+        let update = |bytes: &[u8]| {
+            hasher.update(bytes);
+        };
+        let read = store_reader(file.take(len), kind, gear, buffer, update, |chunk, written| {
+            pieces.push(piece(depot, chunk, written)?);
             Ok(())
         })?;
         if read != len {

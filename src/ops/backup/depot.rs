@@ -105,6 +105,16 @@ impl Depot {
         kept
     }
 
+    /// Whether a chunk is stored where it can be relied on.
+    pub fn holds(&self, id: &ChunkId) -> bool {
+        self.index.pack_of(id).is_some_and(|pack| self.reliable.contains(pack))
+    }
+
+    /// Notes that a page that [`Depot::holds`] is needed again.
+    pub fn keep_page(&mut self, id: &ChunkId) {
+        self.need(id, false);
+    }
+
     /// Notes everything an entry needs; `false` when some of it cannot be relied on.
     pub fn keep(&mut self, known: &Known) -> bool {
         self.keep_where(known, false) == Kept::Whole

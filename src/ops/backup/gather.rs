@@ -2,6 +2,7 @@
 
 use super::depot::{Depot, Kept};
 use super::merge::{Moment, gone_now};
+use super::side::Side;
 use super::unusual::Unusual;
 use super::window::Outcome;
 use super::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS};
@@ -11,9 +12,8 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::monitor::Monitor;
 use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
-use crate::repo::last_listing::{Known, Writer};
-use crate::repo::listing::PageWriter;
-use crate::repo::writer::{Stream, WrittenPack};
+use crate::repo::last_listing::{Kept as KeptFile, Known};
+use crate::repo::writer::WrittenPack;
 
 /// Everything gathered on the way.
 pub struct Tally {
@@ -31,50 +31,35 @@ pub struct Tally {
     pub set: String,
 }
 
-/// Both listings as they grow, for the store and for this machine.
+/// Both listings as they grow.
 pub struct Listing {
-    /// For this machine.
-    pub live: Writer,
-    /// For this machine.
-    pub gone: Writer,
-    /// For the store.
-    pub live_pages: PageWriter,
-    /// For the store.
-    pub gone_pages: PageWriter,
+    /// What is there.
+    pub live: Side,
+    /// What was there once.
+    pub gone: Side,
 }
 
+/// The root of a snapshot and the two files that this machine keeps of it.
+pub type Finished = (Root, (KeptFile, KeptFile));
+
 impl Listing {
-    fn add_live(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
-        self.live.add(known)?;
-        self.live_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
-    }
-
-    fn add_gone(&mut self, depot: &mut Depot, known: &Known) -> Result<(), RepoError> {
-        self.gone.add(known)?;
-        self.gone_pages.add(known.entry.clone(), &mut |page| depot.put(Stream::Listing, &page))
-    }
-
     /// Ends both; the root names their pages. `inherits`: roots whose listings could not be had.
-    pub fn root(
-        &mut self,
-        depot: &mut Depot,
-        options: &BackupOptions,
-        inherits: &[ChunkId],
-    ) -> Result<Root, RepoError> {
-        let live = std::mem::take(&mut self.live_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
-        let gone = std::mem::take(&mut self.gone_pages).finish(&mut |page| depot.put(Stream::Listing, &page))?;
+    pub fn root(self, depot: &mut Depot, options: &BackupOptions, inherits: &[ChunkId]) -> Result<Finished, RepoError> {
+        let (live, live_file) = self.live.finish(depot)?;
+        let (gone, gone_file) = self.gone.finish(depot)?;
         let folder = |s: &crate::ops::fs::walk::Source| Folder {
             name: s.name.clone(),
             source: std::os::unix::ffi::OsStrExt::as_bytes(s.path.as_os_str()).to_vec(),
         };
-        Ok(Root {
+        let root = Root {
             set: options.set.clone(),
             live,
             gone,
             inherits: inherits.to_vec(),
             config: options.config_text.as_ref().map(|t| t.clone().into_bytes()),
             folders: options.folders.iter().map(folder).collect(),
-        })
+        };
+        Ok((root, (live_file, gone_file)))
     }
 }
 
@@ -102,7 +87,7 @@ pub fn take(
                 let detail = "it was destroyed or withdrawn under the scheme and is in the folder again; it is kept until somebody decides";
                 monitor.problem(&Problem::of(&known.entry.path, ProblemKind::Reappeared, detail));
             }
-            listing.add_live(depot, &known)
+            listing.live.add(depot, &known)
         }
         Outcome::Gone(known) => {
             let new = known.entry.gone.as_ref().is_some_and(|g| g.missed_s == moment.began_s && !g.may_still_exist());
@@ -120,7 +105,7 @@ pub fn take(
                         Some(gone) => gone.unreadable = true,
                         none => *none = Some(gone_now(moment, true)),
                     }
-                    known.fingerprint = None;
+                    (known.fingerprint, known.place) = (None, None);
                     keep_gone(known, depot, listing, tally, monitor)
                 }
                 None => Ok(()),
@@ -149,7 +134,7 @@ fn keep_gone(
         }
     }
     tally.gone_total += 1;
-    listing.add_gone(depot, &known)
+    listing.gone.add(depot, &known)
 }
 
 fn note_problem(report: &mut BackupReport, problem: Problem, monitor: &dyn Monitor) {

@@ -131,7 +131,7 @@ impl Merge {
     fn say_gone(&self, mut known: Known) -> Item {
         let left_out = self.is_left_out(&known).then_some(true);
         known.entry.gone = Some(Gone { left_out, ..gone_now(self.moment, self.is_unseen(&known.entry.path)) });
-        known.fingerprint = None;
+        (known.fingerprint, known.place) = (None, None);
         Item::Gone(known)
     }
 
@@ -139,11 +139,15 @@ impl Merge {
     fn still_gone(&self, mut known: Known) -> Item {
         let (unseen, left_out) = (self.is_unseen(&known.entry.path), self.is_left_out(&known));
         if let Some(gone) = &mut known.entry.gone {
+            let was = gone.clone();
             let before = gone.may_still_exist();
             gone.unreadable &= unseen;
             gone.left_out = gone.left_out.filter(|_| left_out);
             if before && !gone.may_still_exist() {
                 gone.missed_s = self.moment.began_s;
+            }
+            if *gone != was {
+                known.place = None;
             }
         }
         Item::Gone(known)

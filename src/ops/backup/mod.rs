@@ -14,6 +14,7 @@ mod depot;
 mod gather;
 mod merge;
 mod session;
+mod side;
 mod source;
 #[cfg(test)]
 mod tests;

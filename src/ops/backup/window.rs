@@ -202,19 +202,20 @@ impl Reading<'_> {
         buffer: &mut CutBuffer,
         each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
     ) -> Result<(), RepoError> {
-        if let Some(last) = last.as_ref().filter(|l| self.unchanged(&found, l, source))
-            && depot.keep(last)
-        {
-            links.note(&found, last);
-            return each(depot, Outcome::Live { known: last.clone(), read: false, change: Change::Same });
-        }
+        let last = match last {
+            Some(known) if self.unchanged(&found, &known, source) && depot.keep(&known) => {
+                links.note(&found, &known);
+                return each(depot, Outcome::Live { known, read: false, change: Change::Same });
+            }
+            last => last,
+        };
         if found.kind != FoundKind::File {
             let (entry, problem) = self.special(&found, source);
             return self.emit_special((entry, problem), &found, source, last, depot, each);
         }
         if let Some((group, first)) = self.linked(links, &found, source) {
             let mut known = first.clone();
-            known.entry.path = found.path.clone();
+            (known.entry.path, known.place) = (found.path.clone(), None);
             set_group(&mut known.entry, group);
             known.entry.follow(last.as_ref().map(|l| &l.entry), read_at.as_second());
             return each(depot, Outcome::Live { known, read: false, change: Change::Same });
@@ -222,7 +223,7 @@ impl Reading<'_> {
         let head = if let Some(Ok(small)) = &small { &small.bytes[..small.bytes.len().min(NOISE_LEN)] } else { &[] };
         let read = match small {
             Some(Ok(small)) => {
-                let stored = store_small(&small, self.gear, depot)?;
+                let stored = store_small(&small, self.gear, buffer, depot)?;
                 Large::Stored(Box::new((stored, small.meta, small.problem, small.stat)))
             }
             Some(Err(problem)) => Large::Failed(problem),
@@ -236,7 +237,7 @@ impl Reading<'_> {
                 let entry =
                     Entry { path: found.path.clone(), kind: Kind::File(stored.content), meta, gone: None, first: None };
                 let fingerprint = problem.is_none().then(|| self.fingerprint(&stat, source, read_at)).flatten();
-                let mut known = Known { entry, fingerprint, pieces: stored.pieces };
+                let mut known = Known::new(entry, fingerprint, stored.pieces);
                 if found.stat.nlink > 1 {
                     set_group(&mut known.entry, group_of(&found));
                 }
@@ -291,7 +292,7 @@ impl Reading<'_> {
         match entry {
             Err(problem) => each(depot, Outcome::Failed(problem, last)),
             Ok(entry) => {
-                let known = Known { entry, fingerprint, pieces: None };
+                let known = Known::new(entry, fingerprint, None);
                 each(depot, Outcome::Live { known, read: false, change: Change::Same })
             }
         }

@@ -233,7 +233,7 @@ impl Pen {
             } else {
                 let mut pages = PageWriter::default();
                 for entry in entries {
-                    pages.add(entry, &mut |bytes| self.put(&bytes))?;
+                    pages.add(&entry, &mut |bytes| self.put(&bytes))?;
                 }
                 pages.finish(&mut |bytes| self.put(&bytes))?
             };
@@ -295,7 +295,7 @@ fn gone_of_all(
     while let Some((entry, live)) = merged.next(chunks)? {
         stop.check()?;
         if !live {
-            pages.add(entry, &mut |bytes| pen.put(&bytes))?;
+            pages.add(&entry, &mut |bytes| pen.put(&bytes))?;
         }
     }
     pages.finish(&mut |bytes| pen.put(&bytes))

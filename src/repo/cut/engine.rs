@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 
+use super::bodies::BodyBuffer;
 use super::gear::{Gear, Sizes};
 use super::kind::{CutterKind, HEAD_LEN};
 use super::mime::MimeScanner;
@@ -17,7 +18,7 @@ const LOOKAHEAD: usize = 16 << 10;
 const _: () = assert!(LOOKAHEAD as u64 >= MIN_REGION + 2 * super::mime::MAX_LINE as u64);
 
 /// What one decision sees at most.
-const HORIZON: usize = Sizes::NORMAL.max + LOOKAHEAD;
+pub(super) const HORIZON: usize = Sizes::NORMAL.max + LOOKAHEAD;
 
 /// Twice the horizon: at most one byte is moved for each byte read.
 const BUFFER_LEN: usize = 2 * HORIZON;
@@ -47,10 +48,13 @@ pub enum CutError<E> {
 
 /// The working memory of [`cut_reader`]: keep one per thread and hand it in for each file.
 #[derive(Debug, Default)]
-pub struct CutBuffer(Vec<u8>);
+pub struct CutBuffer {
+    pub(super) space: Vec<u8>,
+    pub(super) body: BodyBuffer,
+}
 
 impl CutBuffer {
-    /// An empty buffer; it takes its memory (about 2 MiB) at first use and never grows.
+    /// An empty buffer; it takes its memory (about 1 MiB, and as much for bodies of base64) at first use.
     pub fn new() -> Self {
         Self::default()
     }
@@ -89,8 +93,10 @@ enum Scanner {
 }
 
 /// One content being cut.
-struct Engine<'g> {
+pub(super) struct Engine<'g> {
     gear: &'g Gear,
+    /// Bodies of base64 are handed over in blocks of any size: somebody else cuts them.
+    blocks: bool,
     scanner: Scanner,
     marks: Marks,
     small: bool,
@@ -99,7 +105,7 @@ struct Engine<'g> {
 }
 
 impl<'g> Engine<'g> {
-    fn new(kind: CutterKind, gear: &'g Gear) -> Self {
+    pub(super) fn new(kind: CutterKind, gear: &'g Gear) -> Self {
         let scanner = match kind {
             CutterKind::Normal | CutterKind::Scattered => Scanner::None,
             CutterKind::Mail => Scanner::Mime(Box::new(MimeScanner::new(false))),
@@ -107,12 +113,12 @@ impl<'g> Engine<'g> {
             CutterKind::Zip => Scanner::Zip(Box::new(ZipScanner::new())),
         };
         let small = matches!(kind, CutterKind::Scattered | CutterKind::Mailbox);
-        Self { gear, scanner, marks: Marks::default(), small, place: Place::Plain, base: 0 }
+        Self { gear, blocks: false, scanner, marks: Marks::default(), small, place: Place::Plain, base: 0 }
     }
 
     /// The next chunk's length and place, or `None` when more bytes are needed. `data` is what follows the chunks
     /// already cut and is not empty; `eof` says that nothing comes after it.
-    fn next(&mut self, data: &[u8], eof: bool) -> Option<(usize, Place)> {
+    pub(super) fn next(&mut self, data: &[u8], eof: bool) -> Option<(usize, Place)> {
         if data.len() < HORIZON && !eof {
             return None;
         }
@@ -131,7 +137,10 @@ impl<'g> Engine<'g> {
             let ahead = usize::try_from(at - self.base).unwrap_or(usize::MAX);
             window = &seen[..seen.len().min(ahead)];
         }
-        let mut len = self.gear.cut(window, small);
+        let mut len = match self.place {
+            Place::Base64 { .. } if self.blocks => window.len().min(Sizes::NORMAL.max),
+            _ => self.gear.cut(window, small),
+        };
         let earliest = self.base + MIN_MESSAGE_RUN as u64;
         let first = self.marks.soft.partition_point(|at| *at < earliest);
         if let Some(at) = self.marks.soft.get(first)
@@ -145,6 +154,11 @@ impl<'g> Engine<'g> {
             *opens = false;
         }
         Some((len, place))
+    }
+
+    /// Bytes cut so far.
+    pub(super) fn base(&self) -> u64 {
+        self.base
     }
 
     /// Leaves behind the marks that are reached and takes the place they announce.
@@ -164,7 +178,7 @@ pub fn cut_reader<R: Read, E>(
     buffer: &mut CutBuffer,
     emit: impl FnMut(&[u8], Place) -> Result<(), E>,
 ) -> Result<u64, CutError<E>> {
-    run(reader, |_| kind, gear, buffer, emit)
+    run(reader, |_| Engine::new(kind, gear), &mut buffer.space, emit)
 }
 
 /// As [`cut_reader`], and chooses the kind by the leading bytes. `size` is `u64::MAX` where it is not known.
@@ -175,21 +189,30 @@ pub fn cut_auto<R: Read, E>(
     buffer: &mut CutBuffer,
     emit: impl FnMut(&[u8], Place) -> Result<(), E>,
 ) -> Result<u64, CutError<E>> {
-    run(reader, |head| CutterKind::choose(head, size), gear, buffer, emit)
+    run(reader, |head| Engine::new(CutterKind::choose(head, size), gear), &mut buffer.space, emit)
 }
 
-fn run<R: Read, E>(
-    mut reader: R,
-    choose: impl FnOnce(&[u8]) -> CutterKind,
+/// As [`cut_reader`], but bodies of base64 come in blocks.
+pub(super) fn read_blocks<R: Read, E>(
+    reader: R,
+    kind: CutterKind,
     gear: &Gear,
-    buffer: &mut CutBuffer,
+    space: &mut Vec<u8>,
+    emit: impl FnMut(&[u8], Place) -> Result<(), E>,
+) -> Result<u64, CutError<E>> {
+    run(reader, |_| Engine { blocks: true, ..Engine::new(kind, gear) }, space, emit)
+}
+
+fn run<'g, R: Read, E>(
+    mut reader: R,
+    start_engine: impl FnOnce(&[u8]) -> Engine<'g>,
+    space: &mut Vec<u8>,
     mut emit: impl FnMut(&[u8], Place) -> Result<(), E>,
 ) -> Result<u64, CutError<E>> {
-    let space = &mut buffer.0;
     space.resize(BUFFER_LEN, 0);
     let (mut filled, mut eof) = fill(&mut reader, space, 0).map_err(CutError::Read)?;
     let mut start = 0;
-    let mut engine = Engine::new(choose(&space[..filled.min(HEAD_LEN)]), gear);
+    let mut engine = start_engine(&space[..filled.min(HEAD_LEN)]);
     loop {
         if start == filled && eof {
             return Ok(engine.base);
@@ -224,7 +247,19 @@ pub fn cut_slice<'d>(
     kind: CutterKind,
     gear: &'d Gear,
 ) -> impl Iterator<Item = (&'d [u8], Place)> + use<'d> {
-    let mut engine = Engine::new(kind, gear);
+    chunks(data, Engine::new(kind, gear))
+}
+
+/// As [`cut_slice`], but bodies of base64 come in blocks.
+pub(super) fn cut_blocks<'d>(
+    data: &'d [u8],
+    kind: CutterKind,
+    gear: &'d Gear,
+) -> impl Iterator<Item = (&'d [u8], Place)> + use<'d> {
+    chunks(data, Engine { blocks: true, ..Engine::new(kind, gear) })
+}
+
+fn chunks<'d>(data: &'d [u8], mut engine: Engine<'d>) -> impl Iterator<Item = (&'d [u8], Place)> + use<'d> {
     let mut rest = data;
     std::iter::from_fn(move || {
         if rest.is_empty() {

@@ -7,6 +7,7 @@
 //! one round of storing again, so the golden vectors in `gear.rs` freeze it until somebody decides otherwise.
 
 pub mod base64;
+mod bodies;
 mod engine;
 pub mod gear;
 mod header;
@@ -16,6 +17,7 @@ mod mime;
 mod tests;
 mod zip;
 
+pub use bodies::{Written, store_reader, store_slice};
 pub use engine::{CutBuffer, CutError, Place, cut_auto, cut_reader, cut_slice};
 pub use gear::{Gear, GearKey, Sizes};
 pub use kind::{CutterKind, HEAD_LEN};

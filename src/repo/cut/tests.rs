@@ -20,7 +20,7 @@ pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn gear() -> Gear {
+pub(super) fn gear() -> Gear {
     Gear::new(&GearKey::new([7; 32]))
 }
 
@@ -63,7 +63,7 @@ pub(super) fn zip(members: &[Member], lengths_follow: bool) -> Vec<u8> {
 }
 
 /// A message with one attachment.
-fn mail(seed: u64, attachment: &[u8]) -> Vec<u8> {
+pub(super) fn mail(seed: u64, attachment: &[u8]) -> Vec<u8> {
     let body = ::base64::engine::general_purpose::STANDARD.encode(attachment);
     let mut mail = format!(
         "Return-Path: <sender{seed}@example.org>\r\nReceived: from host{seed}\r\nSubject: Papers {seed}\r\n\
@@ -81,7 +81,7 @@ fn mail(seed: u64, attachment: &[u8]) -> Vec<u8> {
 }
 
 /// A mailbox of such messages, every attachment sent twice.
-fn mailbox(messages: u64, size: usize) -> Vec<u8> {
+pub(super) fn mailbox(messages: u64, size: usize) -> Vec<u8> {
     let mut whole = Vec::new();
     for n in 0..messages {
         whole.extend_from_slice(format!("From s{n}@example.org Mon Jan  5 10:00:00 2026\r\n").as_bytes());
@@ -92,11 +92,11 @@ fn mailbox(messages: u64, size: usize) -> Vec<u8> {
 }
 
 /// Yields a few bytes at a time, as told, and is interrupted now and then.
-struct Halting<'d> {
-    rest: &'d [u8],
-    steps: &'d [usize],
-    turn: usize,
-    halted: bool,
+pub(super) struct Halting<'d> {
+    pub(super) rest: &'d [u8],
+    pub(super) steps: &'d [usize],
+    pub(super) turn: usize,
+    pub(super) halted: bool,
 }
 
 impl Read for Halting<'_> {
@@ -151,7 +151,7 @@ fn shared(old: &[u8], new: &[u8], kind: CutterKind) -> (usize, usize) {
 }
 
 /// Fragments of mail and of zips, in an order that makes no sense.
-fn fragment() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let words: &[&[u8]] = &[
         b"\n",
         b"\r\n",

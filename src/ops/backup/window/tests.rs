@@ -27,7 +27,7 @@ fn kept(reading: &Reading<'_>, path: &str) -> (Found, Known) {
     };
     let entry = Entry { path: found.path.clone(), kind: Kind::File(content), meta, gone: None, first: None };
     let fingerprint = reading.fingerprint(&stat, 0, reading.began);
-    (found, Known { entry, fingerprint, pieces: None })
+    (found, Known::new(entry, fingerprint, None))
 }
 
 fn with_reading(stable: bool, look: impl FnOnce(&Reading<'_>)) {
