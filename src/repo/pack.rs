@@ -152,9 +152,15 @@ pub fn seal_pack(buffer: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> R
 /// An opened pack.
 pub struct PackReader {
     opened: Opened,
+    /// A segment as it was stored: used again for each.
+    frame: Vec<u8>,
 }
 
 impl PackReader {
+    fn of(opened: Opened) -> Self {
+        Self { opened, frame: vec![] }
+    }
+
     /// Checks the stored bytes against the name, then opens them.
     ///
     /// # Errors
@@ -163,7 +169,7 @@ impl PackReader {
         if PackName::of(&stored) != *name {
             return Err(PackError::Digest);
         }
-        Ok(Self { opened: open(stored, identities)? })
+        Ok(Self::of(open(stored, identities)?))
     }
 
     /// Opens what is left of a damaged pack: nothing vouches for its bytes but age's own check of each block and the ids
@@ -172,7 +178,7 @@ impl PackReader {
     /// # Errors
     /// [`PackError::Seal`] when not even its beginning can be read.
     pub fn of_remains(stored: Bytes, identities: &[Identity]) -> Result<Self, PackError> {
-        Ok(Self { opened: open(stored, identities)? })
+        Ok(Self::of(open(stored, identities)?))
     }
 
     /// Opens a pack of which only some stretches were fetched: nobody has checked the bytes against its name.
@@ -180,7 +186,7 @@ impl PackReader {
     /// # Errors
     /// [`PackError::Seal`].
     pub fn of_parts(stored: Stretches, identities: &[Identity]) -> Result<Self, PackError> {
-        Ok(Self { opened: open(Stored::Parts(stored), identities)? })
+        Ok(Self::of(open(Stored::Parts(stored), identities)?))
     }
 
     /// The content of one segment. The chunks in it are not checked yet.
@@ -191,8 +197,8 @@ impl PackReader {
         if len as usize > PACK_MAX {
             return Err(PackError::Directory);
         }
-        let frame = self.opened.part(offset, len as usize)?;
-        Ok(unframe(&frame, raw as usize)?)
+        self.opened.part_into(&mut self.frame, offset, len as usize)?;
+        Ok(unframe(&self.frame, raw as usize)?)
     }
 
     /// The directory, from the pack itself.

@@ -3,7 +3,7 @@
 //! age says who can read, never who wrote: what is opened here is believed only because a signed log entry,
 //! or a digest that hangs on one, vouches for its bytes.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
@@ -180,10 +180,22 @@ impl Opened {
     /// # Errors
     /// [`SealError::Damaged`], also when it is shorter than that.
     pub fn part(&mut self, offset: u64, len: usize) -> Result<Vec<u8>, SealError> {
+        let mut plain = Vec::new();
+        self.part_into(&mut plain, offset, len)?;
+        Ok(plain)
+    }
+
+    /// The same into a buffer that is used again: one that is long enough already is not cleared.
+    ///
+    /// # Errors
+    /// As [`Opened::part`].
+    pub fn part_into(&mut self, plain: &mut Vec<u8>, offset: u64, len: usize) -> Result<(), SealError> {
         self.reader.seek(SeekFrom::Start(offset)).map_err(damaged)?;
-        let mut plain = Vec::with_capacity(len);
-        (&mut self.reader).take(len as u64).read_to_end(&mut plain).map_err(damaged)?;
-        if plain.len() == len { Ok(plain) } else { Err(SealError::Damaged("it is shorter than it should be".into())) }
+        plain.resize(len, 0);
+        self.reader.read_exact(plain).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => SealError::Damaged("it is shorter than it should be".into()),
+            _ => damaged(e),
+        })
     }
 }
 

@@ -16,8 +16,8 @@ use crate::repo::repository::Repository;
 
 static ZEROS: [u8; 65_536] = [0; 65_536];
 /// Bytes of a file that are read at once, at most; and at least, before it goes on with the next pack.
-const PART_MOST: u64 = 40 << 20;
-const PART_LEAST: u64 = 12 << 20;
+const PART_MOST: u64 = 24 << 20;
+const PART_LEAST: u64 = 8 << 20;
 /// Parts read at the same time; one more is handed out.
 const READERS: usize = 2;
 
