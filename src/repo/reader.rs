@@ -146,9 +146,12 @@ impl<'a> ChunkReader<'a> {
         }
     }
 
-    /// Lets go of the packs that are open: much else is going to be read before the next chunk.
+    /// Lets go of all it holds: much else is going to be read before the next chunk.
     pub fn rest(&mut self) {
         self.packs.clear();
+        self.segments.clear();
+        self.order.clear();
+        self.held = 0;
     }
 
     /// How often something was fetched of a pack.

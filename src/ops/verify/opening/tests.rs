@@ -128,7 +128,7 @@ fn what_only_seems_to_be_a_persons_word_silences_nothing() {
     // By the approver's key: notes that speak of another document, of something else, of nothing, and none at all.
     let repo = c.open();
     let other = note::put(&repo, "hold", &why).unwrap();
-    let empty = note::put(&repo, "documents", &["b.docx"]).unwrap();
+    let empty = note::put(&repo, "documents", &why).unwrap();
     for name in [for_a, other, empty, crate::domain::id::NoteName::new([9; 32])] {
         let entry = Entry::DocumentsAccepted { documents: 2, note: name };
         c.open().append(|_| Ok(Some(entry.clone()))).unwrap().unwrap();
