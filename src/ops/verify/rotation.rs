@@ -66,7 +66,7 @@ pub(super) struct Rotation<'f> {
     arc: Arc,
     every: SignedDuration,
     limit: u64,
-    /// What it has passed, by distance and path: its length, and the entry as it is stored, which takes a third of the room.
+    /// What it has passed, by distance and path: its length, and the entry as it is stored, which is smaller.
     due: BTreeMap<(u64, Vec<u8>), (u64, Box<[u8]>)>,
     /// What could not be read last time, by path; and those of them that are still as they were listed.
     unread: BTreeSet<Vec<u8>>,
