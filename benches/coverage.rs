@@ -3,7 +3,7 @@
 //! `cargo bench --bench coverage [-- PACKS NIGHTS]`
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::time::Instant;
+mod support;
 
 use jiff::{SignedDuration, Timestamp};
 use strongroom::domain::coverage::forecast;
@@ -15,6 +15,7 @@ use strongroom::domain::log::fold::fold;
 use strongroom::domain::log::state::Slot;
 use strongroom::ops::verify::Promise;
 use strongroom::ops::verify::coverage::{seen, terms};
+use support::{Spent, forget_peak, kib};
 
 const PACK: u64 = 16 << 20;
 /// Packs of one night's test: 1 GiB.
@@ -24,13 +25,12 @@ fn main() {
     let numbers: Vec<u32> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let (packs, nights) = if let [packs, nights] = numbers[..] { (packs, nights) } else { (6_600, 365) };
     let log = log(packs, nights);
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    forget_peak();
     let before = kib("VmRSS");
-    let start = Instant::now();
+    let start = Spent::so_far();
     let state = fold(id(0), &log).unwrap();
-    let folded = start.elapsed();
+    let folded = Spent::so_far();
     assert!(state.voids.is_empty() && state.packs.len() == packs as usize, "{:?}", state.voids);
-    let start = Instant::now();
     let now = time(nights);
     let all = seen(&state, &state.needed(), Some(&[7; 32]));
     let promise = Promise { per_run: Some(2 << 30), ..Promise::default() };
@@ -38,9 +38,10 @@ fn main() {
     let found = forecast(&all, &terms);
     let planned = plan(&all, &terms, found.allowance, &|_| false);
     let ages = ages(&all, promise.within, now);
-    let took = start.elapsed();
+    let took = Spent::so_far();
     println!("{packs} packs ({} GiB), {nights} nights, {} entries", ages.bytes >> 30, log.len());
-    println!("fold {folded:.1?}, forecast, ages and plan of {} packs {took:.1?}", planned.packs.len());
+    println!("folding:                 {}", folded.since(&start));
+    println!("forecast, ages and plan: {}, {} packs", took.since(&folded), planned.packs.len());
     println!("memory at most {} KiB more than the log itself", kib("VmHWM").saturating_sub(before));
 }
 
@@ -143,10 +144,4 @@ fn test(packs: Bits) -> Entry {
         keyholder,
         bundles: vec![],
     })
-}
-
-fn kib(what: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with(what)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -5,8 +5,9 @@
 //! `cargo bench --features testing --bench retention_facts [-- RECORDS SNAPSHOTS]`
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod support;
+
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::SignedDuration;
 use jiff::civil::date;
@@ -36,6 +37,7 @@ use strongroom::repo::repository::{Env, Repository};
 use strongroom::repo::seal::seal;
 use strongroom::repo::store::Store;
 use strongroom::testing::{FakeClock, SeededEntropy};
+use support::{Spent, forget_peak, kib};
 
 /// Entries of a page, as many as listings have on average.
 const PAGE: u32 = 256;
@@ -87,7 +89,7 @@ fn measure(repo: &mut Repository, stored: u64) {
     repo.append(|_| Ok(Some(Said::SchemeAdopted(said.clone())))).unwrap();
     // The index is built again, and the high water mark begins here.
     repo.take_index().unwrap();
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    forget_peak();
     let before = kib("VmRSS");
     let start = Spent::so_far();
     let facts = gather(repo, &Silent, &stop).unwrap();
@@ -108,27 +110,6 @@ fn measure(repo: &mut Repository, stored: u64) {
         stored >> 20
     );
     println!("{:?}", report.counts);
-}
-
-/// Time so far: what passed, and what this process had of the processors (in hundredths of a second).
-struct Spent(Instant, u64);
-
-impl Spent {
-    fn so_far() -> Self {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        Self(Instant::now(), fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap())
-    }
-
-    fn since(&self, start: &Self) -> String {
-        format!("{:.1?} ({:.1} s of processor time)", self.0 - start.0, (self.1 - start.1) as f64 / 100.0)
-    }
-}
-
-fn kib(what: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with(what)).unwrap().to_owned();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 fn path(n: u32) -> RecordPath {

@@ -15,10 +15,13 @@ mod uploads;
 #[path = "requests/writing.rs"]
 mod writing;
 
+use std::collections::BTreeMap;
+
 use strongroom::domain::path::RecordPath;
 use strongroom::ops::query::Which;
-use strongroom::ops::restore::cat;
-use strongroom::ops::{OpsError, Stop};
+use strongroom::ops::restore::{RestoreOptions, apply, cat, plan};
+use strongroom::ops::verify::{self, TestOptions};
+use strongroom::ops::{OpsError, Silent, Stop};
 use strongroom::testing::Plan;
 use support::world::World;
 
@@ -68,6 +71,62 @@ fn bringing_one_document_back_fetches_what_it_needs_and_little_more() {
     // A small pack of listings; then header and segments of one or two packs.
     assert!((2..=5).contains(&gets), "{:?}", world.faults.record());
     assert!(bytes < 5 << 20, "{bytes} bytes: {:?}", world.faults.record());
+}
+
+/// How often each pack of some size was asked for: those of listings are small.
+fn per_pack(world: &World) -> BTreeMap<String, usize> {
+    let large = world.objects().into_iter().filter(|(n, b)| n.starts_with("packs/") && b.len() > 1 << 20);
+    let count = |name: String| {
+        let asked = world.faults.count(&format!("get {name}"));
+        (name, asked)
+    };
+    large.map(|(name, _)| count(name)).collect()
+}
+
+/// One large file, edited in scattered places before each of two more backups: its last version lies in all packs, in
+/// no order, and each older version in others.
+fn with_a_scattered_file() -> (World, Vec<u8>) {
+    let world = World::new();
+    world.create();
+    let mut bytes = vec![0; 40 << 20];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    for edit in 0..3u8 {
+        for n in 0..24 * usize::from(edit) {
+            let at = (n * 7_654_321 + usize::from(edit) * 1_000_003) % (bytes.len() - 5000);
+            bytes[at..at + 5000].fill(edit);
+        }
+        world.write("image.bin", &bytes);
+        world.write("small.txt", [edit]);
+        world.backup().unwrap();
+        world.clock.advance(jiff::SignedDuration::from_hours(24));
+    }
+    (world, bytes)
+}
+
+#[test]
+fn each_pack_is_fetched_once_however_files_are_scattered_over_them() {
+    let (world, bytes) = with_a_scattered_file();
+    let stop = Stop::default();
+    world.faults.restart(Plan::none());
+    let all = TestOptions { all: true, ..TestOptions::default() };
+    let tested = verify::restore(&mut world.open().unwrap(), &all, &Silent, &stop).unwrap();
+    assert_eq!((tested.failed.len(), tested.examined.documents), (0, 6), "three versions of two files");
+    let asked = per_pack(&world);
+    assert!(asked.len() >= 5 && asked.values().all(|n| *n == 1), "by a test of everything: {asked:?}");
+
+    world.faults.restart(Plan::none());
+    let mut repo = world.open().unwrap();
+    let plan = plan(&mut repo, &RestoreOptions::everything(world.tmp.path().join("back")), &Silent, &stop).unwrap();
+    apply(plan, &mut repo, &Silent, &stop).unwrap();
+    assert!(std::fs::read(world.tmp.path().join("back/Documents/image.bin")).unwrap() == bytes);
+    let asked = per_pack(&world);
+    assert!(asked.len() >= 5 && asked.values().all(|n| *n == 1), "by a restore: {asked:?}");
+
+    // In order and to a pipe: a segment in which edits of several parts lie is fetched for each.
+    world.faults.restart(Plan::none());
+    assert!(bring(&world, "Documents/image.bin").unwrap() == bytes);
+    let (_, fetched) = of_packs(&world);
+    assert!(fetched < bytes.len() as u64 * 2, "{fetched} bytes fetched for {}", bytes.len());
 }
 
 #[test]

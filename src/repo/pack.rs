@@ -159,9 +159,15 @@ pub struct ProofRoom {
 /// An opened pack.
 pub struct PackReader {
     opened: Opened,
+    /// A segment as it was stored: used again for each.
+    frame: Vec<u8>,
 }
 
 impl PackReader {
+    fn of(opened: Opened) -> Self {
+        Self { opened, frame: vec![] }
+    }
+
     /// Checks the stored bytes against the name, then opens them.
     ///
     /// # Errors
@@ -170,7 +176,7 @@ impl PackReader {
         if PackName::of(&stored) != *name {
             return Err(PackError::Digest);
         }
-        Ok(Self { opened: open(stored, identities)? })
+        Ok(Self::of(open(stored, identities)?))
     }
 
     /// Opens a pack that was sealed a moment ago, and whose name is the digest of these very bytes.
@@ -187,7 +193,7 @@ impl PackReader {
     /// # Errors
     /// [`PackError::Seal`] when not even its beginning can be read.
     pub fn of_remains(stored: Bytes, identities: &[Identity]) -> Result<Self, PackError> {
-        Ok(Self { opened: open(stored, identities)? })
+        Ok(Self::of(open(stored, identities)?))
     }
 
     /// Opens a pack of which only some stretches were fetched: nobody has checked the bytes against its name.
@@ -195,7 +201,7 @@ impl PackReader {
     /// # Errors
     /// [`PackError::Seal`].
     pub fn of_parts(stored: Stretches, identities: &[Identity]) -> Result<Self, PackError> {
-        Ok(Self { opened: open(Stored::Parts(stored), identities)? })
+        Ok(Self::of(open(Stored::Parts(stored), identities)?))
     }
 
     /// The content of one segment. The chunks in it are not checked yet.
@@ -206,8 +212,8 @@ impl PackReader {
         if len as usize > PACK_MAX {
             return Err(PackError::Directory);
         }
-        let frame = self.opened.part(offset, len as usize)?;
-        Ok(unframe(&frame, raw as usize)?)
+        self.opened.part_into(offset, len as usize, &mut self.frame)?;
+        Ok(unframe(&self.frame, raw as usize)?)
     }
 
     /// The directory, from the pack itself.

@@ -16,8 +16,8 @@ use super::pack::PackError;
 use super::repository::Repository;
 use crate::domain::id::ChunkId;
 
-/// How many opened packs are kept: 16 MiB each.
-const OPEN_PACKS: usize = 4;
+/// How many bytes of opened packs are kept, besides the last.
+const PACK_BUDGET: u64 = 16 << 20;
 /// How many bytes of decompressed segments are kept.
 const SEGMENT_BUDGET: usize = 24 << 20;
 
@@ -146,6 +146,14 @@ impl<'a> ChunkReader<'a> {
         }
     }
 
+    /// Lets go of all it holds: much else is going to be read before the next chunk.
+    pub fn rest(&mut self) {
+        self.packs.clear();
+        self.segments.clear();
+        self.order.clear();
+        self.held = 0;
+    }
+
     /// How often something was fetched of a pack.
     pub fn packs_fetched(&self) -> u64 {
         self.fetched
@@ -212,8 +220,11 @@ impl<'a> ChunkReader<'a> {
                 source.parts(&name, size, expected.map_or(&[(place.offset, place.len)], |e| e))?
             }
         };
-        if self.packs.len() == OPEN_PACKS {
-            self.packs.pop_front();
+        let mut held = opened.fetched() + self.packs.iter().map(|(_, p)| p.fetched()).sum::<u64>();
+        while held > PACK_BUDGET
+            && let Some((_, old)) = self.packs.pop_front()
+        {
+            held -= old.fetched();
         }
         self.packs.push_back((number, opened));
         let last = self.packs.len() - 1;

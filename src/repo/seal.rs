@@ -3,7 +3,7 @@
 //! age says who can read, never who wrote: what is opened here is believed only because a signed log entry,
 //! or a digest that hangs on one, vouches for its bytes.
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
@@ -185,16 +185,17 @@ impl Opened {
         Ok(plain)
     }
 
-    /// The same into a buffer that is used again.
+    /// The same into a buffer that is used again: one that is long enough already is not cleared.
     ///
     /// # Errors
     /// As [`Opened::part`].
     pub fn part_into(&mut self, offset: u64, len: usize, plain: &mut Vec<u8>) -> Result<(), SealError> {
         self.reader.seek(SeekFrom::Start(offset)).map_err(damaged)?;
-        plain.clear();
-        plain.reserve_exact(len);
-        (&mut self.reader).take(len as u64).read_to_end(plain).map_err(damaged)?;
-        if plain.len() == len { Ok(()) } else { Err(SealError::Damaged("it is shorter than it should be".into())) }
+        plain.resize(len, 0);
+        self.reader.read_exact(plain).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => SealError::Damaged("it is shorter than it should be".into()),
+            _ => damaged(e),
+        })
     }
 }
 

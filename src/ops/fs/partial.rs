@@ -26,11 +26,11 @@ pub struct Partial {
     under_way: bool,
 }
 
-/// A partial, open for writing.
+/// A partial, open for writing, for as long as that lasts.
 #[derive(Debug)]
-pub struct PartialFile<'p> {
+pub struct PartialFile {
     file: File,
-    path: &'p RecordPath,
+    path: RecordPath,
 }
 
 impl Target {
@@ -83,9 +83,9 @@ impl Partial {
     ///
     /// # Errors
     /// [`PlaceError::PartialGone`] and others.
-    pub fn open(&self) -> Result<PartialFile<'_>, PlaceError> {
+    pub fn open(&self) -> Result<PartialFile, PlaceError> {
         let (_, fd) = self.reopen()?;
-        Ok(PartialFile { file: File::from(fd), path: &self.path })
+        Ok(PartialFile { file: File::from(fd), path: self.path.clone() })
     }
 
     /// Writes at a place, opening and closing.
@@ -152,12 +152,12 @@ impl Drop for Partial {
     }
 }
 
-impl PartialFile<'_> {
+impl PartialFile {
     /// Writes at a place. What is never written stays a hole.
     ///
     /// # Errors
     /// [`PlaceError::NoSpace`] and others.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), PlaceError> {
-        self.file.write_all_at(bytes, offset).map_err(|e| PlaceError::of_io(self.path, e))
+        self.file.write_all_at(bytes, offset).map_err(|e| PlaceError::of_io(&self.path, e))
     }
 }

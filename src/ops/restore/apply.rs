@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::attach::{finish_folders, link, make_folders, make_nodes};
 use super::disk::{DiskSink, Fate};
-use super::engine::{How, Order, locked, run};
+use super::engine::{How, locked, run};
 use super::item::{Doing, What};
 use super::part::Whole;
 use super::place::unusable;
@@ -137,17 +137,18 @@ fn write_files(
     let mut failed = HashMap::new();
     let mut rest = files;
     while !rest.is_empty() {
-        let mut window = Window::default();
-        let mut count = 0;
-        while count < rest.len() && !window.is_full() {
+        let (mut window, mut recorded) = (Window::default(), vec![]);
+        while recorded.len() < rest.len() && !window.is_full() {
             stop.check()?;
-            window.add(chunks, &plan.items[rest[count] as usize].content()?)?;
-            count += 1;
+            let content = plan.items[rest[recorded.len()] as usize].content()?;
+            window.add(chunks, &content)?;
+            recorded.push(content.digest);
         }
-        let (now, later) = rest.split_at(count);
+        chunks.rest();
+        let (now, later) = rest.split_at(recorded.len());
         let known = locked(report).problems.len();
-        let sink = DiskSink::new(&plan.places, &plan.items, now, report);
-        let how = How { order: Order::Any, connections: plan.connections, whole };
+        let sink = DiskSink::new(&plan.places, &plan.items, now, (&window, recorded), report);
+        let how = How { connections: plan.connections, whole };
         let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
         let fates = now.iter().copied().zip(sink.fates());
         failed.extend(fates.filter(|(_, fate)| *fate != Fate::Done));

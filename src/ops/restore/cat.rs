@@ -1,6 +1,6 @@
 //! One record's bytes, in order, to wherever they are wanted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use crate::domain::id::{ChunkId, Digest};
@@ -15,8 +15,11 @@ use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
 static ZEROS: [u8; 65_536] = [0; 65_536];
-/// Bytes of a file that are read before they are handed out.
-const AHEAD: u64 = 64 << 20;
+/// Bytes of a file that are read at once, at most; and at least, before it goes on with the next pack.
+const PART_MOST: u64 = 24 << 20;
+const PART_LEAST: u64 = 8 << 20;
+/// Parts read at the same time; one more is handed out.
+const READERS: usize = 2;
 
 /// Writes a regular file's bytes to `out`; newest version, live before gone. Says how many there were.
 ///
@@ -66,40 +69,90 @@ pub(super) fn pour(
         hasher.update(bytes);
         out(bytes)
     };
+    let mut parts: Vec<&[Piece]> = vec![];
     let mut rest = pieces;
     while !rest.is_empty() {
-        let (now, later) = rest.split_at(ahead(rest));
+        let (now, later) = rest.split_at(part(chunks, rest));
+        parts.push(now);
         rest = later;
-        let mut read = read_ahead(chunks, now, stop)?;
-        for piece in now {
-            stop.check()?;
-            emit(piece, &mut read, &mut both)?;
-        }
+    }
+    if let [only] = parts[..] {
+        emit_all(only, read_ahead(chunks, only, stop)?, stop, &mut both)?;
+    } else {
+        chunks.rest();
+        read_parts(chunks.repository(), &parts, stop, &mut both)?;
     }
     Ok(Digest::new(*hasher.finalize().as_bytes()))
 }
 
-/// How many of the pieces fit into what is read ahead; at least one.
-fn ahead(pieces: &[Piece]) -> usize {
-    let mut bytes = 0;
-    let fits = pieces.iter().take_while(|p| {
-        bytes += if p.chunk().is_some() { p.len() } else { 0 };
-        bytes <= AHEAD
+/// Reads the parts of a file at the same time and hands them out one after the other.
+fn read_parts(
+    repo: &Repository,
+    parts: &[&[Piece]],
+    stop: &Stop,
+    out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>,
+) -> Result<(), OpsError> {
+    std::thread::scope(|scope| {
+        let mut readers = vec![];
+        for first in 0..READERS {
+            // It goes on when what it read is taken: so no more than one part of each waits.
+            let (give, take) = std::sync::mpsc::sync_channel(0);
+            scope.spawn(move || {
+                for part in parts.iter().skip(first).step_by(READERS) {
+                    let read =
+                        repo.another_reader().map_err(OpsError::from).and_then(|mut r| read_ahead(&mut r, part, stop));
+                    let ended = read.is_err();
+                    if give.send(read).is_err() || ended {
+                        break;
+                    }
+                }
+            });
+            readers.push(take);
+        }
+        for (part, reader) in parts.iter().zip(readers.iter().cycle()) {
+            let died = |_| OpsError::Target("a reader of the restore died".into());
+            emit_all(part, reader.recv().map_err(died)??, stop, out)?;
+        }
+        Ok(())
+    })
+}
+
+/// How many of the pieces are read at once: as far as one pack goes, if that is neither too little nor too much.
+fn part(chunks: &ChunkReader<'_>, pieces: &[Piece]) -> usize {
+    let (mut bytes, mut known) = (0, HashSet::new());
+    let fits = pieces.iter().take_while(|piece| {
+        let Some(id) = piece.chunk() else { return true };
+        let new = known.insert(chunks.pack_of(&id));
+        let ends = new && bytes >= PART_LEAST;
+        bytes += piece.len();
+        !ends && bytes <= PART_MOST
     });
     fits.count().max(1)
 }
 
-/// The chunks of some pieces, read in the order in which they were stored, so that no pack is fetched for each of a
-/// file's scattered edits; each with how often it is still wanted.
-fn read_ahead(
-    chunks: &mut ChunkReader<'_>,
+fn emit_all(
     pieces: &[Piece],
+    read: Chunks,
     stop: &Stop,
-) -> Result<HashMap<ChunkId, (Vec<u8>, u32)>, OpsError> {
+    out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>,
+) -> Result<(), OpsError> {
+    let mut read = read;
+    pieces.iter().try_for_each(|piece| {
+        stop.check()?;
+        emit(piece, &mut read, out)
+    })
+}
+
+/// Chunks, each with how often it is still wanted.
+type Chunks = HashMap<ChunkId, (Vec<u8>, u32)>;
+
+/// The chunks of some pieces, read in the order in which they were stored, so that no pack is fetched for each of a
+/// file's scattered edits.
+fn read_ahead(chunks: &mut ChunkReader<'_>, pieces: &[Piece], stop: &Stop) -> Result<Chunks, OpsError> {
     let mut ids: Vec<ChunkId> = pieces.iter().filter_map(Piece::chunk).collect();
     ids.sort_by_cached_key(|id| chunks.place(id));
     chunks.expect(&ids);
-    let mut read: HashMap<ChunkId, (Vec<u8>, u32)> = HashMap::new();
+    let mut read = Chunks::new();
     for id in ids {
         stop.check()?;
         match read.get_mut(&id) {
@@ -110,11 +163,7 @@ fn read_ahead(
     Ok(read)
 }
 
-fn emit(
-    piece: &Piece,
-    read: &mut HashMap<ChunkId, (Vec<u8>, u32)>,
-    out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>,
-) -> Result<(), OpsError> {
+fn emit(piece: &Piece, read: &mut Chunks, out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>) -> Result<(), OpsError> {
     let bad = |what: &str| OpsError::from(RepoError::Listing(what.into()));
     if let Piece::Hole(len) = piece {
         let mut rest = *len;

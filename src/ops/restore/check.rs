@@ -1,18 +1,18 @@
 //! Bringing everything back to nowhere: the real way from the store, every chunk and every digest checked.
 //!
-//! Packs are delivered in order, so that nearly all files can be digested as they come. Pieces that come
-//! early wait within a budget; a file that does not fit is brought back a second time by itself.
+//! Each pack is fetched once for all files of a window, whatever the order of their pieces; a file of which too much would
+//! have to be kept for its digest is brought back a second time by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::cat::pour;
-use super::engine::{How, Order, Sink, locked, run};
+use super::digest::Digests;
+use super::engine::{How, Sink, locked, run};
 use super::part::Whole;
 use super::window::Window;
 use crate::domain::id::Digest;
-use crate::domain::listing::{Content, Entry, Kind, Pieces};
+use crate::domain::listing::{Content, Entry, Kind};
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::{Monitor, OpsError, Stop};
@@ -20,8 +20,6 @@ use crate::repo::listing::read_pieces;
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
-/// Bytes of pieces that wait for earlier ones.
-const WAITING: usize = 16 << 20;
 /// A window of a check is closed at so many pieces, and at so many files: 7 GiB in small chunks, and a few packs more that
 /// are fetched twice, cost less than the memory would.
 const MOST_NEEDS: usize = 60_000;
@@ -49,6 +47,10 @@ pub struct Lost {
     pub problem: Problem,
     /// The numbers of the packs it needs, as far as they are known.
     pub packs: Vec<u32>,
+    /// Which of the entries that were handed out, from 0.
+    pub nth: u64,
+    /// Its length.
+    pub size: u64,
 }
 
 /// Hands out the next entry; it may read listings for it.
@@ -80,10 +82,25 @@ pub fn check_stream(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<CheckReport, OpsError> {
-    let mut chunks = repo.chunks()?;
     let mut report = CheckReport::default();
-    let mut packs = BTreeSet::new();
-    let mut more = true;
+    check_into(repo, next, whole, &mut report, monitor, stop)?;
+    Ok(report)
+}
+
+/// The same. What was found before an error is in the report.
+///
+/// # Errors
+/// As [`check_stream`].
+pub fn check_into(
+    repo: &mut Repository,
+    next: NextEntry<'_>,
+    whole: Option<&Whole>,
+    report: &mut CheckReport,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<(), OpsError> {
+    let mut chunks = repo.chunks()?;
+    let (mut packs, mut nth, mut more) = (BTreeSet::new(), 0, true);
     while more {
         let (mut window, mut files) = (Window::default(), vec![]);
         while window.needs.len() < MOST_NEEDS && window.left.len() < MOST_FILES {
@@ -94,144 +111,99 @@ pub fn check_stream(
             };
             if let Kind::File(content) = entry.kind {
                 window.add(&mut chunks, &content)?;
-                files.push(Mutex::new(Checked::new(entry.path, content)));
+                files.push(Checked { nth, path: entry.path, content });
             }
+            nth += 1;
         }
         packs.extend(&window.packs);
-        let sink = CheckSink { files, waiting: AtomicUsize::new(0) };
-        let how = How { order: Order::ByPack, connections: CONNECTIONS, whole };
-        run(chunks.repository(), window, &sink, how, monitor, stop)?;
-        for file in sink.files {
-            let file = file.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            file.settle(&mut chunks, &mut report, monitor, stop)?;
+        let asked = files.iter().map(|f| f.content.digest.map(|_| f.content.size));
+        let lost = files.iter().map(|_| Mutex::new(None)).collect();
+        let sink = CheckSink { digests: Digests::new(asked), lost };
+        for (file, offset, len) in std::mem::take(&mut window.holes) {
+            stop.check()?;
+            sink.digests.hole(file, offset, len);
+        }
+        chunks.rest();
+        run(chunks.repository(), window, &sink, How { connections: CONNECTIONS, whole }, monitor, stop)?;
+        for (number, file) in files.into_iter().enumerate() {
+            let lost = locked(&sink.lost[number]).take();
+            let found = sink.digests.found(number as u32);
+            file.settle(lost, found, &mut chunks, report, monitor, stop)?;
         }
     }
     report.packs = packs.into_iter().collect();
-    Ok(report)
+    Ok(())
 }
 
 /// One file on its way.
 struct Checked {
+    nth: u64,
     path: RecordPath,
     content: Content,
-    /// How far it was digested.
-    at: u64,
-    /// While it is on its way: a hasher is large, and there may be very many files.
-    hasher: Option<Box<blake3::Hasher>>,
-    /// Once all of it has come.
-    found: Option<Digest>,
-    early: BTreeMap<u64, Vec<u8>>,
-    /// It has holes or came too far out of order: brought back by itself at the end.
-    again: bool,
-    lost: Option<String>,
 }
 
 struct CheckSink {
-    files: Vec<Mutex<Checked>>,
-    waiting: AtomicUsize,
+    digests: Digests,
+    lost: Vec<Mutex<Option<String>>>,
 }
 
 impl Checked {
-    fn new(path: RecordPath, content: Content) -> Self {
-        let holes = match &content.pieces {
-            Pieces::Inline(pieces) => pieces.iter().any(|p| p.chunk().is_none()),
-            Pieces::Listed(_) => false,
-        };
-        let again = holes && content.digest.is_some();
-        Self { path, content, at: 0, hasher: None, found: None, early: BTreeMap::new(), again, lost: None }
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.hasher.get_or_insert_default().update(bytes);
-        self.at += bytes.len() as u64;
-    }
-
-    /// Forgets what came so far. Gives back how many bytes were waiting.
-    fn give_up(&mut self) -> usize {
-        self.hasher = None;
-        std::mem::take(&mut self.early).values().map(Vec::len).sum()
-    }
-
+    /// `found`: its digest, where it could be told as its pieces came.
     fn settle(
-        mut self,
+        self,
+        lost: Option<String>,
+        found: Option<Digest>,
         chunks: &mut ChunkReader<'_>,
         report: &mut CheckReport,
         monitor: &dyn Monitor,
         stop: &Stop,
     ) -> Result<(), OpsError> {
-        if self.lost.is_none()
+        let mut lost = lost;
+        if lost.is_none()
             && let Some(recorded) = self.content.digest
         {
-            let found = match self.found.filter(|_| !self.again) {
+            let found = match found {
                 Some(found) => Ok(found),
                 None => read_pieces(chunks, &self.content)
                     .map_err(OpsError::from)
                     .and_then(|pieces| pour(chunks, &pieces, stop, &mut |_| Ok(()))),
             };
-            self.lost = match found {
+            lost = match found {
                 Ok(found) if found == recorded => None,
                 Ok(_) => Some("what came back is not what was backed up".into()),
                 Err(OpsError::Repo(e)) if e.is_damage() => Some(e.to_string()),
                 Err(e) => return Err(e),
             };
         }
-        match self.lost {
-            None => {
-                report.files += 1;
-                report.bytes += self.content.size;
-            }
-            Some(why) => {
-                let problem = Problem::of(&self.path, ProblemKind::Damaged, why);
-                monitor.problem(&problem);
-                let ids = read_pieces(chunks, &self.content).unwrap_or_default();
-                let mut packs: Vec<u32> =
-                    ids.iter().filter_map(|p| p.chunk()).filter_map(|id| chunks.pack_of(&id)).collect();
-                packs.sort_unstable();
-                packs.dedup();
-                report.failed.push(Lost { problem, packs });
-            }
-        }
+        let size = self.content.size;
+        let Some(why) = lost else {
+            report.files += 1;
+            report.bytes += size;
+            return Ok(());
+        };
+        let problem = Problem::of(&self.path, ProblemKind::Damaged, why);
+        monitor.problem(&problem);
+        let ids = read_pieces(chunks, &self.content).unwrap_or_default();
+        let mut packs: Vec<u32> = ids.iter().filter_map(|p| p.chunk()).filter_map(|id| chunks.pack_of(&id)).collect();
+        packs.sort_unstable();
+        packs.dedup();
+        report.failed.push(Lost { problem, packs, nth: self.nth, size });
         Ok(())
     }
 }
 
 impl Sink for CheckSink {
     fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
-        let mut file = locked(&self.files[file as usize]);
-        if file.content.digest.is_none() || file.again || file.lost.is_some() {
-            return Ok(());
-        }
-        if offset != file.at {
-            if self.waiting.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len() > WAITING {
-                let freed = file.give_up() + bytes.len();
-                self.waiting.fetch_sub(freed, Ordering::Relaxed);
-                file.again = true;
-            } else {
-                file.early.insert(offset, bytes.to_vec());
-            }
-            return Ok(());
-        }
-        file.take(bytes);
-        loop {
-            let at = file.at;
-            let Some(next) = file.early.remove(&at) else { return Ok(()) };
-            self.waiting.fetch_sub(next.len(), Ordering::Relaxed);
-            file.take(&next);
-        }
+        self.digests.piece(file, offset, bytes);
+        Ok(())
     }
 
     fn lost(&self, file: u32, why: &str) {
-        let mut file = locked(&self.files[file as usize]);
-        self.waiting.fetch_sub(file.give_up(), Ordering::Relaxed);
-        file.lost.get_or_insert_with(|| why.into());
+        self.digests.forget(file);
+        locked(&self.lost[file as usize]).get_or_insert_with(|| why.into());
     }
 
-    fn complete(&self, file: u32) -> Result<(), OpsError> {
-        let mut file = locked(&self.files[file as usize]);
-        let whole = file.at == file.content.size && file.early.is_empty();
-        if let Some(hasher) = file.hasher.take().filter(|_| whole) {
-            file.found = Some(Digest::new(*hasher.finalize().as_bytes()));
-        }
+    fn complete(&self, _: u32) -> Result<(), OpsError> {
         Ok(())
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Mutex;
 
+use super::digest::Digests;
 use super::engine::{Sink, locked};
 use super::item::{Doing, Item};
 use super::look::digest_of;
 use super::place::{Places, unusable};
 use super::report::RestoreReport;
-use crate::domain::listing::Kind;
+use super::window::Window;
+use crate::domain::id::Digest;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
@@ -43,15 +45,27 @@ pub(super) struct DiskSink<'a> {
     files: &'a [u32],
     states: Vec<Mutex<FileState>>,
     fates: Vec<Mutex<Fate>>,
+    /// What each file's digest was when it was backed up, where that is known.
+    recorded: Vec<Option<Digest>>,
+    digests: Digests,
     report: &'a Mutex<RestoreReport>,
 }
 
 impl<'a> DiskSink<'a> {
-    /// For these items, in the order in which they were added to the window.
-    pub fn new(places: &'a Places, items: &'a [Item], files: &'a [u32], report: &'a Mutex<RestoreReport>) -> Self {
+    /// For the files of this window, which are these items in this order, with the digests they had.
+    pub fn new(
+        places: &'a Places,
+        items: &'a [Item],
+        files: &'a [u32],
+        (window, recorded): (&Window, Vec<Option<Digest>>),
+        report: &'a Mutex<RestoreReport>,
+    ) -> Self {
         let states = files.iter().map(|_| Mutex::new(FileState::Waiting)).collect();
         let fates = files.iter().map(|_| Mutex::new(Fate::Open)).collect();
-        Self { places, items, files, states, fates, report }
+        let asked = files.iter().zip(&recorded).map(|(at, known)| known.map(|_| items[*at as usize].size));
+        let digests = Digests::new(asked);
+        window.holes.iter().for_each(|(file, offset, len)| digests.hole(*file, *offset, *len));
+        Self { places, items, files, states, fates, recorded, digests, report }
     }
 
     /// What became of each file.
@@ -86,16 +100,17 @@ impl<'a> DiskSink<'a> {
 
     fn finish(&self, file: u32, partial: Partial) -> Result<(), OpsError> {
         let item = self.item(file);
-        let (kind, meta) = item.unpack()?;
-        if let Kind::File(content) = &kind
-            && let Some(digest) = content.digest
-        {
-            let found = match partial.read_back() {
-                Ok(back) => digest_of(&back),
-                Err(e) => return self.refused(file, e),
+        if let Some(recorded) = self.recorded[file as usize] {
+            // What was not digested on the way is read back.
+            let found = match self.digests.found(file) {
+                Some(found) => Ok(found),
+                None => match partial.read_back() {
+                    Ok(back) => digest_of(&back),
+                    Err(e) => return self.refused(file, e),
+                },
             };
             match found {
-                Ok(found) if found == digest => {}
+                Ok(found) if found == recorded => {}
                 Ok(_) => {
                     let detail = "what came back is not what was backed up; it was not put in place";
                     self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
@@ -108,6 +123,7 @@ impl<'a> DiskSink<'a> {
                 }
             }
         }
+        let (_, meta) = item.unpack()?;
         let placed = self.spot(item).and_then(|(target, path)| {
             let (overwrite, kept) = make_way(self.places, target, &path, item.doing)?;
             target.finish_file(partial, &path, &meta, overwrite).map(|placed| (placed, kept))
@@ -168,14 +184,20 @@ impl Sink for DiskSink<'_> {
                 }
             }
         }
-        let written = match &*state {
-            FileState::UnderWay(partial) => partial.write_at(offset, bytes),
-            _ => Ok(()),
-        };
-        written.or_else(|e| {
-            *state = FileState::Ended;
-            self.refused(file, e)
-        })
+        let FileState::UnderWay(partial) = &*state else { return Ok(()) };
+        let opened = partial.open();
+        drop(state);
+        // Another piece of the file may be written at the same time, elsewhere in it.
+        match opened.and_then(|open| open.write_at(offset, bytes)) {
+            Ok(()) => {
+                self.digests.piece(file, offset, bytes);
+                Ok(())
+            }
+            Err(e) => match std::mem::replace(&mut *locked(&self.states[file as usize]), FileState::Ended) {
+                FileState::Ended => Ok(()),
+                _ => self.refused(file, e),
+            },
+        }
     }
 
     fn lost(&self, file: u32, why: &str) {

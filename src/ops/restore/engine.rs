@@ -4,7 +4,7 @@
 //! goes on; a fault of the store or of the target ends the run.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::part::{Part, Prepared, Tally, Whole};
 use super::window::{Need, Window};
@@ -26,22 +26,9 @@ pub(super) trait Sink: Sync {
     fn complete(&self, file: u32) -> Result<(), OpsError>;
 }
 
-/// Bytes of a pack that a worker opens before it is its turn.
-const PREPARED: usize = 8 << 20;
-
-/// In which order pieces reach the sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Packs as they come.
-    Any,
-    /// Packs one after the other; only fetching runs ahead.
-    ByPack,
-}
-
 /// How to bring packs.
 #[derive(Clone, Copy)]
 pub(super) struct How<'a> {
-    pub order: Order,
     /// Packs fetched at the same time.
     pub connections: usize,
     /// Packs are opened from end to end, not only where something is needed.
@@ -59,46 +46,16 @@ struct Job<'a> {
     left: Vec<AtomicU32>,
     next: AtomicUsize,
     fetched: AtomicUsize,
-    turn: Turn,
-    order: Order,
+    /// A worker ended early: the others need not go on.
+    failed: AtomicBool,
     whole: Option<&'a Whole>,
     sink: &'a dyn Sink,
     monitor: &'a dyn Monitor,
     stop: &'a Stop,
 }
 
-/// Whose turn it is, and whether somebody failed.
-#[derive(Default)]
-struct Turn {
-    now: Mutex<usize>,
-    moved: Condvar,
-    failed: AtomicBool,
-}
-
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Turn {
-    /// Waits; `false` when somebody failed meanwhile.
-    fn wait(&self, mine: usize) -> bool {
-        let mut now = locked(&self.now);
-        while *now != mine && !self.failed.load(Ordering::SeqCst) {
-            now = self.moved.wait(now).unwrap_or_else(PoisonError::into_inner);
-        }
-        !self.failed.load(Ordering::SeqCst)
-    }
-
-    fn pass(&self) {
-        *locked(&self.now) += 1;
-        self.moved.notify_all();
-    }
-
-    fn fail(&self) {
-        let _now = locked(&self.now);
-        self.failed.store(true, Ordering::SeqCst);
-        self.moved.notify_all();
-    }
 }
 
 /// Brings everything in the window back. Says how many packs were fetched.
@@ -132,8 +89,7 @@ pub(super) fn run(
         left: window.left.iter().map(|n| AtomicU32::new(*n)).collect(),
         next: AtomicUsize::new(0),
         fetched: AtomicUsize::new(0),
-        turn: Turn::default(),
-        order: how.order,
+        failed: AtomicBool::new(false),
         whole: how.whole,
         sink,
         monitor,
@@ -159,25 +115,18 @@ fn places(group: &[Need]) -> Vec<(u64, u32)> {
 
 impl<'a> Job<'a> {
     fn work(&self) -> Result<(), OpsError> {
-        let guard = FailOnDrop(&self.turn);
-        loop {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(group) = self.groups.get(at) else { break };
-            if self.turn.failed.load(Ordering::SeqCst) {
-                break;
-            }
-            self.stop.check()?;
-            if !self.group(at, group)? {
-                break;
-            }
-            self.turn.pass();
+        let guard = FailOnDrop(&self.failed);
+        while !self.failed.load(Ordering::Relaxed) {
+            let Some(group) = self.groups.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
+            self.group(group)?;
         }
         std::mem::forget(guard);
         Ok(())
     }
 
-    /// One pack: fetched, as much of it opened as may wait, and then handed out. `false` when somebody failed.
-    fn group(&self, at: usize, group: &'a [Need]) -> Result<bool, OpsError> {
+    /// One pack: fetched, and handed out segment by segment.
+    fn group(&self, group: &'a [Need]) -> Result<(), OpsError> {
+        self.stop.check()?;
         let (name, size) = self.packs[group[0].rank as usize];
         let whole = self.whole.filter(|w| w.is_new(&name));
         let opened = match whole {
@@ -187,42 +136,22 @@ impl<'a> Job<'a> {
         let mut pack = match opened {
             Ok(pack) => pack,
             Err(e) if e.is_damage() => {
-                if !self.may_hand_out(at) {
-                    return Ok(false);
-                }
                 self.all_lost(group, &e.to_string())?;
                 self.note_whole(name, Err(e.to_string()));
-                return Ok(true);
+                return Ok(());
             }
             Err(e) => return Err(e.into()),
         };
         self.fetched.fetch_add(1, Ordering::Relaxed);
         let mut tally = Tally::default();
-        let mut parts = Part::all(&mut pack, group, whole.map(|w| (w, &name)), &mut tally)?;
-        let (mut ready, mut held) = (vec![], 0);
-        while self.order == Order::ByPack && held < PREPARED {
-            let Some(part) = parts.pop_front() else { break };
-            self.stop.check()?;
-            let prepared = part.open(&mut pack, &self.key, name, &mut tally)?;
-            held += prepared.raw.as_ref().map_or(0, Vec::len);
-            ready.push(prepared);
-        }
-        if !self.may_hand_out(at) {
-            return Ok(false);
-        }
-        ready.into_iter().try_for_each(|part| self.hand_out(part))?;
-        for part in parts {
+        for part in Part::all(&mut pack, group, whole.map(|w| (w, &name)), &mut tally)? {
             self.stop.check()?;
             self.hand_out(part.open(&mut pack, &self.key, name, &mut tally)?)?;
         }
         if whole.is_some() {
             self.note_whole(name, tally.into_result());
         }
-        Ok(true)
-    }
-
-    fn may_hand_out(&self, at: usize) -> bool {
-        self.order == Order::Any || self.turn.wait(at)
+        Ok(())
     }
 
     fn note_whole(&self, name: PackName, result: Result<u64, String>) {
@@ -280,11 +209,11 @@ impl<'a> Job<'a> {
     }
 }
 
-/// A worker that ends early, by error or panic, sets the others free.
-struct FailOnDrop<'t>(&'t Turn);
+/// A worker that ends early, by error or panic, ends the others.
+struct FailOnDrop<'t>(&'t AtomicBool);
 
 impl Drop for FailOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.fail();
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -1,10 +1,10 @@
 //! A segment of a pack on its way: opened, and every chunk in it that is asked for digested.
 //!
-//! This needs no turn and is done by several workers at once. Where a pack is tested from end to end, every
+//! Several workers do this at once. Where a pack is tested from end to end, every
 //! segment that its own directory names is opened and every chunk in it digested, asked for or not; what is asked for
 //! must lie where the index says, and the directory must be what the index says of the pack.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::engine::locked;
@@ -114,7 +114,7 @@ impl<'a> Part<'a> {
         group: &'a [Need],
         whole: Option<(&Whole, &PackName)>,
         tally: &mut Tally,
-    ) -> Result<VecDeque<Self>, RepoError> {
+    ) -> Result<Vec<Self>, RepoError> {
         let needed = group.chunk_by(|a, b| a.segment.offset == b.segment.offset).map(|needs| {
             let place = needs[0].segment;
             Self { offset: place.offset, len: place.len, raw: place.raw, needs, listed: None }
@@ -129,7 +129,7 @@ impl<'a> Part<'a> {
                 let mut all: Vec<Self> = needed.into_values().collect();
                 all.sort_by_key(|p| p.offset);
                 all.iter_mut().for_each(|p| p.listed = Some(Err(why.clone())));
-                return Ok(all.into());
+                return Ok(all);
             }
         };
         if !whole.is_as_stated(name, &directory) {
@@ -152,7 +152,7 @@ impl<'a> Part<'a> {
             all.push(part);
         }
         all.sort_by_key(|p| p.offset);
-        Ok(all.into())
+        Ok(all)
     }
 
     /// Opens it and digests what is asked for. Damage is part of what is given back.

@@ -23,7 +23,7 @@ use crate::repo::repository::Repository;
 /// How many of the things in the way are named.
 const NAMED: usize = 5;
 /// Packs fetched at the same time for numbered files.
-const CONNECTIONS: usize = 3;
+const CONNECTIONS: usize = 2;
 
 /// A restore, decided. Consumed by [`super::apply`].
 pub struct RestorePlan {

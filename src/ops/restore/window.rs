@@ -42,6 +42,8 @@ pub(super) struct Window {
     pub packs: Vec<u32>,
     /// How many pieces each file waits for.
     pub left: Vec<u32>,
+    /// Holes: of which file, from where, how long.
+    pub holes: Vec<(u32, u64, u64)>,
     /// Files that cannot come back, and why.
     pub lost: Vec<(u32, String)>,
     ranks: HashMap<u32, u32>,
@@ -58,10 +60,11 @@ impl Window {
     /// # Errors
     /// Faults of the store. Damage makes the file a lost one.
     pub fn add(&mut self, chunks: &mut ChunkReader<'_>, content: &Content) -> Result<(), RepoError> {
-        let (file, before) = (self.left.len() as u32, self.needs.len());
+        let (file, before, holes) = (self.left.len() as u32, self.needs.len(), self.holes.len());
         let added = self.add_pieces(chunks, content, file);
         if added.is_err() {
             self.needs.truncate(before);
+            self.holes.truncate(holes);
         }
         self.left.push((self.needs.len() - before) as u32);
         match added {
@@ -82,6 +85,7 @@ impl Window {
                 Piece::Raw(id, len) => (*id, *len, None),
                 Piece::Decoded(id, len, written, form) => (*id, *len, Some((*written, *form))),
                 Piece::Hole(len) => {
+                    self.holes.push((file, offset, *len));
                     offset += len;
                     continue;
                 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::accepted::Accepted;
 use crate::domain::id::ChunkId;
-use crate::domain::listing::{Entry, PageRef};
+use crate::domain::listing::{Entry, PageRef, Root};
 use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
 use crate::repo::error::RepoError;
@@ -23,24 +23,32 @@ pub(super) struct Walk {
     /// Live documents to compare with the files on this computer.
     pub live: Sample,
     /// Pages still to be read, and whether they say what is live now.
-    pub pages: VecDeque<(PageRef, bool)>,
+    pages: VecDeque<(PageRef, bool)>,
     /// What was passed over because a person accepted that it is lost.
     pub lost: u64,
     accepted: Accepted,
-    open: VecDeque<Entry>,
+    entries: VecDeque<Entry>,
 }
 
 impl Walk {
     pub fn new(live: Sample, accepted: Accepted) -> Self {
         let (pages_seen, contents_seen) = (HashSet::new(), HashSet::new());
-        let (pages, open) = (VecDeque::new(), VecDeque::new());
-        Self { pages_seen, contents_seen, unread: vec![], live, pages, lost: 0, accepted, open }
+        let (pages, entries) = (VecDeque::new(), VecDeque::new());
+        Self { pages_seen, contents_seen, unread: vec![], live, pages, lost: 0, accepted, entries }
+    }
+
+    /// Begins the listing with these roots; what is gone from it is live nowhere.
+    pub fn open(&mut self, roots: &[Root], is_newest: bool) {
+        for root in roots {
+            self.pages.extend(root.live.iter().map(|p| (p.clone(), is_newest)));
+            self.pages.extend(root.gone.iter().map(|p| (p.clone(), false)));
+        }
     }
 
     /// The next document whose content was not handed out before.
     pub fn next(&mut self, chunks: &mut ChunkReader<'_>, each: Each<'_>) -> Result<Option<Entry>, OpsError> {
         loop {
-            if let Some(entry) = self.open.pop_front() {
+            if let Some(entry) = self.entries.pop_front() {
                 return Ok(Some(entry));
             }
             let Some((page, live)) = self.pages.pop_front() else { return Ok(None) };
@@ -85,7 +93,7 @@ impl Walk {
             if live {
                 self.live.offer(&entry, &print);
             }
-            self.open.push_back(entry);
+            self.entries.push_back(entry);
         }
         Ok(())
     }

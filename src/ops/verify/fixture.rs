@@ -9,6 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::domain::id::{ChunkId, Digest, RepositoryId, SnapshotId};
 use crate::domain::listing::Entry;
+use crate::domain::log::Role;
+use crate::domain::log::entry::{Body, FORMAT_VERSION};
 use crate::domain::path::RecordPath;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
 use crate::ops::error::OpsError;
@@ -20,6 +22,7 @@ use crate::ops::{Silent, Stop};
 use crate::repo::create::{CreateOptions, create};
 use crate::repo::layout::Key;
 use crate::repo::listing::{read_page, read_root};
+use crate::repo::log::seal_entry;
 use crate::repo::machine::StateDir;
 use crate::repo::repository::{Env, Repository};
 use crate::repo::seal::Identity;
@@ -116,6 +119,25 @@ impl Council {
 
     pub(crate) fn open(&self) -> Repository {
         Repository::open_fresh(self.store(), self.dir(), self.env.clone()).unwrap()
+    }
+
+    /// Appends an entry with the key of one role, whatever that role may say.
+    pub(crate) fn say_as(&self, role: Role, entry: crate::domain::log::entry::Entry) {
+        let repo = self.open();
+        let seed = repo.machine.as_ref().unwrap().seed_for(&[role]).unwrap();
+        let state = repo.state();
+        let body = Body {
+            v: FORMAT_VERSION,
+            n: state.next,
+            repository: Some(state.repository),
+            prev: state.link,
+            actor: seed.actor(),
+            nonce: String::new(),
+            time: self.env.clock.now(),
+            entry,
+        };
+        let stored = seal_entry(&body, seed, &repo.writing_recipient().unwrap()).unwrap();
+        self.store().create(&Key::Log(state.next), &stored).unwrap();
     }
 
     pub(crate) fn try_backup(&self) -> Result<BackupReport, OpsError> {

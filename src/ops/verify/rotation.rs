@@ -17,6 +17,7 @@ use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
+use crate::repo::listing::{decode, encode};
 use crate::repo::repository::Repository;
 
 /// The hand, on this computer. Losing it loses nothing: it begins where the last test in the log left off.
@@ -65,7 +66,8 @@ pub(super) struct Rotation<'f> {
     arc: Arc,
     every: SignedDuration,
     limit: u64,
-    due: BTreeMap<(u64, Vec<u8>), Entry>,
+    /// What it has passed, by distance and path: its length, and the entry as it is stored, which is smaller.
+    due: BTreeMap<(u64, Vec<u8>), (u64, Box<[u8]>)>,
     /// What could not be read last time, by path; and those of them that are still as they were listed.
     unread: BTreeSet<Vec<u8>>,
     again: BTreeMap<Vec<u8>, Entry>,
@@ -127,12 +129,18 @@ impl<'f> Rotation<'f> {
             self.read.left += 1;
             return;
         }
-        if self.due.insert((far, entry.path.as_bytes().to_vec()), entry.clone()).is_none() {
+        // Fails only where memory does.
+        let Ok(packed) = encode(entry) else {
+            self.read.left += 1;
+            return;
+        };
+        let packed = (entry.size(), packed.into_boxed_slice());
+        if self.due.insert((far, entry.path.as_bytes().to_vec()), packed).is_none() {
             self.bytes = self.bytes.saturating_add(entry.size());
         }
         while self.due.len() > MOST || (self.bytes > self.limit && self.due.len() > 1) {
-            let Some(((far, _), entry)) = self.due.pop_last() else { return };
-            self.bytes -= entry.size();
+            let Some(((far, _), (size, _))) = self.due.pop_last() else { return };
+            self.bytes -= size;
             self.read.left += 1;
             self.cut = Some(far);
         }
@@ -156,7 +164,7 @@ impl<'f> Rotation<'f> {
         }
         monitor.stage("reading files on this computer again", Some(self.bytes));
         let (key, mut tried) = (repo.chunk_key(), 0u64);
-        for ((far, _), entry) in std::mem::take(&mut self.due) {
+        for ((far, _), (_, packed)) in std::mem::take(&mut self.due) {
             stop.check()?;
             if self.cut.is_some_and(|cut| far >= cut) {
                 self.read.left += 1;
@@ -167,6 +175,7 @@ impl<'f> Rotation<'f> {
                 continue;
             }
             tried += 1;
+            let entry: Entry = decode(&packed)?;
             monitor.advance(entry.size());
             self.note(look(self.folders, &entry, &key), entry, &mut found);
         }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::fixture::Council;
-use super::{LiveRead, Promise, TestOptions, VerifyReport, restore};
+use super::{LiveRead, Object, Promise, TestOptions, VerifyReport, restore};
 use crate::domain::problem::Exit;
 use crate::ops::{OpsError, Silent, Stop};
 use crate::repo::error::RepoError;
@@ -83,24 +83,50 @@ fn a_limit_leaves_files_to_the_next_run_and_says_when_it_is_too_low() {
     assert_eq!((all.files, all.left, all.late), (FILES as u64, 0, false));
 }
 
-#[test]
-fn which_side_is_bad_is_said_by_bringing_the_copy_in_the_store_back() {
-    let c = council();
-    rot(&c, "7.bin");
-    let (report, _) = tested(&c, &TestOptions { all: true, ..options(&c) });
-    assert_eq!(report.exit(), Exit::Incomplete);
-    assert!(report.problems[0].detail.contains("The backup is good"), "{report:?}");
-    let pack = c.pack_of("Documents/7.bin").1;
+fn break_pack(c: &Council, record: &str) -> Object {
+    let pack = c.pack_of(record).1;
     c.damage(pack, |bytes| {
         let at = bytes.len() / 2;
         (at..at + 200).for_each(|n| bytes[n] ^= 4);
     });
-    let (report, _) = tested(&c, &TestOptions { all: true, ..options(&c) });
-    assert_eq!(report.exit(), Exit::Damage);
-    let said = &report.problems[0].detail;
-    assert!(said.contains("nobody can say which of the two is right") || said.contains("The backup is good"), "{said}");
-    let [found] = &report.failed[..] else { panic!("{report:?}") };
-    assert_eq!(found.object, Some(pack));
+    pack
+}
+
+/// The same whether the documents of the test are compared or the hand of the rotation passes the file.
+#[test]
+fn which_side_is_bad_is_said_by_bringing_the_copy_in_the_store_back() {
+    let sampled = |c: &Council| TestOptions { documents_per_run: FILES + 10, ..options(c) };
+    let whole = |c: &Council| TestOptions { all: true, ..options(c) };
+    let by_hand = |c: &Council| {
+        c.clock.advance(NIGHT * 15);
+        TestOptions { documents_per_run: 1, ..options(c) }
+    };
+    let ways: [&dyn Fn(&Council) -> TestOptions; 3] = [&sampled, &whole, &by_hand];
+    for way in ways {
+        // This computer's disk: one file is told of, by name, and the store is not blamed.
+        let c = council();
+        rot(&c, "7.bin");
+        let (report, _) = tested(&c, &way(&c));
+        let [problem] = &report.problems[..] else { panic!("{report:?}") };
+        assert_eq!(problem.path.as_ref().unwrap().to_string(), "Documents/7.bin");
+        assert!(problem.detail.contains("The backup is good"), "{report:?}");
+        assert_eq!((report.exit(), report.failed.len()), (Exit::Incomplete, 0));
+        // The store as well: nobody can say which of the two is right.
+        let pack = break_pack(&c, "Documents/7.bin");
+        let (report, _) = tested(&c, &TestOptions { all: true, ..options(&c) });
+        let [problem] = &report.problems[..] else { panic!("{report:?}") };
+        assert_eq!(problem.path.as_ref().unwrap().to_string(), "Documents/7.bin");
+        assert!(problem.detail.contains("nobody can say which of the two is right"), "{report:?}");
+        let found: Vec<_> = report.failed.iter().map(|d| d.object).collect();
+        assert_eq!((report.exit(), found), (Exit::Damage, vec![Some(pack)]), "{report:?}");
+    }
+    // The store alone: the files here are not blamed.
+    let c = council();
+    let pack = break_pack(&c, "Documents/7.bin");
+    let (report, live) = tested(&c, &TestOptions { all: true, ..options(&c) });
+    let found: Vec<_> = report.failed.iter().map(|d| d.object).collect();
+    assert_eq!((report.exit(), found, report.problems.len()), (Exit::Damage, vec![Some(pack)], 0), "{report:?}");
+    assert_eq!(live.files, FILES as u64, "and all of them were read");
 }
 
 #[test]

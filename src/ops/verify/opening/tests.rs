@@ -1,9 +1,10 @@
 //! The alarm is relative, stays until the document is put right, and never comes from what nobody could examine.
 
 use super::*;
-use crate::domain::log::entry::IncidentKind;
+use crate::domain::log::Role;
+use crate::domain::log::entry::{Entry, IncidentKind};
 use crate::ops::Silent;
-use crate::ops::retention::note::WhyNote;
+use crate::ops::retention::note::{self, WhyNote};
 use crate::ops::sound::samples::{docx, noise, pdf, words};
 use crate::ops::verify::fixture::Council;
 use crate::ops::verify::{TestOptions, VerifyReport, restore};
@@ -92,6 +93,61 @@ fn a_person_s_word_closes_it_for_that_content_alone() {
     c.write("a.docx", noise(1, 2000));
     c.backup();
     assert_eq!(tested(&c).0.spoiled.len(), 1);
+}
+
+/// Whoever stole a key, or may write to the store, silences no alarm by saying that a document is as it should be.
+#[test]
+fn what_only_seems_to_be_a_persons_word_silences_nothing() {
+    let c = Council::new();
+    for name in ["a.docx", "b.docx"] {
+        c.write(name, docx());
+    }
+    c.backup();
+    tested(&c);
+    for name in ["a.docx", "b.docx"] {
+        c.write(name, cut(docx()));
+    }
+    c.backup();
+    assert_eq!(tested(&c).0.spoiled.len(), 2);
+    let why = WhyNote { by: "Town Clerk".into(), note: "Saved by another program".into() };
+    let accept = |name: &str| accept(&mut c.open(), &RecordPath::new(format!("Documents/{name}")).unwrap(), &why);
+    let mut told = 2;
+    let mut still = |accepted: usize| {
+        told -= accepted;
+        // Also by a computer that remembers nothing.
+        for _ in 0..2 {
+            assert_eq!(tested(&c).0.spoiled.len(), told);
+            std::fs::remove_file(c.dir().file("soundness.json")).unwrap();
+        }
+        tested(&c);
+    };
+    accept("a.docx").unwrap().unwrap();
+    still(1);
+    let (_, for_a) = c.open().state().documents_accepted[0];
+
+    // By the approver's key: notes that speak of another document, of something else, of nothing, and none at all.
+    let repo = c.open();
+    let other = note::put(&repo, "hold", &why).unwrap();
+    let empty = note::put(&repo, "documents", &why).unwrap();
+    for name in [for_a, other, empty, crate::domain::id::NoteName::new([9; 32])] {
+        let entry = Entry::DocumentsAccepted { documents: 2, note: name };
+        c.open().append(|_| Ok(Some(entry.clone()))).unwrap().unwrap();
+        still(0);
+    }
+    // The very note of a person's word, said with the key of a computer that only writes: void, and an incident.
+    let copy = c.fork();
+    super::accept(&mut copy.open(), &RecordPath::new("Documents/b.docx").unwrap(), &why).unwrap().unwrap();
+    let (_, for_b) = *copy.open().state().documents_accepted.last().unwrap();
+    let key = crate::repo::layout::Key::Note(for_b);
+    c.store().create(&key, &copy.store().get(&key).unwrap()).unwrap();
+    let entry = Entry::DocumentsAccepted { documents: 1, note: for_b };
+    c.say_as(Role::Writer, entry.clone());
+    let repo = c.open();
+    assert_eq!((repo.state().voids.len(), repo.state().documents_accepted.len()), (1, 5), "{:?}", repo.state().voids);
+    still(0);
+    // And with the right key it counts: so it is the key that made the difference.
+    c.say_as(Role::Approver, entry);
+    still(1);
 }
 
 #[test]

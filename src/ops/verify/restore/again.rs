@@ -31,7 +31,7 @@ impl Run<'_> {
             let lost = report.failed.iter().any(|l| l.problem.path.as_ref() == Some(&entry.path));
             self.note_live(problem(entry, !lost));
         }
-        for Lost { problem, packs } in report.failed {
+        for Lost { problem, packs, .. } in report.failed {
             if let Some(path) = problem.path {
                 self.note_lost(repo.state(), path, problem.detail, &packs);
             }

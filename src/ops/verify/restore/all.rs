@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use super::{BATCH, Run};
 use crate::domain::id::{ChunkId, SnapshotId};
-use crate::domain::listing::{Entry as Record, Root};
+use crate::domain::listing::Entry as Record;
 use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
-use crate::ops::restore::{Lost, Whole, check_stream};
-use crate::ops::verify::Damage;
+use crate::ops::restore::{CheckReport, Lost, Whole, check_into};
 use crate::ops::verify::affected::with_inherited;
 use crate::ops::verify::everything::{Sample, Walk};
 use crate::ops::verify::opening::{Document, Room};
+use crate::ops::verify::{Damage, Examined};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
 
@@ -31,8 +31,7 @@ impl Run<'_> {
         let mut walk = Walk::new(sample, self.accepted.clone());
         let whole = Whole::stated(repo, &repo.state().needed())?;
         let (mut lost, mut due) = (vec![], vec![]);
-        let mut rest = snapshots.into_iter();
-        let walked = rest.try_for_each(|s| self.one_snapshot(repo, s, (&mut walk, &whole), &mut lost, &mut due));
+        let walked = self.every_snapshot(repo, snapshots, (&mut walk, &whole), &mut lost, &mut due);
         // What was found before a fault was found.
         for (name, result) in whole.into_results() {
             self.note_pack(repo.state(), name, result);
@@ -42,7 +41,7 @@ impl Run<'_> {
         for (first, what, packs) in walk.unread {
             self.note_lost(repo.state(), first, what, &packs);
         }
-        for Lost { problem, packs } in lost {
+        for Lost { problem, packs, .. } in lost {
             if let Some(path) = problem.path {
                 self.note_lost(repo.state(), path, problem.detail, &packs);
             }
@@ -54,28 +53,17 @@ impl Run<'_> {
         self.look_at(repo, &sample)
     }
 
-    fn one_snapshot(
+    /// One snapshot after the other, as one stream: a pack that several of them need is fetched once.
+    fn every_snapshot(
         &mut self,
         repo: &mut Repository,
-        (snapshot, is_newest, root): (SnapshotId, bool, ChunkId),
+        snapshots: Vec<(SnapshotId, bool, ChunkId)>,
         (walk, whole): (&mut Walk, &Whole),
         lost: &mut Vec<Lost>,
         due: &mut Vec<Record>,
     ) -> Result<(), OpsError> {
-        let (roots, known) = {
-            let mut chunks = repo.chunks()?;
-            (with_inherited(&mut chunks, root)?, self.accepted.covers(&root, &chunks))
-        };
-        self.report.lost += u64::from(known);
-        if roots.is_empty() && !known {
-            let what = format!("the listing of snapshot {snapshot} cannot be read");
-            self.report.failed.push(Damage::of(what, vec![snapshot], vec![]));
-        }
-        let pages = |r: &Root| r.live.iter().map(|p| (p.clone(), is_newest)).collect::<Vec<_>>();
-        let gone = |r: &Root| r.gone.iter().map(|p| (p.clone(), false)).collect::<Vec<_>>();
-        walk.pages = roots.iter().flat_map(|r| pages(r).into_iter().chain(gone(r))).collect();
+        let (report, rotation, waiting) = (&mut self.report, &mut self.rotation, &mut self.due.waiting);
         let opener = self.opener.as_ref().filter(|o| o.is_able());
-        let (rotation, waiting) = (&mut self.rotation, &mut self.due.waiting);
         let mut each = |entry: &Record| {
             rotation.iter_mut().for_each(|r| r.offer(entry));
             match opener.is_some_and(|o| o.wants(entry)) {
@@ -84,14 +72,41 @@ impl Run<'_> {
                 false => {}
             }
         };
-        let mut next = |chunks: &mut ChunkReader<'_>| walk.next(chunks, &mut each);
-        let report = check_stream(repo, &mut next, Some(whole), self.monitor, self.stop)?;
-        let (done, failed) = self.documents.entry(snapshot).or_default();
-        done.documents += report.files;
-        done.bytes += report.bytes;
-        *failed += report.failed.len() as u64;
-        lost.extend(report.failed);
-        Ok(())
+        let mut handed: Vec<(SnapshotId, Examined)> = vec![];
+        let (mut rest, accepted) = (snapshots.into_iter(), &self.accepted);
+        let mut next = |chunks: &mut ChunkReader<'_>| loop {
+            if let Some(entry) = walk.next(chunks, &mut each)? {
+                if let Some((_, now)) = handed.last_mut() {
+                    now.documents += 1;
+                    now.bytes += entry.size();
+                }
+                return Ok(Some(entry));
+            }
+            let Some((snapshot, is_newest, root)) = rest.next() else { return Ok(None) };
+            handed.push((snapshot, Examined::default()));
+            let (roots, known) = (with_inherited(chunks, root)?, accepted.covers(&root, chunks));
+            report.lost += u64::from(known);
+            if roots.is_empty() && !known {
+                let what = format!("the listing of snapshot {snapshot} cannot be read");
+                report.failed.push(Damage::of(what, vec![snapshot], vec![]));
+            }
+            walk.open(&roots, is_newest);
+        };
+        let mut found = CheckReport::default();
+        let checked = check_into(repo, &mut next, Some(whole), &mut found, self.monitor, self.stop);
+        let mut before = 0;
+        for (snapshot, all) in handed {
+            let (from, to) = (before, before + all.documents);
+            before = to;
+            let failed = found.failed.iter().filter(|l| (from..to).contains(&l.nth));
+            let (count, bytes) = failed.fold((0, 0), |(n, bytes), l| (n + 1, bytes + l.size));
+            let (done, lost) = self.documents.entry(snapshot).or_default();
+            done.documents += all.documents - count;
+            done.bytes += all.bytes - bytes;
+            *lost += count;
+        }
+        lost.append(&mut found.failed);
+        checked
     }
 
     /// Documents that came back to nowhere already and were found right come back once more, to be opened.

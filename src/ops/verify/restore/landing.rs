@@ -40,7 +40,10 @@ impl Run<'_> {
         let (mut files, mut bytes, mut lost) = (0, 0, vec![]);
         for (at, problem) in std::mem::take(&mut landed.lost) {
             match problem.kind {
-                ProblemKind::Damaged => lost.push(Lost { problem, packs: vec![] }),
+                ProblemKind::Damaged => {
+                    let size = small[at].entry.size();
+                    lost.push(Lost { problem, packs: vec![], nth: at as u64, size });
+                }
                 // The disk did not take it, which says nothing about the backup.
                 _ => rest.push(small[at]),
             }
