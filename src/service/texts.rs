@@ -249,8 +249,9 @@ fn part(notice: &Notice, people: &People) -> Part {
         (Trouble::MassChange, _) => (
             "warning, an unusual number of changes",
             format!(
-                "The backup of {sets} on {when} found an unusual number of changes: {}.",
-                counted(notice.counts.changed, "record", "records")
+                "The backup of {sets} on {when} found an unusual number of changes: {}{}.",
+                counted(notice.counts.changed, "record", "records"),
+                if notice.counts.in_week { " in seven days" } else { "" }
             ),
             String::from(
                 "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits \

@@ -367,3 +367,15 @@ fn schedules_and_policies() {
     let both = minimal("[state]", "[schedule]\nrun = \"0 1 1 * *\"\nbackup = \"@nightly\"\n[state]");
     assert!(config::parse(&both, "c").is_ok());
 }
+
+#[test]
+fn what_is_left_out_is_in_no_set() {
+    let left_out =
+        |folder: &str| minimal("[repository]", &format!("[left_out]\nfolders = [\"{folder}\"]\n[repository]"));
+    let said = error(&left_out("/srv/council/Documents/Old"));
+    assert!(said.contains("/srv/council/Documents/Old is backed up by the set `documents`"), "{said}");
+    assert!(said.contains("write a pattern into the set's `exclude`"), "{said}");
+    assert!(error(&left_out("/srv/council/Documents")).contains("Remove this line or the set's folder."));
+    assert!(error(&left_out("Scratch")).contains("must be the full path of a folder, beginning with /"));
+    assert_eq!(config(&left_out("/srv/council")).left_out, [std::path::Path::new("/srv/council")]);
+}

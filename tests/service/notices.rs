@@ -61,6 +61,9 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut first = notice(Trouble::Failed(Why::StoreUnreachable), JobKind::Backup, NoticeKind::Failure, Role::Clerk);
     first.last_good = None;
     all.insert(String::from("clerk failure backup-failed-first-ever"), for_clerk(&first, people));
+    let mut slow = notice(Trouble::MassChange, JobKind::Backup, NoticeKind::Failure, Role::Clerk);
+    slow.counts.in_week = true;
+    all.insert(String::from("clerk failure mass-change-in-a-week"), for_clerk(&slow, people));
     let seen = [Trouble::Quiet, Trouble::Overdue, Trouble::Untested, Trouble::Failed(Why::StoreUnreachable)];
     for trouble in seen {
         let never = Notice { last_good: None, ..notice(trouble, JobKind::Watch, NoticeKind::Failure, Role::Clerk) };
@@ -160,6 +163,7 @@ fn is_approved_by_word(name: &str) -> bool {
     let failing = cause.starts_with("backup-") || watched || differing.contains(&cause);
     let others = [
         "mass-change",
+        "mass-change-in-a-week",
         "verify-failed-store-unreachable",
         "verify-failed-interrupted",
         "verify-incomplete",
