@@ -3,7 +3,7 @@
 #[path = "ways.rs"]
 mod ways;
 
-use crate::{MINIMAL, config, error, minimal};
+use crate::{MINIMAL, config, error, minimal, parse};
 
 const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";
 const URL: &str = "url = \"s3://bucket/prefix\"";
@@ -377,5 +377,5 @@ fn what_is_left_out_is_in_no_set() {
     assert!(said.contains("write a pattern into the set's `exclude`"), "{said}");
     assert!(error(&left_out("/srv/council/Documents")).contains("Remove this line or the set's folder."));
     assert!(error(&left_out("Scratch")).contains("must be the full path of a folder, beginning with /"));
-    assert_eq!(config(&left_out("/srv/council")).left_out, [std::path::Path::new("/srv/council")]);
+    assert_eq!(parse(&left_out("/srv/council")).left_out, [std::path::Path::new("/srv/council")]);
 }

@@ -44,7 +44,7 @@ const RUBBISH: [&str; 9] = [
 ];
 
 const WHAT: &str = "no folder beside those of the sets is left out";
-const TODO: &str = "Add each to a [[set]]. If it is meant so: [left_out] folders = [\"/its/path\"]";
+const WHAT_TO_DO: &str = "Add each to a [[set]]. If it is meant so: [left_out] folders = [\"/its/path\"]";
 
 pub fn look(lines: &mut Lines<'_>, config: &Config) {
     // In a trial one folder was named, and nothing else is asked for.
@@ -58,7 +58,7 @@ pub fn look(lines: &mut Lines<'_>, config: &Config) {
         (0, None) => Verdict::Passed,
         (n, _) => Verdict::Failed(format!("{}{more}", counted(*n as u64, "folder is", "folders are"))),
     };
-    lines.add(WHAT, &verdict, TODO);
+    lines.add(WHAT, &verdict, WHAT_TO_DO);
     // Where it leads into the system's journal, the number is enough.
     let out = &lines.shell.out;
     for (n, path) in found.folders.iter().enumerate().filter(|_| !out.is_journalled()) {
