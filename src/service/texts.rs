@@ -250,7 +250,8 @@ fn part(notice: &Notice, people: &People) -> Part {
             "warning, an unusual number of changes",
             format!(
                 "The backup of {sets} on {when} found an unusual number of changes: {}{}.",
-                counted(notice.counts.changed, "record", "records"), if notice.counts.in_week { " in seven days" } else { "" }
+                counted(notice.counts.changed, "record", "records"),
+                if notice.counts.in_week { " in seven days" } else { "" }
             ),
             String::from(
                 "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits \

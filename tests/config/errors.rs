@@ -376,6 +376,6 @@ fn what_is_left_out_is_in_no_set() {
     assert!(said.contains("/srv/council/Documents/Old is backed up by the set `documents`"), "{said}");
     assert!(said.contains("write a pattern into the set's `exclude`"), "{said}");
     assert!(error(&left_out("/srv/council/Documents")).contains("Remove this line or the set's folder."));
-    assert!(error(&left_out("Scratch")).contains("must be the full path of a folder, beginning with /"));
+    assert!(error(&left_out("Scratch")).contains("a folder must be an absolute path"));
     assert_eq!(parse(&left_out("/srv/council")).left_out, [std::path::Path::new("/srv/council")]);
 }
