@@ -128,6 +128,28 @@ fn a_change_that_is_spread_over_a_week_is_an_incident_and_is_told_without_a_name
     place.run(["run"]).never_says("Very many records changed");
 }
 
+/// Whoever gave it and wherever: somebody who has the sheet is not always somebody who may.
+#[test]
+fn that_somebody_was_given_a_key_is_told_once_and_without_a_name() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty(), "the keys of the set-up are no news");
+    let recipient = strongroom::repo::seal::Identity::generate().recipient().to_string();
+    let (sheet, name) = (place.text("sheet.txt"), "deputy clerk");
+    place.run(["key", "add", name, "--recipient", &recipient, "--reads", "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    let told: Vec<String> = taken(&server).iter().map(|m| m.replace("=\n", "")).collect();
+    let said = "Keys that open them now: 3. Computers that may add to them: 1.";
+    assert_eq!((told.len(), told.iter().filter(|m| m.contains(said)).count()), (1, 1), "{told:?}");
+    assert!(to_clerk(&told).len() == 1 && !told[0].contains(name), "{told:?}");
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty());
+    place.run(["key", "remove", name, "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).iter().any(|m| m.replace("=\n", "").contains("Keys that open them now: 2.")));
+}
+
 fn backup_of(changed: u64) -> Event {
     Event::StepFinished(Step {
         job: JobKind::Backup,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use strongroom::service::access::AccessSeen;
+use strongroom::service::access::{AccessSeen, KeysSeen};
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
 use strongroom::service::policy::Review;
@@ -108,6 +108,7 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
             since: Some(day("2026-11-14")),
         }),
         News::Access(AccessSeen { first: 60, ending: 1, next: Some(day("2026-12-01")), passed: 0, since: None }),
+        News::Keys(KeysSeen { entry: 71, at: since, readers: 3, writers: 2 }),
     ];
     let named = all.into_iter().enumerate().flat_map(|(n, news)| {
         news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))
