@@ -301,7 +301,7 @@ impl Webhook {
             decided_at: out.created,
             sent_at,
         };
-        Ok(serde_json::to_string(&fields).map_err(|e| unusable(&e.to_string()))?)
+        serde_json::to_string(&fields).map_err(|e| unusable(&e.to_string()))
     }
 }
 
