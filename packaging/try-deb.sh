@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # try-deb.sh DEB: installs the package on this computer as root, looks whether what it promises is there and works, and
-# takes it away again. Refuses where Strongroom is installed already, or its user or its folder is there.
+# takes it away again. Refuses where Strongroom is installed already, or its user or its folder is there. Needs what Debian's
+# packages man-db and systemd bring (systemd-analyze; systemd itself need not run).
 set -euo pipefail
 deb=$(realpath "$1")
 as_root=""
@@ -11,6 +12,9 @@ fail() {
     exit 1
 }
 
+for tool in man systemd-analyze python3; do
+    command -v "$tool" >/dev/null || fail "$tool is needed: apt install man-db systemd python3"
+done
 ! dpkg -s strongroom >/dev/null 2>&1 || fail "strongroom is installed on this computer already"
 ! getent passwd strongroom >/dev/null || fail "there is a user strongroom already"
 [ ! -e /var/lib/strongroom ] || fail "/var/lib/strongroom is there already"
@@ -46,10 +50,11 @@ pages=$(find /usr/share/man/man1 -name 'strongroom*.1.gz' | wc -l)
 for page in /usr/share/man/man1/strongroom*.1.gz; do
     zcat "$page" | grep -q '^\.SH NAME' || fail "$page is no manual page"
 done
-if command -v man >/dev/null; then
-    man --warnings -l /usr/share/man/man1/strongroom.1.gz 2>"$scratch/warnings" | grep -q 'Exit codes' || fail "man shows no page"
-    [ ! -s "$scratch/warnings" ] || fail "man warns: $(head -3 "$scratch/warnings")"
-fi
+man -l /usr/share/man/man1/strongroom.1.gz >"$scratch/page" 2>&1
+grep -q 'Exit codes' "$scratch/page" || fail "man shows no page"
+man --warnings -l /usr/share/man/man1/strongroom*.1.gz 2>"$scratch/warnings" >"$scratch/pages"
+[ "$(wc -l <"$scratch/pages")" -gt $((pages * 10)) ] || fail "man shows not all pages"
+[ ! -s "$scratch/warnings" ] || fail "man warns: $(head -3 "$scratch/warnings")"
 bash -c 'source /usr/share/bash-completion/completions/strongroom
     COMP_WORDS=(strongroom con) COMP_CWORD=1 && _strongroom strongroom con strongroom && [ "${COMPREPLY[*]}" = config ]' \
     || fail "bash completes nothing"
@@ -61,19 +66,21 @@ strongroom --config /usr/share/doc/strongroom/examples/council.minimal.toml conf
     || fail "the example is refused"
 
 # The units: systemd takes them, and finds little to say against them (10 is wide open).
-if command -v systemd-analyze >/dev/null; then
-    for unit in /usr/lib/systemd/system/strongroom*; do
-        said=$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F "$(basename "$unit")" || true)
-        [ -z "$said" ] || fail "$said"
-    done
-    for unit in strongroom strongroom-serve strongroom-failed strongroom-watch; do
-        systemd-analyze security --offline=true --threshold=20 "/usr/lib/systemd/system/$unit.service" >"$scratch/$unit" \
-            || fail "$(tail -1 "$scratch/$unit")"
-        tail -1 "$scratch/$unit"
-    done
-else
-    echo "try-deb: NOT TRIED: the units, for there is no systemd-analyze here"
-fi
+units=0
+for unit in /usr/lib/systemd/system/strongroom*; do
+    said=$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F "$(basename "$unit")" || true)
+    [ -z "$said" ] || fail "$said"
+    units=$((units + 1))
+done
+[ "$units" -ge 6 ] || fail "only $units units"
+# Whether verify would say something: a unit that nobody should take.
+sed 's/^ExecStart=.*/ExecStart=nowhere/' /usr/lib/systemd/system/strongroom.service >"$scratch/wrong.service"
+said=$(systemd-analyze verify --man=no "$scratch/wrong.service" 2>&1 || true)
+grep -qF wrong.service <<<"$said" || fail "systemd-analyze takes anything"
+for unit in /usr/lib/systemd/system/strongroom*.service; do
+    systemd-analyze security --offline=true --threshold=20 "$unit" >"$scratch/rated" || fail "$(tail -1 "$scratch/rated")"
+    grep -F 'Overall exposure level' "$scratch/rated" || fail "systemd-analyze does not rate $unit"
+done
 
 # Keys stay after a purge, and go when it is said so.
 $as_root touch /var/lib/strongroom/keys

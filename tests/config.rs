@@ -161,6 +161,7 @@ fn every_setting_in_the_example_works() {
         );
         assert_eq!(c.scheme.as_deref(), Some(Path::new("/etc/strongroom/scheme.toml")));
         assert!(c.elsewhere.contains_key("website"));
+        assert_eq!(c.left_out, [Path::new("/srv/council/Scratch")]);
         assert!(c.schedule.backup.is_some() && c.metrics_file.is_some());
         assert!(c.policy.it.is_some() && c.policy.retention.is_some());
         kinds.push(match c.repository.store {

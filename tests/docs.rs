@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::CommandFactory;
 use strongroom::domain::problem::Exit;
 
 fn root() -> &'static Path {
@@ -122,6 +123,80 @@ fn every_command_that_a_page_names_exists() {
     assert!(count > 60, "only {count} commands were found in the pages");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(help.fault("strongroom key burn").is_some() && help.fault("strongroom run --fast").is_some());
+}
+
+/// What a person reads of a command: its words, its options and what each is for. Then the same of those below it.
+fn reference(command: &clap::Command, name: &str, out: &mut String) {
+    let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+    let leaf = command.get_subcommands().next().is_none();
+    if leaf {
+        out.push_str(&format!("\n### {name}\n\n{about}\n"));
+        let shown = |a: &&clap::Arg| !a.is_global_set() && !a.is_hide_set() && a.get_id() != "help";
+        let lines: Vec<String> = command.get_arguments().filter(shown).map(option).collect();
+        if !lines.is_empty() {
+            out.push_str(&format!("\n{}", lines.concat()));
+        }
+    }
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+        reference(below, &format!("{name} {}", below.get_name()), out);
+    }
+}
+
+fn option(arg: &clap::Arg) -> String {
+    let values: Vec<&str> = arg.get_value_names().unwrap_or_default().iter().map(|n| n.as_str()).collect();
+    let values = if arg.get_action().takes_values() { values.join(" ") } else { String::new() };
+    let short = arg.get_short().map(|c| format!(", `-{c}`")).unwrap_or_default();
+    let typed = match arg.get_long() {
+        Some(long) => format!("`{}`{short}", format!("--{long} {values}").trim()),
+        None => format!("`{values}`"),
+    };
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+    format!("- {typed}: {}\n", help.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The page of all commands is what the program itself says of them, so that none is missing and none is of yesterday.
+#[test]
+fn the_page_of_commands_is_the_programs() {
+    let program = strongroom::cli::args::Args::command();
+    let mut page = String::from(
+        "# Every command\n\nAs the `--help` of each says. What they do is in the [manual](manual.md), on \
+         [keeping and destroying](retention.md) and on [testing](verification.md).\n\nEverywhere:\n\n",
+    );
+    program.get_arguments().filter(|a| a.is_global_set()).for_each(|arg| page.push_str(&option(arg)));
+    reference(&program, "strongroom", &mut page);
+    if std::env::var_os("STRONGROOM_RENEW").is_some() {
+        std::fs::write(root().join("docs/commands.md"), &page).unwrap();
+    }
+    assert!(page.matches("\n### ").count() > 70 && page.matches("\n- `--").count() > 120, "{page}");
+    assert!(!page.contains(": \n"), "an option says nothing of itself");
+    assert!(read("docs/commands.md") == page, "STRONGROOM_RENEW=1 cargo test --test docs writes it anew");
+}
+
+/// In a page that people read through, each command stands in a line that can be typed.
+#[test]
+fn every_command_stands_in_the_manual() {
+    fn names(command: &clap::Command, name: &str, out: &mut Vec<String>) {
+        let below: Vec<&clap::Command> = command.get_subcommands().filter(|c| !c.is_hide_set()).collect();
+        if below.is_empty() {
+            out.push(name.to_owned());
+        }
+        below.into_iter().for_each(|c| names(c, &format!("{name} {}", c.get_name()), out));
+    }
+    let (manual, mut all) = (read("docs/manual.md"), vec![]);
+    names(&strongroom::cli::args::Args::command(), "strongroom", &mut all);
+    let fenced: Vec<String> = split(&manual).0.iter().map(|l| format!("{} ", l.trim())).collect();
+    let missing: Vec<&String> =
+        all.iter().filter(|name| !fenced.iter().any(|line| line.starts_with(&format!("{name} ")))).collect();
+    assert!(missing.is_empty() && all.len() > 70, "the manual's lists have no {missing:?}");
+}
+
+#[test]
+fn the_manuals_contents_name_every_part() {
+    let manual = read("docs/manual.md");
+    let contents = manual.split("Contents:").nth(1).unwrap().split("\n\n").next().unwrap().replace('\n', " ");
+    let parts = split(&manual).1.into_iter().filter(|l| l.starts_with("## ")).map(anchor);
+    let missing: Vec<String> = parts.filter(|a| !contents.contains(&format!("](#{a})"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// All sources, tests left out.

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::hints::advice;
 use super::shell::Shell;
 use crate::config::{Config, SecretSource};
 use crate::domain::problem::Exit;
 use crate::service::causes::is_all_accepted;
-use crate::service::history::fold;
+use crate::service::history::{JournalState, fold};
 use crate::service::journal::Event;
 use crate::service::mail::{Accepted, Mailer, SendError, Unusable};
 use crate::service::outbox::{FlushReport, Outbox};
 use crate::service::plain::Plain;
 use crate::service::post::Channel;
+use crate::service::status::Reached;
 use crate::service::voice::{Voice, WayName};
 use crate::service::web::{Ping, Signal, Waits, WebError, Webhook};
-use crate::service::words;
+use crate::service::words::{self, Role};
 
 /// The webhooks. One whose address cannot be fetched keeps its messages waiting and says so.
 pub fn webhooks(shell: &Shell, config: &Config) -> Vec<Channel> {
@@ -36,6 +39,29 @@ pub fn webhooks(shell: &Shell, config: &Config) -> Vec<Channel> {
 fn fetch(shell: &Shell, source: &SecretSource) -> Result<secrecy::SecretString, SendError> {
     let unusable = |e: crate::config::ConfigError| WebError::Settings { reason: advice(&e.into()).message };
     Ok(source.fetch(&shell.system).map_err(unusable)?)
+}
+
+/// Whether messages reach this role: every way that leads there has accepted a test message.
+pub fn reached(config: &Config, journal: &JournalState, role: Role) -> Reached {
+    let ways = config.ways_to(role);
+    match ways.iter().all(|way| journal.tests.contains_key(&(way.clone(), role))) {
+        _ if ways.is_empty() => Reached::NoWay,
+        true => Reached::Tried,
+        false => Reached::Untried,
+    }
+}
+
+/// Since when no message leaves: by mail, which reaches everybody, or by all the webhooks where there is no mail.
+pub fn silent_since(config: &Config, journal: &JournalState) -> Option<Timestamp> {
+    if config.mail.is_some() {
+        return journal.silent_since();
+    }
+    let dead = |hook: &crate::config::Webhook| {
+        let of_way = |(way, _): &&(WayName, Option<Role>)| *way == hook.name;
+        let failing = &journal.voices.failing;
+        failing.keys().filter(of_way).filter_map(|key| Some(failing.get(key)?.since)).min()
+    };
+    config.webhooks.iter().map(dead).collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Whether a message waits that may be tried again now.

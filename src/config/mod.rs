@@ -180,6 +180,7 @@ fn meaning(text: &str, file: &str, state_default: Option<PathBuf>) -> Result<Con
         repository,
         state_dir,
         elsewhere: council::elsewhere(t, &raw.elsewhere, &sets)?,
+        left_out: sets::left_out(t, &raw.left_out.folders, &sets)?,
         sets,
         retention: policy::retention(t, &raw.retention)?,
         scheme: raw.retention.scheme.as_ref().map(|p| check::absolute(t, p, "the scheme's path")).transpose()?,

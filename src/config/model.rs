@@ -39,6 +39,8 @@ pub struct Config {
     pub sets: Vec<ProtectedSet>,
     /// Sets that somebody else backs up, by name.
     pub elsewhere: BTreeMap<String, Elsewhere>,
+    /// Folders that are backed up nowhere, and are meant to be; in none of the sets' folders. Absolute.
+    pub left_out: Vec<PathBuf>,
     /// What thinning keeps.
     pub retention: Retention,
     /// `[retention] scheme`: the council's retention scheme, absolute.
@@ -384,6 +386,7 @@ pub fn trial(home: &Path, folder: &Path) -> Config {
             max_age: MAX_AGE,
         }],
         elsewhere: BTreeMap::new(),
+        left_out: Vec::new(),
         retention: Retention::default(),
         scheme: None,
         verify: Verify::default(),

@@ -18,6 +18,13 @@ impl Config {
     pub fn tells_anyone(&self) -> bool {
         self.mail.is_some() || !self.webhooks.is_empty()
     }
+
+    /// The ways that lead to this role: mail reaches every one, a webhook one.
+    pub fn ways_to(&self, role: Role) -> Vec<WayName> {
+        let mail = self.mail.as_ref().map(|_| WayName::mail());
+        let others = self.webhooks.iter().filter(|w| w.role == role).map(|w| w.name.clone());
+        mail.into_iter().chain(others).collect()
+    }
 }
 
 /// `[[notify.webhook]]`

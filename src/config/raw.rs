@@ -24,6 +24,7 @@ pub struct RawConfig {
     pub state: RawState,
     pub set: Vec<Spanned<RawSet>>,
     pub elsewhere: BTreeMap<Spanned<String>, Spanned<RawElsewhere>>,
+    pub left_out: RawLeftOut,
     pub retention: RawRetention,
     pub verify: RawVerify,
     pub notify: RawNotify,
@@ -160,6 +161,12 @@ impl<'de> Deserialize<'de> for RawFolder {
 pub struct RawElsewhere {
     pub by: Opt<String>,
     pub checked: Opt<Datetime>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table { folders }")]
+pub struct RawLeftOut {
+    pub folders: Words,
 }
 
 #[derive(Debug, Default, Deserialize)]

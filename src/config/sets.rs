@@ -1,8 +1,8 @@
-//! `[[set]]`: what is backed up. Every record's path is unique and the same on every machine, because folder
+//! `[[set]]` and `[left_out]`: what is backed up, and what is not. Every record's path is unique and the same on every machine, because folder
 //! names are unique across all sets and no folder lies in another.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use globset::Glob;
 use toml::Spanned;
@@ -137,6 +137,28 @@ fn no_clash(t: Text<'_>, new: &Folder, item: &Spanned<RawFolder>, seen: &[Placed
         }
     }
     Ok(())
+}
+
+/// What somebody decided not to back up.
+pub(super) fn left_out(
+    t: Text<'_>,
+    typed: &[Spanned<String>],
+    sets: &[ProtectedSet],
+) -> Result<Vec<PathBuf>, ConfigError> {
+    let one = |item: &Spanned<String>| {
+        let path = absolute(t, item, "a folder")?;
+        let holds = |f: &&Folder| path.starts_with(&f.path);
+        let within = sets.iter().find_map(|set| Some((set, set.folders.iter().find(holds)?)));
+        let Some((set, folder)) = within else { return Ok(path) };
+        let message = format!("{} is backed up by the set `{}`", path.display(), set.name);
+        let help = if folder.path == path {
+            "Remove this line or the set's folder."
+        } else {
+            "To leave out a part of a set, write a pattern into the set's `exclude`."
+        };
+        Err(t.fault(item.span(), message, help))
+    };
+    typed.iter().map(one).collect()
 }
 
 fn exclude(t: Text<'_>, patterns: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {

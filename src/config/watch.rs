@@ -165,6 +165,7 @@ fn watched(
         repository: repository_of(t, &raw.repository, &span)?,
         state_dir: state_dir.join(id.to_hex()),
         sets: vec![],
+        left_out: Vec::new(),
         elsewhere: Default::default(),
         retention: Retention::default(),
         scheme: None,

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::io::Errno;
 
 /// A file of this machine's own could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +41,31 @@ pub fn make_dir(path: &Path) -> Result<(), LocalError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| LocalError::new(path, &e))
 }
 
+/// Opens a plain file of this program's own for writing, never through a link: in a folder that another user may write,
+/// somebody may have planted one.
+///
+/// # Errors
+/// As the file system says; the words say what to do about a link.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options.mode(0o600).custom_flags(flags.bits() as i32).open(path);
+    let is_link = |e: &std::io::Error| e.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let file = opened.map_err(|e| if is_link(&e) { strange() } else { e })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(strange()) }
+}
+
+/// What stands in the place of a file of this program's own is none.
+pub fn strange() -> std::io::Error {
+    let words = "it is a link or no plain file of one name: find out who put it there, then move it away";
+    std::io::Error::new(ErrorKind::InvalidInput, words)
+}
+
 /// Opens a file for writing, empty. Mode 0600: it may name records.
 ///
 /// # Errors
 /// [`LocalError`].
 pub fn create(path: &Path) -> Result<File, LocalError> {
-    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let opened = open_own(path, OpenOptions::new().write(true).create(true).truncate(true));
     opened.map_err(|e| LocalError::new(path, &e))
 }
 
@@ -98,9 +118,7 @@ fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).custom_flags(flags).open(&temporary)?;
+        let mut file = open_own(&temporary, OpenOptions::new().write(true).create_new(true))?;
         file.write_all(bytes)?;
         if force { file.sync_all() } else { Ok(()) }
     })();
@@ -128,7 +146,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     let fail = |e: std::io::Error| LocalError::new(path, &e);
     let new = !path.exists();
     step(path)?;
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(fail)?;
+    let mut file = open_own(path, OpenOptions::new().append(true).create(true)).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     step(path)?;
     file.sync_data().map_err(fail)?;
@@ -196,10 +214,10 @@ pub fn try_lock(path: &Path) -> Result<Option<FileLock>, LocalError> {
     if let Some(parent) = path.parent() {
         make_dir(parent)?;
     }
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fail)?;
+    let file = open_own(path, OpenOptions::new().write(true).create(true).truncate(false)).map_err(fail)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(FileLock(file))),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(Errno::WOULDBLOCK) => Ok(None),
         Err(e) => Err(fail(e.into())),
     }
 }
@@ -233,6 +251,15 @@ mod tests {
         assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
         assert_eq!(read(&path).unwrap().unwrap(), b"ours");
         assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+        // Nor where the file itself is the link: not emptied, not added to, not locked.
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let refused = [create(&link).err(), append(&link, b"ours").err(), try_lock(&link).err()];
+        assert!(
+            refused.iter().all(|e| e.as_ref().is_some_and(|e| e.detail.contains("who put it there"))),
+            "{refused:?}"
+        );
+        assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
     }
 
     #[test]

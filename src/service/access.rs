@@ -1,9 +1,11 @@
-//! Which access of outsiders ends soon, or should have ended: counts and days, for status and notices. Pure.
+//! Who may use the backups: which access of outsiders ends soon or should have ended, and that the list of keys and computers
+//! was changed. Counts and days, for status and notices. Pure.
 
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::domain::log::state::State;
+use crate::domain::log::entry::{Actor, Entry, Role};
+use crate::domain::log::state::{Slot, State};
 use crate::service::plain::{counted, date};
 use crate::service::status::{Light, Line};
 
@@ -38,6 +40,47 @@ pub fn seen(state: &State, today: Date) -> Option<AccessSeen> {
         passed: passed().count() as u64,
         since: passed().min(),
     })
+}
+
+/// Older changes are no news.
+const NEWS_DAYS: i64 = 31;
+
+/// That the list of keys and computers was changed, by whomever and wherever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeysSeen {
+    /// The newest entry that changed it.
+    pub entry: u64,
+    /// When, by the clock of who did it.
+    pub at: Timestamp,
+    /// How many keys open the backups now.
+    pub readers: u64,
+    /// How many computers may write to them now.
+    pub writers: u64,
+}
+
+/// What the log says; nothing when nothing was changed lately.
+pub fn keys_changed(slots: &[Slot], state: &State, now: Timestamp) -> Option<KeysSeen> {
+    let counts = |n: u64| n > 0 && !state.voids.iter().any(|(void, _)| *void == n);
+    let changes = |entry: &Entry| {
+        matches!(
+            entry,
+            Entry::ActorAdded(_)
+                | Entry::ActorRevoked { .. }
+                | Entry::KeyholderAdded(_)
+                | Entry::KeyholderRemoved { .. }
+        )
+    };
+    let bodies = slots.iter().rev().filter(|s| counts(s.n)).filter_map(|s| s.body.as_ref());
+    let newest = bodies.into_iter().find(|b| changes(&b.entry))?;
+    let writes =
+        |(actor, _, revoked): &&(Actor, u64, Option<u64>)| revoked.is_none() && actor.roles.contains(&Role::Writer);
+    let seen = KeysSeen {
+        entry: newest.n,
+        at: newest.time,
+        readers: state.keyholders.iter().filter(|k| k.reads).count() as u64,
+        writers: state.actors.values().filter(writes).count() as u64,
+    };
+    (now.duration_since(newest.time).abs() < SignedDuration::from_hours(24 * NEWS_DAYS)).then_some(seen)
 }
 
 /// The lines of the status.

@@ -211,11 +211,16 @@ fn opening(
     }
     let mut taken = state.references.clone();
     let mut joined: BTreeMap<Reference, BTreeSet<Cause>> = BTreeMap::new();
+    // What strikes several sets in one run in the same way has one cause: one share that is not connected, one attack.
+    let mut alike: BTreeMap<(Trouble, JobKind), Reference> = BTreeMap::new();
     for cause in found.iter().filter(|c| !known.contains(c)) {
         let reference = tickets.entry(cause.ticket()).or_insert_with(|| {
-            let reference = Reference::derive(cause, evidence.now, evidence.zone, &taken);
-            taken.insert(reference.clone());
-            reference
+            let derived = || {
+                let reference = Reference::derive(cause, evidence.now, evidence.zone, &taken);
+                taken.insert(reference.clone());
+                reference
+            };
+            alike.entry((cause.trouble, cause.job)).or_insert_with(derived).clone()
         });
         joined.entry(reference.clone()).or_default().insert(cause.clone());
     }
@@ -346,6 +351,7 @@ fn facts(
         counts.bytes = counts.bytes.saturating_add(f.step.counts.bytes);
         counts.problems = counts.problems.saturating_add(f.step.counts.problems);
         counts.changed = counts.changed.saturating_add(f.step.counts.changed);
+        counts.in_week |= f.step.counts.in_week;
         counts.lost = counts.lost.max(f.step.counts.lost);
         counts.silent_since = [counts.silent_since, f.step.counts.silent_since].into_iter().flatten().min();
         counts.opening = f.step.counts.opening.or(counts.opening);

@@ -3,13 +3,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::repo::local;
 
 /// Digits of the check at the end of a line.
 const SUM_DIGITS: usize = 16;
@@ -65,21 +65,13 @@ pub fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Opens a file of this program's own for writing. A name in a folder that another user may write may be a link that
-/// somebody planted there: through none is written, nor into a file that has a second name elsewhere.
+/// As [`local::open_own`], and not where the file has a second name elsewhere.
 ///
 /// # Errors
 /// As the file system says; the words say what to do about a link.
 pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let strange = || {
-        let words = "it is a link or no plain file of one name: find out who put it there, then move it away";
-        io::Error::new(io::ErrorKind::InvalidInput, words)
-    };
-    let opened = options.mode(0o600).custom_flags(flags.bits() as i32).open(path);
-    let file = opened.map_err(|e| if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) { strange() } else { e })?;
-    let found = file.metadata()?;
-    if found.is_file() && found.nlink() == 1 { Ok(file) } else { Err(strange()) }
+    let file = local::open_own(path, options)?;
+    if file.metadata()?.nlink() == 1 { Ok(file) } else { Err(local::strange()) }
 }
 
 /// Writes `bytes` to `dir/name` by way of `dir/name.tmp`; when it returns, they are on the disk under that name.

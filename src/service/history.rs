@@ -2,23 +2,17 @@
 //!
 //! Pure. The same entries always give the same state, and an entry never makes an earlier success older.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::service::causes::causes_of;
+use crate::service::changes::Changes;
 use crate::service::journal::{Event, JournalEntry, Step, Told};
 use crate::service::retention::RetentionState;
 use crate::service::schedule::{Begun, Round};
 use crate::service::voice::{Voice, VoiceState, WayName};
-use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName, Trouble};
-
-/// Fewer backups do not say what is usual.
-const LEAST_USUAL: usize = 14;
-/// So many nights that stand out say nothing of what is usual: one or two teach nothing.
-const STAND_OUT: usize = 2;
-/// So many of the last say it.
-const MOST_USUAL: usize = 60;
+use crate::service::words::{Cause, JobKind, NoticeKind, Outcome, Reference, Role, SetName};
 
 /// A step and when it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +55,8 @@ pub struct JournalState {
     pub open: BTreeMap<Reference, Open>,
     /// Every reference ever given.
     pub references: BTreeSet<Reference>,
-    /// When a test message to each role was last accepted.
-    pub test_message: BTreeMap<Role, Timestamp>,
+    /// When each way last accepted a test message to each role.
+    pub tests: BTreeMap<(WayName, Role), Timestamp>,
     /// When the recovery sheet was last proved.
     pub sheet_proved: Option<Timestamp>,
     /// When a keyholder last proved that the current epoch can be read.
@@ -79,8 +73,8 @@ pub struct JournalState {
     pub unfinished: BTreeMap<String, Timestamp>,
     /// When the whole job, and all backups, last began, in the order in which it was written.
     pub begun: Begun,
-    /// How many records changed or went in the last backups of each set that were no incident.
-    pub changes: BTreeMap<SetName, VecDeque<u64>>,
+    /// How many records change and go as a rule.
+    pub changes: Changes,
     /// The council's scheme and records, as runs saw them.
     pub retention: RetentionState,
     /// By which ways people are told, and what they answered.
@@ -139,7 +133,7 @@ impl JournalState {
             }
             Event::NoticeExpired(_) => self.expired += 1,
             Event::TestMessageAccepted { to } => {
-                self.test_message.insert(*to, at);
+                self.tests.insert((WayName::mail(), *to), at);
                 self.mail_failing_since = None;
                 self.mail_unusable_since = None;
                 self.voices.sent(&WayName::mail(), Some(*to));
@@ -152,6 +146,9 @@ impl JournalState {
                 if let Voice::WeeklyTold { reference, .. } | Voice::ContactsAsked { reference } = voice {
                     self.references.insert(reference.clone());
                 }
+                if let Voice::Sent { way, told: Some(Told { to, notice: NoticeKind::Test, .. }) } = voice {
+                    self.tests.insert((way.clone(), *to), at);
+                }
                 self.voices.take(at, voice);
             }
             Event::RetentionTold { about, reference, to } => {
@@ -159,14 +156,6 @@ impl JournalState {
                 self.retention.was_told(at, about, reference, *to);
             }
         }
-    }
-
-    /// How many records changed or went in the last backups of this set that were no incident, at the most, but for the
-    /// nights that stand out; none where there were too few of them to say what is usual.
-    pub fn usual_changes(&self, set: &SetName) -> Option<u64> {
-        let mut of_set: Vec<u64> = self.changes.get(set)?.iter().copied().collect();
-        of_set.sort_unstable_by(|a, b| b.cmp(a));
-        (of_set.len() >= LEAST_USUAL).then(|| of_set.get(STAND_OUT).copied()).flatten()
     }
 
     /// Since when messages do not leave this computer.
@@ -186,22 +175,12 @@ impl JournalState {
             self.last_found.insert(cause, finished.clone());
         }
         if let (JobKind::Backup, true, Some(set)) = (step.job, good, &step.set) {
-            self.changed(set, step);
+            self.changes.take(at, set, step);
         }
         if good {
             self.last_good.insert(key.clone(), finished.clone());
         }
         self.last_finished.insert(key, finished);
-    }
-
-    fn changed(&mut self, set: &SetName, step: &Step) {
-        let all = self.changes.entry(set.clone()).or_default();
-        if !step.troubles.contains(&Trouble::MassChange) {
-            all.push_back(step.counts.changed);
-        }
-        while all.len() > MOST_USUAL {
-            all.pop_front();
-        }
     }
 
     fn opened(&mut self, at: Timestamp, reference: &Reference, cause: &Cause) {

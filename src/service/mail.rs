@@ -238,6 +238,34 @@ impl SmtpMailer {
         Ok(Self { settings, from, transport: builder.build(), handle })
     }
 
+    /// Connects, protects the connection and logs in, as for a message, and sends none.
+    ///
+    /// # Errors
+    /// As [`Mailer::send`].
+    pub fn try_out(&self) -> Result<(), SendError> {
+        let transport = self.transport.clone();
+        let refuses = || SendError::Temporary { reply: String::from("it hangs up") };
+        self.within(async move { transport.test_connection().await })
+            .and_then(|well| if well { Ok(()) } else { Err(refuses()) })
+    }
+
+    /// What a talk with the server comes to, within the whole time-out: lettre's own ends with the connect.
+    fn within<T: Send + 'static>(
+        &self,
+        talk: impl Future<Output = Result<T, lettre::transport::smtp::Error>> + Send + 'static,
+    ) -> Result<T, SendError> {
+        let whole = self.settings.send_timeout;
+        let (done, wait) = mpsc::sync_channel(1);
+        self.handle.spawn(async move {
+            let _ = done.send(tokio::time::timeout(whole, talk).await);
+        });
+        match wait.recv_timeout(whole + GRACE) {
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(error))) => Err(classify(&error, self.settings.connect_timeout)),
+            Ok(Err(_)) | Err(_) => Err(SendError::TimedOut { seconds: whole.as_secs() }),
+        }
+    }
+
     /// The address for a role, if it is one we may write to.
     fn recipient(&self, role: Role) -> Result<Address, SendError> {
         let refused = SendError::RecipientNotAllowed { role };
@@ -277,18 +305,9 @@ const MAX_SUBJECT: usize = 300;
 impl Mailer for SmtpMailer {
     fn send(&self, out: &Outgoing) -> Result<Accepted, SendError> {
         let message = self.message(out)?;
-        let (transport, whole) = (self.transport.clone(), self.settings.send_timeout);
-        let (done, wait) = mpsc::sync_channel(1);
-        self.handle.spawn(async move {
-            // lettre's own time-out ends with the connect.
-            let _ = done.send(tokio::time::timeout(whole, transport.send(message)).await);
-        });
-        let late = SendError::TimedOut { seconds: whole.as_secs() };
-        match wait.recv_timeout(whole + GRACE) {
-            Ok(Ok(Ok(response))) => Ok(Accepted { reply: said(&response.message().collect::<Vec<_>>().join(" ")) }),
-            Ok(Ok(Err(error))) => Err(classify(&error, self.settings.connect_timeout)),
-            Ok(Err(_)) | Err(_) => Err(late),
-        }
+        let transport = self.transport.clone();
+        let response = self.within(async move { transport.send(message).await })?;
+        Ok(Accepted { reply: said(&response.message().collect::<Vec<_>>().join(" ")) })
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod causes;
+pub mod changes;
 pub mod contacts;
 pub mod durable;
 pub mod history;

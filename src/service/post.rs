@@ -73,6 +73,12 @@ impl<'a> Ways<'a> {
         (dead.contains(&true) || state.is_ping_dead(now)) && dead.contains(&false)
     }
 
+    /// How many messages reached nobody: by mail, or by the others where there is no mail.
+    pub fn given_up(&self, state: &JournalState) -> u64 {
+        let by = |c: &Channel| state.voices.expired.get(c.outbox.way()).copied().unwrap_or_default();
+        if self.mailer.is_some() { state.expired } else { self.others.iter().map(by).sum() }
+    }
+
     /// Stores a message on each way to its reader that `may` carry it; where that is not possible, sends it at once.
     pub fn hand_over(&self, message: &Outgoing, may: impl Fn(&Outbox) -> bool) -> Handed {
         let mut handed = Handed::default();

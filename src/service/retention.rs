@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::service::access::AccessSeen;
+use crate::service::access::{AccessSeen, KeysSeen};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::words::{Reference, Role, word};
 
@@ -181,6 +181,8 @@ pub enum News {
     Policies([Review; 2]),
     /// Access of people outside the council ends soon, or should have ended.
     Access(AccessSeen),
+    /// The list of keys and computers that may use the backups was changed.
+    Keys(KeysSeen),
 }
 
 impl News {
@@ -192,6 +194,7 @@ impl News {
             Self::Reappeared { .. } => REAPPEARED.into(),
             Self::Policies(_) => "policies".into(),
             Self::Access(seen) => format!("access-{}", seen.first),
+            Self::Keys(seen) => format!("keys-{}", seen.entry),
             Self::AdoptedShortening { entry, .. } | Self::SchemeInForce { entry } => format!("scheme-{entry}"),
             Self::DisposalApproved { disposal, .. }
             | Self::DisposalCancelled { disposal }
@@ -204,7 +207,7 @@ impl News {
     pub fn key(&self) -> String {
         let what = match self {
             Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => return self.subject(),
-            Self::Policies(_) | Self::Access(_) => return self.subject(),
+            Self::Policies(_) | Self::Access(_) | Self::Keys(_) => return self.subject(),
             Self::AdoptedShortening { .. } => "adopted".to_owned(),
             Self::SchemeInForce { .. } => "in-force".to_owned(),
             Self::DisposalApproved { .. } => "approved".to_owned(),

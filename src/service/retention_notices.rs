@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::service::access::AccessSeen;
+use crate::service::access::{AccessSeen, KeysSeen};
 use crate::service::journal::Event;
 use crate::service::outbox::Outgoing;
 use crate::service::plain::{People, counted, date, number};
@@ -116,6 +116,7 @@ fn part(news: &News, people: &People, at: Timestamp) -> Part {
         ),
         News::Policies(reviews) => policies(reviews),
         News::Access(seen) => access(seen),
+        News::Keys(seen) => keys(seen, &people.day(seen.at)),
     };
     Part { title, happened, meaning, act }
 }
@@ -244,6 +245,22 @@ fn access(seen: &AccessSeen) -> Words {
          day."
             .to_owned(),
         Act::Decide,
+    )
+}
+
+fn keys(seen: &KeysSeen, day: &str) -> Words {
+    (
+        "the list of keys to the backups was changed".to_owned(),
+        format!(
+            "The list of keys and computers that may use the council's backups was changed on {day}. Keys that open them now: \
+             {}. Computers that may add to them: {}.",
+            number(seen.readers),
+            number(seen.writers)
+        ),
+        "Whoever holds such a key can open the council's documents. The list is changed with the recovery sheet from your \
+         safe."
+            .to_owned(),
+        Act::IfUnexpected,
     )
 }
 

@@ -207,7 +207,8 @@ impl Running<'_> {
         let at = self.on.clock.now();
         let dead = self.on.ways().is_one_dead(&self.state(at).voices, at);
         let lost = (damaged > 0).then_some(Trouble::Damage);
-        let given_up = self.state(at).expired;
+        let state = self.state(at);
+        let given_up = self.on.ways().given_up(&state);
         let undelivered = (given_up > 0).then_some(Trouble::Undelivered);
         let unheard = dead.then_some(Trouble::Unheard);
         let unwritten = self.unwritten.map(Trouble::Failed);

@@ -11,7 +11,8 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 pub use input::{
-    CheckNumber, CoverageInput, DrillInput, DrillsInput, Good, OpenInput, SetInput, StatusInput, VoicesInput, WordInput,
+    CheckNumber, CoverageInput, DrillInput, DrillsInput, Good, OpenInput, Reached, SetInput, StatusInput, VoicesInput,
+    WordInput,
 };
 pub use tested::{LostInput, StoreInput};
 use tested::{covered, drilled, drills, guarded, lost, opening, tested};
@@ -296,7 +297,11 @@ fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
             "To do: key files in the store are not checked, as nobody has proved what they should be. With each holder: \
              strongroom key drill NAME; with the recovery sheet: strongroom key sheet --check",
         ),
-        (input.test_message_accepted, "To do: send a test message to the clerk: strongroom notify test"),
+        (
+            input.clerk != Reached::NoWay,
+            "To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\"",
+        ),
+        (input.clerk != Reached::Untried, "To do: send a test message to the clerk: strongroom notify test"),
         (
             input.reading_proved,
             if input.reads {

@@ -12,7 +12,7 @@ mod watch;
 
 use jiff::{Timestamp, ToSpan};
 
-use documents::broken;
+use documents::{broken, changes};
 use keeping::{clean_up, keeping};
 use messages::messages;
 use tested::{drills, guarded, in_time, test};
@@ -248,10 +248,7 @@ fn part(notice: &Notice, people: &People) -> Part {
         ),
         (Trouble::MassChange, _) => (
             "warning, an unusual number of changes",
-            format!(
-                "The backup of {sets} on {when} found an unusual number of changes: {}.",
-                counted(notice.counts.changed, "record", "records")
-            ),
+            format!("The backup of {sets} on {when} found an unusual number of changes: {}.", changes(notice)),
             String::from(
                 "This may be an attack, or ordinary work such as moving a folder. Earlier backups are kept; clean-up waits \
                  for you.",

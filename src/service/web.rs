@@ -282,14 +282,16 @@ impl Webhook {
     ) -> Result<Self, SendError> {
         Ok(Self { door: Door::new(url, handle, waits)?, council, clock })
     }
-}
 
-impl Mailer for Webhook {
-    fn send(&self, out: &Outgoing) -> Result<Accepted, SendError> {
+    /// What leaves for a message.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn body(council: &Plain, out: &Outgoing, sent_at: Timestamp) -> Result<String, SendError> {
         let fields = Fields {
             version: 1,
             id: &out.id,
-            council: self.council.as_str(),
+            council: council.as_str(),
             reference: out.reference.as_ref(),
             kind: out.notice,
             severity: severity(out.notice),
@@ -297,9 +299,15 @@ impl Mailer for Webhook {
             subject: &out.subject,
             text: &out.body,
             decided_at: out.created,
-            sent_at: self.clock.now(),
+            sent_at,
         };
-        let body = serde_json::to_string(&fields).map_err(|e| unusable(&e.to_string()))?;
+        serde_json::to_string(&fields).map_err(|e| unusable(&e.to_string()))
+    }
+}
+
+impl Mailer for Webhook {
+    fn send(&self, out: &Outgoing) -> Result<Accepted, SendError> {
+        let body = Self::body(&self.council, out, self.clock.now())?;
         self.door.ask(Method::POST, self.door.url.clone(), Some(body))
     }
 }

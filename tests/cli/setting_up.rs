@@ -26,7 +26,7 @@ fn init_makes_everything_once() {
     assert!(!place.path("sheet2.txt").exists());
     place.run(["run"]).ends(0).says("NOT YET RIGHT").never_says("OK:");
     let status = place.run(["status"]).ends(0).says("To do: the backup is in this building");
-    status.says("To do: print the recovery sheet").says("To do: send a test message to the clerk");
+    status.says("To do: print the recovery sheet").says("To do: no message reaches the clerk: add [notify.mail]");
 }
 
 #[test]
@@ -113,6 +113,24 @@ fn the_doctor_looks_at_everything() {
     std::fs::remove_dir_all(place.path("repository")).unwrap();
     place.run(["doctor"]).ends(1).says("problem      the store answers").says("Connect the disk or share");
     assert_eq!(place.objects("probe").len(), 0);
+}
+
+#[test]
+fn the_doctor_names_folders_that_no_set_covers() {
+    let place = Place::ready("");
+    let what = "no folder beside those of the sets is left out";
+    place.run(["doctor"]).says(&format!("ok           {what}"));
+    place.write("Accounts/2026/ledger.csv", b"1");
+    std::fs::create_dir(place.path("empty")).unwrap();
+    std::os::unix::fs::symlink(place.path("Accounts"), place.path("link")).unwrap();
+    let said = place.run(["doctor"]).ends(1).says(&format!("problem      {what}: 1 folder is\n"));
+    let said = said.says(&format!("             {}\n", place.text("Accounts")));
+    said.says("[left_out] folders = [").never_says(&place.text("empty")).never_says(&place.text("link"));
+    let objects = place.run(["doctor", "--json"]).objects();
+    let named: Vec<_> = objects.iter().filter(|o| o["message_type"] == "not-covered").collect();
+    assert!(named.len() == 1 && named[0]["path"] == place.text("Accounts").as_str(), "{named:?}");
+    place.configure("council.toml", &format!("[left_out]\nfolders = [\"{}\"]", place.text("Accounts")));
+    place.run(["doctor"]).says(&format!("ok           {what}"));
 }
 
 #[test]

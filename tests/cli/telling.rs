@@ -1,5 +1,9 @@
 //! Failures reach people: once per cause, whatever failed, and also when the configuration itself is broken.
 
+use jiff::SignedDuration;
+use strongroom::service::journal::{Event, Journal, JournalEntry, Step};
+use strongroom::service::words::{Counts, JobKind, Outcome, SetName};
+
 use crate::place::{Place, Said};
 use crate::smtp::{Manner, Server};
 
@@ -73,16 +77,92 @@ fn a_test_message_is_noted_when_it_was_accepted() {
     place.run(["notify", "test"]).ends(0).says("The mail server took the message for the clerk: taken as 42");
     assert_eq!(taken(&server).len(), 2);
     place.run(["status"]).ends(0).never_says("To do: send a test message");
+    let said = place.run(["doctor"]).says("ok           the mail server answers, and takes user and password");
+    said.says("ok           somebody is told of a failure").says("ok           a test message was accepted");
+    assert!(taken(&server).is_empty(), "the doctor sends nothing");
     let locked = Server::start(Manner::Locked);
     place.write("password", b"wrong\n");
     std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let login = format!("{}\nuser = \"clerk\"\npassword_file = \"{}\"", mail(&locked), place.text("password"));
     place.configure("council.toml", &login);
     place.run(["notify", "test"]).ends(1).says("did not accept the user and password").never_says("wrong\"");
+    let said =
+        "problem      the mail server answers, and takes user and password: the mail server did not accept the user";
+    place.run(["doctor"]).ends(1).says(said);
     std::fs::set_permissions(place.path("password"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     place.run(["notify", "test"]).ends(2).says("others on this computer can read or change").says("chmod o=");
     let none = Place::ready("");
     none.run(["notify", "test"]).ends(2).says("the configuration has no [notify.mail]");
+}
+
+/// What stays below the line each night shows over a week; and whatever the records are called, no message says it.
+#[test]
+fn a_change_that_is_spread_over_a_week_is_an_incident_and_is_told_without_a_name() {
+    let (server, place) = (Server::start(Manner::Polite), Place::new());
+    place.configure("council.toml", &mail(&server));
+    let write = |n: usize, text: &str| place.write(&format!("Documents/HOSTILE {n} <b>.txt"), text.as_bytes());
+    (0..200).for_each(|n| write(n, "as it was"));
+    place.run(["init", "--recovery-key-file", &place.text("sheet.txt")]).ends(0);
+    place.run(["run"]).ends(0);
+    // As if the office had been at it for six weeks: three records a night, and fifteen in each of the last six.
+    let journal = Journal::new(&place.path("home/state"));
+    let lines = journal.read().unwrap().entries;
+    std::fs::remove_file(place.path("home/state/journal.jsonl")).unwrap();
+    for nights in (1..=42).rev() {
+        let changed = if nights <= 6 { 15 } else { 3 };
+        let at = lines[0].at - SignedDuration::from_hours(24 * nights);
+        journal.append(&JournalEntry { at, run: nights.to_string(), event: backup_of(changed) }).unwrap();
+    }
+    lines.iter().for_each(|line| journal.append(line).unwrap());
+    (0..15).for_each(|n| write(n, "changed"));
+    taken(&server);
+    place.run(["run"]).ends(6).says("Very many records changed in seven days.");
+    let mails: Vec<String> = taken(&server).iter().map(|m| m.replace("=\n", "")).collect();
+    let about = |words: &str| mails.iter().filter(|m| m.contains(words)).count();
+    assert_eq!(about("an unusual number of changes: 105 records in seven days."), 1, "{mails:?}");
+    assert_eq!(about("Causes: mass-change/documents\n"), 1, "{mails:?}");
+    assert!(!mails.iter().any(|m| m.contains("HOSTILE")), "{mails:?}");
+    place.run(["incident", "list"]).says("15 changed and 0 gone of 203; 105 changed or gone in seven days");
+    // The same nights are not told again with the next one.
+    (15..30).for_each(|n| write(n, "changed"));
+    place.run(["run"]).never_says("Very many records changed");
+}
+
+/// Whoever gave it and wherever: somebody who has the sheet is not always somebody who may.
+#[test]
+fn that_somebody_was_given_a_key_is_told_once_and_without_a_name() {
+    let server = Server::start(Manner::Polite);
+    let place = Place::ready(&mail(&server));
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty(), "the keys of the set-up are no news");
+    let recipient = strongroom::repo::seal::Identity::generate().recipient().to_string();
+    let (sheet, name) = (place.text("sheet.txt"), "deputy clerk");
+    place.run(["key", "add", name, "--recipient", &recipient, "--reads", "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    let told: Vec<String> = taken(&server).iter().map(|m| m.replace("=\n", "")).collect();
+    let said = "Keys that open them now: 3. Computers that may add to them: 1.";
+    assert_eq!((told.len(), told.iter().filter(|m| m.contains(said)).count()), (1, 1), "{told:?}");
+    assert!(to_clerk(&told).len() == 1 && !told[0].contains(name), "{told:?}");
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).is_empty());
+    place.run(["key", "remove", name, "--recovery-key-file", &sheet]).ends(0);
+    place.run(["run"]).ends(0);
+    assert!(taken(&server).iter().any(|m| m.replace("=\n", "").contains("Keys that open them now: 2.")));
+}
+
+fn backup_of(changed: u64) -> Event {
+    Event::StepFinished(Step {
+        job: JobKind::Backup,
+        set: Some(SetName::new("documents").unwrap()),
+        outcome: Outcome::Done,
+        troubles: vec![],
+        counts: Counts { changed, ..Counts::default() },
+        snapshot: None,
+        exit: 0,
+        examined_all: false,
+        seconds: 1,
+        said: None,
+    })
 }
 
 #[test]

@@ -14,10 +14,7 @@ use crate::smtp::{Manner, Server};
 
 /// Mail, a webhook `desk` and a ping; their addresses lie in private files.
 fn ways(place: &Place, mail: &Server, desk: &Web, ping: &Web) -> String {
-    for (name, web) in [("desk", desk), ("ping", ping)] {
-        place.write(name, format!("{}\n", web.url()).as_bytes());
-        std::fs::set_permissions(place.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    }
+    [("desk", desk), ("ping", ping)].into_iter().for_each(|(name, web)| keep_address(place, name, web));
     format!(
         "[notify.mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none-on-loopback\"\n\
          [[notify.webhook]]\nname = \"desk\"\nurl_file = \"{}\"\n[notify.ping]\nurl_file = \"{}\"\n",
@@ -25,6 +22,11 @@ fn ways(place: &Place, mail: &Server, desk: &Web, ping: &Web) -> String {
         place.text("desk"),
         place.text("ping")
     )
+}
+
+fn keep_address(place: &Place, name: &str, web: &Web) {
+    place.write(name, format!("{}\n", web.url()).as_bytes());
+    std::fs::set_permissions(place.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 struct Town {
@@ -282,4 +284,46 @@ fn what_waits_is_sent_by_the_service_between_runs() {
     );
     assert_eq!(town.desk.take().len(), tried);
     assert!(serving.stops().contains("Begun: sending what waits."));
+}
+
+/// Without mail nothing asks for mail; and what one way cannot do is not said to be done.
+#[test]
+fn webhooks_alone_are_enough_where_one_speaks_to_the_clerk() {
+    let (desk, office) = (Web::start(Answer::Plain(202, "queued")), Web::start(Answer::Plain(404, "no such hook")));
+    let place = Place::new();
+    let hook = |name: &str, role: &str| {
+        let url = place.text(name);
+        format!("[[notify.webhook]]\nname = \"{name}\"\nrole = \"{role}\"\nurl_file = \"{url}\"\n")
+    };
+    [("desk", &desk), ("office", &office)].into_iter().for_each(|(name, web)| keep_address(&place, name, web));
+    place.configure("council.toml", &hook("desk", "provider"));
+    let sheet = place.text("sheet.txt");
+    place.run(["init", "--recovery-key-file", &sheet]).ends(0).says("4. Say how messages reach the clerk");
+    place.run(["run"]).ends(0).says("To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]]");
+    let not_the_clerk =
+        "No message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\".";
+    place.run(["notify", "test"]).ends(0).says(not_the_clerk).never_says("Now ask the clerk");
+    place.run(["config", "check"]).ends(0).says(not_the_clerk);
+    place.run(["doctor"]).ends(1).says("problem      somebody is told of a failure: no way leads to the clerk");
+    place.configure("council.toml", &(hook("desk", "provider") + &hook("office", "clerk")));
+    let test_it = "To do: send a test message to the clerk: strongroom notify test";
+    place.run(["status"]).says(test_it).never_says("no message reaches");
+    place.run(["notify", "test"]).ends(1).says("The webhook \"office\" did not take it");
+    place.run(["status"]).says(test_it);
+    place.run(["doctor"]).says("problem      a test message was accepted: the clerk has had none");
+    office.answers(Answer::Plain(200, "OK"));
+    let said = place.run(["notify", "test"]).ends(0).says("Now ask the clerk whether it arrived.");
+    said.says("The webhook \"office\" took the message for the clerk: 200: OK").never_says("mail");
+    place.run(["status"]).never_says("test message").never_says("reaches the clerk");
+    let said = place.run(["doctor"]).says("ok           somebody is told of a failure").never_says("mail server");
+    said.says("ok           a test message was accepted");
+    // Where no webhook takes anything, nothing leaves this computer.
+    [&desk, &office].into_iter().for_each(|web| web.answers(Answer::Plain(503, "later")));
+    std::fs::rename(place.path("Documents"), place.path("away")).unwrap();
+    place.run(["run"]).ends(1);
+    place.run(["status"]).ends(1).says("! Messages have not got through since");
+    [&desk, &office].into_iter().for_each(|web| web.answers(Answer::Plain(200, "OK")));
+    std::fs::rename(place.path("away"), place.path("Documents")).unwrap();
+    place.run(["run"]).ends(0);
+    place.run(["status"]).ends(0).never_says("Messages have not got through");
 }

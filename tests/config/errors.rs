@@ -3,7 +3,7 @@
 #[path = "ways.rs"]
 mod ways;
 
-use crate::{MINIMAL, config, error, minimal};
+use crate::{MINIMAL, config, error, minimal, parse};
 
 const HOST: &str = "host = \"mail.anytown-tc.gov.uk\"";
 const URL: &str = "url = \"s3://bucket/prefix\"";
@@ -379,4 +379,16 @@ fn schedules_and_policies() {
     assert!(error(&daily).contains("line 13: up to 7 days lie between two backups"), "{}", error(&daily));
     let both = minimal("[state]", "[schedule]\nrun = \"0 1 1 * *\"\nbackup = \"@nightly\"\n[state]");
     assert!(config::parse(&both, "c").is_ok());
+}
+
+#[test]
+fn what_is_left_out_is_in_no_set() {
+    let left_out =
+        |folder: &str| minimal("[repository]", &format!("[left_out]\nfolders = [\"{folder}\"]\n[repository]"));
+    let said = error(&left_out("/srv/council/Documents/Old"));
+    assert!(said.contains("/srv/council/Documents/Old is backed up by the set `documents`"), "{said}");
+    assert!(said.contains("write a pattern into the set's `exclude`"), "{said}");
+    assert!(error(&left_out("/srv/council/Documents")).contains("Remove this line or the set's folder."));
+    assert!(error(&left_out("Scratch")).contains("a folder must be an absolute path"));
+    assert_eq!(parse(&left_out("/srv/council")).left_out, [std::path::Path::new("/srv/council")]);
 }

@@ -1,10 +1,15 @@
 //! Single letters whose words hang on what was found: when, how many, what was lost, by which job.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
+use serde_json::Value;
 use strongroom::domain::log::guards::{Ground, Guard, GuardSeen, Shown, StoreTested};
 use strongroom::service::plain::{People, Plain};
+use strongroom::service::post::compose;
 use strongroom::service::technical::for_provider;
 use strongroom::service::texts::{Letter, for_clerk};
+use strongroom::service::web::Webhook;
 use strongroom::service::words::{JobKind, NoticeKind, Role, Trouble, Why};
 
 use crate::kinds::{JOBS, KINDS, notice, troubles};
@@ -122,6 +127,10 @@ fn what_can_never_be_shown_is_settled_and_yet_not_proved() {
     assert_eq!((both.is_settled(), both.unshown().count()), (false, 1));
 }
 
+/// All that leaves by a webhook.
+const FIELDS: [&str; 11] =
+    ["council", "decided_at", "id", "kind", "reference", "role", "sent_at", "severity", "subject", "text", "version"];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
@@ -133,13 +142,21 @@ proptest! {
         let people = People {
             council: Plain::new(&council), provider: Plain::new(&provider), phone: Plain::new(&phone), ..people()
         };
-        let clerk = for_clerk(&notice(trouble, job, kind, Role::Clerk), &people);
-        let provider = for_provider(&notice(trouble, job, kind, Role::Provider), &people);
-        for letter in [clerk, provider] {
+        for role in [Role::Clerk, Role::Provider] {
+            let letter = compose(&notice(trouble, job, kind, role), &people, at("2026-11-22T02:31:00Z"));
             prop_assert!(letter.subject.chars().count() < 300);
             prop_assert!(!letter.subject.chars().any(char::is_control));
             prop_assert!(!letter.body.chars().any(|c| c.is_control() && c != '\n'));
             prop_assert!(!letter.body.contains("://"));
+            // What a webhook takes is the same words, and these fields.
+            let body = Webhook::body(&people.council, &letter, at("2026-11-22T02:35:00Z")).unwrap();
+            prop_assert!(!body.chars().any(char::is_control) && !body.contains("://"), "{}", body);
+            let fields: BTreeMap<String, Value> = serde_json::from_str(&body).unwrap();
+            prop_assert_eq!(fields.keys().map(String::as_str).collect::<Vec<_>>(), FIELDS);
+            prop_assert_eq!((fields["subject"].as_str(), fields["text"].as_str()), (Some(&*letter.subject), Some(&*letter.body)));
+            for words in fields.values().filter_map(Value::as_str) {
+                prop_assert!(!words.chars().any(|c| c.is_control() && c != '\n'), "{}", words);
+            }
         }
     }
 }

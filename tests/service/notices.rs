@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use strongroom::service::access::AccessSeen;
+use strongroom::service::access::{AccessSeen, KeysSeen};
 use strongroom::service::causes::Notice;
 use strongroom::service::plain::{Elsewhere, People, Plain};
 use strongroom::service::policy::Review;
@@ -61,6 +61,9 @@ fn all_letters(people: &People) -> BTreeMap<String, Letter> {
     let mut first = notice(Trouble::Failed(Why::StoreUnreachable), JobKind::Backup, NoticeKind::Failure, Role::Clerk);
     first.last_good = None;
     all.insert(String::from("clerk failure backup-failed-first-ever"), for_clerk(&first, people));
+    let mut slow = notice(Trouble::MassChange, JobKind::Backup, NoticeKind::Failure, Role::Clerk);
+    slow.counts.in_week = true;
+    all.insert(String::from("clerk failure mass-change-in-a-week"), for_clerk(&slow, people));
     let seen = [Trouble::Quiet, Trouble::Overdue, Trouble::Untested, Trouble::Failed(Why::StoreUnreachable)];
     for trouble in seen {
         let never = Notice { last_good: None, ..notice(trouble, JobKind::Watch, NoticeKind::Failure, Role::Clerk) };
@@ -105,6 +108,7 @@ fn about_retention(people: &People) -> BTreeMap<String, Letter> {
             since: Some(day("2026-11-14")),
         }),
         News::Access(AccessSeen { first: 60, ending: 1, next: Some(day("2026-12-01")), passed: 0, since: None }),
+        News::Keys(KeysSeen { entry: 71, at: since, readers: 3, writers: 2 }),
     ];
     let named = all.into_iter().enumerate().flat_map(|(n, news)| {
         news.roles().iter().map(move |to| (format!("{} retention {n:02}-{}", word(to), news.key()), *to, news.clone()))
@@ -160,6 +164,7 @@ fn is_approved_by_word(name: &str) -> bool {
     let failing = cause.starts_with("backup-") || watched || differing.contains(&cause);
     let others = [
         "mass-change",
+        "mass-change-in-a-week",
         "verify-failed-store-unreachable",
         "verify-failed-interrupted",
         "verify-incomplete",

@@ -6,7 +6,8 @@ use strongroom::domain::problem::Exit;
 use strongroom::service::plain::People;
 use strongroom::service::policy::{Adopted, Policies};
 use strongroom::service::status::{
-    CoverageInput, Good, Light, LostInput, MAX_AGE, OpenInput, SetInput, StatusInput, StoreInput, VoicesInput, status,
+    CoverageInput, Good, Light, LostInput, MAX_AGE, OpenInput, Reached, SetInput, StatusInput, StoreInput, VoicesInput,
+    status,
 };
 
 use strongroom::service::words::{Reference, Trouble, Why};
@@ -45,7 +46,7 @@ pub fn sound(people: &People) -> StatusInput<'_> {
         trial: false,
         sheet_proved: true,
         unchecked_key_files: 0,
-        test_message_accepted: true,
+        clerk: Reached::Tried,
         store_offsite: true,
         reading_proved: true,
         mail_failing_since: None,
@@ -130,8 +131,12 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
              strongroom key drill NAME; with the recovery sheet: strongroom key sheet --check\n",
         ),
         (
-            StatusInput { test_message_accepted: false, ..base.clone() },
+            StatusInput { clerk: Reached::Untried, ..base.clone() },
             "* To do: send a test message to the clerk: strongroom notify test\n",
+        ),
+        (
+            StatusInput { clerk: Reached::NoWay, ..base.clone() },
+            "* To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\"\n",
         ),
         (
             StatusInput { store_offsite: false, ..base.clone() },

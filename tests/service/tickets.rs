@@ -202,3 +202,41 @@ fn a_failure_that_changes_its_kind_keeps_its_reference_its_first_day_and_its_one
     let endings = over.iter().filter(|n| n.reference == first && n.to == Role::Clerk).count();
     assert!(endings == 1 && over.iter().all(|n| n.kind == NoticeKind::WorkingAgain), "{over:?}");
 }
+
+/// One share that is not connected, or one attack, strikes several sets at once.
+#[test]
+fn what_strikes_several_sets_alike_in_one_run_has_one_reference_and_one_letter() {
+    let both = [set("documents"), set("email")];
+    let of = |name: &str, trouble| step(JobKind::Backup, Some(set(name)), trouble, false);
+    for trouble in [Trouble::Failed(Why::SourceNotMounted), Trouble::MassChange, Trouble::Incomplete] {
+        let mut life = life();
+        let steps: Vec<Step> = ["documents", "email"].map(|name| of(name, Some(trouble))).into();
+        steps.iter().for_each(|step| life.note(Event::StepFinished(step.clone())));
+        let decision = decide_one(&life.journal, steps, &both, life.now);
+        assert_eq!((decision.opened.len(), decision.notices.len()), (2, 2), "clerk and provider: {decision:?}");
+        assert!(decision.notices.iter().all(|n| n.sets == both), "{decision:?}");
+        let reference = decision.notices[0].reference.clone();
+        life.carry_out(decision, None);
+        if trouble.is_incident() {
+            life.note(Event::IncidentResolved { reference, by: None });
+            let decision = decide_one(&life.journal, vec![], &both, life.now);
+            assert_eq!((decision.closed.len(), decision.notices.len()), (2, 2), "{decision:?}");
+            continue;
+        }
+        // One of them is right again: nobody is told that it is over until both are.
+        let first = decide_one(&life.journal, vec![of("email", None)], &both, life.now);
+        assert!(first.closed.len() == 1 && first.notices.is_empty(), "{first:?}");
+        life.carry_out(first, None);
+        let last = decide_one(&life.journal, vec![of("documents", None)], &both, life.now);
+        assert!(last.notices.len() == 2 && last.notices.iter().all(|n| n.kind == NoticeKind::WorkingAgain));
+    }
+    // Another night is another matter.
+    let mut life = life();
+    life.carry_out(
+        decide_one(&[], vec![of("email", Some(Trouble::Failed(Why::SourceMissing)))], &both, life.now),
+        None,
+    );
+    let second =
+        decide_one(&life.journal, vec![of("documents", Some(Trouble::Failed(Why::SourceMissing)))], &both, life.now);
+    assert_ne!(second.notices[0].reference, life.sent[0].4);
+}

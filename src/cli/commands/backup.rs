@@ -14,7 +14,7 @@ use crate::config::{Config, ProtectedSet};
 use crate::domain::path::printable;
 use crate::domain::problem::{Exit, Problem};
 use crate::ops::OpsError;
-use crate::ops::backup::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS, backup};
+use crate::ops::backup::{BackupOptions, BackupReport, MAX_LISTED_PROBLEMS, Usual, backup};
 use crate::ops::fs::walk::Source;
 use crate::repo::repository::Repository;
 use crate::service::history::fold;
@@ -113,7 +113,8 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         files: report.files,
         bytes: report.bytes,
         problems: report.problems.len() as u64,
-        changed: report.touched,
+        changed: report.in_week.unwrap_or(report.touched),
+        in_week: report.in_week.is_some(),
         which: which(report),
         ..Counts::default()
     };
@@ -202,17 +203,20 @@ pub fn step(
     }
     if let Some(n) = report.incident {
         shell.out.warn(format!(
-            "Very many records changed at once. The snapshot was taken; nothing will be thinned or deleted until \
-             somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT"
+            "Very many records changed{}. The snapshot was taken; nothing will be thinned or deleted until \
+             somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT",
+            if report.in_week.is_some() { " in seven days" } else { " at once" }
         ));
     }
     Ok(report)
 }
 
 /// What the journal has learnt of this set. One that cannot be read has learnt nothing.
-fn usual(shell: &Shell, config: &Config, set: &ProtectedSet) -> Option<u64> {
-    let journal = fold(&shell.journal(config).read().ok()?.entries);
-    journal.usual_changes(&telling::set_name(&set.name).ok()?)
+fn usual(shell: &Shell, config: &Config, set: &ProtectedSet) -> Usual {
+    match (shell.journal(config).read(), telling::set_name(&set.name)) {
+        (Ok(all), Ok(name)) => fold(&all.entries).changes.usual(&name, shell.env.clock.now()),
+        _ => Usual::default(),
+    }
 }
 
 pub fn options(config: &Config, set: &ProtectedSet, wishes: Wishes) -> BackupOptions {

@@ -11,6 +11,7 @@ use crate::config::EXAMPLE;
 use crate::config::schema::schema;
 use crate::config::scheme::read_scheme;
 use crate::service::plain::counted;
+use crate::service::words::Role;
 
 pub fn run(shell: &Shell, command: ConfigCommand) -> Result<Done, Failure> {
     match command {
@@ -60,8 +61,10 @@ fn check(shell: &Shell) -> Result<Done, Failure> {
     {
         super::coverage::refuse_limits(&repo, &config)?;
     }
-    if !mail {
+    if !config.tells_anyone() {
         shell.out.note("Nobody will be told of a failure: there is no [notify.mail].");
+    } else if config.ways_to(Role::Clerk).is_empty() {
+        shell.out.note(super::notify_test::NOT_THE_CLERK);
     }
     Ok(Done::ok().with("sets", sets).with("mail", mail).with("trial", config.trial))
 }

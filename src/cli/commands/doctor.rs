@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::doctor_schedule;
+use super::{doctor_machine, doctor_schedule};
 use crate::cli::failure::Failure;
 use crate::cli::hints::advice;
 use crate::cli::output::Done;
@@ -22,6 +22,8 @@ use crate::repo::repository::Repository;
 use crate::repo::store::{Store, probe};
 use crate::service::history::fold;
 use crate::service::plain::size;
+use crate::service::status::Reached;
+use crate::service::words::Role;
 
 use super::verify_store;
 
@@ -78,6 +80,7 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
     store(&mut lines, &config);
     mail(&mut lines, &config);
     doctor_schedule::look(&mut lines, &config);
+    doctor_machine::look(&mut lines, &config);
     let exit = if lines.problems > 0 { Exit::Failed } else { Exit::Done };
     Ok(Done::with_exit(exit).with("ok", lines.ok).with("problems", lines.problems).with("not_checked", lines.unchecked))
 }
@@ -120,9 +123,9 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
             let damaged = format!("{} lines are damaged", all.damaged);
             lines.check("the journal can be read", all.damaged == 0, &damaged, "Look at this computer's disk.");
             let lately = fold(&all.entries);
-            let expired = "the clerk has had none";
-            let proved = lately.test_message.contains_key(&crate::service::words::Role::Clerk);
-            lines.check("a test message was accepted", proved, expired, "Run: strongroom notify test");
+            let reached = ways::reached(config, &lately, Role::Clerk);
+            let why = if reached == Reached::NoWay { "no message reaches the clerk" } else { "the clerk has had none" };
+            lines.check("a test message was accepted", reached == Reached::Tried, why, "Run: strongroom notify test");
         }
     }
 }
@@ -207,13 +210,18 @@ fn dated(store: &Store, entropy: &dyn Entropy) -> Option<Timestamp> {
 }
 
 fn mail(lines: &mut Lines<'_>, config: &Config) {
-    let what = "somebody is told of a failure";
-    let todo = "Add [notify.mail] to council.toml.";
+    let nobody = if config.tells_anyone() { "no way leads to the clerk" } else { "there is no [notify.mail]" };
+    let todo = "Add [notify.mail] to council.toml, or a [[notify.webhook]] with role = \"clerk\".";
+    lines.check("somebody is told of a failure", !config.ways_to(Role::Clerk).is_empty(), nobody, todo);
+    let what = "the mail server answers, and takes user and password";
     match lines.shell.mailer(config) {
         Err(failure) => lines.failure(what, &failure),
-        Ok(None) if config.tells_anyone() => {}
-        Ok(None) => lines.add(what, &Verdict::Failed("there is no [notify.mail]".into()), todo),
-        Ok(Some(_)) => lines.add(what, &Verdict::Passed, ""),
+        Ok(None) => {}
+        // Nothing is sent.
+        Ok(Some(mailer)) => {
+            let answer = mailer.try_out().map_or_else(|e| Verdict::Failed(e.to_string()), |()| Verdict::Passed);
+            lines.add(what, &answer, "Correct [notify.mail], or wait for the server; messages are kept meanwhile.");
+        }
     }
     if let Err(failure) = telling::set_names(config) {
         lines.failure("messages can name the sets", &failure);

@@ -93,6 +93,7 @@ fn counts(incident: &Incident) -> String {
     if let (IncidentKind::MassChange, [changed, gone, all, more @ ..]) = (incident.what, &incident.counts[..]) {
         let more: String = match more {
             [renamed, noise] => format!(", {renamed} with a new ending, {noise} turned to noise"),
+            [_, _, week] => format!("; {week} changed or gone in seven days"),
             _ => String::new(),
         };
         return format!("{changed} changed and {gone} gone of {all}{more}");

@@ -18,6 +18,7 @@ use crate::repo::error::RepoError;
 use crate::repo::local::LocalError;
 use crate::repo::machine::Machine;
 use crate::repo::store::{ProbeReport, Store, probe};
+use crate::service::words::Role as Audience;
 
 pub fn run(shell: &Shell, args: &InitArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -43,7 +44,7 @@ pub fn run(shell: &Shell, args: &InitArgs) -> Result<Done, Failure> {
     });
     kept?;
     let id = id?;
-    next_steps(&shell.out, args, id);
+    next_steps(shell, &config, args, id);
     Ok(Done::ok()
         .with("repository", id.to_hex())
         .with("single_machine", single)
@@ -115,7 +116,8 @@ fn keep(shell: &Shell, config: &Config, args: &InitArgs, recovery: &Recovery) ->
     }
 }
 
-fn next_steps(out: &Out, args: &InitArgs, id: RepositoryId) {
+fn next_steps(shell: &Shell, config: &Config, args: &InitArgs, id: RepositoryId) {
+    let out = &shell.out;
     out.say(format!("\nThe repository is made. Its id is {id}"));
     out.say("\nWhat to do next:");
     match &args.recovery_key_file {
@@ -127,7 +129,13 @@ fn next_steps(out: &Out, args: &InitArgs, id: RepositoryId) {
     }
     out.say("  2. Make the first backup:              strongroom run");
     out.say("  3. Prove that the sheet works:         strongroom key sheet --check");
-    out.say("  4. See that messages reach the clerk:  strongroom notify test");
+    if config.ways_to(Audience::Clerk).is_empty() {
+        out.say(
+            "  4. Say how messages reach the clerk, under [notify] in the configuration; then: strongroom notify test",
+        );
+    } else {
+        out.say("  4. See that messages reach the clerk:  strongroom notify test");
+    }
     out.say("  5. Run it every night:                 strongroom schedule install");
     if args.write_only_server {
         out.say(

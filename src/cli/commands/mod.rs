@@ -7,6 +7,7 @@ mod config;
 mod coverage;
 mod disposed;
 mod doctor;
+mod doctor_machine;
 mod doctor_schedule;
 mod drill;
 mod drills;

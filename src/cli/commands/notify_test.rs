@@ -16,13 +16,17 @@ use crate::service::texts;
 use crate::service::web::Signal;
 use crate::service::words::{NoticeKind, Role, word};
 
+/// The webhooks that there are speak to others.
+pub const NOT_THE_CLERK: &str =
+    "No message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\".";
+
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
     let mail = shell.mailer(&config)?;
     if mail.is_none() && config.webhooks.is_empty() && config.ping.is_none() {
         return Err(super::notify::no_mail());
     }
-    let mut test = Test { shell, config: &config, sent: 0, failed: 0 };
+    let mut test = Test { shell, config: &config, sent: 0, failed: 0, to_clerk: false };
     if let Some(mailer) = &mail {
         let deputy = config.council.deputy.as_ref().map(|_| Role::Deputy);
         for to in [Role::Clerk, Role::Provider].into_iter().chain(deputy) {
@@ -30,7 +34,6 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
             test.answered("mail", "The mail server", Some(to), accepted, Some(Event::TestMessageAccepted { to }))?;
         }
     }
-    let to_clerk = test.sent > 0;
     for channel in ways::webhooks(shell, &config) {
         let (way, to) = (channel.outbox.way().clone(), channel.role);
         let accepted = channel.mailer.send(&test.message(to));
@@ -39,7 +42,9 @@ pub fn run(shell: &Shell) -> Result<Done, Failure> {
         test.answered(way.as_str(), &who, Some(to), accepted, Some(channel.outbox.sent(told)))?;
     }
     test.ping()?;
-    if test.failed == 0 && to_clerk {
+    if config.ways_to(Role::Clerk).is_empty() {
+        shell.out.warn(NOT_THE_CLERK);
+    } else if test.failed == 0 && test.to_clerk {
         shell.out.say("Now ask the clerk whether it arrived.");
     }
     let exit = if test.failed > 0 { Exit::Failed } else { Exit::Done };
@@ -51,6 +56,8 @@ struct Test<'a> {
     config: &'a Config,
     sent: u64,
     failed: u64,
+    /// A way took the message for the clerk.
+    to_clerk: bool,
 }
 
 impl Test<'_> {
@@ -95,6 +102,7 @@ impl Test<'_> {
             self.shell.note(self.config, event)?;
         }
         self.sent += 1;
+        self.to_clerk |= to == Some(Role::Clerk);
         match to {
             Some(to) => out.say(format!("{who} took the message for the {}: {reply}", word(&to))),
             None => out.say(format!("{who}: {reply}")),

@@ -11,10 +11,10 @@ use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::telling::tell_of_retention;
 use crate::config::Config;
-use crate::domain::log::state::State;
 use crate::ops::access::{self, AccessText, Listed};
 use crate::ops::retention::note::WhyNote;
-use crate::service::access::seen;
+use crate::repo::repository::Repository;
+use crate::service::access::{keys_changed, seen};
 use crate::service::plain::{counted, date};
 use crate::service::retention::News;
 
@@ -100,11 +100,14 @@ fn object(one: &Listed) -> serde_json::Value {
     object
 }
 
-/// Told weekly while an access ends soon or should have ended.
-pub fn tell(shell: &Shell, config: &Config, state: Option<&State>) {
+/// Told weekly while an access ends soon or should have ended; and once that the list of keys and computers was changed.
+pub fn tell(shell: &Shell, config: &Config, repo: Option<&Repository>) {
     let today: Date = today(shell, config);
-    let news = state.and_then(|s| seen(s, today)).map(News::Access);
-    if let Some(news) = news.filter(|_| config.tells_anyone() && !config.trial) {
-        tell_of_retention(shell, config, &[news]);
+    let Some(repo) = repo.filter(|_| config.tells_anyone() && !config.trial) else { return };
+    let access = seen(repo.state(), today).map(News::Access);
+    let keys = keys_changed(repo.slots(), repo.state(), shell.env.clock.now()).map(News::Keys);
+    let news: Vec<News> = access.into_iter().chain(keys).collect();
+    if !news.is_empty() {
+        tell_of_retention(shell, config, &news);
     }
 }

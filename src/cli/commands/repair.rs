@@ -44,7 +44,7 @@ pub fn run(shell: &Shell, args: &RepairArgs) -> Result<Done, Failure> {
     if report.damaged.is_empty() && report.lost.is_empty() {
         nothing(shell, args, &report);
     } else if args.yes {
-        done(shell, &config, &report);
+        done(shell, &report);
     } else {
         would_do(shell, &report);
     }
@@ -53,17 +53,16 @@ pub fn run(shell: &Shell, args: &RepairArgs) -> Result<Done, Failure> {
         shell.out.row(|| accepted_in_words(*entry, note.as_ref()), || accepted_as_object(*entry, note.as_ref()));
     }
     if args.yes {
-        journalled(shell, &config, &repo, &report)?;
+        journalled(shell, &config, &report)?;
     }
     Ok(summary(args, &report))
 }
 
 /// Writes the backups of a repair down as those of any other command.
-fn journalled(shell: &Shell, config: &Config, repo: &Repository, report: &RepairReport) -> Result<(), Failure> {
+fn journalled(shell: &Shell, config: &Config, report: &RepairReport) -> Result<(), Failure> {
     let mut steps = vec![];
-    for made in &report.backups {
-        let logged = repo.state().snapshots.iter().rfind(|s| Some(s.id) == made.snapshot);
-        let set = logged.map(|s| telling::set_name(&s.snapshot.set)).transpose()?;
+    for (set, made) in &report.backups {
+        let set = Some(telling::set_name(set)?);
         steps.push(Job { kind: JobKind::Backup, set, run: Box::new(|| backup::outcome(made)) });
     }
     if !steps.is_empty() {
@@ -125,13 +124,13 @@ fn would_do(shell: &Shell, report: &RepairReport) {
     shell.out.say("Nothing was changed. To repair, which deletes nothing: strongroom repair --yes");
 }
 
-fn done(shell: &Shell, config: &Config, report: &RepairReport) {
+fn done(shell: &Shell, report: &RepairReport) {
     for (set, why) in &report.not_backed_up {
         shell.out.warn(format!("The set \"{set}\" could not be backed up: {why}"));
     }
-    for (set, made) in config.sets.iter().zip(&report.backups).filter(|(_, made)| !made.problems.is_empty()) {
+    for (set, made) in report.backups.iter().filter(|(_, made)| !made.problems.is_empty()) {
         let items = counted(made.problems.len() as u64, "item", "items");
-        shell.out.warn(format!("{items} of \"{}\" could not be backed up.", set.name));
+        shell.out.warn(format!("{items} of \"{}\" could not be backed up.", set));
     }
     let parts = pieces(report);
     shell.out.say(match parts.is_empty() {

@@ -87,7 +87,7 @@ fn whole_or_backups(shell: &Shell, config: &Config, round: Round, broken: Option
     }
     telling::report(shell, &summary);
     tell_of_policies(shell, config);
-    provider::tell(shell, config, work.opened.borrow().as_ref().and_then(|o| o.as_ref().ok()).map(Repository::state));
+    provider::tell(shell, config, work.opened.borrow().as_ref().and_then(|o| o.as_ref().ok()));
     let kept = work.keep_journal(&summary);
     let mut done = work.finish(&summary)?;
     if !kept {

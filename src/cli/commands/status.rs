@@ -9,7 +9,7 @@ use crate::cli::hints::advice;
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
 use crate::cli::wiring_files::replace_public;
-use crate::cli::{stores, telling};
+use crate::cli::{stores, telling, ways};
 use crate::config::{Config, ProtectedSet};
 use crate::domain::log::entry::Drilled;
 use crate::domain::log::state::State;
@@ -24,7 +24,7 @@ use crate::service::lead::lead;
 use crate::service::metrics;
 use crate::service::schedule::next;
 use crate::service::status::{DrillInput, Good, LostInput, MAX_AGE, OpenInput, SetInput, Status, StatusInput, status};
-use crate::service::words::{JobKind, Opened, SetName, Trouble, Why};
+use crate::service::words::{JobKind, Opened, Role, SetName, Trouble, Why};
 
 pub fn run(shell: &Shell) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -126,11 +126,11 @@ pub fn look<T>(
         trial: config.trial,
         sheet_proved: sheet_proved(journal.sheet_proved.is_some(), log),
         unchecked_key_files: repo.map_or(0, |repo| repo.bundles_unproved().count() as u64),
-        test_message_accepted: journal.test_message.contains_key(&crate::service::words::Role::Clerk),
+        clerk: ways::reached(config, &journal, Role::Clerk),
         store_offsite: stores::is_offsite(config),
         reading_proved: repo.map_or(journal.reading_proved.is_some(), |r| reading_proved(r, &journal)),
-        mail_failing_since: journal.silent_since(),
-        messages_lost: journal.expired,
+        mail_failing_since: ways::silent_since(config, &journal),
+        messages_lost: if config.mail.is_some() { journal.expired } else { 0 },
         voices: voices::for_status(shell, config, &journal, repo),
         journal_damaged: journalled.damaged,
         retention: retention_of_run::for_status(&journal.retention, log, shell.env.clock.now(), config),

@@ -11,7 +11,7 @@ use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
 use super::session::{PACKS_PER_STORED, journal, packs_there, resume, tell};
 use super::side::Side;
-use super::unusual::Unusual;
+use super::unusual::{Unusual, Usual};
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
 use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
@@ -354,10 +354,12 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
 
 /// The counts of [`Unusual::is_incident`], when what changed is one. They stand in the snapshot itself,
 /// so that no crash can come between the snapshot and the incident.
-fn mass_change(before: &Before, tally: &mut Tally, usual: Option<u64>) -> Option<Vec<u64>> {
+fn mass_change(before: &Before, tally: &mut Tally, usual: Usual) -> Option<Vec<u64>> {
     let (gone, records) = (tally.report.files_gone, before.records);
     tally.report.touched = tally.unusual.changed.min(records) + gone;
-    before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))
+    let counts = before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))?;
+    tally.report.in_week = counts.get(5).copied();
+    Some(counts)
 }
 
 /// Packs that this machine found damaged and has not found sound since: nothing new relies on them.

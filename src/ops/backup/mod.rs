@@ -22,6 +22,7 @@ mod unusual;
 mod window;
 
 pub(in crate::ops) use session::put_index;
+pub use unusual::{Usual, Week};
 
 use crate::domain::id::SnapshotId;
 use crate::domain::log::entry::Entry;
@@ -52,8 +53,8 @@ pub struct BackupOptions {
     pub config_text: Option<String>,
     /// Packs that are put at the same time.
     pub connections: usize,
-    /// The most records that changed or went in one of the last backups, where there were enough of them.
-    pub usual: Option<u64>,
+    /// What changes and goes as a rule.
+    pub usual: Usual,
 }
 
 impl BackupOptions {
@@ -68,7 +69,7 @@ impl BackupOptions {
             accept_mounts: false,
             config_text: None,
             connections: 3,
-            usual: None,
+            usual: Usual::default(),
         }
     }
 }
@@ -88,6 +89,8 @@ pub struct BackupReport {
     pub files_gone: u64,
     /// Files that were there last time and have another content, or are gone.
     pub touched: u64,
+    /// Over a week with this backup, where that is an incident and one night is not.
+    pub in_week: Option<u64>,
     /// Bytes added to the store.
     pub bytes_stored: u64,
     /// Packs added to the store.

@@ -1,5 +1,5 @@
-//! Is what changed since the last backup unusual: very many records at once, or fewer that were given a new ending or
-//! turned to noise, as after an attack?
+//! Is what changed since the last backup unusual: very many records at once, many over a week, or fewer that were given a
+//! new ending or turned to noise, as after an attack?
 //!
 //! What an office does every night is no alarm (`usual`), unless it is half of everything. Renaming and noise are no
 //! everyday work, so far fewer of them are enough.
@@ -14,6 +14,9 @@ const MASS_PERCENT: u64 = 20;
 const ALWAYS_PERCENT: u64 = 50;
 /// What is more than this many times the usual is not usual.
 const USUAL_TIMES: u64 = 2;
+/// This share of all, changed or gone over a week, is one. A record that changes daily counts each time: what is usual must
+/// be known.
+const WEEK_PERCENT: u64 = 30;
 /// The same of records with a new ending or turned to noise.
 const TURNED_RECORDS: u64 = 20;
 const TURNED_PERCENT: u64 = 2;
@@ -21,6 +24,24 @@ const TURNED_PERCENT: u64 = 2;
 const NAMES: usize = 1 << 20;
 /// A longer ending is none.
 const ENDING: usize = 32;
+
+/// What changes and goes as a rule, as far as earlier backups have shown it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usual {
+    /// The most in one backup.
+    pub once: Option<u64>,
+    /// Over a week.
+    pub week: Option<Week>,
+}
+
+/// Records that changed or went over a week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Week {
+    /// In the days before this backup that belong to one week with it, since the last incident.
+    pub so_far: u64,
+    /// The most in a week before these.
+    pub usual: u64,
+}
 
 /// What this backup's walk met.
 #[derive(Debug, Default)]
@@ -99,23 +120,33 @@ impl Unusual {
         self.fresh.iter().filter(is).count() as u64
     }
 
-    /// How many changed, went, were there, have a new ending, are noise: where a person should look. `usual` is the most
-    /// that changed or went in one of the last backups, where there were enough of them.
-    pub fn is_incident(&self, gone: u64, records: u64, usual: Option<u64>) -> Option<Vec<u64>> {
+    /// How many changed, went, were there, have a new ending, are noise and, where it shows over a week only, changed or
+    /// went in that week: where a person should look.
+    pub fn is_incident(&self, gone: u64, records: u64, usual: Usual) -> Option<Vec<u64>> {
         let touched = self.changed.min(records) + gone;
         let share = |n: u64, percent: u64| n * 100 >= records * percent;
-        let is_usual = usual.is_some_and(|usual| touched <= usual.saturating_mul(USUAL_TIMES));
+        let is_usual = |n: u64, usual: u64| n <= usual.saturating_mul(USUAL_TIMES);
+        let known = usual.once.is_some_and(|once| is_usual(touched, once));
         let many = touched >= MASS_RECORDS && share(touched, MASS_PERCENT);
         let turned = self.renamed() + self.noise;
-        let is = (many && (!is_usual || share(touched, ALWAYS_PERCENT)))
+        let at_once = (many && (!known || share(touched, ALWAYS_PERCENT)))
             || (turned >= TURNED_RECORDS && share(turned, TURNED_PERCENT));
-        is.then(|| vec![self.changed, gone, records, self.renamed(), self.noise])
+        let over_a_week = |week: Week| {
+            let all = touched + week.so_far;
+            let is = touched > 0 && all >= MASS_RECORDS && share(all, WEEK_PERCENT) && !is_usual(all, week.usual);
+            is.then_some(all)
+        };
+        let week = usual.week.and_then(over_a_week).filter(|_| !at_once);
+        let counts = [self.changed, gone, records, self.renamed(), self.noise].into_iter().chain(week);
+        (at_once || week.is_some()).then(|| counts.collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOTHING: Usual = Usual { once: None, week: None };
 
     fn office(endings: &[&str]) -> Unusual {
         let mut unusual = Unusual::default();
@@ -144,21 +175,38 @@ mod tests {
         ] {
             assert_eq!(renamed(20, from, to).renamed(), is, "{from} to {to}");
         }
-        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1000, None).is_some());
-        assert!(renamed(19, ".docx", ".docx.locked").is_incident(19, 500, None).is_none());
-        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1001, None).is_none());
-        assert!(renamed(20, ".docx", ".pdf").is_incident(20, 1000, None).is_none());
+        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1000, NOTHING).is_some());
+        assert!(renamed(19, ".docx", ".docx.locked").is_incident(19, 500, NOTHING).is_none());
+        assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1001, NOTHING).is_none());
+        assert!(renamed(20, ".docx", ".pdf").is_incident(20, 1000, NOTHING).is_none());
     }
 
     #[test]
     fn what_an_office_does_every_night_is_no_alarm_unless_it_is_half_of_everything() {
-        let of = |changed, records, usual| {
-            Unusual { changed, ..Unusual::default() }.is_incident(0, records, usual).is_some()
+        let of = |changed, records, once| {
+            Unusual { changed, ..Unusual::default() }.is_incident(0, records, Usual { once, week: None }).is_some()
         };
         assert!(of(50, 250, None) && !of(49, 200, None) && !of(50, 251, None));
         assert!(of(300, 1000, Some(100)) && !of(300, 1000, Some(150)));
         assert!(of(500, 1000, Some(500)) && !of(499, 1000, Some(500)));
-        let noise = |noise| Unusual { changed: noise, noise, ..Unusual::default() }.is_incident(0, 1000, Some(900));
+        let usual = Usual { once: Some(900), week: None };
+        let noise = |noise| Unusual { changed: noise, noise, ..Unusual::default() }.is_incident(0, 1000, usual);
         assert_eq!((noise(19), noise(20)), (None, Some(vec![20, 0, 1000, 0, 20])));
+    }
+
+    #[test]
+    fn what_stays_below_the_line_each_night_shows_over_a_week() {
+        let night = |changed, gone, so_far, usual| {
+            let usual = Usual { once: Some(100), week: Some(Week { so_far, usual }) };
+            Unusual { changed, ..Unusual::default() }.is_incident(gone, 1000, usual)
+        };
+        assert_eq!(night(40, 10, 250, 149), Some(vec![40, 10, 1000, 0, 0, 300]));
+        assert_eq!(
+            (night(40, 9, 250, 149), night(40, 10, 250, 150)),
+            (None, None),
+            "less than 30 %, or twice the usual"
+        );
+        assert_eq!(night(0, 0, 900, 0), None, "nothing changed tonight");
+        assert_eq!(night(900, 0, 250, 0).map(|c| c.len()), Some(5), "at once");
     }
 }

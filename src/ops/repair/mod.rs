@@ -69,8 +69,8 @@ pub struct RepairReport {
     pub replaced: u64,
     /// Packs that were called damaged and are as they should be.
     pub sound: u64,
-    /// Backups made to store again what is still on this computer.
-    pub backups: Vec<BackupReport>,
+    /// Backups made to store again what is still on this computer, by set.
+    pub backups: Vec<(String, BackupReport)>,
     /// Sets that could not be backed up, and why.
     pub not_backed_up: Vec<(String, String)>,
     /// Before a repair: what is probably still on this computer.
@@ -89,7 +89,7 @@ impl RepairReport {
     /// The exit code that says this.
     pub fn exit(&self) -> Exit {
         if self.lost.is_empty() && self.left.is_empty() {
-            let complete = self.backups.iter().all(|b| b.problems.is_empty()) && self.not_backed_up.is_empty();
+            let complete = self.backups.iter().all(|(_, b)| b.problems.is_empty()) && self.not_backed_up.is_empty();
             if complete { Exit::Done } else { Exit::Incomplete }
         } else {
             Exit::Damage
@@ -272,7 +272,7 @@ fn back_up(
 ) -> Result<(), OpsError> {
     repo.salvaged.clear();
     match backup(repo, set, monitor, stop) {
-        Ok(done) => report.backups.push(done),
+        Ok(done) => report.backups.push((set.set.clone(), done)),
         Err(e @ (OpsError::Source { .. } | OpsError::InTheWay(_) | OpsError::Nothing(_))) => {
             report.not_backed_up.push((set.set.clone(), e.to_string()));
         }

@@ -176,8 +176,8 @@ pub struct StatusInput<'a> {
     pub sheet_proved: bool,
     /// Key files of which nobody has proved what they should be.
     pub unchecked_key_files: u64,
-    /// A mail server accepted a test message to the clerk.
-    pub test_message_accepted: bool,
+    /// Whether messages reach the clerk.
+    pub clerk: Reached,
     /// The store is not in this building.
     pub store_offsite: bool,
     /// A keyholder has opened what is stored now.
@@ -198,6 +198,17 @@ pub struct StatusInput<'a> {
     pub policies: Policies,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Whether messages reach somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// No way leads there.
+    NoWay,
+    /// One of the ways has not accepted a test message.
+    Untried,
+    /// All have.
+    Tried,
 }
 
 impl StatusInput<'_> {

@@ -5,6 +5,12 @@ use crate::service::causes::Notice;
 use crate::service::plain::counted;
 use crate::service::words::{Opened, Trouble};
 
+/// How many records changed or went, and in which time.
+pub(super) fn changes(notice: &Notice) -> String {
+    let over = if notice.counts.in_week { " in seven days" } else { "" };
+    format!("{}{over}", counted(notice.counts.changed, "record", "records"))
+}
+
 /// Of documents on the office computer that were sound.
 pub(super) fn broken(notice: &Notice, when: &str) -> Words {
     match notice.lead.trouble {

@@ -154,7 +154,7 @@ fn a_computer_that_may_only_write_quarantines_and_stores_again() {
     c.damage(Object::Pack(name), flip);
     assert!(c.preview().partly);
     let done = c.repair();
-    assert!(done.partly && done.backups.len() == 1 && done.backups[0].packs_stored > 0, "{done:?}");
+    assert!(done.partly && done.backups.len() == 1 && done.backups[0].1.packs_stored > 0, "{done:?}");
     assert_eq!(done.exit(), Exit::Damage, "a reader has to tell the log");
     assert!(c.open().state().pack(&name).unwrap().1.quarantined.is_some());
 }

@@ -1,0 +1,158 @@
+//! How many records an office changes and removes as a rule, learnt from its own backups. Pure.
+//!
+//! Backups that were an incident teach nothing, nor do one or two nights that stand out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ops::backup::{Usual, Week};
+use crate::service::journal::Step;
+use crate::service::words::{SetName, Trouble};
+
+/// Fewer backups do not say what is usual.
+const LEAST: usize = 14;
+/// So many nights that stand out say nothing of what is usual.
+const STAND_OUT: usize = 2;
+/// So many of the last say it.
+const MOST: usize = 60;
+/// Seven nightly backups, whose times drift, or one weekly one.
+const A_WEEK: SignedDuration = SignedDuration::from_hours(6 * 24 + 12);
+/// A shorter past does not say what a week is like.
+const LEAST_PAST: SignedDuration = SignedDuration::from_hours(21 * 24);
+
+/// What the last backups of each set have shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes(BTreeMap<SetName, OfSet>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct OfSet {
+    /// When, and how many records changed or went: the last that were no incident.
+    each: VecDeque<(Timestamp, u64)>,
+    /// The newest incident.
+    incident: Option<Timestamp>,
+}
+
+impl Changes {
+    /// Takes in a backup that got through.
+    pub fn take(&mut self, at: Timestamp, set: &SetName, step: &Step) {
+        let of_set = self.0.entry(set.clone()).or_default();
+        if step.troubles.contains(&Trouble::MassChange) {
+            of_set.incident = Some(at);
+            // The nights of a slow one teach nothing either.
+            of_set.each.retain(|(night, _)| !step.counts.in_week || at.duration_since(*night) >= A_WEEK);
+            return;
+        }
+        of_set.each.push_back((at, step.counts.changed));
+        while of_set.each.len() > MOST {
+            of_set.each.pop_front();
+        }
+    }
+
+    /// What is usual for this set.
+    pub fn usual(&self, set: &SetName, now: Timestamp) -> Usual {
+        let Some(of_set) = self.0.get(set) else { return Usual::default() };
+        Usual { once: of_set.once(), week: of_set.week(now) }
+    }
+}
+
+impl OfSet {
+    fn once(&self) -> Option<u64> {
+        let mut counts: Vec<u64> = self.each.iter().map(|(_, n)| *n).collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        (counts.len() >= LEAST).then(|| counts.get(STAND_OUT).copied()).flatten()
+    }
+
+    /// What an incident has told of is not told again with the nights after it.
+    fn week(&self, now: Timestamp) -> Option<Week> {
+        let lately = |(at, _): &(Timestamp, u64)| now.duration_since(*at) < A_WEEK;
+        let (lately, past): (Vec<_>, Vec<_>) = self.each.iter().copied().partition(lately);
+        let known = past.last()?.0.duration_since(past.first()?.0) >= LEAST_PAST;
+        let untold = |(at, _): &(Timestamp, u64)| self.incident.is_none_or(|told| *at > told);
+        let so_far = lately.into_iter().filter(untold).map(|(_, n)| n).sum();
+        let until = |end: Timestamp| {
+            let within = past.iter().filter(move |(at, _)| *at <= end && end.duration_since(*at) < A_WEEK);
+            within.map(|(_, n)| *n).sum::<u64>()
+        };
+        let usual = past.iter().map(|(at, _)| until(*at)).max()?;
+        known.then_some(Week { so_far, usual })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::words::{Counts, JobKind, Outcome};
+
+    fn night(changes: &mut Changes, day: i64, changed: u64, troubles: Vec<Trouble>) {
+        let step = Step {
+            job: JobKind::Backup,
+            set: None,
+            outcome: Outcome::Done,
+            troubles,
+            counts: Counts { changed, in_week: changed > 300, ..Counts::default() },
+            snapshot: None,
+            exit: 0,
+            examined_all: false,
+            seconds: 1,
+            said: None,
+        };
+        changes.take(at(day), &set(), &step);
+    }
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * day)
+    }
+
+    fn set() -> SetName {
+        SetName::new("documents").unwrap()
+    }
+
+    /// Nights of an office, each with as many changes.
+    fn office(nights: &[u64]) -> Changes {
+        let mut changes = Changes::default();
+        nights.iter().enumerate().for_each(|(day, n)| night(&mut changes, day as i64, *n, vec![]));
+        changes
+    }
+
+    fn week(changes: &Changes, day: i64) -> Option<(u64, u64)> {
+        changes.usual(&set(), at(day)).week.map(|w| (w.so_far, w.usual))
+    }
+
+    #[test]
+    fn one_or_two_nights_that_stand_out_teach_nothing() {
+        let once = |nights: &[u64]| office(nights).usual(&set(), at(99)).once;
+        assert_eq!((once(&[5; 13]), once(&[5; 14])), (None, Some(5)));
+        let mut nights = [5; 20];
+        (nights[3], nights[9]) = (90, 80);
+        assert_eq!(once(&nights), Some(5));
+        nights[12] = 70;
+        assert_eq!(once(&nights), Some(70));
+    }
+
+    #[test]
+    fn a_week_is_this_backup_and_the_six_before_it_and_what_was_told_counts_no_more() {
+        let mut changes = office(&[10; 40]);
+        assert_eq!(week(&changes, 40), Some((60, 70)));
+        (40..46).for_each(|day| night(&mut changes, day, 45, vec![]));
+        assert_eq!(week(&changes, 46), Some((270, 70)));
+        night(&mut changes, 46, 315, vec![Trouble::MassChange]);
+        assert_eq!(week(&changes, 47), Some((0, 70)));
+        night(&mut changes, 47, 45, vec![]);
+        assert_eq!(week(&changes, 48), Some((45, 70)));
+        // One at once: the nights before it were no part of it, and are not told with those after it.
+        night(&mut changes, 48, 200, vec![Trouble::MassChange]);
+        assert_eq!(week(&changes, 49), Some((0, 70)));
+    }
+
+    #[test]
+    fn a_week_of_which_too_little_is_known_is_no_measure() {
+        assert_eq!(week(&office(&[10; 27]), 27), None);
+        assert_eq!(week(&office(&[10; 28]), 28), Some((60, 70)));
+        assert_eq!(week(&office(&[]), 29), None);
+        // A weekly backup is a week by itself.
+        let mut weekly = Changes::default();
+        (0..6).for_each(|n| night(&mut weekly, 7 * n, 100, vec![]));
+        assert_eq!(week(&weekly, 42), Some((0, 100)));
+    }
+}
