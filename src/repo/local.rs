@@ -102,7 +102,7 @@ fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).custom_flags(flags).open(&temporary)?;
         file.write_all(bytes)?;
-        if force { file.sync_all() } else { Ok(()) }
+        if force { forced(&temporary, &file, File::sync_all) } else { Ok(()) }
     })();
     if let Err(e) = written {
         let _ = std::fs::remove_file(&temporary);
@@ -131,7 +131,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     step(path)?;
-    file.sync_data().map_err(fail)?;
+    forced(path, &file, File::sync_data).map_err(fail)?;
     if new { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
 }
 
@@ -148,13 +148,30 @@ pub fn remove(path: &Path) -> Result<(), LocalError> {
 }
 
 fn sync_dir(path: &Path) -> Result<(), LocalError> {
-    File::open(path).and_then(|d| d.sync_all()).map_err(|e| LocalError::new(path, &e))
+    File::open(path).and_then(|d| forced(path, &d, File::sync_all)).map_err(|e| LocalError::new(path, &e))
+}
+
+/// Forces a file or folder to the disk. An error is final: what was written may be gone although a second try says that all
+/// is well.
+fn forced(path: &Path, file: &File, sync: fn(&File) -> std::io::Result<()>) -> std::io::Result<()> {
+    failing(path)?;
+    sync(file)
 }
 
 /// Between two changes of a file nothing is asked: only a test can have the process die here.
 #[cfg(not(any(test, feature = "testing")))]
 fn step(_: &Path) -> Result<(), LocalError> {
     Ok(())
+}
+
+#[cfg(not(any(test, feature = "testing")))]
+fn failing(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(test, feature = "testing"))]
+fn failing(path: &Path) -> std::io::Result<()> {
+    dying::DISK.with_borrow_mut(|disk| disk.as_mut().map_or(Ok(()), |disk| disk(path)))
 }
 
 #[cfg(any(test, feature = "testing"))]
@@ -175,6 +192,18 @@ pub mod dying {
 
     thread_local! {
         pub(super) static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    /// Is told which file or folder is being forced to the disk; says what the disk says.
+    pub type Disk = Box<dyn FnMut(&Path) -> std::io::Result<()>>;
+
+    thread_local! {
+        pub(super) static DISK: RefCell<Option<Disk>> = const { RefCell::new(None) };
+    }
+
+    /// From now on this disk answers, to this thread alone; `None`: the real one.
+    pub fn force_by(disk: Option<Disk>) {
+        DISK.set(disk);
     }
 
     /// From now on `hook` is asked, by this thread alone; `None`: nobody is.
@@ -233,6 +262,24 @@ mod tests {
         assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
         assert_eq!(read(&path).unwrap().unwrap(), b"ours");
         assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+    }
+
+    #[test]
+    fn after_a_failed_fsync_the_old_content_stays_and_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        replace(&path, b"old").unwrap();
+        for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
+            dying::force_by(Some(Box::new(move |_| Err(kind.into()))));
+            let (said, added) = (replace(&path, b"new").unwrap_err(), append(&dir.path().join("journal"), b"a line"));
+            dying::force_by(None);
+            assert_eq!((said.path.as_path(), said.full), (path.as_path(), kind == ErrorKind::StorageFull));
+            assert!(added.is_err());
+            assert_eq!(read(&path).unwrap().unwrap(), b"old");
+            assert!(!dir.path().join(".memory.json.new").exists(), "what may be torn is left under no name");
+        }
+        replace(&path, b"new").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"new");
     }
 
     #[test]

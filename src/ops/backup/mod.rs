@@ -16,6 +16,8 @@ mod merge;
 mod session;
 mod source;
 #[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
 mod tests;
 mod unusual;
 mod window;
