@@ -171,21 +171,15 @@ fn failing(_: &Path) -> std::io::Result<()> {
 
 #[cfg(any(test, feature = "testing"))]
 fn failing(path: &Path) -> std::io::Result<()> {
-    dying::DISK.with_borrow_mut(|disk| disk.as_mut().map_or(Ok(()), |disk| disk(path)))
-}
-
-#[cfg(any(test, feature = "testing"))]
-fn step(path: &Path) -> Result<(), LocalError> {
-    let alive = dying::HOOK.with_borrow_mut(|hook| hook.as_mut().is_none_or(|hook| hook(path)));
-    let died = || LocalError::new(path, &std::io::Error::other("the process died"));
-    if alive { Ok(()) } else { Err(died()) }
+    dying::told(path, dying::Moment::Force)
 }
 
 /// For tests: a process that dies between two changes of its own files.
 #[cfg(any(test, feature = "testing"))]
 pub mod dying {
     use std::cell::RefCell;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, PoisonError};
 
     /// Is told which file changes next or has just changed; says whether the process lives on.
     pub type Hook = Box<dyn FnMut(&Path) -> bool>;
@@ -194,16 +188,31 @@ pub mod dying {
         pub(super) static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
     }
 
-    /// Is told which file or folder is being forced to the disk; says what the disk says.
-    pub type Disk = Box<dyn FnMut(&Path) -> std::io::Result<()>>;
-
-    thread_local! {
-        pub(super) static DISK: RefCell<Option<Disk>> = const { RefCell::new(None) };
+    /// What is about to happen to a file or has just happened, or that it is being forced to the disk.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Moment {
+        /// It changes next, or has just changed.
+        Change,
+        /// It is being forced.
+        Force,
     }
 
-    /// From now on this disk answers, to this thread alone; `None`: the real one.
-    pub fn force_by(disk: Option<Disk>) {
-        DISK.set(disk);
+    /// Is told each moment of a file or folder; says what the disk says.
+    pub type Disk = Box<dyn FnMut(&Path, Moment) -> std::io::Result<()> + Send>;
+
+    static DISKS: Mutex<Vec<(PathBuf, Disk)>> = Mutex::new(vec![]);
+
+    /// From now on this disk answers for everything below `folder`, to every thread; `None`: the real one.
+    pub fn disk_of(folder: &Path, disk: Option<Disk>) {
+        let mut disks = DISKS.lock().unwrap_or_else(PoisonError::into_inner);
+        disks.retain(|(of, _)| of != folder);
+        disks.extend(disk.map(|disk| (folder.to_path_buf(), disk)));
+    }
+
+    pub(super) fn told(path: &Path, moment: Moment) -> std::io::Result<()> {
+        let mut disks = DISKS.lock().unwrap_or_else(PoisonError::into_inner);
+        let disk = disks.iter_mut().find(|(of, _)| path.starts_with(of));
+        disk.map_or(Ok(()), |(_, disk)| disk(path, moment))
     }
 
     /// From now on `hook` is asked, by this thread alone; `None`: nobody is.
@@ -270,9 +279,10 @@ mod tests {
         let path = dir.path().join("memory.json");
         replace(&path, b"old").unwrap();
         for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
-            dying::force_by(Some(Box::new(move |_| Err(kind.into()))));
+            let force = move |moment| if moment == dying::Moment::Force { Err(kind.into()) } else { Ok(()) };
+            dying::disk_of(dir.path(), Some(Box::new(move |_, moment| force(moment))));
             let (said, added) = (replace(&path, b"new").unwrap_err(), append(&dir.path().join("journal"), b"a line"));
-            dying::force_by(None);
+            dying::disk_of(dir.path(), None);
             assert_eq!((said.path.as_path(), said.full), (path.as_path(), kind == ErrorKind::StorageFull));
             assert!(added.is_err());
             assert_eq!(read(&path).unwrap().unwrap(), b"old");

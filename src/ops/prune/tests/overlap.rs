@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::domain::id::SnapshotId;
 use crate::domain::log::bits::Bits;
 use crate::repo::listing::{chunks_of, find_entry, read_root};
 
@@ -66,4 +67,52 @@ fn who_loses_a_race_decides_again() {
     });
     assert_eq!((done.unwrap(), seen), (None, vec![first, first + 1]), "it was asked again, and said no");
     assert_eq!(c.open().state().next, first + 1);
+}
+
+/// A prune by another machine that waits for nobody.
+fn prune_elsewhere(c: &Council) -> PruneReport {
+    let dir = c.tmp.path().join("elsewhere");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::copy(c.dir().file("machine.json"), dir.join("machine.json")).unwrap();
+    let mut repo = Repository::open_fresh(c.store(), StateDir::new(dir), c.env.clone()).unwrap();
+    let options = PruneOptions { grace: SignedDuration::ZERO, person: true, ..PruneOptions::default() };
+    prune(&mut repo, &options, &Silent, &Stop::default()).unwrap()
+}
+
+#[test]
+fn a_prune_between_any_two_calls_of_a_backup_takes_nothing_that_it_needs() {
+    let start = Council::new();
+    start.write("a.bin", Council::noise(1, 100_000));
+    start.backup();
+    start.write("a.bin", Council::noise(2, 100_000));
+    start.backup();
+    thin_to_last(&start);
+    // What is thinned comes back, and its pack is still there: the backup leans on it.
+    start.write("a.bin", Council::noise(1, 100_000));
+    let calls = {
+        let reference = start.fork();
+        reference.faults.restart(Plan::none());
+        assert!(reference.try_backup().unwrap().bytes_stored < 50_000, "it leans on nothing");
+        reference.faults.calls()
+    };
+    let mut swept = 0;
+    for call in 0..calls {
+        let c = start.fork();
+        c.faults.restart(Plan::none());
+        let pause = c.faults.pause_at(call);
+        std::thread::scope(|scope| {
+            let backup = scope.spawn(|| c.try_backup());
+            if pause.reached() {
+                swept += prune_elsewhere(&c).swept.packs;
+                pause.go();
+            }
+            backup.join().unwrap().unwrap_or_else(|e| panic!("call {call} of {calls}: {e}"));
+        });
+        c.faults.no_pause();
+        prune_elsewhere(&c);
+        let (_, newest) = c.everything().pop().unwrap();
+        assert!(newest.iter().any(|name| name.starts_with("Documents/a.bin")), "call {call}: {newest:?}");
+        assert!(c.open().state().voids.is_empty(), "call {call}");
+    }
+    assert!(swept > 0, "nothing was swept meanwhile");
 }
