@@ -10,16 +10,8 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{BinOp, Block, Expr, ReturnType, Signature, Stmt, Type, UnOp, parse_quote};
 
 /// Methods whose answer is yes or no.
-const QUESTIONS: &[&str] = &[
-    "any",
-    "all",
-    "contains",
-    "contains_key",
-    "starts_with",
-    "ends_with",
-    "eq",
-    "eq_ignore_ascii_case",
-];
+const QUESTIONS: &[&str] =
+    &["any", "all", "contains", "contains_key", "starts_with", "ends_with", "eq", "eq_ignore_ascii_case"];
 
 /// Walks a file and plants.
 pub struct Planter<'a> {
@@ -73,7 +65,8 @@ impl<'a> Planter<'a> {
             BinOp::Ne(_) => (None, parse_quote!(==)),
             _ => return expr,
         };
-        let (op, words) = (binary.op, |to: &BinOp| format!("{} for {}", to.to_token_stream(), binary.op.to_token_stream()));
+        let (op, words) =
+            (binary.op, |to: &BinOp| format!("{} for {}", to.to_token_stream(), binary.op.to_token_stream()));
         let mut inner: Expr = parse_quote!(*left_side #op *right_side);
         let before = self.planted.len();
         for other in shifted.iter().chain([&turned]) {
@@ -116,8 +109,12 @@ impl<'a> Planter<'a> {
         let what = if is_and { "|| for &&" } else { "&& for ||" };
         let Some(on) = self.switch(at, what) else { return expr };
         match is_and {
-            true => parse_quote!(({ let left_side = #left; if #on { left_side || #right } else { left_side && #right } })),
-            false => parse_quote!(({ let left_side = #left; if #on { left_side && #right } else { left_side || #right } })),
+            true => {
+                parse_quote!(({ let left_side = #left; if #on { left_side || #right } else { left_side && #right } }))
+            }
+            false => {
+                parse_quote!(({ let left_side = #left; if #on { left_side && #right } else { left_side || #right } }))
+            }
         }
     }
 
@@ -288,7 +285,9 @@ impl VisitMut for Planter<'_> {
                 }
                 _ => self.add(taken),
             },
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => self.turned(unary.op.span(), "! left out", taken.clone()),
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
+                self.turned(unary.op.span(), "! left out", taken.clone())
+            }
             Expr::MethodCall(_) => self.call(taken),
             _ => taken,
         };

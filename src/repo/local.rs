@@ -164,6 +164,14 @@ fn step(_: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
+#[cfg(any(test, feature = "testing"))]
+fn step(path: &Path) -> Result<(), LocalError> {
+    let alive = dying::HOOK.with_borrow_mut(|hook| hook.as_mut().is_none_or(|hook| hook(path)));
+    let died = || std::io::Error::other("the process died");
+    let told = if alive { dying::told(path, dying::Moment::Change) } else { Err(died()) };
+    told.map_err(|e| LocalError::new(path, &e))
+}
+
 #[cfg(not(any(test, feature = "testing")))]
 fn failing(_: &Path) -> std::io::Result<()> {
     Ok(())

@@ -18,7 +18,8 @@ fn has_test(file: &str, name: &str) -> bool {
 fn each_attacker_is_played_by_tests_that_exist() {
     let page = read("docs/keys-and-threats.md");
     let (_, rest) = page.split_once("## What is tried").unwrap();
-    let table: Vec<&str> = rest.lines().skip_while(|l| !l.starts_with("| A")).take_while(|l| l.starts_with('|')).collect();
+    let table: Vec<&str> =
+        rest.lines().skip_while(|l| !l.starts_with("| A")).take_while(|l| l.starts_with('|')).collect();
     let (mut played, mut count, mut faults) = (BTreeSet::new(), 0, vec![]);
     for row in &table {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
@@ -45,7 +46,8 @@ fn each_attacker_is_played_by_tests_that_exist() {
 
 /// All tables together.
 fn failures() -> Vec<toml::Table> {
-    let files = ["deletion", "success", "cryptography", "people"].map(|name| read(&format!("tests/historic/{name}.toml")));
+    let files =
+        ["deletion", "success", "cryptography", "people"].map(|name| read(&format!("tests/historic/{name}.toml")));
     let tables = files.iter().map(|text| text.parse::<toml::Table>().unwrap());
     tables.flat_map(|t| t["failure"].as_array().unwrap().clone()).map(|f| f.as_table().unwrap().clone()).collect()
 }
@@ -80,11 +82,17 @@ fn every_failure_of_others_is_planted_or_argued_and_every_planting_fits_the_sour
         planted += 1;
         assert!(text("planted").len() > 20, "{number}");
         let edits = failure["edit"].as_array().unwrap();
-        assert!(edits.iter().any(|e| e["new"].as_str().unwrap().contains(&format!("crate::planted({number})"))), "{number}");
+        assert!(
+            edits.iter().any(|e| e["new"].as_str().unwrap().contains(&format!("crate::planted({number})"))),
+            "{number}"
+        );
         for edit in edits {
             let (file, find) = (edit["file"].as_str().unwrap(), edit["find"].as_str().unwrap());
             let times = read(file).matches(find).count();
-            assert_eq!(times, 1, "{number}: {file} must have this once, so that a mistake can be planted there:\n{find}");
+            assert_eq!(
+                times, 1,
+                "{number}: {file} must have this once, so that a mistake can be planted there:\n{find}"
+            );
         }
         let (binary, name) = text("found_by").split_once(' ').unwrap();
         let last = name.rsplit("::").next().unwrap();

@@ -80,7 +80,8 @@ fn nothing_is_recovered_from_a_forged_repository() {
     // All of it forged; the true beginning with a forged rest; the forged beginning alone.
     let take = |name: &String, from_genuine: bool| if from_genuine { genuine.get(name) } else { forged.get(name) };
     let is_zero = |name: &String| name == "log/0000000000.age";
-    for (what, genuine_zero, genuine_rest) in [("all", false, false), ("the rest", true, false), ("the first", false, true)]
+    for (what, genuine_zero, genuine_rest) in
+        [("all", false, false), ("the rest", true, false), ("the first", false, true)]
     {
         world.objects().keys().for_each(|name| world.delete_object(name));
         for name in genuine.keys().chain(forged.keys()) {
@@ -248,7 +249,11 @@ fn plant(world: &World, seed: &Seed, pieces: &[(&[u8], &[u8])]) {
     let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments }] };
     let index = put_index(world, &frame(&encode(&object).unwrap()).unwrap());
     let pack = StoredPack { name, size: stored.len() as u64 };
-    force(world, seed, Entry::Stored(Stored { session: SESSION, began: repo.env.clock.now(), packs: vec![pack], index }));
+    force(
+        world,
+        seed,
+        Entry::Stored(Stored { session: SESSION, began: repo.env.clock.now(), packs: vec![pack], index }),
+    );
 }
 
 const SESSION: SessionId = SessionId::new([44; 32]);

@@ -30,8 +30,7 @@ enum Way {
     ForceFails,
 }
 
-const WAYS: [Way; 7] =
-    [Way::Dies, Way::Torn, Way::NeverWritten, Way::Empty, Way::Half, Way::Full, Way::ForceFails];
+const WAYS: [Way; 7] = [Way::Dies, Way::Torn, Way::NeverWritten, Way::Empty, Way::Half, Way::Full, Way::ForceFails];
 
 /// What happened to this computer's files so far.
 #[derive(Default)]

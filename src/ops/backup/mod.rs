@@ -13,10 +13,10 @@ mod content;
 mod depot;
 mod gather;
 mod merge;
-mod session;
-mod source;
 #[cfg(test)]
 mod refused_tests;
+mod session;
+mod source;
 #[cfg(test)]
 mod tests;
 mod unusual;
