@@ -213,6 +213,25 @@ fn a_lost_pack_heals_from_the_sources_and_everything_comes_back() {
     assert_eq!(again.packs_stored, 0, "it heals once: {again:?}");
 }
 
+#[test]
+fn a_store_that_lists_nothing_or_not_everything_makes_nothing_be_stored_again_and_no_alarm() {
+    let world = World::new();
+    let bytes: Vec<u8> = (0..100_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    world.write("plans.bin", &bytes);
+    world.write("minutes.txt", "resolved");
+    world.create();
+    world.backup().unwrap();
+    std::fs::remove_file(world.docs().join("minutes.txt")).unwrap();
+    for lie in [Fault::EmptyList, Fault::DropFromList(1), Fault::DropFromList(2)] {
+        world.clock.advance_days(1);
+        world.faults.restart(Plan::always(lie));
+        let report = world.backup().unwrap();
+        world.faults.restart(Plan::none());
+        assert!(report.problems.is_empty() && report.bytes_stored < 50_000, "{lie:?}: {report:?}");
+        assert!(read_back(&mut world.open().unwrap(), "documents").unwrap().1.len() == 1);
+    }
+}
+
 /// A snapshot, and then 120 documents that are all something else.
 fn ready_for_a_mass_change() -> World {
     let world = World::new();

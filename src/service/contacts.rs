@@ -14,8 +14,6 @@ use crate::service::words::{NoticeKind, Reference, Role, word};
 
 /// A quarter of a year.
 pub const EVERY: SignedDuration = SignedDuration::from_hours(92 * 24);
-/// A nightly run is sometimes a little early.
-const SLACK: SignedDuration = SignedDuration::from_hours(2);
 
 /// Who is told, beside the provider.
 #[derive(Debug, Clone)]
@@ -42,7 +40,7 @@ pub fn messages(
     now: Timestamp,
 ) -> Option<(Reference, Vec<Outgoing>)> {
     due_since(state, now)?;
-    let recently = |at: &Timestamp| now.duration_since(*at).abs() < MONTHLY - SLACK;
+    let recently = |at: &Timestamp| now.duration_since(*at).abs() < MONTHLY;
     if state.asked.as_ref().is_some_and(|(at, _)| recently(at)) {
         return None;
     }

@@ -84,8 +84,8 @@ impl Policies {
     }
 }
 
-/// A reminder a month.
-pub const MONTHLY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A reminder a month: on the thirtieth night, though a nightly run is sometimes a little early.
+pub const MONTHLY: SignedDuration = SignedDuration::from_hours(30 * 24 - 2);
 
 fn minute(adopted: &Adopted) -> String {
     printable(adopted.minute.as_bytes()).chars().take(40).collect()

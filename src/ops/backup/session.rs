@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::id::{Digest, IndexName, PackName, SessionId};
 use crate::domain::log::entry::{Entry, Stored, StoredIndex, StoredPack};
+use crate::domain::log::state::Life;
 use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::compress::frame;
 use crate::repo::error::RepoError;
@@ -18,7 +19,7 @@ use crate::repo::listing::{decode, encode};
 use crate::repo::local;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{SealError, seal};
-use crate::repo::store::{Created, Listed};
+use crate::repo::store::{ASKED_BY_NAME, Created, Listed, StoreError, StoreFault};
 use crate::repo::writer::{Acknowledged, WrittenPack};
 
 /// After so many packs the log is told, so that an interruption costs little.
@@ -26,11 +27,32 @@ pub const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
 
-/// Sizes of the packs that the store lists now.
+/// Sizes of the packs that the store has now. Its listing is a hint, and "nothing" is an answer nobody may act on: packs of
+/// the log that it leaves out are asked for by name, [`ASKED_BY_NAME`] at most. If all of those are missing, it is believed.
+///
+/// # Errors
+/// Faults of the store; a listing that left out more than that, and was wrong.
 pub fn list_packs(repo: &Repository) -> Result<HashMap<PackName, u64>, RepoError> {
     let (listed, _) = repo.store.list(PACKS)?;
     let pack = |l: Listed| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None };
-    Ok(listed.into_iter().filter_map(pack).collect())
+    let mut there: HashMap<PackName, u64> = listed.into_iter().filter_map(pack).collect();
+    let gone = |life: Life| matches!(life, Life::Swept { .. });
+    let known = repo.state().packs.iter().filter(|p| !gone(p.life) && p.lost.is_none()).map(|p| p.pack);
+    let left_out: Vec<PackName> = known.map(|p| p.name).filter(|name| !there.contains_key(name)).collect();
+    let mut wrong = false;
+    for name in left_out.iter().take(ASKED_BY_NAME) {
+        match repo.store.size(&Key::Pack(*name)) {
+            Ok(Some(size)) => wrong |= there.insert(*name, size).is_none(),
+            Ok(None) => {}
+            // A computer that may not read has only the listing.
+            Err(e) if e.fault() == StoreFault::Denied => break,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    if wrong && left_out.len() > ASKED_BY_NAME {
+        return Err(StoreError::list_leaves_out(repo.store.address()).into());
+    }
+    Ok(there)
 }
 
 /// Writes each acknowledged pack to the journal, forced to the disk.

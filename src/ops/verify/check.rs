@@ -16,10 +16,7 @@ use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::layout::{INDEX, KEYS, Key, NOTES, PACKS};
 use crate::repo::repository::Repository;
-use crate::repo::store::{Store, StoreFault};
-
-/// So many unlisted objects are asked for by name; when more are unlisted, the listing is believed.
-const ASKED_BY_NAME: usize = 64;
+use crate::repo::store::{ASKED_BY_NAME, Store};
 
 /// Compares the store with the log. `name_the_records` also reads listings, where the keys allow, to say which
 /// records a damage affects.
@@ -120,11 +117,8 @@ fn look_again(store: &Store, wanted: &Wanted, asked: usize) -> Result<Option<Str
     if asked > ASKED_BY_NAME {
         return Ok(Some(missing));
     }
-    match store.get(&wanted.object.key()) {
-        Ok(bytes) => Ok(wrong_size(wanted, bytes.len() as u64)),
-        Err(e) if e.fault() == StoreFault::Missing => Ok(Some(missing)),
-        Err(e) => Err(e.into()),
-    }
+    let size = store.size(&wanted.object.key())?;
+    Ok(size.map_or(Some(missing), |size| wrong_size(wanted, size)))
 }
 
 fn is_known(state: &State, key: &Key) -> bool {

@@ -114,6 +114,13 @@ impl StoreError {
         Self { fault: StoreFault::Other, what: "write".into(), address: address.into(), detail, unknown_outcome: true }
     }
 
+    /// Its list left out very many objects that are there.
+    pub(crate) fn list_leaves_out(address: &str) -> Self {
+        let detail =
+            "its list leaves out much that it has; try again, and ask whoever runs the store if this goes on".into();
+        Self { fault: StoreFault::Other, what: "list".into(), address: address.into(), detail, unknown_outcome: false }
+    }
+
     /// The folder of a `file:///` store is not there: unmounted, perhaps.
     pub(super) fn missing_folder(address: &str) -> Self {
         Self {

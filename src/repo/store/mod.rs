@@ -35,6 +35,9 @@ use super::layout::Key;
 const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
 /// The slowest link that is still waited for, in bytes a second (100 kbit/s).
 const SLOWEST_LINK: u64 = 12_500;
+/// So many objects that a listing leaves out are asked for by name; when more are left out, it is believed where all of
+/// those are missing.
+pub const ASKED_BY_NAME: usize = 64;
 /// How often an unknown outcome is looked at before giving up.
 const LOOKS: u32 = 4;
 
@@ -221,6 +224,19 @@ impl Store {
             }
             Ok((take(got.into_stream(), most, to_the_end).await?, modified))
         })
+    }
+
+    /// How long the object is, without its bytes; `None` when it is not there.
+    ///
+    /// # Errors
+    /// Any other fault of the store.
+    pub fn size(&self, key: &Key) -> Result<Option<u64>, StoreError> {
+        let path = self.path(key);
+        match self.wait("read", 0, self.inner.head(&path)) {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(e) if e.fault() == StoreFault::Missing => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Stretches of an object, at the same time.

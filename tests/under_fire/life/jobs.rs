@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use strongroom::domain::log::Entry;
 use strongroom::domain::log::rulings::DisposalApproved;
 use strongroom::domain::path::RecordPath;
+use strongroom::domain::problem::ProblemKind;
 use strongroom::domain::retention::plan::{Plan as DisposalPlan, PlannedRecord};
 use strongroom::domain::retention::thinning::KeepRule;
 use strongroom::ops::backup::backup;
@@ -62,8 +63,13 @@ impl Ground {
         };
         match job {
             Job::Backup => {
+                let doubted = |repo: &Repository| repo.state().packs.iter().any(|p| p.quarantined.is_some());
+                let before = doubted(&repo);
                 let report = backup(&mut repo, &self.nodes[node].options(), &Silent, &stop)?;
-                assert!(report.problems.is_empty() && report.incident.is_none(), "{report:?}");
+                // A pack that was found damaged once is so to everybody, until a test finds it sound.
+                let known = before || doubted(&repo);
+                let honest = report.problems.iter().all(|p| known && p.kind == ProblemKind::Damaged);
+                assert!(honest && report.incident.is_none(), "{report:?}");
             }
             Job::Clean { person } => {
                 let grace = if *person { SignedDuration::ZERO } else { GRACE };
