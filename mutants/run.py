@@ -8,6 +8,8 @@ The floor is pure, so it is built alone, with all mutants in it at once (see src
 it passes by; each mutant is then switched on by itself, and those tests run that pass by it, the quick ones first. A test
 that fails, crashes or does not end finds it. What does not compile is left out and counted.
 
+MUTANTS_TESTS names the files of tests/ that are run besides the floor's own tests.
+
 Everything lies in $MUTANTS_DIR, else in target/mutants. What was found before is kept there in `done`; delete it to begin anew.
 """
 
@@ -25,9 +27,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = pathlib.Path(os.environ.get("MUTANTS_DIR", ROOT / "target" / "mutants")).resolve()
 CRATE = WORK / "crate"
-TESTS = ["retention_law", "coverage"]
+TESTS = os.environ.get("MUTANTS_TESTS", "retention_law coverage").split()
 WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
-QUICK, PATIENCE = 1.0, 120
+QUICK, GROUP, PATIENCE = 1.0, 8, 60
 SWITCH = """#![allow(warnings)]
 pub mod domain;
 pub mod mutant {
@@ -158,14 +160,14 @@ def trace(executables):
     return by_mutant
 
 
-def is_found(number, tests):
-    tests = sorted(tests)
-    quick = [test for test in tests if test[0] < QUICK]
-    for group in [quick, *[[test] for test in tests if test[0] >= QUICK]]:
-        for executable in sorted({executable for _, executable, _ in group}):
-            names = [name for _, of, name in group if of == executable]
-            if not run(executable, names, {"MUTANT": str(number)}):
-                return True
+def is_found(number, tests, width):
+    """Quick tests first, in small groups, those that pass by few mutants before those that pass by all."""
+    order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))
+    while order:
+        group = [test for test in order[:GROUP] if test[1] == order[0][1] and test[0] < QUICK] or order[:1]
+        order = [test for test in order if test not in group]
+        if not run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}):
+            return True
     return False
 
 
@@ -175,7 +177,10 @@ def main():
     prepare()
     left_out = plant()
     mutants = [line.split("\t") for line in (WORK / "list.txt").read_text().splitlines()]
-    by_mutant = trace(build())
+    by_mutant, width = trace(build()), {}
+    for tests in by_mutant.values():
+        for _, executable, name in tests:
+            width[(executable, name)] = width.get((executable, name), 0) + 1
     known_file = WORK / "done"
     known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
     todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
@@ -185,7 +190,7 @@ def main():
         key = " ".join(mutant)
         if key not in known:
             number = int(mutant[0])
-            known[key] = "found" if number in by_mutant and is_found(number, by_mutant[number]) else "missed"
+            known[key] = "found" if number in by_mutant and is_found(number, by_mutant[number], width) else "missed"
             with known_file.open("a") as file:
                 file.write(f"{key}\t{known[key]}\n")
         return mutant, known[key]

@@ -31,6 +31,13 @@ fn is_test(path: &Path) -> bool {
     within || stem == "tests" || stem.ends_with("_tests") || stem == "samples"
 }
 
+/// What is as it was keeps its time, and need not be built again.
+fn write_if_other(path: &Path, text: &str) {
+    if !std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        std::fs::write(path, text).unwrap();
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let (source, out, list) = (Path::new(&arguments[1]), Path::new(&arguments[2]), &arguments[3]);
@@ -44,7 +51,7 @@ fn main() {
         let to = out.join(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         if is_test(name) {
-            std::fs::write(to, text).unwrap();
+            write_if_other(&to, &text);
             continue;
         }
         let mut file = syn::parse_file(&text).unwrap();
@@ -54,7 +61,7 @@ fn main() {
         for (number, line, what) in planter.planted {
             writeln!(lines, "{number}\t{}\t{line}\t{what}", name.display()).unwrap();
         }
-        std::fs::write(to, file.to_token_stream().to_string()).unwrap();
+        write_if_other(&to, &file.to_token_stream().to_string());
     }
     std::fs::write(list, lines).unwrap();
 }
