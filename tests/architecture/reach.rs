@@ -13,20 +13,32 @@ pub fn check(sources: &[Source], manifest: &toml::Table, breaches: &mut Vec<Stri
 
 /// Marks each file that only test code leads to, and the files below it.
 pub fn mark_test_files(sources: &mut [Source]) {
-    let is_test = |source: &Source| source.tokens.iter().all(|token| token.test);
-    loop {
-        let leads = |path: &str| sources.iter().any(|other| declares(other, path) == Some(Declared::ForTests));
-        let found = sources.iter().position(|source| !is_test(source) && leads(&source.path));
-        let Some(found) = found else { return };
-        sources[found].tokens.iter_mut().for_each(|token| token.test = true);
+    let declared: Vec<(usize, usize, usize)> = (0..sources.len())
+        .flat_map(|child| (0..sources.len()).map(move |parent| (child, parent)))
+        .filter_map(|(child, parent)| match declares(&sources[parent], &sources[child].path)? {
+            Declared::Always => None,
+            Declared::At(token) => Some((child, parent, token)),
+        })
+        .collect();
+    let mut marked = true;
+    while marked {
+        marked = false;
+        for &(child, parent, token) in &declared {
+            let for_tests = sources[parent].tokens[token].test;
+            if for_tests && sources[child].tokens.iter().any(|token| !token.test) {
+                sources[child].tokens.iter_mut().for_each(|token| token.test = true);
+                marked = true;
+            }
+        }
     }
 }
 
 /// How a file is made part of what is built.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Declared {
+    /// By a path.
     Always,
-    ForTests,
+    /// By the `mod` that is this token: for tests, if that is test code.
+    At(usize),
 }
 
 fn is_root(path: &str) -> bool {
@@ -40,10 +52,11 @@ fn declares(parent: &Source, path: &str) -> Option<Declared> {
     let module = path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
     let (folder, name) = module.rsplit_once('/')?;
     let own_folder = parent.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let by_path = path.strip_prefix(own_folder).is_some_and(|rest| {
-        let rest = rest.trim_start_matches('/');
-        parent.path != path && parent.text.contains(&format!("#[path = \"{rest}\"]"))
-    });
+    let by_path = parent.text.contains("#[path")
+        && path.strip_prefix(own_folder).is_some_and(|rest| {
+            let rest = rest.trim_start_matches('/');
+            parent.path != path && parent.text.contains(&format!("#[path = \"{rest}\"]"))
+        });
     let speaks_for = match parent.path.rsplit_once('/') {
         Some((own, "mod.rs" | "lib.rs" | "main.rs")) => own.to_owned(),
         Some((own, _)) if is_root(&parent.path) => own.to_owned(),
@@ -52,9 +65,8 @@ fn declares(parent: &Source, path: &str) -> Option<Declared> {
     if by_path {
         return Some(Declared::Always);
     }
-    let mut tokens = parent.tokens.iter().enumerate();
-    let (_, token) = tokens.find(|(at, _)| speaks_for == folder && parent.reads(*at, &["mod", name, ";"]))?;
-    Some(if token.test { Declared::ForTests } else { Declared::Always })
+    let is_it = |at: &usize| parent.reads(*at, &["mod", name, ";"]);
+    (speaks_for == folder).then(|| (0..parent.tokens.len()).find(is_it)).flatten().map(Declared::At)
 }
 
 fn check_manifest(manifest: &toml::Table, breaches: &mut Vec<String>) {
