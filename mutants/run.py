@@ -29,7 +29,7 @@ WORK = pathlib.Path(os.environ.get("MUTANTS_DIR", ROOT / "target" / "mutants")).
 CRATE = WORK / "crate"
 TESTS = os.environ.get("MUTANTS_TESTS", "retention_law coverage").split()
 WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
-QUICK, GROUP, PATIENCE = 1.0, 8, 60
+QUICK, GROUP, PATIENCE = 2.0, 8, float(os.environ.get("MUTANTS_PATIENCE", "120"))
 SWITCH = """#![allow(warnings)]
 pub mod domain;
 pub mod mutant {
@@ -150,7 +150,8 @@ def trace(executables):
         with tempfile.NamedTemporaryFile("r") as file:
             began = time.monotonic()
             if not run(executable, [name], {"MUTANT_TRACE": file.name}):
-                sys.exit(f"{name} fails without any mutant")
+                print(f"left out: {name} fails, or takes too long, without any mutant", flush=True)
+                return 0, executable, name, []
             return time.monotonic() - began, executable, name, file.read().split()
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:

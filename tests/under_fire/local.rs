@@ -159,7 +159,7 @@ fn all_of_them() -> bool {
     std::env::var_os("STRONGROOM_LONG").is_some()
 }
 
-fn campaign(what: &str, start: &Start) {
+fn campaign(what: &str, start: &Start) -> String {
     let reference = start.world.fork();
     let seen = spoil(&reference, usize::MAX, Way::Dies);
     reference.backup().unwrap();
@@ -177,16 +177,16 @@ fn campaign(what: &str, start: &Start) {
         }
     }
     assert!(happened * 10 >= played * 9, "most of these must happen: {happened} of {played}");
-    println!("{what}: {} moments, {forced} of them fsyncs; {played} points, {happened} happened", moments.len());
+    format!("{what}: {} moments, {forced} of them fsyncs; {played} points, {happened} happened", moments.len())
 }
 
 #[test]
 fn a_backup_whose_own_disk_fails_at_any_moment_loses_nothing_and_the_next_one_converges() {
     let (world, sheet) = ready();
-    campaign("first backup", &Start::of(world, sheet));
+    println!("{}", campaign("first backup", &Start::of(world, sheet)));
     let (world, sheet) = ready();
     world.backup().unwrap();
     second_documents(&world);
     world.clock.advance_days(1);
-    campaign("next backup", &Start::of(world, sheet));
+    println!("{}", campaign("next backup", &Start::of(world, sheet)));
 }
