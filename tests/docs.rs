@@ -4,6 +4,9 @@
 // The lint's leave for tests does not reach helpers.
 #![allow(clippy::unwrap_used)]
 
+#[path = "docs/named.rs"]
+mod named;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

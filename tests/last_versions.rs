@@ -84,6 +84,23 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_gives_no_neighbour_its_content() {
+    let office = Office::new();
+    let docs = office.docs();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        std::fs::write(docs.join(format!("{name}.txt")), format!("this is the file {name}")).unwrap();
+    }
+    office.hand_over();
+    for closed in ["b", "f"] {
+        chmod(&docs.join(format!("{closed}.txt")), 0o000);
+    }
+    let (exit, said) = office.run(&["run", "--folder", docs.to_str().unwrap()]);
+    assert_eq!(exit, Some(3), "{said}");
+    let wanted = ["a", "c", "d", "e", "g", "h"].map(|name| format!("docs/{name}.txt=this is the file {name}"));
+    assert_eq!(office.restored("back", &[]), wanted);
+}
+
+#[test]
 fn a_file_unreadable_twice_keeps_its_last_version() {
     let office = Office::new();
     let (minutes, closed) = (office.docs().join("minutes.txt"), office.docs().join("closed"));

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "machines/threats.rs"]
+mod threats;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use strongroom::domain::id::RepositoryId;
 use strongroom::domain::log::entry::{Entry, KeyholderAdded, Role};
 use strongroom::domain::log::state::Life;
 use strongroom::domain::path::RecordPath;

@@ -173,6 +173,16 @@ fn a_create_whose_answer_was_lost_or_lied_is_resolved_by_looking() {
 }
 
 #[test]
+fn a_store_that_overwrites_on_create_is_found_out_before_it_is_used() {
+    let rt = runtime();
+    let (_, store) = faulty(&rt, Plan::always(Fault::IgnorePrecondition));
+    let report = tried(&store);
+    assert!(!report.conditional && report.can_destroy, "{report:?}");
+    let said: Vec<bool> = report.findings.iter().map(|f| f.verdict == Verdict::Passed).collect();
+    assert_eq!(said, [false, false, true, false], "{report:?}");
+}
+
+#[test]
 fn a_listing_that_breaks_off_is_an_error_and_never_a_short_list() {
     let rt = runtime();
     let (faults, store) = faulty(&rt, Plan::none());

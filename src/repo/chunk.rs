@@ -168,6 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn a_thousand_pieces_are_each_found_in_their_own_place() {
+        let (key, mut index) = (ChunkKey::new([1; 32]), ChunkIndex::default());
+        let ids: Vec<ChunkId> = (0..1000u32).map(|n| key.id(&n.to_le_bytes())).collect();
+        for (pack, ids) in ids.chunks(10).enumerate() {
+            let chunks = ids.iter().map(|id| SegmentChunk { id: *id, len: 4 }).collect();
+            index.add(pack as u32, &[Segment { offset: 0, len: 9, raw: 40, chunks }], |_, _| false);
+        }
+        for (n, id) in ids.iter().enumerate() {
+            let found = index.find(id).map(|(s, c)| (s.pack as usize, c.start as usize, c.len));
+            assert_eq!(found, Some((n / 10, n % 10 * 4, 4)));
+        }
+        assert!((1000..2000u32).all(|n| index.find(&key.id(&n.to_le_bytes())).is_none()));
+    }
+
+    #[test]
     fn keys_are_separate() {
         let key = ChunkKey::new([1; 32]);
         assert_ne!(&key.gear(), key.id(b"").as_bytes());

@@ -120,7 +120,7 @@ fn put(path: &Path, bytes: &[u8], force: bool) -> Result<(), LocalError> {
         }
         let mut file = open_own(&temporary, OpenOptions::new().write(true).create_new(true))?;
         file.write_all(bytes)?;
-        if force { file.sync_all() } else { Ok(()) }
+        if force { forced(&temporary, &file, File::sync_all) } else { Ok(()) }
     })();
     if let Err(e) = written {
         let _ = std::fs::remove_file(&temporary);
@@ -149,7 +149,7 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     let mut file = open_own(path, OpenOptions::new().append(true).create(true)).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     step(path)?;
-    file.sync_data().map_err(fail)?;
+    forced(path, &file, File::sync_data).map_err(fail)?;
     if new { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
 }
 
@@ -166,7 +166,14 @@ pub fn remove(path: &Path) -> Result<(), LocalError> {
 }
 
 fn sync_dir(path: &Path) -> Result<(), LocalError> {
-    File::open(path).and_then(|d| d.sync_all()).map_err(|e| LocalError::new(path, &e))
+    File::open(path).and_then(|d| forced(path, &d, File::sync_all)).map_err(|e| LocalError::new(path, &e))
+}
+
+/// Forces a file or folder to the disk. An error is final: what was written may be gone although a second try says that all
+/// is well.
+fn forced(path: &Path, file: &File, sync: fn(&File) -> std::io::Result<()>) -> std::io::Result<()> {
+    failing(path)?;
+    sync(file)
 }
 
 /// Between two changes of a file nothing is asked: only a test can have the process die here.
@@ -178,21 +185,60 @@ fn step(_: &Path) -> Result<(), LocalError> {
 #[cfg(any(test, feature = "testing"))]
 fn step(path: &Path) -> Result<(), LocalError> {
     let alive = dying::HOOK.with_borrow_mut(|hook| hook.as_mut().is_none_or(|hook| hook(path)));
-    let died = || LocalError::new(path, &std::io::Error::other("the process died"));
-    if alive { Ok(()) } else { Err(died()) }
+    let died = || std::io::Error::other("the process died");
+    let told = if alive { dying::told(path, dying::Moment::Change) } else { Err(died()) };
+    told.map_err(|e| LocalError::new(path, &e))
+}
+
+#[cfg(not(any(test, feature = "testing")))]
+fn failing(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(test, feature = "testing"))]
+fn failing(path: &Path) -> std::io::Result<()> {
+    dying::told(path, dying::Moment::Force)
 }
 
 /// For tests: a process that dies between two changes of its own files.
 #[cfg(any(test, feature = "testing"))]
 pub mod dying {
     use std::cell::RefCell;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, PoisonError};
 
     /// Is told which file changes next or has just changed; says whether the process lives on.
     pub type Hook = Box<dyn FnMut(&Path) -> bool>;
 
     thread_local! {
         pub(super) static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    /// What is about to happen to a file or has just happened, or that it is being forced to the disk.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Moment {
+        /// It changes next, or has just changed.
+        Change,
+        /// It is being forced.
+        Force,
+    }
+
+    /// Is told each moment of a file or folder; says what the disk says.
+    pub type Disk = Box<dyn FnMut(&Path, Moment) -> std::io::Result<()> + Send>;
+
+    static DISKS: Mutex<Vec<(PathBuf, Disk)>> = Mutex::new(vec![]);
+
+    /// From now on this disk answers for everything below `folder`, to every thread; `None`: the real one.
+    pub fn disk_of(folder: &Path, disk: Option<Disk>) {
+        let mut disks = DISKS.lock().unwrap_or_else(PoisonError::into_inner);
+        disks.retain(|(of, _)| of != folder);
+        disks.extend(disk.map(|disk| (folder.to_path_buf(), disk)));
+    }
+
+    pub(super) fn told(path: &Path, moment: Moment) -> std::io::Result<()> {
+        let mut disks = DISKS.lock().unwrap_or_else(PoisonError::into_inner);
+        let disk = disks.iter_mut().find(|(of, _)| path.starts_with(of));
+        disk.map_or(Ok(()), |(_, disk)| disk(path, moment))
     }
 
     /// From now on `hook` is asked, by this thread alone; `None`: nobody is.
@@ -260,6 +306,25 @@ mod tests {
             "{refused:?}"
         );
         assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn after_a_failed_fsync_the_old_content_stays_and_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        replace(&path, b"old").unwrap();
+        for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
+            let force = move |moment| if moment == dying::Moment::Force { Err(kind.into()) } else { Ok(()) };
+            dying::disk_of(dir.path(), Some(Box::new(move |_, moment| force(moment))));
+            let (said, added) = (replace(&path, b"new").unwrap_err(), append(&dir.path().join("journal"), b"a line"));
+            dying::disk_of(dir.path(), None);
+            assert_eq!((said.path.as_path(), said.full), (path.as_path(), kind == ErrorKind::StorageFull));
+            assert!(added.is_err());
+            assert_eq!(read(&path).unwrap().unwrap(), b"old");
+            assert!(!dir.path().join(".memory.json.new").exists(), "what may be torn is left under no name");
+        }
+        replace(&path, b"new").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"new");
     }
 
     #[test]

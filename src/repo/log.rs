@@ -268,6 +268,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_signed_by_its_author_is_no_entry() {
+        let (writing, author, thief) = (Identity::generate(), Seed::new([1; 32]), Seed::new([2; 32]));
+        let body = Body { actor: author.actor(), ..slot(1, Link::ORIGIN, b"", true).body.unwrap() };
+        let line = serde_json::to_vec(&body).unwrap();
+        let sealed = |text: Vec<u8>| {
+            let framed = crate::repo::compress::frame(&text).unwrap();
+            Bytes::from(crate::repo::seal::seal(&framed, &[&writing.recipient()]).unwrap())
+        };
+        let is_entry = |text| parse(&sealed(text), std::slice::from_ref(&writing)).is_some();
+        let signed = envelope::wrap(&author, Purpose::Log, &line);
+        assert!(is_entry(signed.clone()));
+        assert!(!is_entry([&line[..], b"\n\n"].concat()), "no signature at all");
+        assert!(!is_entry(line.clone()) && !is_entry([&line[..], b"\n"].concat()), "nor a place for one");
+        assert!(!is_entry(envelope::wrap(&thief, Purpose::Log, &line)), "another's");
+        assert!(!is_entry(envelope::wrap(&author, Purpose::Keys, &line)), "of another kind of thing");
+        let other = serde_json::to_vec(&Body { n: 2, ..body }).unwrap();
+        let moved = [&other[..], &signed[line.len()..]].concat();
+        assert!(!is_entry(moved), "of another entry");
+    }
+
+    #[test]
     fn junk_is_void_only_when_a_later_entry_agrees_with_it() {
         let zero = slot(0, Link::ORIGIN, b"0", true);
         let junk = slot(1, zero.link, b"junk", false);

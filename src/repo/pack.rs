@@ -326,6 +326,19 @@ mod tests {
     }
 
     #[test]
+    fn packs_of_nearly_one_size_are_stored_at_one_size() {
+        let key = ChunkKey::new([9; 32]);
+        // Sealing adds a header whose length is chance.
+        let stored = |len: usize| {
+            let mut noise = vec![0; len];
+            blake3::Hasher::new().finalize_xof().fill(&mut noise);
+            pack(&key, &[&noise]).0.len()
+        };
+        let sizes: std::collections::BTreeSet<usize> = (0..20).map(|more| stored(100_000 + 7 * more)).collect();
+        assert!(sizes.len() <= 2, "the lengths of twenty documents can be told apart: {sizes:?}");
+    }
+
+    #[test]
     fn padding_hides_the_low_bits_and_costs_little() {
         for len in [2usize, 100, 1000, 65_537, 1 << 20, 15_000_001] {
             let padded = padme(len);

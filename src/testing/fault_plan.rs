@@ -82,6 +82,7 @@ impl Fault {
 pub struct Plan {
     exact: BTreeMap<usize, Fault>,
     always: Vec<Fault>,
+    within: Option<(String, Fault)>,
     chance: Option<Chance>,
 }
 
@@ -115,9 +116,20 @@ impl Plan {
         Plan { always: vec![fault], ..Plan::default() }
     }
 
+    /// Every call that the fault fits and that is about something in this folder (`packs/`) meets it.
+    pub fn within(folder: &str, fault: Fault) -> Self {
+        Plan { within: Some((folder.into(), fault)), ..Plan::default() }
+    }
+
     /// Of a thousand calls, `per_mille` meet one of those `faults` that fit them, drawn from `seed`.
     pub fn random(seed: u64, per_mille: u64, faults: &[Fault]) -> Self {
         Plan { chance: Some(Chance { seed, per_mille, faults: faults.to_vec() }), ..Plan::default() }
+    }
+
+    /// What the call with this number and kind, about an object of this name, meets.
+    pub fn fault_of(&self, call: usize, verb: Verb, name: &str) -> Option<Fault> {
+        let within = self.within.as_ref().filter(|(folder, fault)| name.starts_with(folder) && fault.fits(verb));
+        within.map(|(_, fault)| *fault).or_else(|| self.fault(call, verb))
     }
 
     /// What the call with this number and kind meets.
@@ -156,6 +168,10 @@ mod tests {
         let bad = Plan::always(Fault::IgnorePrecondition);
         assert_eq!(bad.fault(77, Verb::Create), Some(Fault::IgnorePrecondition));
         assert_eq!(bad.fault(77, Verb::Put), None);
+        let folder = Plan::within("packs/", Fault::Conflict);
+        assert_eq!(folder.fault_of(5, Verb::Create, "packs/00/x.age"), Some(Fault::Conflict));
+        assert_eq!(folder.fault_of(5, Verb::Get, "packs/00/x.age"), None);
+        assert_eq!(folder.fault_of(5, Verb::Create, "index/x.age"), None);
     }
 
     #[test]

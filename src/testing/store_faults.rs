@@ -140,7 +140,7 @@ impl FaultStore {
             if run.stopped {
                 return Err(failure("the process has stopped"));
             }
-            let fault = run.plan.fault(call, verb);
+            let fault = run.plan.fault_of(call, verb, location.as_ref());
             run.injected.extend(fault.map(|fault| (call, fault)));
             run.stopped = fault == Some(Fault::StopBefore);
             let (due, late) = std::mem::take(&mut run.late).into_iter().partition(|(when, _)| *when <= call);

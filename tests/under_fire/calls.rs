@@ -22,17 +22,17 @@ use crate::{first_documents, second_documents};
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// From where a backup begins, and what is in the repository before and after it.
-struct Start {
-    world: World,
+pub struct Start {
+    pub world: World,
     sheet: Identity,
     id: RepositoryId,
     objects: BTreeMap<String, Vec<u8>>,
-    before: (Files, Files),
-    after: (Files, Files),
+    pub before: (Files, Files),
+    pub after: (Files, Files),
 }
 
 impl Start {
-    fn of(world: World, sheet: Identity) -> Self {
+    pub fn of(world: World, sheet: Identity) -> Self {
         let mut repo = world.open().unwrap();
         let (before, id) = (read_back(&mut repo, "documents").unwrap(), repo.state().repository);
         let live = files_of(&world.docs(), "Documents");
@@ -42,7 +42,7 @@ impl Start {
     }
 
     /// What somebody with the recovery sheet and nothing else is shown.
-    fn shown(&self, world: &World) -> (Files, Files) {
+    pub fn shown(&self, world: &World) -> (Files, Files) {
         let mut repo = Repository::open_with_identity(world.store(), &self.sheet, self.id, world.env())
             .unwrap_or_else(|e| panic!("it does not open again: {e}"));
         assert!(repo.state().voids.is_empty(), "{:?}", repo.state().voids);
@@ -50,7 +50,7 @@ impl Start {
     }
 
     /// The store holds everything that it held, and what is new has the name of its own bytes.
-    fn look_at_objects(&self, world: &World) {
+    pub fn look_at_objects(&self, world: &World) {
         let now = world.objects();
         assert!(self.objects.iter().all(|(name, bytes)| now.get(name) == Some(bytes)), "the store lost something");
         for (name, bytes) in now.iter().filter(|(name, _)| !self.objects.contains_key(*name)) {
@@ -65,7 +65,7 @@ impl Start {
 }
 
 /// Both, in few words: a failure that fills the screen says nothing.
-fn same(now: &(Files, Files), wanted: &(Files, Files), what: &str) {
+pub fn same(now: &(Files, Files), wanted: &(Files, Files), what: &str) {
     let words =
         |files: &Files| files.iter().map(|(p, b)| format!("{} {}", p.escape_ascii(), b.len())).collect::<Vec<_>>();
     let both = |(live, gone): &(Files, Files)| format!("live {:?}, gone {:?}", words(live), words(gone));
@@ -137,7 +137,7 @@ fn campaign(what: &str, start: &Start, turns: usize) -> String {
     format!("{what}: {} calls, {} points, {played} played: {tally:?}", calls.len(), points.len())
 }
 
-fn ready() -> (World, Identity) {
+pub fn ready() -> (World, Identity) {
     let world = World::new();
     first_documents(&world);
     let sheet = world.create_with(false);

@@ -13,6 +13,8 @@ mod content;
 mod depot;
 mod gather;
 mod merge;
+#[cfg(test)]
+mod refused_tests;
 mod session;
 mod side;
 mod source;

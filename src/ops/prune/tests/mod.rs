@@ -5,6 +5,7 @@ mod grudging;
 mod holds;
 mod merging;
 mod notes;
+mod overlap;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""Mutation testing of src/domain: how many small mistakes no test of that floor finds.
+
+    mutants/run.py                 every mutant
+    mutants/run.py log retention/gate   those in files whose names begin so
+
+The floor is pure, so it is built alone, with all mutants in it at once (see src/main.rs), once. Each test says which mutants
+it passes by; each mutant is then switched on by itself, and those tests run that pass by it, the quick ones first. A test
+that fails, crashes or does not end finds it. What does not compile is left out and counted.
+
+MUTANTS_TESTS names the files of tests/ that are run besides the floor's own tests.
+
+Everything lies in $MUTANTS_DIR, else in target/mutants. What was found before is kept there in `done`; delete it to begin anew.
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = pathlib.Path(os.environ.get("MUTANTS_DIR", ROOT / "target" / "mutants")).resolve()
+CRATE = WORK / "crate"
+TESTS = os.environ.get("MUTANTS_TESTS", "retention_law coverage").split()
+WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
+QUICK, GROUP, PATIENCE = 2.0, 8, float(os.environ.get("MUTANTS_PATIENCE", "120"))
+SWITCH = """#![allow(warnings)]
+pub mod domain;
+pub mod mutant {
+    use std::io::Write;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    static CURRENT: AtomicU32 = AtomicU32::new(u32::MAX);
+    static TRACE: OnceLock<Option<std::sync::Mutex<std::fs::File>>> = OnceLock::new();
+    static HIT: [AtomicBool; 16384] = [const { AtomicBool::new(false) }; 16384];
+    #[inline(never)]
+    pub fn on(number: u32) -> bool {
+        let mut now = CURRENT.load(Ordering::Relaxed);
+        if now == u32::MAX {
+            now = std::env::var("MUTANT").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+            CURRENT.store(now, Ordering::Relaxed);
+        }
+        if now == 0 && !HIT[number as usize].swap(true, Ordering::Relaxed) {
+            let trace = TRACE.get_or_init(|| {
+                let path = std::env::var_os("MUTANT_TRACE")?;
+                Some(std::sync::Mutex::new(std::fs::File::create(path).unwrap()))
+            });
+            if let Some(file) = trace {
+                writeln!(file.lock().unwrap(), "{number}").unwrap();
+            }
+        }
+        now == number
+    }
+}
+"""
+
+
+def write_if_other(path, text):
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def cargo(*arguments, folder=CRATE, target="target"):
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(WORK / target)}
+    command = ["cargo", *arguments, "--message-format=json"]
+    run = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return run.returncode, [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def prepare():
+    """The program's own manifest, so that its dependencies are the same, with the one floor for sources."""
+    manifest = (ROOT / "Cargo.toml").read_text()
+    manifest = re.sub(r"\[\[(bench|bin)\]\][^\[]*", "", manifest).replace('default-run = "strongroom"\n', "")
+    manifest = manifest[: manifest.index("[lints.rust]")]
+    manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", r"\g<1>1\ndebug = false", manifest)
+    write_if_other(CRATE / "Cargo.toml", manifest + "\n[workspace]\n")
+    shutil.copy(ROOT / "Cargo.lock", CRATE / "Cargo.lock")
+    write_if_other(CRATE / "src" / "lib.rs", SWITCH)
+    for source in (ROOT / "tests").rglob("*"):
+        name = source.relative_to(ROOT / "tests")
+        if source.is_file() and (name.parts[0].split(".")[0] in TESTS or name.parts[0].startswith("retention")):
+            if name.suffix != ".rs" or name.parts[0] in ["retention", "coverage"] or name.stem in TESTS:
+                write_if_other(CRATE / "tests" / name, source.read_text())
+
+
+def plant():
+    """Plants all mutants; what does not compile is left out. Leaves `list.txt`."""
+    code, _ = cargo("build", "--release", folder=ROOT / "mutants", target="tool")
+    if code:
+        sys.exit("the planter does not compile")
+    left_out, left_file = set(), WORK / "left-out.txt"
+    if left_file.exists():
+        left_out = set(map(int, left_file.read_text().split()))
+    while True:
+        left_file.write_text(" ".join(map(str, sorted(left_out))))
+        tool = WORK / "tool" / "release" / "strongroom-mutants"
+        subprocess.run([tool, ROOT / "src" / "domain", CRATE / "src" / "domain", WORK / "list.txt", left_file], check=True)
+        code, messages = cargo("check", "--lib")
+        if code == 0:
+            return left_out
+        wrong = set()
+        for message in messages:
+            if message.get("reason") != "compiler-message" or message["message"]["level"] != "error":
+                continue
+            for span in filter(lambda span: span["is_primary"], message["message"]["spans"]):
+                before = (CRATE / span["file_name"]).read_bytes()[: span["byte_end"]]
+                wrong.update(int(n) for n in re.findall(rb"mutant :: on \((\d+)u32\)", before)[-1:])
+        if not wrong - left_out:
+            sys.exit("it does not compile, and no mutant is to blame")
+        left_out |= wrong
+
+
+def build():
+    code, messages = cargo("test", "--no-run", "--lib", *[word for name in TESTS for word in ("--test", name)])
+    if code:
+        sys.exit("the tests do not compile")
+    artifacts = [m for m in messages if m.get("reason") == "compiler-artifact" and m.get("executable")]
+    return [m["executable"] for m in artifacts if m["profile"]["test"]]
+
+
+def run(executable, names, environment):
+    """Whether they all passed in time."""
+    command = ["nice", "-n", "19", executable, "--exact", "--test-threads=1", *names]
+    environment = {**os.environ, "CARGO_MANIFEST_DIR": str(CRATE), **environment}
+    try:
+        done = subprocess.run(
+            command, cwd=CRATE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE
+        )
+        return done.returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def trace(executables):
+    """For each mutant the tests that pass by it: (seconds, executable, name)."""
+    by_mutant, tests = {}, []
+    for executable in executables:
+        listed = subprocess.run([executable, "--list"], cwd=CRATE, stdout=subprocess.PIPE, text=True).stdout
+        tests += [(executable, line[:-6]) for line in listed.splitlines() if line.endswith(": test")]
+
+    def one(test):
+        executable, name = test
+        with tempfile.NamedTemporaryFile("r") as file:
+            began = time.monotonic()
+            if not run(executable, [name], {"MUTANT_TRACE": file.name}):
+                print(f"left out: {name} fails, or takes too long, without any mutant", flush=True)
+                return 0, executable, name, []
+            return time.monotonic() - began, executable, name, file.read().split()
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for seconds, executable, name, hits in pool.map(one, tests):
+            for hit in hits:
+                by_mutant.setdefault(int(hit), []).append((seconds, executable, name))
+    return by_mutant
+
+
+def is_found(number, tests, width):
+    """Quick tests first, in small groups, those that pass by few mutants before those that pass by all."""
+    order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))
+    while order:
+        group = [test for test in order[:GROUP] if test[1] == order[0][1] and test[0] < QUICK] or order[:1]
+        order = [test for test in order if test not in group]
+        if not run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}):
+            return True
+    return False
+
+
+def main():
+    wanted = sys.argv[1:]
+    CRATE.mkdir(parents=True, exist_ok=True)
+    prepare()
+    left_out = plant()
+    mutants = [line.split("\t") for line in (WORK / "list.txt").read_text().splitlines()]
+    by_mutant, width = trace(build()), {}
+    for tests in by_mutant.values():
+        for _, executable, name in tests:
+            width[(executable, name)] = width.get((executable, name), 0) + 1
+    known_file = WORK / "done"
+    known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
+    todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
+    found, missed = 0, []
+
+    def one(mutant):
+        key = " ".join(mutant)
+        if key not in known:
+            number = int(mutant[0])
+            known[key] = "found" if number in by_mutant and is_found(number, by_mutant[number], width) else "missed"
+            with known_file.open("a") as file:
+                file.write(f"{key}\t{known[key]}\n")
+        return mutant, known[key]
+
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for mutant, verdict in pool.map(one, todo):
+            found += verdict == "found"
+            if verdict == "missed":
+                passed = "" if int(mutant[0]) in by_mutant else " (no test passes by)"
+                missed.append(mutant)
+                print(f"missed  src/domain/{mutant[1]}:{mutant[2]}  {mutant[3]}{passed}  [{mutant[0]}]", flush=True)
+    print(f"{found} of {len(todo)} mutants found, {len(missed)} missed; {len(left_out)} do not compile")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
