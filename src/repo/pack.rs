@@ -184,7 +184,7 @@ impl PackReader {
     /// # Errors
     /// [`PackError::Seal`].
     pub fn of_sealed(stored: Bytes, identity: &Identity) -> Result<Self, PackError> {
-        Ok(Self { opened: open(stored, std::slice::from_ref(identity))? })
+        Ok(Self::of(open(stored, std::slice::from_ref(identity))?))
     }
 
     /// Opens what is left of a damaged pack: nothing vouches for its bytes but age's own check of each block and the ids
