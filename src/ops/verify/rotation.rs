@@ -58,6 +58,9 @@ pub(super) struct Found {
     pub unreadable: Vec<(Entry, String)>,
 }
 
+/// A live file: its length, and its entry as it is stored, which is smaller.
+type Packed = (u64, Box<[u8]>);
+
 /// What the hand has passed.
 pub(super) struct Rotation<'f> {
     folders: &'f [Source],
@@ -66,8 +69,8 @@ pub(super) struct Rotation<'f> {
     arc: Arc,
     every: SignedDuration,
     limit: u64,
-    /// What it has passed, by distance and path: its length, and the entry as it is stored, which is smaller.
-    due: BTreeMap<(u64, Vec<u8>), (u64, Box<[u8]>)>,
+    /// By distance and path.
+    due: BTreeMap<(u64, Vec<u8>), Packed>,
     /// What could not be read last time, by path; and those of them that are still as they were listed.
     unread: BTreeSet<Vec<u8>>,
     again: BTreeMap<Vec<u8>, Entry>,
