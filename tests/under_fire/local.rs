@@ -76,6 +76,7 @@ fn lose(way: Way, seen: &Seen, before: &BTreeMap<PathBuf, Vec<u8>>) {
     for path in seen.loose.iter().filter(|path| path.is_file()) {
         match way {
             Way::Empty | Way::Half if seen.firm.contains(path) => {}
+            _ if before.get(path) == std::fs::read(path).ok().as_ref() => {}
             Way::Empty => cut(path, 0),
             Way::Half => cut(path, 1),
             _ => match before.get(path) {
