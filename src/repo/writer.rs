@@ -372,7 +372,3 @@ fn upload_one(
     (settings.acknowledged)(&written)?;
     Ok(written)
 }
-
-#[cfg(test)]
-#[path = "writer_tests.rs"]
-mod tests;

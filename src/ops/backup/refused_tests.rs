@@ -3,6 +3,12 @@
 
 use crate::domain::problem::Exit;
 use crate::ops::verify::fixture::Council;
+use crate::repo::chunk::ChunkKey;
+use crate::repo::error::RepoError;
+use crate::repo::layout::PACKS;
+use crate::repo::pack::PackError;
+use crate::repo::seal::Identity;
+use crate::repo::writer::{PackWriter, Stream, WriterSettings};
 use crate::testing::{Fault, Plan};
 
 fn council() -> Council {
@@ -74,4 +80,33 @@ fn a_run_that_died_anywhere_leaves_nothing_claimed_that_is_not_there() {
         }
     }
     assert!(died * 4 > calls * 6, "most of these must hurt: {died} of {}", calls * 2);
+}
+
+#[test]
+fn what_does_not_prove_itself_is_never_put() {
+    let c = Council::new();
+    let (store, key, reader) = (c.store(), ChunkKey::new([3; 32]), Identity::generate());
+    let start = || {
+        PackWriter::start(WriterSettings {
+            store: store.clone(),
+            reading: reader.recipient(),
+            chunk_key: key.clone(),
+            compressors: 1,
+            uploaders: 1,
+            acknowledged: Box::new(|_| Ok(())),
+        })
+    };
+    let count = || store.list(PACKS).unwrap().0.len();
+    // As if what was compressed came back as something else: the piece is not what its id says.
+    let mut writer = start();
+    writer.add(Stream::Content, key.id(b"agenda"), b"agenda").unwrap();
+    writer.add(Stream::Content, key.id(b"minutes"), b"minutez").unwrap();
+    let refused = writer.flush().unwrap_err();
+    assert!(matches!(refused, RepoError::Pack { error: PackError::Chunk(_), .. }), "{refused}");
+    assert!(refused.is_damage() && count() == 0, "nothing of it is in the store");
+    let mut writer = start();
+    writer.add(Stream::Content, key.id(b"minutes"), b"minutes").unwrap();
+    let written = writer.flush().unwrap();
+    assert_eq!((written.len(), count()), (1, 1));
+    assert_eq!(writer.prove_back(&store, &written[0], &key).unwrap(), 7);
 }
