@@ -87,7 +87,7 @@ pub struct FoundListing {
 /// A file of the next generation.
 pub enum Kept {
     /// Written anew.
-    New(Writer),
+    New(Box<Writer>),
     /// The very file of this digest that is there.
     Same(Digest),
 }

@@ -186,7 +186,7 @@ fn fetch_listing(
                 }
             }
         }
-        last.keep((root_id, &root), (Kept::New(live), Kept::New(gone)), None)?;
+        last.keep((root_id, &root), (Kept::New(Box::new(live)), Kept::New(Box::new(gone))), None)?;
         Ok(true)
     };
     match attempt().or_else(|e| if RepoError::is_damage(&e) { attempt() } else { Err(e) }) {

@@ -103,7 +103,7 @@ impl Side {
         writer(&mut self.writer, &self.last, self.what)?;
         let pages = self.pages.finish(&mut |page| depot.put(Stream::Listing, &page))?;
         let writer = self.writer.ok_or_else(|| RepoError::Listing("nothing was written".into()))?;
-        Ok((pages, Kept::New(writer)))
+        Ok((pages, Kept::New(Box::new(writer))))
     }
 }
 
