@@ -38,7 +38,7 @@ fn main() {
     let tmp = tempfile::tempdir().unwrap();
     let url = format!("file://{}", tmp.path().join("store").display());
     let store = open(&StoreOptions { url, create_folder: true, ..StoreOptions::default() }, runtime.handle()).unwrap();
-    let clock = Arc::new(FakeClock::at(jiff::Timestamp::now()));
+    let clock = Arc::new(FakeClock::reading("2026-11-22T02:30:00Z"));
     let env = Env { clock: clock.clone(), entropy: Arc::new(SeededEntropy::new(7)) };
     let dir = StateDir::new(tmp.path().join("state"));
     let options = CreateOptions { machine_name: "bench".into(), write_only: false, single_machine: false };

@@ -40,7 +40,9 @@ fn what_the_store_refuses_for_good_fails_the_run_and_is_never_claimed() {
             for fault in [Fault::FailBefore, Fault::Conflict] {
                 let why = format!("{folder} with {fault:?} after {earlier} backups");
                 let c = council();
-                (0..earlier).for_each(|_| drop(c.backup()));
+                (0..earlier).for_each(|_| {
+                    c.backup();
+                });
                 let before = c.everything();
                 c.write("new.bin", Council::noise(2, 100_000));
                 c.faults.restart(Plan::within(folder, fault));
