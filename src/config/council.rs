@@ -11,9 +11,7 @@ use toml::Spanned;
 
 use super::check::{email, is_domain, number, one_line, required};
 use super::error::{ConfigError, Text};
-use super::model::{
-    Council, DEFAULT_ESCALATION_DAYS, DEFAULT_TIMEZONE, Deputy, Elsewhere, Person, ProtectedSet, Provider,
-};
+use super::model::{Council, DEFAULT_TIMEZONE, Deputy, Elsewhere, Person, ProtectedSet, Provider};
 use super::raw::{Opt, RawCouncil, RawElsewhere, RawPerson, RawProvider};
 use super::sets::set_name;
 
@@ -137,6 +135,8 @@ fn provider_of(t: Text<'_>, raw: &Spanned<RawProvider>) -> Result<Provider, Conf
     Ok(Provider { name, phone, email })
 }
 
+/// After how many days the deputy is told, where none are stated.
+const DEFAULT_ESCALATION_DAYS: u32 = 7;
 /// Where most systems keep what they know of time zones.
 const ZONES: &str = "/usr/share/zoneinfo";
 

@@ -23,9 +23,6 @@ pub const DEFAULT_WATCH_STATE_DIR: &str = "/var/lib/strongroom-watch";
 /// The time zone where none is stated.
 pub const DEFAULT_TIMEZONE: &str = "Europe/London";
 
-/// After how many days the deputy is told, where none are stated.
-pub const DEFAULT_ESCALATION_DAYS: u32 = 7;
-
 /// The whole of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {

@@ -26,6 +26,8 @@ pub struct PageWriter {
     count: usize,
     first: Option<RecordPath>,
     pages: Vec<PageRef>,
+    /// In tests: the path before.
+    last: Option<RecordPath>,
 }
 
 fn ends_page(path: &RecordPath) -> bool {
@@ -87,6 +89,10 @@ impl PageWriter {
         entry: &[u8],
         store: &mut dyn FnMut(Vec<u8>) -> Result<ChunkId, RepoError>,
     ) -> Result<(), RepoError> {
+        debug_assert!(self.pages.last().is_none_or(|page| page.first < *path) && self.last.as_ref() < Some(path));
+        if cfg!(debug_assertions) {
+            self.last = Some(path.clone());
+        }
         self.bytes.extend_from_slice(entry);
         self.count += 1;
         if self.first.is_none() {

@@ -200,27 +200,16 @@ impl Repository {
         }
     }
 
-    /// Sizes of the packs that the store listed in this run; asked now where it was not opened to add to it.
-    ///
-    /// # Errors
-    /// Faults of the store.
-    pub fn packs_seen(&mut self) -> Result<HashMap<PackName, u64>, RepoError> {
-        match &self.listed {
-            Some(seen) => Ok(seen.clone()),
-            None => self.list_packs(),
-        }
-    }
-
-    /// Sizes of the packs that the store lists now.
+    /// Sizes of the packs that the store lists now. Where the log was just opened by a listing, that one serves, once: what
+    /// is asked for later may rest on what came since.
     ///
     /// # Errors
     /// Faults of the store.
     pub fn list_packs(&mut self) -> Result<HashMap<PackName, u64>, RepoError> {
-        let packs = Listed::packs(self.store.list(PACKS)?.0);
-        if let Some(seen) = &mut self.listed {
-            seen.clone_from(&packs);
+        match self.listed.take() {
+            Some(seen) => Ok(seen),
+            None => Ok(Listed::packs(self.store.list(PACKS)?.0)),
         }
-        Ok(packs)
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {

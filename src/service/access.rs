@@ -4,6 +4,7 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use crate::domain::id::ActorId;
 use crate::domain::log::entry::{Actor, Entry, Role};
 use crate::domain::log::state::{Slot, State};
 use crate::service::plain::{counted, date};
@@ -58,8 +59,9 @@ pub struct KeysSeen {
     pub writers: u64,
 }
 
-/// What the log says; nothing when nothing was changed lately.
-pub fn keys_changed(slots: &[Slot], state: &State, now: Timestamp) -> Option<KeysSeen> {
+/// What the log says; nothing when this computer (its keys are `own`) has said something since that is older than a month. The
+/// date in the entry itself is the word of whoever made it, and hides nothing.
+pub fn keys_changed(slots: &[Slot], state: &State, own: &[ActorId], now: Timestamp) -> Option<KeysSeen> {
     let counts = |n: u64| n > 0 && !state.voids.iter().any(|(void, _)| *void == n);
     let changes = |entry: &Entry| {
         matches!(
@@ -68,6 +70,7 @@ pub fn keys_changed(slots: &[Slot], state: &State, now: Timestamp) -> Option<Key
                 | Entry::ActorRevoked { .. }
                 | Entry::KeyholderAdded(_)
                 | Entry::KeyholderRemoved { .. }
+                | Entry::Epoch(_)
         )
     };
     let bodies = slots.iter().rev().filter(|s| counts(s.n)).filter_map(|s| s.body.as_ref());
@@ -80,7 +83,10 @@ pub fn keys_changed(slots: &[Slot], state: &State, now: Timestamp) -> Option<Key
         readers: state.keyholders.iter().filter(|k| k.reads).count() as u64,
         writers: state.actors.values().filter(writes).count() as u64,
     };
-    (now.duration_since(newest.time).abs() < SignedDuration::from_hours(24 * NEWS_DAYS)).then_some(seen)
+    let long_ago = |at: Timestamp| now.duration_since(at).abs() >= SignedDuration::from_hours(24 * NEWS_DAYS);
+    let since = slots.iter().filter(|s| s.n > newest.n).filter_map(|s| s.body.as_ref());
+    let known = since.into_iter().any(|b| own.contains(&b.actor) && long_ago(b.time));
+    (!known).then_some(seen)
 }
 
 /// The lines of the status.

@@ -16,6 +16,8 @@ const LEAST: usize = 14;
 const STAND_OUT: usize = 2;
 /// So many of the last say it.
 const MOST: usize = 60;
+/// And what is younger is kept for the weeks, however many backups a day there are.
+const KEPT: SignedDuration = SignedDuration::from_hours(35 * 24);
 /// Seven nightly backups, whose times drift, or one weekly one.
 const A_WEEK: SignedDuration = SignedDuration::from_hours(6 * 24 + 12);
 /// A shorter past does not say what a week is like.
@@ -39,12 +41,11 @@ impl Changes {
         let of_set = self.0.entry(set.clone()).or_default();
         if step.troubles.contains(&Trouble::MassChange) {
             of_set.incident = Some(at);
-            // The nights of a slow one teach nothing either.
-            of_set.each.retain(|(night, _)| !step.counts.in_week || at.duration_since(*night) >= A_WEEK);
             return;
         }
         of_set.each.push_back((at, step.counts.changed));
-        while of_set.each.len() > MOST {
+        let old = |(first, _): &(Timestamp, u64)| at.duration_since(*first) >= KEPT;
+        while of_set.each.len() > MOST && of_set.each.front().is_some_and(old) {
             of_set.each.pop_front();
         }
     }
@@ -58,7 +59,7 @@ impl Changes {
 
 impl OfSet {
     fn once(&self) -> Option<u64> {
-        let mut counts: Vec<u64> = self.each.iter().map(|(_, n)| *n).collect();
+        let mut counts: Vec<u64> = self.each.iter().rev().take(MOST).map(|(_, n)| *n).collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         (counts.len() >= LEAST).then(|| counts.get(STAND_OUT).copied()).flatten()
     }
@@ -85,6 +86,10 @@ mod tests {
     use crate::service::words::{Counts, JobKind, Outcome};
 
     fn night(changes: &mut Changes, day: i64, changed: u64, troubles: Vec<Trouble>) {
+        backup(changes, at(day), changed, troubles);
+    }
+
+    fn backup(changes: &mut Changes, at: Timestamp, changed: u64, troubles: Vec<Trouble>) {
         let step = Step {
             job: JobKind::Backup,
             set: None,
@@ -97,7 +102,7 @@ mod tests {
             seconds: 1,
             said: None,
         };
-        changes.take(at(day), &set(), &step);
+        changes.take(at, &set(), &step);
     }
 
     fn at(day: i64) -> Timestamp {
@@ -137,12 +142,12 @@ mod tests {
         (40..46).for_each(|day| night(&mut changes, day, 45, vec![]));
         assert_eq!(week(&changes, 46), Some((270, 70)));
         night(&mut changes, 46, 315, vec![Trouble::MassChange]);
-        assert_eq!(week(&changes, 47), Some((0, 70)));
+        assert_eq!(week(&changes, 47), Some((0, 105)));
         night(&mut changes, 47, 45, vec![]);
-        assert_eq!(week(&changes, 48), Some((45, 70)));
+        assert_eq!(week(&changes, 48), Some((45, 140)));
         // One at once: the nights before it were no part of it, and are not told with those after it.
         night(&mut changes, 48, 200, vec![Trouble::MassChange]);
-        assert_eq!(week(&changes, 49), Some((0, 70)));
+        assert_eq!(week(&changes, 49), Some((0, 175)));
     }
 
     #[test]
@@ -150,6 +155,11 @@ mod tests {
         assert_eq!(week(&office(&[10; 27]), 27), None);
         assert_eq!(week(&office(&[10; 28]), 28), Some((60, 70)));
         assert_eq!(week(&office(&[]), 29), None);
+        // Many a day are no shorter past.
+        let mut hourly = Changes::default();
+        (0..40 * 24)
+            .for_each(|hour| backup(&mut hourly, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour), 1, vec![]));
+        assert!(week(&hourly, 40).is_some_and(|(so_far, usual)| so_far > 140 && usual > 140));
         // A weekly backup is a week by itself.
         let mut weekly = Changes::default();
         (0..6).for_each(|n| night(&mut weekly, 7 * n, 100, vec![]));

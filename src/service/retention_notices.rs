@@ -252,13 +252,13 @@ fn keys(seen: &KeysSeen, day: &str) -> Words {
     (
         "the list of keys to the backups was changed".to_owned(),
         format!(
-            "The list of keys and computers that may use the council's backups was changed on {day}. Keys that open them now: \
-             {}. Computers that may add to them: {}.",
+            "The list of keys and computers that may use the council's backups was changed on {day}: something was added or \
+             taken away. Keys that open them now: {}. Computers that may add to them: {}.",
             number(seen.readers),
             number(seen.writers)
         ),
-        "Whoever holds such a key can open the council's documents. The list is changed with the recovery sheet from your \
-         safe."
+        "A key that opens them opens all the documents they hold. The list can only be changed with the recovery sheet from \
+         your safe, or a copy of it."
             .to_owned(),
         Act::IfUnexpected,
     )

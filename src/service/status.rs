@@ -299,7 +299,7 @@ fn set_up(input: &StatusInput<'_>, lines: &mut Vec<Line>) {
         ),
         (
             input.clerk != Reached::NoWay,
-            "To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\"",
+            "To do: no message reaches the clerk: your provider adds [notify.mail], or a [[notify.webhook]] with role = \"clerk\"",
         ),
         (input.clerk != Reached::Untried, "To do: send a test message to the clerk: strongroom notify test"),
         (

@@ -63,7 +63,11 @@ fn advice(lead: &Cause) -> &'static str {
         }
         Trouble::MassChange => {
             "look at the office files before anything else; disconnect machines if this is an attack. Thinning and \
-             pruning are stopped until the incident is resolved."
+             pruning are stopped until then: strongroom incident resolve REFERENCE --by NAME --note TEXT."
+        }
+        Trouble::Damage if lead.job == JobKind::Notices => {
+            "a waiting message on this computer was damaged and may never arrive. Look at this computer's disk, run strongroom \
+             notify test, ring the clerk, and tell them what strongroom status shows."
         }
         Trouble::Damage => {
             "keep the store as it is and look into what happened to it. strongroom repair says what is damaged and what can \
@@ -87,7 +91,7 @@ fn advice(lead: &Cause) -> &'static str {
              tests everything now."
         }
         Trouble::LimitsTooLow => {
-            "raise bytes_per_run or bytes_per_month in [verify], or promise more weeks in every_byte_within; strongroom \
+            "raise bytes_per_run, bytes_per_month or live_bytes_per_run in [verify], or promise more weeks in every_byte_within; strongroom \
              verify coverage shows the figures."
         }
         Trouble::FallingBehind => {
@@ -107,10 +111,14 @@ fn advice(lead: &Cause) -> &'static str {
             "strongroom verify store says what could not be shown: give the credentials rights such as \
              s3:GetBucketVersioning, or correct [repository] claims."
         }
+        Trouble::Incomplete if matches!(lead.job, JobKind::Prune | JobKind::Retention) => {
+            "the store refused to delete: give these credentials the right to delete, or clean up from another computer."
+        }
         Trouble::Unheard => {
             "strongroom status says which way fails and since when; strongroom notify test says what each server answers."
         }
         Trouble::Incomplete => "see which items failed and why: open files, permissions, a failing disk.",
+        Trouble::Failed(Why::Other) if lead.job == JobKind::Configuration => "strongroom config check shows the line.",
         Trouble::Failed(why) => advice_on_failure(why),
     }
 }

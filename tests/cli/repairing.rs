@@ -33,8 +33,8 @@ fn what_is_still_here_is_stored_again() {
     let text = plain(&seen);
     assert!(
         text.starts_with(
-            "DAMAGE: packs/….age: its bytes are not those that were stored\n  needed by snapshots 2\nHERE: \
-             Documents/"
+            "DAMAGE: packs/….age: its bytes are not those that were stored\n  needed by snapshots 2\nA \
+             repair would do this: 3 pieces brought over that could still be read.\nHERE: Documents/"
         ),
         "{text}"
     );

@@ -103,8 +103,11 @@ pub fn now() -> jiff::Timestamp {
 
 pub fn about<'m>(told: &'m [String], words: &str) -> Vec<&'m String> {
     let found: Vec<&String> = told.iter().filter(|m| m.contains(words)).collect();
+    // What parts the message says is made by chance.
+    let by_chance = |line: &str| line.starts_with("--") || line.contains("boundary=");
+    let said = |m: &str| m.lines().filter(|l| !by_chance(l)).collect::<Vec<_>>().join("\n");
     for secret in ["FOI", "Secret", "confidential", "old.txt", "7c", "Letters"] {
-        assert!(!found.iter().any(|m| m.contains(secret)), "{secret} in {found:?}");
+        assert!(!found.iter().any(|m| said(m).contains(secret)), "{secret} in {found:?}");
     }
     found
 }

@@ -26,7 +26,9 @@ fn init_makes_everything_once() {
     assert!(!place.path("sheet2.txt").exists());
     place.run(["run"]).ends(0).says("NOT YET RIGHT").never_says("OK:");
     let status = place.run(["status"]).ends(0).says("To do: the backup is in this building");
-    status.says("To do: print the recovery sheet").says("To do: no message reaches the clerk: add [notify.mail]");
+    status
+        .says("To do: print the recovery sheet")
+        .says("To do: no message reaches the clerk: your provider adds [notify.mail]");
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn the_doctor_looks_at_everything() {
 #[test]
 fn the_doctor_names_folders_that_no_set_covers() {
     let place = Place::ready("");
-    let what = "no folder beside those of the sets is left out";
+    let what = "every folder beside those of the sets is backed up, or meant not to be";
     place.run(["doctor"]).says(&format!("ok           {what}"));
     place.write("Accounts/2026/ledger.csv", b"1");
     std::fs::create_dir(place.path("empty")).unwrap();

@@ -299,7 +299,10 @@ fn webhooks_alone_are_enough_where_one_speaks_to_the_clerk() {
     place.configure("council.toml", &hook("desk", "provider"));
     let sheet = place.text("sheet.txt");
     place.run(["init", "--recovery-key-file", &sheet]).ends(0).says("4. Say how messages reach the clerk");
-    place.run(["run"]).ends(0).says("To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]]");
+    place
+        .run(["run"])
+        .ends(0)
+        .says("To do: no message reaches the clerk: your provider adds [notify.mail], or a [[notify.webhook]]");
     let not_the_clerk =
         "No message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\".";
     place.run(["notify", "test"]).ends(0).says(not_the_clerk).never_says("Now ask the clerk");

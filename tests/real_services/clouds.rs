@@ -49,15 +49,18 @@ fn whole_job(office: &Office, words: &[&str], variables: &[(&str, String)]) {
 
 /// The next run fails with these words, the clerk and the provider hear of it once, and then that it works again.
 fn is_told_and_put_right(office: &Office, code: i32, wrong: &str, right: &str, words: &[&str]) {
-    let before = office.letters().len();
+    // That the other computer was enrolled is told by itself.
+    let letters =
+        || office.letters().into_iter().filter(|m| !subjects(std::slice::from_ref(m))[0].contains("the list of keys"));
+    let before = letters().count();
     office.configure_store(wrong);
     let said = office.expect(&["run"], code);
     assert!(words.iter().all(|w| said.contains(w)), "{words:?} in\n{said}");
     office.expect(&["run"], code);
-    assert_eq!(office.letters().len(), before + 2, "{:?}", subjects(&office.letters()));
+    assert_eq!(letters().count(), before + 2, "{:?}", subjects(&office.letters()));
     office.configure_store(right);
     office.expect(&["run"], 0);
-    assert_eq!(office.letters().len(), before + 4, "{:?}", subjects(&office.letters()));
+    assert_eq!(letters().count(), before + 4, "{:?}", subjects(&office.letters()));
 }
 
 const KEY_HINT: &str =

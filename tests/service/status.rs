@@ -136,7 +136,7 @@ fn each_missing_step_keeps_it_amber_and_says_what_to_do() {
         ),
         (
             StatusInput { clerk: Reached::NoWay, ..base.clone() },
-            "* To do: no message reaches the clerk: add [notify.mail], or a [[notify.webhook]] with role = \"clerk\"\n",
+            "* To do: no message reaches the clerk: your provider adds [notify.mail], or a [[notify.webhook]] with role = \"clerk\"\n",
         ),
         (
             StatusInput { store_offsite: false, ..base.clone() },

@@ -43,8 +43,9 @@ const RUBBISH: [&str; 9] = [
     "#snapshot",
 ];
 
-const WHAT: &str = "no folder beside those of the sets is left out";
-const WHAT_TO_DO: &str = "Add each to a [[set]]. If it is meant so: [left_out] folders = [\"/its/path\"]";
+const WHAT: &str = "every folder beside those of the sets is backed up, or meant not to be";
+const WHAT_TO_DO: &str = "Add each to a [[set]]; or, if it is meant not to be backed up, to the one list under [left_out]: folders = \
+                          [\"/its/path\"]";
 
 pub fn look(lines: &mut Lines<'_>, config: &Config) {
     // In a trial one folder was named, and nothing else is asked for.

@@ -105,7 +105,7 @@ pub fn tell(shell: &Shell, config: &Config, repo: Option<&Repository>) {
     let today: Date = today(shell, config);
     let Some(repo) = repo.filter(|_| config.tells_anyone() && !config.trial) else { return };
     let access = seen(repo.state(), today).map(News::Access);
-    let keys = keys_changed(repo.slots(), repo.state(), shell.env.clock.now()).map(News::Keys);
+    let keys = keys_changed(repo.slots(), repo.state(), &repo.own_actors(), shell.env.clock.now()).map(News::Keys);
     let news: Vec<News> = access.into_iter().chain(keys).collect();
     if !news.is_empty() {
         tell_of_retention(shell, config, &news);

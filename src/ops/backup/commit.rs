@@ -55,6 +55,9 @@ fn dir_of(repo: &Repository) -> Result<StateDir, RepoError> {
     repo.dir().cloned().ok_or_else(|| RepoError::Machine("a backup needs a computer that is set up for it".into()))
 }
 
+/// A listing of the packs so long ago is not what a snapshot is committed on.
+const LISTED_LONG_AGO: SignedDuration = SignedDuration::from_mins(15);
+
 /// One attempt. `RepoError::ChunkUnknown` means that something relied on was swept meanwhile: try again.
 pub fn run(
     repo: &mut Repository,
@@ -65,7 +68,7 @@ pub fn run(
     let dir = dir_of(repo)?;
     let began = repo.env.clock.now();
     let session = SessionId::new(repo.env.entropy.bytes32());
-    let mut listed = packs_there(repo, false)?;
+    let mut listed = packs_there(repo)?;
     resume(repo, session, began, &listed)?;
     let last = LastListing::new(&dir, &options.set);
     let before = look_back(repo, options, &last)?;
@@ -85,8 +88,8 @@ pub fn run(
     take_up(&mut tally, depot.writer.flush()?);
     let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
     tell(repo, session, began, std::mem::take(&mut tally.waiting))?;
-    if tally.report.packs_stored > 0 {
-        listed = packs_there(repo, true)?;
+    if tally.report.packs_stored > 0 || repo.env.clock.now().duration_since(began) > LISTED_LONG_AGO {
+        listed = packs_there(repo)?;
     }
     prove_back(repo, &depot, &fresh, &mut tally, session)?;
     let needs = all_needs(repo, &depot, &before, session, &listed)?;

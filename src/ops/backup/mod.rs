@@ -134,9 +134,7 @@ pub fn backup(
     for attempt in 1..=MAX_ATTEMPTS {
         let read = repo.slots().len();
         match commit::run(repo, options, monitor, stop) {
-            Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {
-                repo.list_packs()?;
-            }
+            Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;
                 return Ok(report);

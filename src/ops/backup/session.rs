@@ -27,13 +27,13 @@ pub const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
 
-/// Sizes of the packs that the store has: as it listed them in this run, or, `anew`, does now. Its listing is a hint, and "nothing" is an answer nobody may act on: packs of
-/// the log that it leaves out are asked for by name, [`ASKED_BY_NAME`] at most. If all of those are missing, it is believed.
+/// Sizes of the packs that the store has. Its listing is a hint, and "nothing" is an answer nobody may act on: packs of the
+/// log that it leaves out are asked for by name, [`ASKED_BY_NAME`] at most. If all of those are missing, it is believed.
 ///
 /// # Errors
 /// Faults of the store; a listing that left out more than that, and was wrong.
-pub fn packs_there(repo: &mut Repository, anew: bool) -> Result<HashMap<PackName, u64>, RepoError> {
-    let mut there = if anew { repo.list_packs()? } else { repo.packs_seen()? };
+pub fn packs_there(repo: &mut Repository) -> Result<HashMap<PackName, u64>, RepoError> {
+    let mut there = repo.list_packs()?;
     let gone = |life: Life| matches!(life, Life::Swept { .. });
     let known = repo.state().packs.iter().filter(|p| !gone(p.life) && p.lost.is_none()).map(|p| p.pack);
     let left_out: Vec<PackName> = known.map(|p| p.name).filter(|name| !there.contains_key(name)).collect();

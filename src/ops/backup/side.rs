@@ -75,19 +75,25 @@ impl Side {
             }
             covered += u64::from(page.count);
             whole += 1;
-            depot.keep_page(&page.id);
+        }
+        if whole == pages.len() && whole > 0 {
+            // Only the end of the listing closed the last page: where pages end depends on the paths alone.
+            whole -= 1;
+            covered -= u64::from(pages[whole].count);
         }
         pages.truncate(whole);
+        pages.iter().for_each(|page| depot.keep_page(&page.id));
         let out = writer(&mut self.writer, &self.last, self.what)?;
         let mut reader = Reader::open(&file.0)?;
         reader.copy_to(out, covered)?;
         self.pages = PageWriter::after(pages);
-        for known in reader.take((same - covered) as usize) {
+        for known in reader.by_ref().take((same - covered) as usize) {
             let known = known?;
             out.add(&known)?;
             self.pages.add(&known.entry, &mut |page| depot.put(Stream::Listing, &page))?;
         }
-        Ok(())
+        // What was copied is what was walked, or this run ends: a disk may answer otherwise the second time.
+        reader.is_whole(&file.1)
     }
 
     /// Ends it: its pages, and the file that this machine keeps.

@@ -147,7 +147,8 @@ fn write_files(
         chunks.rest();
         let (now, later) = rest.split_at(recorded.len());
         let known = locked(report).problems.len();
-        let sink = DiskSink::new(&plan.places, &plan.items, now, (&window, recorded), report);
+        let sink = DiskSink::new(&plan.places, &plan.items, now, recorded, report);
+        sink.holes(&window, stop)?;
         let how = How { connections: plan.connections, whole };
         let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
         let fates = now.iter().copied().zip(sink.fates());

@@ -139,7 +139,7 @@ fn emit_all(
     let mut read = read;
     pieces.iter().try_for_each(|piece| {
         stop.check()?;
-        emit(piece, &mut read, out)
+        emit(piece, &mut read, stop, out)
     })
 }
 
@@ -163,11 +163,17 @@ fn read_ahead(chunks: &mut ChunkReader<'_>, pieces: &[Piece], stop: &Stop) -> Re
     Ok(read)
 }
 
-fn emit(piece: &Piece, read: &mut Chunks, out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>) -> Result<(), OpsError> {
+fn emit(
+    piece: &Piece,
+    read: &mut Chunks,
+    stop: &Stop,
+    out: &mut dyn FnMut(&[u8]) -> Result<(), OpsError>,
+) -> Result<(), OpsError> {
     let bad = |what: &str| OpsError::from(RepoError::Listing(what.into()));
     if let Piece::Hole(len) = piece {
         let mut rest = *len;
         while rest > 0 {
+            stop.check()?;
             let now = rest.min(ZEROS.len() as u64);
             out(&ZEROS[..now as usize])?;
             rest -= now;

@@ -121,7 +121,7 @@ pub fn check_into(
         let sink = CheckSink { digests: Digests::new(asked), lost };
         for (file, offset, len) in std::mem::take(&mut window.holes) {
             stop.check()?;
-            sink.digests.hole(file, offset, len);
+            sink.digests.hole(file, offset, len, stop)?;
         }
         chunks.rest();
         run(chunks.repository(), window, &sink, How { connections: CONNECTIONS, whole }, monitor, stop)?;

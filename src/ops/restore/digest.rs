@@ -12,6 +12,8 @@ use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, me
 
 use super::engine::locked;
 use crate::domain::id::Digest;
+use crate::ops::error::OpsError;
+use crate::ops::monitor::Stop;
 
 const BLOCK: u64 = blake3::CHUNK_LEN as u64;
 /// What is kept for all files of a window together.
@@ -187,14 +189,19 @@ impl Digests {
     }
 
     /// A hole in a file.
-    pub fn hole(&self, file: u32, offset: u64, len: u64) {
+    ///
+    /// # Errors
+    /// When it is stopped: a hole may be as long as a disk.
+    pub fn hole(&self, file: u32, offset: u64, len: u64, stop: &Stop) -> Result<(), OpsError> {
         let (mut at, end) = (offset, offset.saturating_add(len));
         while at < end && !matches!(*locked(&self.files[file as usize]), File::None) {
             // So that whole blocks stay whole.
             let step = (ZEROS.len() as u64 - at % BLOCK).min(end - at);
+            stop.check()?;
             self.piece(file, at, &ZEROS[..step as usize]);
             at += step;
         }
+        Ok(())
     }
 
     /// Its digest will not be asked for.
@@ -274,7 +281,7 @@ mod tests {
         content[1_500..200_700].fill(0);
         let digests = Digests::new([Some(300_000)].into_iter());
         digests.piece(0, 200_700, &content[200_700..]);
-        digests.hole(0, 1_500, 199_200);
+        digests.hole(0, 1_500, 199_200, &Stop::default()).unwrap();
         digests.piece(0, 0, &content[..1_500]);
         assert_eq!(digests.found(0), Some(digest(blake3::hash(&content))));
     }

@@ -13,6 +13,7 @@ use crate::domain::id::Digest;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
+use crate::ops::Stop;
 use crate::ops::fs::partial::Partial;
 use crate::ops::fs::place::{Overwrite, PlaceError, Target};
 
@@ -57,15 +58,22 @@ impl<'a> DiskSink<'a> {
         places: &'a Places,
         items: &'a [Item],
         files: &'a [u32],
-        (window, recorded): (&Window, Vec<Option<Digest>>),
+        recorded: Vec<Option<Digest>>,
         report: &'a Mutex<RestoreReport>,
     ) -> Self {
         let states = files.iter().map(|_| Mutex::new(FileState::Waiting)).collect();
         let fates = files.iter().map(|_| Mutex::new(Fate::Open)).collect();
         let asked = files.iter().zip(&recorded).map(|(at, known)| known.map(|_| items[*at as usize].size));
         let digests = Digests::new(asked);
-        window.holes.iter().for_each(|(file, offset, len)| digests.hole(*file, *offset, *len));
         Self { places, items, files, states, fates, recorded, digests, report }
+    }
+
+    /// Takes in the holes of these files.
+    ///
+    /// # Errors
+    /// When it is stopped.
+    pub fn holes(&self, window: &Window, stop: &Stop) -> Result<(), OpsError> {
+        window.holes.iter().try_for_each(|(file, offset, len)| self.digests.hole(*file, *offset, *len, stop))
     }
 
     /// What became of each file.
@@ -88,6 +96,7 @@ impl<'a> DiskSink<'a> {
 
     fn end(&self, file: u32, fate: Fate, problem: Problem) {
         *locked(&self.fates[file as usize]) = fate;
+        self.digests.forget(file);
         locked(self.report).fail(problem);
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, coalesce_ranges};
 
 use super::pace::Pace;
-use super::{Fetched, Store, StoreError, StoreFault};
+use super::{Fetched, SLOWEST_LINK, Store, StoreError, StoreFault, USUALLY};
 use crate::repo::layout::Key;
 
 /// What comes at once is seldom more; the slowest line is waited for.
@@ -26,7 +26,7 @@ impl Store {
         let mut kept = Vec::new();
         let mut digest: Option<Box<blake3::Hasher>> = None;
         let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
-        let patience = self.patience + Duration::from_secs(PIECE / self.slowest);
+        let patience = self.patience + Duration::from_secs(PIECE / (SLOWEST_LINK / USUALLY));
         while let Some(piece) = tokio::time::timeout(patience, stream.next()).await.map_err(silent)? {
             let piece = piece?;
             self.pass(&self.down, piece.len() as u64).await;
@@ -68,19 +68,20 @@ impl Store {
     pub fn get_ranges(&self, key: &Key, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, StoreError> {
         let (path, bytes) = (self.path(key), ranges.iter().map(|r| r.end - r.start).sum());
         self.wait("read", bytes, async {
-            if self.down.is_none() {
+            if self.down.is_none() && self.is_folder() {
                 return self.inner.get_ranges(&path, ranges).await;
             }
-            let mut all = vec![];
-            for range in ranges {
-                let options = GetOptions { range: Some(range.clone().into()), ..GetOptions::default() };
+            // Neighbours in one request, as the client itself does it; each answer piece by piece.
+            let fetch = async |range: Range<u64>| {
+                let want = range.end - range.start;
+                let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
                 let stream = self.inner.get_opts(&path, options).await?.into_stream();
-                all.extend(match self.take(stream, u64::MAX, false).await? {
-                    Fetched::Whole(bytes) => Some(bytes),
-                    Fetched::TooLarge(_) => None,
-                });
-            }
-            Ok(all)
+                match self.take(stream, want, false).await? {
+                    Fetched::Whole(bytes) if bytes.len() as u64 == want => Ok(bytes),
+                    _ => Err(object_store::Error::Generic { store: "store", source: "it sent another length".into() }),
+                }
+            };
+            coalesce_ranges(ranges, fetch, OBJECT_STORE_COALESCE_DEFAULT).await
         })
     }
 
