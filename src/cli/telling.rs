@@ -17,7 +17,7 @@ use crate::service::post::{Post, Posted, Ways};
 use crate::service::retention::News;
 use crate::service::retention_notices;
 use crate::service::runner::{Job, JobOutcome, RunSummary, Runner};
-use crate::service::words::{JobKind, SetName};
+use crate::service::words::{JobKind, Role, SetName};
 
 /// How a certificate begins.
 const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -33,6 +33,7 @@ pub fn people(config: &Config) -> People {
         email_set: config.sets.iter().any(|s| s.name.eq_ignore_ascii_case("email")),
         elsewhere: elsewhere.map(|e| Elsewhere { by: Plain::new(&e.by), checked: e.checked }),
         zone: council.timezone.clone(),
+        clerk_is_told: !config.ways_to(Role::Clerk).is_empty(),
     }
 }
 

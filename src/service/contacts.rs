@@ -106,7 +106,7 @@ pub fn for_provider(reference: &Reference, people: &People, told: &Told, now: Ti
         ),
         String::from("[council] in council.toml where they are not. Then, on the office computer:"),
         String::from("strongroom notify confirm --by NAME"),
-        String::from("The clerk was asked at the same moment, with the same reference."),
+        people.and_the_clerk("asked"),
     ];
     lines.extend(people.coverage());
     Letter { subject: subject(reference, people, now), body: lines.join("\n") + "\n" }

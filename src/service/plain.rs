@@ -73,6 +73,8 @@ pub struct People {
     pub elsewhere: Option<Elsewhere>,
     /// The council's time zone, for dates in words.
     pub zone: TimeZone,
+    /// Whether any way of telling leads to the clerk.
+    pub clerk_is_told: bool,
 }
 
 impl People {
@@ -82,6 +84,14 @@ impl People {
             (_, true) => None,
             (Some(e), false) => Some(format!("E-mail: backed up by {}, checked {}.", e.by, date(e.checked))),
             (None, false) => Some(String::from("E-mail: not backed up by Strongroom.")),
+        }
+    }
+
+    /// What the provider must know of the clerk, who was `told` (or asked).
+    pub fn and_the_clerk(&self, told: &str) -> String {
+        match self.clerk_is_told {
+            true => format!("The clerk was {told} at the same moment, with the same reference."),
+            false => format!("The clerk was NOT {told}: no way of telling leads there. Ring them."),
         }
     }
 

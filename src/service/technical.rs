@@ -40,7 +40,7 @@ pub fn for_provider(notice: &Notice, people: &People) -> Letter {
         JobKind::Watch => "Details, on the computer that watches: strongroom watch",
         _ => "Details, on the office computer: strongroom status",
     }));
-    lines.push(String::from("The clerk was told at the same moment, with the same reference."));
+    lines.push(people.and_the_clerk("told"));
     lines.extend(people.coverage());
     let subject =
         format!("{}: {} {} – reference {}", people.council, word(&notice.kind), notice.lead, notice.reference);

@@ -227,7 +227,7 @@ pub fn for_provider(reference: &Reference, input: &StatusInput<'_>, status: &Sta
     lines.extend(input.people.coverage());
     lines.push(String::new());
     lines.push(String::from("Details, on the office computer: strongroom status"));
-    lines.push(String::from("The clerk was told at the same moment, with the same reference."));
+    lines.push(input.people.and_the_clerk("told"));
     Letter { subject: subject(reference, input, status), body: lines.join("\n") + "\n" }
 }
 

@@ -127,7 +127,7 @@ fn the_doctor_names_folders_that_no_set_covers() {
     std::os::unix::fs::symlink(place.path("Accounts"), place.path("link")).unwrap();
     let said = place.run(["doctor"]).ends(1).says(&format!("problem      {what}: 1 folder is\n"));
     let said = said.says(&format!("             {}\n", place.text("Accounts")));
-    said.says("[left_out] folders = [").never_says(&place.text("empty")).never_says(&place.text("link"));
+    said.says("[left_out]: folders = [").never_says(&place.text("empty")).never_says(&place.text("link"));
     let objects = place.run(["doctor", "--json"]).objects();
     let named: Vec<_> = objects.iter().filter(|o| o["message_type"] == "not-covered").collect();
     assert!(named.len() == 1 && named[0]["path"] == place.text("Accounts").as_str(), "{named:?}");

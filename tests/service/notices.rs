@@ -320,6 +320,16 @@ fn the_email_line_goes_when_email_is_a_set() {
 }
 
 #[test]
+fn where_no_way_leads_to_the_clerk_the_provider_is_told_so() {
+    let people = People { clerk_is_told: false, ..people() };
+    let letters = all_letters(&people);
+    let said: Vec<_> = letters.values().filter(|l| l.body.contains("The clerk was")).collect();
+    assert!(said.len() > 50, "{}", said.len());
+    assert!(said.iter().all(|l| l.body.contains("The clerk was NOT ")));
+    assert!(said[0].body.contains("The clerk was NOT told: no way of telling leads there. Ring them.\n"));
+}
+
+#[test]
 fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
     assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);

@@ -26,6 +26,7 @@ pub fn people() -> People {
         email_set: false,
         elsewhere: None,
         zone: TimeZone::posix("GMT0BST,M3.5.0/1,M10.5.0").unwrap(),
+        clerk_is_told: true,
     }
 }
 
