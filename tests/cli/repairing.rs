@@ -42,7 +42,7 @@ fn what_is_still_here_is_stored_again() {
         .never_says("LOST");
     let before = place.objects("packs");
     let done = place.run(["repair", "--yes"]).ends(0);
-    done.says("Done: 1 set backed up again, 1 damaged pack replaced.").says(
+    done.says("1 set backed up again, 1 damaged pack replaced.").says(
         "Nothing that was damaged is needed any more. To have all of it tested, which also closes the open reference: \
          strongroom verify restore --all",
     );
