@@ -326,7 +326,9 @@ fn where_no_way_leads_to_the_clerk_the_provider_is_told_so() {
     let said: Vec<_> = letters.values().filter(|l| l.body.contains("The clerk was")).collect();
     assert!(said.len() > 50, "{}", said.len());
     assert!(said.iter().all(|l| l.body.contains("The clerk was NOT ")));
-    assert!(said[0].body.contains("The clerk was NOT told: no way of telling leads there. Ring them.\n"));
+    assert!(
+        said.iter().any(|l| l.body.contains("The clerk was NOT told: no way of telling leads there. Ring them.\n"))
+    );
 }
 
 #[test]
