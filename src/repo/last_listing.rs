@@ -248,20 +248,26 @@ pub struct Reader {
     path: PathBuf,
     buffer: Vec<u8>,
     read: u64,
-    hasher: blake3::Hasher,
+    /// Of all that was read, where it must be proved.
+    hasher: Option<blake3::Hasher>,
 }
 
 impl Reader {
     /// Of nothing at all.
     pub fn empty() -> Self {
-        Self { input: None, path: PathBuf::new(), buffer: vec![], read: 0, hasher: blake3::Hasher::new() }
+        Self { input: None, path: PathBuf::new(), buffer: vec![], read: 0, hasher: None }
     }
 
     /// Of this file.
     pub fn open(path: &Path) -> Result<Self, RepoError> {
         let file = File::open(path).map_err(|e| LocalError::new(path, &e))?;
         let input = Some(BufReader::with_capacity(1 << 20, file));
-        Ok(Self { input, path: path.into(), buffer: vec![], read: 0, hasher: blake3::Hasher::new() })
+        Ok(Self { input, path: path.into(), buffer: vec![], read: 0, hasher: None })
+    }
+
+    /// Of this file, for [`Reader::is_whole`] at its end.
+    pub fn proving(path: &Path) -> Result<Self, RepoError> {
+        Ok(Self { hasher: Some(blake3::Hasher::new()), ..Self::open(path)? })
     }
 
     /// Copies the next `count` records.
@@ -296,14 +302,16 @@ impl Reader {
             return Ok(false);
         }
         input.read_exact(&mut length[1..]).map_err(fail)?;
-        self.hasher.update(&length);
+        let head = length;
         let length = u32::from_le_bytes(length);
         if length > MAX_RECORD {
             return Err(RepoError::Listing("this computer's copy of the last listing is damaged".into()));
         }
         self.buffer.resize(length as usize, 0);
         input.read_exact(&mut self.buffer).map_err(fail)?;
-        self.hasher.update(&self.buffer);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&head).update(&self.buffer);
+        }
         self.read += 1;
         Ok(true)
     }
@@ -311,10 +319,10 @@ impl Reader {
     /// Reads to the end, and looks whether all of it was this file.
     ///
     /// # Errors
-    /// Of the file; also when it was another.
+    /// Of the file; also when it was another, or nothing was to be proved.
     pub fn is_whole(mut self, digest: &Digest) -> Result<(), RepoError> {
         while self.fill()? {}
-        if *self.hasher.finalize().as_bytes() == *digest.as_bytes() {
+        if self.hasher.is_some_and(|hasher| hasher.finalize().as_bytes() == digest.as_bytes()) {
             return Ok(());
         }
         Err(RepoError::Listing("this computer's copy of the last listing changed while it was read; run again".into()))

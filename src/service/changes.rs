@@ -95,7 +95,7 @@ mod tests {
             set: None,
             outcome: Outcome::Done,
             troubles,
-            counts: Counts { changed, in_week: changed > 300, ..Counts::default() },
+            counts: Counts { changed, ..Counts::default() },
             snapshot: None,
             exit: 0,
             examined_all: false,

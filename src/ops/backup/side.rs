@@ -84,7 +84,7 @@ impl Side {
         pages.truncate(whole);
         pages.iter().for_each(|page| depot.keep_page(&page.id));
         let out = writer(&mut self.writer, &self.last, self.what)?;
-        let mut reader = Reader::open(&file.0)?;
+        let mut reader = Reader::proving(&file.0)?;
         reader.copy_to(out, covered)?;
         self.pages = PageWriter::after(pages);
         for known in reader.by_ref().take((same - covered) as usize) {

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::id::{ChunkId, PackName, SnapshotId};
+use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::log::Role;
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::Entry;
@@ -12,10 +12,11 @@ use crate::domain::log::rulings::Relisting;
 use crate::domain::log::state::{Life, State};
 use crate::ops::{OpsError, Stop};
 use crate::repo::error::RepoError;
-use crate::repo::layout::{Key, PACKS};
+use crate::repo::layout::PACKS;
 use crate::repo::listing::{chunks_of, read_page, read_root};
 use crate::repo::reader::ChunkReader;
 use crate::repo::repository::Repository;
+use crate::repo::store::Listed;
 use crate::repo::writer::WrittenPack;
 
 /// A snapshot's listing, as it was and as it is to be.
@@ -84,18 +85,12 @@ pub(super) fn say(
 
 /// Every pack must be in the store now, with the size the log says: what was needed before may not be given up for less.
 fn check_there(repo: &Repository, roots: &[Relisting]) -> Result<(), RepoError> {
-    let listed: HashSet<(PackName, u64)> = repo
-        .store
-        .list(PACKS)?
-        .0
-        .into_iter()
-        .filter_map(|l| if let Key::Pack(name) = l.key { Some((name, l.size)) } else { None })
-        .collect();
+    let listed = Listed::packs(repo.store.list(PACKS)?.0);
     let mut all = Bits::default();
     roots.iter().for_each(|r| all.union(&r.needs));
     for number in all.iter() {
         let pack = repo.state().packs.get(number as usize).ok_or(RepoError::ChunkUnknown)?.pack;
-        if !listed.contains(&(pack.name, pack.size)) {
+        if listed.get(&pack.name) != Some(&pack.size) {
             return Err(RepoError::PackMissing(pack.name));
         }
     }
