@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::chunk::{ChunkKey, IndexedPack};
 use super::error::RepoError;
@@ -37,7 +37,7 @@ pub enum Stream {
     Listing = 1,
 }
 
-/// A pack that is in the store.
+/// A pack that was written.
 #[derive(Debug, Clone)]
 pub struct WrittenPack {
     /// Name and size.
@@ -87,10 +87,10 @@ struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T: Default> Pool<T> {
     fn take(&self) -> T {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        locked(&self.0).pop().unwrap_or_default()
     }
     fn give(&self, buffer: T) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        locked(&self.0).push(buffer);
     }
 }
 
@@ -104,22 +104,32 @@ struct Shared {
     sealing: Mutex<ProofRoom>,
     failed: AtomicBool,
     error: Mutex<Option<RepoError>>,
-    written: Mutex<Vec<WrittenPack>>,
-    in_flight: Mutex<u64>,
+    /// Packs that have their names, and whether they are in the store: in the order of their sealing.
+    named: Mutex<Vec<(WrittenPack, bool)>>,
+    /// Pieces of work that have no pack with a name yet, and packs that have one and are on their way.
+    under_way: Mutex<(u64, u64)>,
     settled: std::sync::Condvar,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
     fn fail(&self, error: RepoError) {
-        let mut slot = self.error.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.get_or_insert(error);
+        locked(&self.error).get_or_insert(error);
         self.failed.store(true, Ordering::SeqCst);
     }
 
-    fn count(&self, change: i64) {
-        let mut n = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        *n = n.saturating_add_signed(change);
+    fn count(&self, nameless: i64, on_their_way: i64) {
+        let mut n = locked(&self.under_way);
+        *n = (n.0.saturating_add_signed(nameless), n.1.saturating_add_signed(on_their_way));
         self.settled.notify_all();
+    }
+
+    fn wait_until(&self, settled: impl Fn(&(u64, u64)) -> bool) {
+        let n = locked(&self.under_way);
+        drop(self.settled.wait_while(n, |n| !settled(n)).unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -149,8 +159,8 @@ impl PackWriter {
             sealing: Mutex::default(),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
-            written: Mutex::new(vec![]),
-            in_flight: Mutex::new(0),
+            named: Mutex::default(),
+            under_way: Mutex::default(),
             settled: std::sync::Condvar::new(),
         });
         let session = Identity::generate();
@@ -207,7 +217,7 @@ impl PackWriter {
     fn send(&mut self, task: Task) -> Result<(), RepoError> {
         self.check()?;
         self.sequence += 1;
-        self.shared.count(1);
+        self.shared.count(1, 0);
         let sent = self.tasks.as_ref().is_some_and(|t| t.send(task).is_ok());
         if sent { Ok(()) } else { Err(self.take_error()) }
     }
@@ -217,8 +227,21 @@ impl PackWriter {
     }
 
     fn take_error(&self) -> RepoError {
-        let mut slot = self.shared.error.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.take().unwrap_or(RepoError::Interrupted)
+        locked(&self.shared.error).take().unwrap_or(RepoError::Interrupted)
+    }
+
+    /// Closes what is open and waits until all packs have their names: those that were not handed over yet, some of
+    /// them still on their way to the store. [`PackWriter::flush`] hands them over.
+    ///
+    /// # Errors
+    /// The first failure of any stage.
+    pub fn close(&mut self) -> Result<Vec<WrittenPack>, RepoError> {
+        LANES.into_iter().try_for_each(|lane| self.send_segment(lane))?;
+        let sequence = self.sequence;
+        self.send(Task::Close(sequence))?;
+        self.shared.wait_until(|(nameless, _)| *nameless == 0);
+        self.check()?;
+        Ok(locked(&self.shared.named).iter().map(|(written, _)| written.clone()).collect())
     }
 
     /// Closes what is open, waits until everything added so far is in the store, and hands over the packs
@@ -227,21 +250,15 @@ impl PackWriter {
     /// # Errors
     /// The first failure of any stage.
     pub fn flush(&mut self) -> Result<Vec<WrittenPack>, RepoError> {
-        LANES.into_iter().try_for_each(|lane| self.send_segment(lane))?;
-        let sequence = self.sequence;
-        self.send(Task::Close(sequence))?;
-        let mut n = self.shared.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-        while *n > 0 {
-            n = self.shared.settled.wait(n).unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(n);
+        self.close()?;
+        self.shared.wait_until(|under_way| *under_way == (0, 0));
         self.check()?;
         Ok(self.take_written())
     }
 
     /// The packs that are in the store and were not handed over yet, without waiting.
     pub fn take_written(&self) -> Vec<WrittenPack> {
-        std::mem::take(&mut *self.shared.written.lock().unwrap_or_else(PoisonError::into_inner))
+        locked(&self.shared.named).extract_if(.., |(_, there)| *there).map(|(written, _)| written).collect()
     }
 
     /// Brings a pack of this writer back from the store and proves it again, with the key of this run.
@@ -269,7 +286,7 @@ impl Drop for PackWriter {
 }
 
 fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    locked(queue).recv().ok()
 }
 
 fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u64, Framed)>) {
@@ -319,40 +336,46 @@ fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender
                     }
                 }
             }
-            shared.count(-1);
+            shared.count(-1, 0);
         }
     }
 }
 
 fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: Option<PackBuilder>) -> bool {
     let Some(pack) = pack else { return true };
-    shared.count(1);
+    shared.count(1, 0);
     packs.send(pack).is_ok()
 }
 
 fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &WriterSettings, session: &Identity) {
     while let Some(builder) = next(queue) {
-        if !shared.failed.load(Ordering::SeqCst) {
-            match upload_one(builder, shared, settings, session) {
-                Ok(written) => {
-                    shared.written.lock().unwrap_or_else(PoisonError::into_inner).push(written);
-                }
-                Err(e) => shared.fail(e),
-            }
+        let going_on = !shared.failed.load(Ordering::SeqCst);
+        let sealed = going_on.then(|| seal_one(builder, shared, settings, session).map_err(|e| shared.fail(e)));
+        let Some(Ok((written, stored))) = sealed else {
+            shared.count(-1, 0);
+            continue;
+        };
+        let name = written.pack.name;
+        locked(&shared.named).push((written.clone(), false));
+        shared.count(-1, 1);
+        match put_one(&written, stored, shared, settings) {
+            Ok(()) => locked(&shared.named).iter_mut().filter(|(w, _)| w.pack.name == name).for_each(|w| w.1 = true),
+            Err(e) => shared.fail(e),
         }
-        shared.count(-1);
+        shared.count(0, -1);
     }
 }
 
-fn upload_one(
+/// Seals a pack and proves it.
+fn seal_one(
     builder: PackBuilder,
     shared: &Shared,
     settings: &WriterSettings,
     session: &Identity,
-) -> Result<WrittenPack, RepoError> {
+) -> Result<(WrittenPack, Bytes), RepoError> {
     let none = PackName::new([0; 32]);
     let bad = |error| RepoError::Pack { name: none, error };
-    let mut turn = shared.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut turn = locked(&shared.sealing);
     let (plain, directory) = builder.finish().map_err(bad)?;
     let recipients = [&settings.reading, &session.recipient()];
     let (name, stored) = seal_pack(shared.sealed.take(), &plain, &recipients).map_err(bad)?;
@@ -360,15 +383,17 @@ fn upload_one(
     let mut reader = PackReader::of_sealed(stored.clone(), session).map_err(bad)?;
     let proved = reader.verify_with(&directory, &settings.chunk_key, &mut turn);
     proved.map_err(|error| RepoError::Pack { name, error })?;
-    drop((reader, turn));
+    let pack = StoredPack { name, size: stored.len() as u64 };
+    Ok((WrittenPack { pack, indexed: IndexedPack { name, segments: directory.segments } }, stored))
+}
+
+fn put_one(written: &WrittenPack, stored: Bytes, shared: &Shared, settings: &WriterSettings) -> Result<(), RepoError> {
+    let name = written.pack.name;
     if settings.store.create(&Key::Pack(name), &stored)? == Created::Taken {
         return Err(RepoError::Pack { name, error: PackError::Digest });
     }
-    let pack = StoredPack { name, size: stored.len() as u64 };
     if let Ok(buffer) = stored.try_into_mut() {
         shared.sealed.give(buffer);
     }
-    let written = WrittenPack { pack, indexed: IndexedPack { name, segments: directory.segments } };
-    (settings.acknowledged)(&written)?;
-    Ok(written)
+    (settings.acknowledged)(written)
 }

@@ -77,15 +77,19 @@ fn a_backup_of_nothing_new_asks_three_times() {
     }
 }
 
-/// A week: two packs at the same time, the index, the entry that says so, a look whether they are there, the snapshot, and
-/// its entry read back. Then one record: where the log ends, root and page of the listing, and its own pack.
+/// A week: two packs and the index at the same time, the entry that says so beside a look whether they are there, the
+/// snapshot, and its entry read back. Then one record: where the log ends, root and page of the listing, and its own pack.
 #[test]
 fn a_week_asks_eight_times_and_bringing_one_record_back_five() {
     let office = Office::with(2000);
     office.write("3/3.txt", b"Minutes as amended.");
     office.write("4/new.txt", b"A new minute.");
-    let week = ["GET list", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log"];
-    assert_eq!(office.asks(&["backup"]), week);
+    let mut asked = office.asks(&["backup"]);
+    // Packs and index go together, and so do the entry that names them and the look.
+    asked[1..4].sort();
+    asked[4..6].sort();
+    let week = ["GET list", "PUT index", "PUT packs", "PUT packs", "GET list", "PUT log", "PUT log", "GET log"];
+    assert_eq!(asked, week);
     let one = ["GET log", "GET log", "GET packs", "GET packs", "GET packs"];
     for name in ["7/27.txt", "4/new.txt"] {
         assert_eq!(office.asks(&["cat", &format!("Documents/{name}")]), one, "{name}");

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -23,12 +24,46 @@ use tokio::sync::Barrier;
 
 use crate::support::world::World;
 
-/// Puts of the first packs wait for each other: whoever sends them one by one waits for ever.
-struct Together {
-    inner: Arc<InMemory>,
-    first: usize,
+/// So many calls about these folders wait for each other: whoever makes them one by one waits for ever.
+struct Meeting {
+    folders: &'static [&'static str],
+    size: usize,
     begun: AtomicUsize,
     barrier: Barrier,
+}
+
+impl Meeting {
+    fn of(folders: &'static [&'static str], size: usize) -> Self {
+        Self { folders, size, begun: AtomicUsize::default(), barrier: Barrier::new(size) }
+    }
+}
+
+/// A store in which such meetings take place, one after the other, from the first pack that is put.
+#[derive(Clone)]
+struct Together {
+    inner: Arc<InMemory>,
+    meetings: Arc<Vec<Meeting>>,
+}
+
+impl Together {
+    async fn meet(&self, verb: &str, name: &str) {
+        let all = &self.meetings;
+        let Some(next) = all.iter().find(|m| m.begun.load(Ordering::SeqCst) < m.size) else { return };
+        let begins = verb == "put" || !std::ptr::eq(next, &all[0]);
+        let asked = next.folders.iter().any(|folder| name.starts_with(folder));
+        if begins && asked && next.begun.fetch_add(1, Ordering::SeqCst) < next.size {
+            next.barrier.wait().await;
+        }
+    }
+
+    fn over(world: &World, meetings: Vec<Meeting>) -> Repository {
+        let together = Self { inner: Arc::clone(&world.memory), meetings: Arc::new(meetings) };
+        let handle = world.runtime.handle().clone();
+        let store = Store::new(Arc::new(together), Path::default(), handle, "memory".into(), false);
+        // Long enough to make a pack however busy the machine is; where they go one by one, the end of the test.
+        let store = store.with_patience(Duration::from_secs(60));
+        Repository::open(store, world.dir(), world.env()).unwrap()
+    }
 }
 
 impl fmt::Debug for Together {
@@ -45,9 +80,7 @@ impl fmt::Display for Together {
 #[async_trait]
 impl ObjectStore for Together {
     async fn put_opts(&self, to: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        if to.as_ref().starts_with("packs/") && self.begun.fetch_add(1, Ordering::SeqCst) < self.first {
-            self.barrier.wait().await;
-        }
+        self.meet("put", to.as_ref()).await;
         self.inner.put_opts(to, payload, options).await
     }
     async fn put_multipart_opts(&self, to: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
@@ -60,7 +93,13 @@ impl ObjectStore for Together {
         self.inner.delete_stream(all)
     }
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let (this, name) = (self.clone(), prefix.map(ToString::to_string).unwrap_or_default());
+        let listed = self.inner.list(prefix);
+        let after = async move {
+            this.meet("list", &name).await;
+            listed
+        };
+        futures::stream::once(after).flatten().boxed()
     }
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.inner.list_with_delimiter(prefix).await
@@ -84,16 +123,26 @@ fn as_many_packs_are_on_their_way_as_there_are_connections() {
     world.create();
     noise(&world, 34);
     let connections = 2;
-    let (inner, barrier) = (Arc::clone(&world.memory), Barrier::new(connections));
-    let together = Together { inner, first: connections, begun: AtomicUsize::default(), barrier };
-    let handle = world.runtime.handle().clone();
-    let store = Store::new(Arc::new(together), Path::default(), handle, "memory".into(), false);
-    // Long enough to make a pack however busy the machine is; where they go one by one, the end of the test.
-    let store = store.with_patience(Duration::from_secs(60));
-    let mut repo = Repository::open(store, world.dir(), world.env()).unwrap();
+    let mut repo = Together::over(&world, vec![Meeting::of(&["packs"], connections)]);
     let options = BackupOptions { connections, ..world.options() };
     let report = backup(&mut repo, &options, &Silent, &Stop::default()).unwrap();
     assert!(report.packs_stored >= 3, "{report:?}");
+}
+
+/// Five answers are waited for one after the other: the end of the log, the last packs and the index that describes them,
+/// the entry that tells of both and what the store lists meanwhile, the snapshot, and its entry read back.
+#[test]
+fn a_week_waits_for_no_more_answers_one_after_the_other_than_it_must() {
+    let world = World::new();
+    world.create();
+    world.write("a.txt", "minutes");
+    world.backup().unwrap();
+    world.write("b.txt", "more minutes");
+    // Content and listing make a pack each.
+    let together = vec![Meeting::of(&["packs", "index"], 3), Meeting::of(&["log", "packs"], 2)];
+    let mut repo = Together::over(&world, together);
+    let report = backup(&mut repo, &world.options(), &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.files_read, report.packs_stored), (2, 2));
 }
 
 /// Packs that were sent, with their sizes; each once.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
-use super::session::{PACKS_PER_STORED, journal, packs_there, resume, tell};
+use super::session::{PACKS_PER_STORED, describe, journal, packs_there, resume, tell, tell_and_list};
 use super::side::Side;
 use super::unusual::{Unusual, Usual};
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
@@ -85,11 +85,14 @@ pub fn run(
     monitor.stage("storing", None);
     let (root, files) = listing.root(&mut depot, options, &before.inherits)?;
     let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
+    // The index goes while the last packs are on their way; the log is told when all are there.
+    let last_packs = [std::mem::take(&mut tally.waiting), depot.writer.close()?].concat();
+    let fresh: Vec<WrittenPack> = last_packs.iter().take(PROVE_BACK).cloned().collect();
+    let described = describe(repo, last_packs)?;
     take_up(&mut tally, depot.writer.flush()?);
-    let fresh: Vec<WrittenPack> = tally.waiting.iter().take(PROVE_BACK).cloned().collect();
-    tell(repo, session, began, std::mem::take(&mut tally.waiting))?;
+    tally.waiting.clear();
     if tally.report.packs_stored > 0 || repo.env.clock.now().duration_since(began) > LISTED_LONG_AGO {
-        listed = packs_there(repo)?;
+        listed = tell_and_list(repo, session, began, described)?;
     }
     prove_back(repo, &depot, &fresh, &mut tally, session)?;
     let needs = all_needs(repo, &depot, &before, session, &listed)?;

@@ -14,12 +14,12 @@ use crate::domain::log::state::Life;
 use crate::repo::chunk::{IndexObject, IndexedPack};
 use crate::repo::compress::frame;
 use crate::repo::error::RepoError;
-use crate::repo::layout::Key;
+use crate::repo::layout::{Key, PACKS};
 use crate::repo::listing::{decode, encode};
 use crate::repo::local;
 use crate::repo::repository::Repository;
 use crate::repo::seal::{SealError, seal};
-use crate::repo::store::{ASKED_BY_NAME, Created, StoreError, StoreFault};
+use crate::repo::store::{ASKED_BY_NAME, Created, Listed, StoreError, StoreFault};
 use crate::repo::writer::{Acknowledged, WrittenPack};
 
 /// After so many packs the log is told, so that an interruption costs little.
@@ -33,7 +33,11 @@ const JOURNAL: &str = "session.journal";
 /// # Errors
 /// Faults of the store; a listing that left out more than that, and was wrong.
 pub fn packs_there(repo: &mut Repository) -> Result<HashMap<PackName, u64>, RepoError> {
-    let mut there = repo.list_packs()?;
+    let there = repo.list_packs()?;
+    with_left_out(repo, there)
+}
+
+fn with_left_out(repo: &Repository, mut there: HashMap<PackName, u64>) -> Result<HashMap<PackName, u64>, RepoError> {
     let gone = |life: Life| matches!(life, Life::Swept { .. });
     let known = repo.state().packs.iter().filter(|p| !gone(p.life) && p.lost.is_none()).map(|p| p.pack);
     let left_out: Vec<PackName> = known.map(|p| p.name).filter(|name| !there.contains_key(name)).collect();
@@ -112,17 +116,15 @@ fn index_size(written: &WrittenPack) -> usize {
     written.indexed.segments.iter().map(|s| 32 + 40 * s.chunks.len()).sum::<usize>() + 64
 }
 
-/// Stores an index object for `written` and appends `stored`; then the journal has done its work.
-pub fn tell(
-    repo: &mut Repository,
-    session: SessionId,
-    began: Timestamp,
-    written: Vec<WrittenPack>,
-) -> Result<(), RepoError> {
-    if written.is_empty() {
-        return Ok(());
-    }
-    let mut rest = written.into_iter().peekable();
+/// Packs that an index object in the store describes, and that the log is to be told of.
+pub struct Described {
+    packs: Vec<StoredPack>,
+    index: StoredIndex,
+}
+
+/// Stores index objects for `written`, which may still be on their way: the log names them when all is there.
+pub fn describe(repo: &Repository, written: Vec<WrittenPack>) -> Result<Vec<Described>, RepoError> {
+    let (mut described, mut rest) = (vec![], written.into_iter().peekable());
     while rest.peek().is_some() {
         let (mut packs, mut object, mut size) = (vec![], IndexObject::default(), 0);
         while let Some(next) = rest.next_if(|w| size == 0 || size + index_size(w) <= INDEX_TARGET) {
@@ -130,7 +132,33 @@ pub fn tell(
             packs.push(next.pack);
             object.packs.push(next.indexed);
         }
-        let index = put_index(repo, &object)?;
+        described.push(Described { packs, index: put_index(repo, &object)? });
+    }
+    Ok(described)
+}
+
+/// Stores index objects for `written` and appends `stored`.
+pub fn tell(
+    repo: &mut Repository,
+    session: SessionId,
+    began: Timestamp,
+    written: Vec<WrittenPack>,
+) -> Result<(), RepoError> {
+    let described = describe(repo, written)?;
+    tell_of(repo, session, began, described)
+}
+
+/// Appends `stored`: every pack is in the store, and so is each index object. Then the journal has done its work.
+fn tell_of(
+    repo: &mut Repository,
+    session: SessionId,
+    began: Timestamp,
+    described: Vec<Described>,
+) -> Result<(), RepoError> {
+    if described.is_empty() {
+        return Ok(());
+    }
+    for Described { packs, index } in described {
         let entry = Entry::Stored(Stored { session, began, packs, index });
         repo.append(|_| Ok(Some(entry.clone())))?;
     }
@@ -138,6 +166,23 @@ pub fn tell(
         local::remove(&dir.file(JOURNAL))?;
     }
     Ok(())
+}
+
+/// [`tell`] of the last packs while the store lists what is there: they are in it. What it lists, as [`packs_there`].
+pub fn tell_and_list(
+    repo: &mut Repository,
+    session: SessionId,
+    began: Timestamp,
+    described: Vec<Described>,
+) -> Result<HashMap<PackName, u64>, RepoError> {
+    let store = repo.store.clone();
+    let (told, there) = std::thread::scope(|scope| {
+        let listing = scope.spawn(|| store.list(PACKS));
+        let told = tell_of(repo, session, began, described);
+        (told, listing.join().map_err(|_| RepoError::Interrupted))
+    });
+    told?;
+    with_left_out(repo, Listed::packs(there??.0))
 }
 
 /// Seals and stores an index object.

@@ -57,6 +57,20 @@ const FAULTS: [Fault; 16] = [
     Fault::LandLate(1_000),
 ];
 
+/// Waits until the kernel stamps files with another time. The clocks of a life run ahead of the kernel's, so a backup
+/// believes that every file was settled long ago, and two edits around it must not get the same stamp.
+fn a_tick_passes(folder: &std::path::Path) {
+    let probe = folder.with_extension("tick");
+    let stamp = || {
+        std::fs::write(&probe, b"x").unwrap();
+        std::fs::metadata(&probe).unwrap().modified().unwrap()
+    };
+    let first = stamp();
+    while stamp() == first {
+        std::thread::yield_now();
+    }
+}
+
 impl Ground {
     /// A job that somebody might start now, and where.
     fn some_job(&mut self) -> (usize, Job) {
@@ -146,6 +160,7 @@ impl Ground {
     fn edit(&mut self) -> String {
         let node = *self.dice.pick(&[OFFICE, OFFICE, HALL]);
         let folder = self.nodes[node].set.as_ref().unwrap().1.clone();
+        a_tick_passes(&folder);
         let mut words = vec![];
         for _ in 0..=self.dice.below(3) {
             let name = format!("{}/{}.txt", self.dice.pick(&["a", "b"]), self.dice.below(6));
