@@ -72,6 +72,9 @@ pub enum RepoError {
     /// Too many others were writing.
     #[error("other machines kept writing to the log; nothing was lost, run again")]
     Contention,
+    /// The log goes on where a listing showed its end: read it, and decide again.
+    #[error("the store's list of the log is behind; nothing was lost, run again")]
+    Behind,
     /// This machine may not say this.
     #[error("this machine may not do this: it needs the {0:?} role")]
     NoRole(Role),

@@ -74,6 +74,8 @@ pub struct Repository {
     pub(super) around: Mutex<BTreeMap<u32, String>>,
     /// Sizes of the packs that the store listed in this run, where it was opened to add to it.
     pub(super) listed: Option<HashMap<PackName, u64>>,
+    /// The number that, by a listing alone, no entry has yet.
+    pub(super) unseen: Option<u64>,
     /// Chunks that were got out of damaged packs and checked: read from here while a repair looks around.
     pub salvaged: HashMap<ChunkId, Vec<u8>>,
 }
@@ -136,8 +138,9 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo =
-            Self { machine: Some(machine), dir: Some(dir), listed, ..Self::opened(store, env, ring, slots, state) };
+        let unseen = ends.filter(|ends| *ends).map(|_| state.next);
+        let opened = Self::opened(store, env, ring, slots, state);
+        let mut repo = Self { machine: Some(machine), dir: Some(dir), listed, unseen, ..opened };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -196,6 +199,7 @@ impl Repository {
             others: OnceLock::new(),
             around: Mutex::default(),
             listed: None,
+            unseen: None,
             salvaged: HashMap::new(),
         }
     }
@@ -210,6 +214,12 @@ impl Repository {
             Some(seen) => Ok(seen),
             None => Ok(Listed::packs(self.store.list(PACKS)?.0)),
         }
+    }
+
+    /// The entry to ask for by name before anything is sealed, where a listing alone says that nobody has said anything
+    /// since: a keyholder may have been removed a moment ago.
+    pub fn unseen_entry(&self) -> Option<Key> {
+        self.unseen.map(Key::Log)
     }
 
     fn keep_slots(&self) -> Result<(), RepoError> {
@@ -272,7 +282,7 @@ impl Repository {
     pub fn refresh(&mut self) -> Result<(), RepoError> {
         let before = self.slots.len();
         let (slots, newer) = self.read_further()?;
-        self.slots = slots;
+        (self.slots, self.unseen) = (slots, None);
         if self.slots.len() != before {
             self.state = fold(self.state.repository, &self.slots)?;
             (self.index, self.dead, self.others) = (None, OnceLock::new(), OnceLock::new());
@@ -327,6 +337,7 @@ impl Repository {
                         dir.save_end(&slot, &mark);
                     }
                     self.slots.push(slot);
+                    self.unseen = None;
                     self.state = fold(self.state.repository, &self.slots)?;
                     self.keep_slots()?;
                     return Ok(Some(n));

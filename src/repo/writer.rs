@@ -18,7 +18,7 @@ use super::lane::{LANES, Lane};
 use super::layout::Key;
 use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, ProofRoom, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient};
-use super::store::{Created, Store};
+use super::store::{Created, Store, StoreFault};
 use crate::domain::id::{ChunkId, PackName};
 use crate::domain::log::entry::StoredPack;
 
@@ -58,6 +58,8 @@ pub struct WriterSettings {
     pub compressors: usize,
     /// Threads that seal, prove and put.
     pub uploaders: usize,
+    /// What must not be there when the first pack is put, see [`unseen_entry`](super::repository::Repository::unseen_entry).
+    pub unseen: Option<Key>,
     /// Called for every pack that is in the store, before anything else learns of it.
     pub acknowledged: Acknowledged,
 }
@@ -102,6 +104,8 @@ struct Shared {
     frames: Pool<Vec<u8>>,
     /// One pack is sealed and proved at a time: only then is it in memory twice.
     sealing: Mutex<ProofRoom>,
+    /// It was asked for what must not be there, and it is not.
+    looked: AtomicBool,
     failed: AtomicBool,
     error: Mutex<Option<RepoError>>,
     written: Mutex<Vec<WrittenPack>>,
@@ -147,6 +151,7 @@ impl PackWriter {
             sealed: Pool(Mutex::default()),
             frames: Pool(Mutex::default()),
             sealing: Mutex::default(),
+            looked: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             error: Mutex::new(None),
             written: Mutex::new(vec![]),
@@ -344,6 +349,18 @@ fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &Writ
     }
 }
 
+/// Nothing is sealed before it is known that nobody has said to whom it must not be.
+fn look_first(shared: &Shared, settings: &WriterSettings) -> Result<(), RepoError> {
+    let Some(key) = settings.unseen.as_ref().filter(|_| !shared.looked.load(Ordering::SeqCst)) else { return Ok(()) };
+    match settings.store.get_or_digest(key) {
+        Ok(_) => return Err(RepoError::Behind),
+        Err(e) if e.fault() == StoreFault::Missing => {}
+        Err(e) => return Err(e.into()),
+    }
+    shared.looked.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
 fn upload_one(
     builder: PackBuilder,
     shared: &Shared,
@@ -353,6 +370,7 @@ fn upload_one(
     let none = PackName::new([0; 32]);
     let bad = |error| RepoError::Pack { name: none, error };
     let mut turn = shared.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+    look_first(shared, settings)?;
     let (plain, directory) = builder.finish().map_err(bad)?;
     let recipients = [&settings.reading, &session.recipient()];
     let (name, stored) = seal_pack(shared.sealed.take(), &plain, &recipients).map_err(bad)?;

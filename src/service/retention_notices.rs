@@ -11,8 +11,9 @@ use crate::service::plain::{People, counted, date, number};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::post::{Post, Posted};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
+use crate::service::technical;
 use crate::service::texts::{Letter, paragraphs};
-use crate::service::words::NoticeKind;
+use crate::service::words::{NoticeKind, Role};
 
 /// The parts in which they differ.
 struct Part {
@@ -35,8 +36,15 @@ enum Act {
     Questions,
 }
 
-/// Puts a notice into words.
+/// Puts a notice into words for its reader.
 pub fn letter(notice: &RetentionNotice, people: &People) -> Letter {
+    match technical::of_retention(notice, people) {
+        Some(letter) if notice.to == Role::Provider => letter,
+        _ => for_clerk(notice, people),
+    }
+}
+
+fn for_clerk(notice: &RetentionNotice, people: &People) -> Letter {
     let part = part(&notice.news, people, notice.at);
     let (who, phone) = (&people.provider, &people.phone);
     let act = match part.act {

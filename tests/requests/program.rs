@@ -1,7 +1,16 @@
 //! What the program itself asks of an S3 server: exact counts, for the three things that are done most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+
+use bytes::Bytes;
+use strongroom::domain::id::PackName;
+use strongroom::repo::pack::PackReader;
+use strongroom::repo::repository::Repository;
+use strongroom::repo::seal::Identity;
+use strongroom::repo::store::Store;
+
+use crate::support::world::World;
 
 use crate::support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 
@@ -77,14 +86,16 @@ fn a_backup_of_nothing_new_asks_three_times() {
     }
 }
 
-/// A week: two packs at the same time, the index, the entry that says so, a look whether they are there, the snapshot, and
-/// its entry read back. Then one record: where the log ends, root and page of the listing, and its own pack.
+/// A week: whether the log really ends where the listing shows its end, two packs at the same time, the index, the entry that
+/// says so, a look whether they are there, the snapshot, and its entry read back. Then one record: where the log ends, root and page of the listing, and its own pack.
 #[test]
-fn a_week_asks_eight_times_and_bringing_one_record_back_five() {
+fn a_week_asks_nine_times_and_bringing_one_record_back_five() {
     let office = Office::with(2000);
     office.write("3/3.txt", b"Minutes as amended.");
     office.write("4/new.txt", b"A new minute.");
-    let week = ["GET list", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log"];
+    let week = [
+        "GET list", "GET log", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log",
+    ];
     assert_eq!(office.asks(&["backup"]), week);
     let one = ["GET log", "GET log", "GET packs", "GET packs", "GET packs"];
     for name in ["7/27.txt", "4/new.txt"] {
@@ -149,4 +160,62 @@ fn a_log_that_went_on_or_back_is_met_whatever_the_listing_looks_like() {
     copy(&old, &home);
     office.asks(&["backup"]);
     assert!(std::fs::read(there).unwrap() == bytes);
+}
+
+/// A key was taken away a moment ago, and the listing does not show it yet: nothing is sealed to it any more.
+#[test]
+fn what_a_listing_does_not_show_yet_is_asked_for_before_anything_is_sealed() {
+    let office = Office::with(20);
+    let sheet = office.tmp.path().join("sheet.txt");
+    let there = |folder: &str| -> BTreeSet<std::path::PathBuf> {
+        let below = walk(&office.server.folder.join(BUCKET).join("anytown").join(folder));
+        below.into_iter().filter(|path| path.is_file()).collect()
+    };
+    let (packs, entries) = (there("packs"), there("log"));
+    let old = reading(&office, &sheet);
+    // As another computer does it, of which this one knows nothing.
+    let (home, kept) = (office.tmp.path().join("home/state"), office.tmp.path().join("kept"));
+    assert!(Command::new("cp").arg("-a").args([&home, &kept]).status().unwrap().success());
+    office.asks(&["key", "rotate", "--recovery-key-file", sheet.to_str().unwrap()]);
+    std::fs::remove_dir_all(&home).unwrap();
+    std::fs::rename(&kept, &home).unwrap();
+    let new: Vec<_> = there("log").difference(&entries).cloned().collect();
+    assert!(!new.is_empty());
+    let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    *office.server.hidden.lock().unwrap() = new.iter().map(name).collect();
+    office.write("3/3.txt", b"Minutes as amended.");
+    let asked = office.asks(&["backup"]);
+    office.server.hidden.lock().unwrap().clear();
+    let put = asked.iter().position(|a| a == "PUT packs").unwrap();
+    assert!(asked[..put].contains(&"GET keys".to_owned()), "the new keys are fetched first: {asked:?}");
+    let opens = |path: &std::path::PathBuf, keys: &[Identity]| {
+        let stored = Bytes::from(std::fs::read(path).unwrap());
+        PackReader::open(&PackName::of(&stored), stored, keys).is_ok()
+    };
+    let (now, stored) = (reading(&office, &sheet), there("packs"));
+    let fresh: Vec<_> = stored.difference(&packs).collect();
+    assert!(!fresh.is_empty() && fresh.iter().all(|path| opens(path, &now) && !opens(path, &old)));
+    assert!(packs.iter().all(|path| opens(path, &old)));
+    office.asks(&["cat", "Documents/3/3.txt"]);
+}
+
+/// What the sheet's key reads with now.
+fn reading(office: &Office, sheet: &std::path::Path) -> Vec<Identity> {
+    let (text, world) = (std::fs::read_to_string(sheet).unwrap(), World::new());
+    let memory = object_store::local::LocalFileSystem::new_with_prefix(office.server.folder.join(BUCKET).join("anytown"));
+    let store = Store::new(
+        std::sync::Arc::new(memory.unwrap()),
+        object_store::path::Path::default(),
+        world.runtime.handle().clone(),
+        "folder".into(),
+        false,
+    );
+    let id = text.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    let repo = Repository::open_with_identity(store, &Identity::from_file_text(&text).unwrap(), id, world.env());
+    repo.unwrap().ring.reading.clone()
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

@@ -133,6 +133,7 @@ fn start_depot(
         chunk_key: repo.chunk_key(),
         compressors: std::thread::available_parallelism().map_or(2, usize::from).min(8),
         uploaders: options.connections,
+        unseen: repo.unseen_entry(),
         acknowledged: journal(repo),
     };
     let index = repo.take_index()?;

@@ -134,6 +134,8 @@ pub fn backup(
     for attempt in 1..=MAX_ATTEMPTS {
         let read = repo.slots().len();
         match commit::run(repo, options, monitor, stop) {
+            // Nothing was put yet.
+            Err(OpsError::Repo(RepoError::Behind)) => repo.refresh()?,
             Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;

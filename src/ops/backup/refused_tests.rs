@@ -95,6 +95,7 @@ fn what_does_not_prove_itself_is_never_put() {
             chunk_key: key.clone(),
             compressors: 1,
             uploaders: 1,
+            unseen: None,
             acknowledged: Box::new(|_| Ok(())),
         })
     };

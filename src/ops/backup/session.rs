@@ -99,6 +99,9 @@ pub fn resume(
     if found.is_empty() {
         local::remove(&path)?;
     } else {
+        if repo.unseen_entry().is_some() {
+            repo.refresh()?;
+        }
         tell(repo, session, began, found)?;
     }
     Ok(count)

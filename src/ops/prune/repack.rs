@@ -251,6 +251,7 @@ pub(crate) fn writer(repo: &Repository) -> Result<PackWriter, RepoError> {
         chunk_key: repo.chunk_key(),
         compressors: 2,
         uploaders: 2,
+        unseen: repo.unseen_entry(),
         acknowledged: Box::new(|_| Ok(())),
     }))
 }
