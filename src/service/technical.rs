@@ -86,10 +86,7 @@ pub fn of_retention(notice: &RetentionNotice, people: &People) -> Option<Letter>
         people.and_the_clerk("told"),
     ];
     lines.extend(people.coverage());
-    Some(Letter {
-        subject: format!("{council}: {key} – reference {reference}"),
-        body: lines.join("\n") + "\n",
-    })
+    Some(Letter { subject: format!("{council}: {key} – reference {reference}"), body: lines.join("\n") + "\n" })
 }
 
 fn stamp(at: Timestamp, people: &People) -> String {

@@ -93,9 +93,8 @@ fn a_week_asks_nine_times_and_bringing_one_record_back_five() {
     let office = Office::with(2000);
     office.write("3/3.txt", b"Minutes as amended.");
     office.write("4/new.txt", b"A new minute.");
-    let week = [
-        "GET list", "GET log", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log",
-    ];
+    let week =
+        ["GET list", "GET log", "PUT packs", "PUT packs", "PUT index", "PUT log", "GET list", "PUT log", "GET log"];
     assert_eq!(office.asks(&["backup"]), week);
     let one = ["GET log", "GET log", "GET packs", "GET packs", "GET packs"];
     for name in ["7/27.txt", "4/new.txt"] {
@@ -202,7 +201,8 @@ fn what_a_listing_does_not_show_yet_is_asked_for_before_anything_is_sealed() {
 /// What the sheet's key reads with now.
 fn reading(office: &Office, sheet: &std::path::Path) -> Vec<Identity> {
     let (text, world) = (std::fs::read_to_string(sheet).unwrap(), World::new());
-    let memory = object_store::local::LocalFileSystem::new_with_prefix(office.server.folder.join(BUCKET).join("anytown"));
+    let memory =
+        object_store::local::LocalFileSystem::new_with_prefix(office.server.folder.join(BUCKET).join("anytown"));
     let store = Store::new(
         std::sync::Arc::new(memory.unwrap()),
         object_store::path::Path::default(),

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -50,13 +51,17 @@ struct Fair {
     turn: tokio::sync::Mutex<()>,
     tags: Mutex<HashMap<String, ETag>>,
     hidden: Asked,
+    careless: Arc<AtomicBool>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
 
 #[async_trait::async_trait]
 impl S3 for Fair {
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        if self.careless.load(Ordering::SeqCst) {
+            req.input.if_none_match = None;
+        }
         let (_one, key) = (self.turn.lock().await, req.input.key.clone());
         let put = self.files.put_object(req).await?;
         if let Some(tag) = &put.output.e_tag {
@@ -97,6 +102,8 @@ pub struct S3Server {
     pub asked: Asked,
     /// Listings leave out what ends so, as those of a store do that is slow to list what is there.
     pub hidden: Asked,
+    /// It overwrites whatever a client says.
+    pub careless: Arc<AtomicBool>,
     _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -116,12 +123,13 @@ impl S3Server {
 
     fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
-        let (asked, hidden) = (Asked::default(), Asked::default());
+        let (asked, hidden, careless) = (Asked::default(), Asked::default(), Arc::default());
         let mut builder = S3ServiceBuilder::new(Fair {
             files: s3s_fs::FileSystem::new(&folder).unwrap(),
             turn: tokio::sync::Mutex::default(),
             tags: Mutex::default(),
             hidden: Arc::clone(&hidden),
+            careless: Arc::clone(&careless),
         });
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
@@ -137,7 +145,7 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, asked, hidden, _own: own, address, stop: Some(stop), thread: Some(thread) }
+        S3Server { folder, asked, hidden, careless, _own: own, address, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -361,6 +361,7 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
 fn mass_change(before: &Before, tally: &mut Tally, usual: Usual) -> Option<Vec<u64>> {
     let (gone, records) = (tally.report.files_gone, before.records);
     tally.report.touched = tally.unusual.changed.min(records) + gone;
+    tally.report.turned = tally.unusual.turned();
     let counts = before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))?;
     tally.report.in_week = counts.get(5).copied();
     Some(counts)
