@@ -9,7 +9,7 @@ use super::check::required;
 use super::error::{ConfigError, Text};
 use super::model::{Config, Council};
 use super::raw::{Opt, RawPing, RawWebhook};
-use super::secret::{SecretSource, Typed};
+use super::secret::{SecretSource, Typed, places};
 use crate::service::voice::WayName;
 use crate::service::words::Role;
 
@@ -38,6 +38,12 @@ pub struct Webhook {
     pub url: SecretSource,
 }
 
+macro_rules! url_of {
+    ($raw:expr) => {
+        places!($raw, "url", url_file, url_env, url_credential, url_command)
+    };
+}
+
 pub(super) fn webhooks(
     t: Text<'_>,
     raw: &[Spanned<RawWebhook>],
@@ -62,14 +68,7 @@ fn webhook(
         let message = format!("another way is called `{name}` already");
         return Err(t.fault(typed.span(), message, "Give each webhook a name of its own; mail and ping are taken."));
     }
-    let places = Typed {
-        base: "url",
-        file: &raw.url_file,
-        env: &raw.url_env,
-        credential: &raw.url_credential,
-        command: &raw.url_command,
-    };
-    Ok(Webhook { name, role: role(t, &raw.role, council)?, url: url(t, &places, span, "[[notify.webhook]]")? })
+    Ok(Webhook { name, role: role(t, &raw.role, council)?, url: url(t, &url_of!(raw), span, "[[notify.webhook]]")? })
 }
 
 fn role(t: Text<'_>, raw: &Opt<String>, council: &Council) -> Result<Role, ConfigError> {
@@ -90,15 +89,7 @@ fn role(t: Text<'_>, raw: &Opt<String>, council: &Council) -> Result<Role, Confi
 
 pub(super) fn ping(t: Text<'_>, raw: &Opt<RawPing>) -> Result<Option<SecretSource>, ConfigError> {
     let Some(table) = raw else { return Ok(None) };
-    let raw = table.get_ref();
-    let places = Typed {
-        base: "url",
-        file: &raw.url_file,
-        env: &raw.url_env,
-        credential: &raw.url_credential,
-        command: &raw.url_command,
-    };
-    url(t, &places, table.span(), "[notify.ping]").map(Some)
+    url(t, &url_of!(table.get_ref()), table.span(), "[notify.ping]").map(Some)
 }
 
 fn url(t: Text<'_>, places: &Typed<'_>, span: Range<usize>, table: &str) -> Result<SecretSource, ConfigError> {

@@ -6,7 +6,7 @@ use super::check::{absolute, days, email, is_host_name, is_loopback, number, one
 use super::error::{ConfigError, Text};
 use super::model::{Council, Limits, Mail, Retention, Tls, Verify};
 use super::raw::{Opt, RawLimits, RawMail, RawRetention, RawVerify};
-use super::secret::Typed;
+use super::secret::places;
 use crate::repo::store::Rates;
 
 /// More of anything is a slip.
@@ -158,13 +158,7 @@ fn tls(t: Text<'_>, raw: &Opt<String>, host: &str) -> Result<Tls, ConfigError> {
 }
 
 fn login(t: Text<'_>, raw: &RawMail) -> Result<Option<(String, super::SecretSource)>, ConfigError> {
-    let typed = Typed {
-        base: "password",
-        file: &raw.password_file,
-        env: &raw.password_env,
-        credential: &raw.password_credential,
-        command: &raw.password_command,
-    };
+    let typed = places!(raw, "password", password_file, password_env, password_credential, password_command);
     match (&raw.user, typed.check(t)?) {
         (Some(user), Some(password)) => Ok(Some((one_line(t, user, "the user")?, password))),
         (None, None) => Ok(None),

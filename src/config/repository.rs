@@ -13,7 +13,7 @@ use super::check::{days, is_loopback, required};
 use super::error::{ConfigError, Show, Text};
 use super::model::{Azure, AzureCredential, Claims, Google, Repository, S3, Store};
 use super::raw::{Opt, RawRepository};
-use super::secret::{SecretSource, Typed};
+use super::secret::{SecretSource, places};
 
 const EXAMPLE: &str = "url = \"s3://bucket/prefix\"";
 
@@ -85,13 +85,7 @@ struct Secrets {
 
 macro_rules! typed {
     ($t:ident, $raw:ident, $base:literal, $file:ident, $env:ident, $credential:ident, $command:ident) => {{
-        let typed = Typed {
-            base: $base,
-            file: &$raw.$file,
-            env: &$raw.$env,
-            credential: &$raw.$credential,
-            command: &$raw.$command,
-        };
+        let typed = places!($raw, $base, $file, $env, $credential, $command);
         typed.check($t)?.map(|source| (source, typed.span()))
     }};
 }

@@ -132,6 +132,20 @@ pub(super) struct Typed<'a> {
     pub command: &'a Opt<Vec<String>>,
 }
 
+/// The four keys of a raw table under which one secret may be given.
+macro_rules! places {
+    ($raw:expr, $base:literal, $file:ident, $env:ident, $credential:ident, $command:ident) => {
+        $crate::config::secret::Typed {
+            base: $base,
+            file: &$raw.$file,
+            env: &$raw.$env,
+            credential: &$raw.$credential,
+            command: &$raw.$command,
+        }
+    };
+}
+pub(super) use places;
+
 impl Typed<'_> {
     /// Where the first of them stands.
     pub fn span(&self) -> Range<usize> {

@@ -17,7 +17,7 @@ use super::policy::mail;
 use super::raw::{Opt, RawCouncil, RawNotify, RawPerson, RawProvider, RawRepository, RawState, Words};
 use super::repository::repository;
 use super::schedule::span;
-use super::secret::{SecretSource, Typed};
+use super::secret::{SecretSource, places};
 use super::sets::set_name;
 use super::typed::read_as;
 use crate::domain::heartbeat::SetLabel;
@@ -198,13 +198,7 @@ fn id(t: Text<'_>, typed: &Spanned<String>) -> Result<RepositoryId, ConfigError>
 }
 
 fn eyes(t: Text<'_>, raw: &RawWatched, council: std::ops::Range<usize>) -> Result<Eyes, ConfigError> {
-    let typed = Typed {
-        base: "key",
-        file: &raw.key_file,
-        env: &raw.key_env,
-        credential: &raw.key_credential,
-        command: &raw.key_command,
-    };
+    let typed = places!(raw, "key", key_file, key_env, key_credential, key_command);
     match (typed.check(t)?, &raw.actors) {
         (Some(key), None) => Ok(Eyes::Key(key)),
         (Some(_), Some(actors)) => {

@@ -72,6 +72,9 @@ pub enum RepoError {
     /// Too many others were writing.
     #[error("other machines kept writing to the log; nothing was lost, run again")]
     Contention,
+    /// What was sealed since this began is sealed to keys that are not the repository's any more.
+    #[error("the keys of the repository were changed meanwhile; nothing was lost, run again")]
+    KeysChanged,
     /// This machine may not say this.
     #[error("this machine may not do this: it needs the {0:?} role")]
     NoRole(Role),

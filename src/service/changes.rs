@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ops::backup::{Usual, Week};
+use crate::ops::backup::{Sum, Usual, Week};
 use crate::service::journal::Step;
 use crate::service::words::{SetName, Trouble};
 
@@ -23,14 +23,24 @@ const A_WEEK: SignedDuration = SignedDuration::from_hours(6 * 24 + 12);
 /// A shorter past does not say what a week is like.
 const LEAST_PAST: SignedDuration = SignedDuration::from_hours(21 * 24);
 
+/// One backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Night {
+    at: Timestamp,
+    /// How many records changed or went.
+    touched: u64,
+    /// How many turned to noise or another ending, where that was counted.
+    turned: Option<u64>,
+}
+
 /// What the last backups of each set have shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes(BTreeMap<SetName, OfSet>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct OfSet {
-    /// When, and how many records changed or went: the last that were no incident.
-    each: VecDeque<(Timestamp, u64)>,
+    /// The last that were no incident.
+    each: VecDeque<Night>,
     /// The newest incident.
     incident: Option<Timestamp>,
 }
@@ -43,8 +53,8 @@ impl Changes {
             of_set.incident = Some(at);
             return;
         }
-        of_set.each.push_back((at, step.counts.changed));
-        let old = |(first, _): &(Timestamp, u64)| at.duration_since(*first) >= KEPT;
+        of_set.each.push_back(Night { at, touched: step.counts.changed, turned: step.counts.turned });
+        let old = |first: &Night| at.duration_since(first.at) >= KEPT;
         while of_set.each.len() > MOST && of_set.each.front().is_some_and(old) {
             of_set.each.pop_front();
         }
@@ -59,15 +69,20 @@ impl Changes {
 
 impl OfSet {
     fn once(&self) -> Option<u64> {
-        let mut counts: Vec<u64> = self.each.iter().rev().take(MOST).map(|(_, n)| *n).collect();
+        let mut counts: Vec<u64> = self.each.iter().rev().take(MOST).map(|night| night.touched).collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         (counts.len() >= LEAST).then(|| counts.get(STAND_OUT).copied()).flatten()
     }
 
-    /// What an incident has told of is not told again with the nights after it.
     fn week(&self, now: Timestamp) -> Option<Week> {
-        let lately = |(at, _): &(Timestamp, u64)| now.duration_since(*at) < A_WEEK;
-        let (lately, past): (Vec<_>, Vec<_>) = self.each.iter().copied().partition(lately);
+        let touched = self.sum(now, |night| Some(night.touched))?;
+        Some(Week { touched, turned: self.sum(now, |night| night.turned) })
+    }
+
+    /// What an incident has told of is not told again with the nights after it.
+    fn sum(&self, now: Timestamp, count: impl Fn(&Night) -> Option<u64>) -> Option<Sum> {
+        let counted = self.each.iter().filter_map(|night| Some((night.at, count(night)?)));
+        let (lately, past): (Vec<_>, Vec<_>) = counted.partition(|(at, _)| now.duration_since(*at) < A_WEEK);
         let known = past.last()?.0.duration_since(past.first()?.0) >= LEAST_PAST;
         let untold = |(at, _): &(Timestamp, u64)| self.incident.is_none_or(|told| *at > told);
         let so_far = lately.into_iter().filter(untold).map(|(_, n)| n).sum();
@@ -76,7 +91,7 @@ impl OfSet {
             within.map(|(_, n)| *n).sum::<u64>()
         };
         let usual = past.iter().map(|(at, _)| until(*at)).max()?;
-        known.then_some(Week { so_far, usual })
+        known.then_some(Sum { so_far, usual })
     }
 }
 
@@ -90,19 +105,23 @@ mod tests {
     }
 
     fn backup(changes: &mut Changes, at: Timestamp, changed: u64, troubles: Vec<Trouble>) {
-        let step = Step {
+        let counts = Counts { changed, ..Counts::default() };
+        changes.take(at, &set(), &Step { troubles, counts, ..done() });
+    }
+
+    fn done() -> Step {
+        Step {
             job: JobKind::Backup,
             set: None,
             outcome: Outcome::Done,
-            troubles,
-            counts: Counts { changed, ..Counts::default() },
+            troubles: vec![],
+            counts: Counts::default(),
             snapshot: None,
             exit: 0,
             examined_all: false,
             seconds: 1,
             said: None,
-        };
-        changes.take(at, &set(), &step);
+        }
     }
 
     fn at(day: i64) -> Timestamp {
@@ -121,7 +140,7 @@ mod tests {
     }
 
     fn week(changes: &Changes, day: i64) -> Option<(u64, u64)> {
-        changes.usual(&set(), at(day)).week.map(|w| (w.so_far, w.usual))
+        changes.usual(&set(), at(day)).week.map(|w| (w.touched.so_far, w.touched.usual))
     }
 
     #[test]
@@ -164,5 +183,21 @@ mod tests {
         let mut weekly = Changes::default();
         (0..6).for_each(|n| night(&mut weekly, 7 * n, 100, vec![]));
         assert_eq!(week(&weekly, 42), Some((0, 100)));
+    }
+
+    #[test]
+    fn what_turned_is_summed_where_all_of_it_was_counted() {
+        let mut changes = Changes::default();
+        let take = |changes: &mut Changes, day, turned| {
+            let counts = Counts { changed: 10, turned, ..Counts::default() };
+            changes.take(at(day), &set(), &Step { counts, ..done() });
+        };
+        // An older program did not count it: what is usual is not known yet.
+        (0..30).for_each(|day| take(&mut changes, day, None));
+        (30..50).for_each(|day| take(&mut changes, day, Some(1)));
+        assert_eq!(changes.usual(&set(), at(50)).week.map(|w| w.turned), Some(None));
+        (50..60).for_each(|day| take(&mut changes, day, Some(2)));
+        let sum = Sum { so_far: 12, usual: 11 };
+        assert_eq!(changes.usual(&set(), at(60)).week.and_then(|w| w.turned), Some(sum));
     }
 }

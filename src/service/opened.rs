@@ -38,6 +38,9 @@ pub struct Counts {
     /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
     #[serde(default)]
     pub changed: u64,
+    /// Those of them that turned to noise, or to another ending; unknown in what an older program wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<u64>,
     /// That is so over a week, and not in one night.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_week: bool,

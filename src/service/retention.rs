@@ -233,7 +233,10 @@ impl News {
     pub fn roles(&self) -> &'static [Role] {
         match self {
             Self::Proposals { .. } | Self::HoldReviews { .. } | Self::Reappeared { .. } => &[Role::Clerk],
+            // What may be an attack, or a fault of the computer, has a technical side.
+            Self::DisposalStopped { why: Stopped::SafetyCheck, .. } => &[Role::Clerk, Role::Provider],
             Self::Policies(_) | Self::Access(_) | Self::DisposalStopped { .. } => &[Role::Clerk],
+            Self::Keys(_) | Self::AdoptedShortening { .. } => &[Role::Clerk, Role::Deputy, Role::Provider],
             _ => &[Role::Clerk, Role::Deputy],
         }
     }

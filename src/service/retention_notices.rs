@@ -11,8 +11,9 @@ use crate::service::plain::{People, counted, date, number};
 use crate::service::policy::{MONTHLY, Review};
 use crate::service::post::{Post, Posted};
 use crate::service::retention::{DisposalSeen, News, RetentionNotice, Stopped, notices};
+use crate::service::technical;
 use crate::service::texts::{Letter, paragraphs};
-use crate::service::words::NoticeKind;
+use crate::service::words::{NoticeKind, Role};
 
 /// The parts in which they differ.
 struct Part {
@@ -35,8 +36,15 @@ enum Act {
     Questions,
 }
 
-/// Puts a notice into words.
+/// Puts a notice into words for its reader.
 pub fn letter(notice: &RetentionNotice, people: &People) -> Letter {
+    match technical::of_retention(notice, people) {
+        Some(letter) if notice.to == Role::Provider => letter,
+        _ => for_clerk(notice, people),
+    }
+}
+
+fn for_clerk(notice: &RetentionNotice, people: &People) -> Letter {
     let part = part(&notice.news, people, notice.at);
     let (who, phone) = (&people.provider, &people.phone);
     let act = match part.act {
@@ -128,7 +136,7 @@ fn of(n: u64) -> String {
 fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
     let council = if needs_council { " Some need a decision of the council, with its minute." } else { "" };
     (
-        format!("{} due, waiting for your decision", of(n)),
+        format!("{} due, waiting for your decision, reported", of(n)),
         format!("By the council's rules on how long records are kept, {} should now be destroyed.", of(n)),
         format!(
             "What is due was deleted from the council's folders and lies in the backups only. Nothing of it is destroyed \
@@ -140,7 +148,7 @@ fn proposals(n: u64, needs_council: bool, since: &str) -> Words {
 
 fn reviews(holds: u64, oldest: Date) -> Words {
     (
-        "a hold should be looked at again".to_owned(),
+        "a hold should be looked at again, reported".to_owned(),
         format!(
             "The day to look again has come for {} on records; the first was {}.",
             counted(holds, "hold", "holds"),
@@ -215,7 +223,7 @@ fn policies(reviews: &[Review; 2]) -> Words {
     };
     let happened: Vec<String> = reviews.iter().zip(names).filter_map(said).collect();
     (
-        "a policy of the council should be looked at again".to_owned(),
+        "a policy of the council should be looked at again, reported".to_owned(),
         happened.join(" "),
         "Backups go on as usual. Both policies should be looked at once a year and the decision minuted. Then ask your \
          provider to note the day and the minute in Strongroom's settings."
@@ -228,18 +236,21 @@ fn access(seen: &AccessSeen) -> Words {
     let mut happened = vec![];
     if let Some(since) = seen.since {
         happened.push(format!(
-            "Outsiders' access to the council's backups that should have ended, and nobody has noted an end: {}, the first \
-             on {}.",
+            "Access to the council's backups that was given to people outside the council should have ended, and no end was \
+             noted: {}, the first on {}.",
             number(seen.passed),
             date(since)
         ));
     }
     if let Some(next) = seen.next {
-        let whose = if happened.is_empty() { "Outsiders' access to the council's backups" } else { "Access" };
-        happened.push(format!("{whose} that ends soon: {}, the first on {}.", number(seen.ending), date(next)));
+        let which = match happened.is_empty() {
+            true => "Access to the council's backups that was given to people outside the council",
+            false => "More such access",
+        };
+        happened.push(format!("{which} ends soon: {}, the first on {}.", number(seen.ending), date(next)));
     }
     (
-        "access of outsiders to the backups".to_owned(),
+        "access of outsiders to the backups, reported".to_owned(),
         happened.join(" "),
         "A key that is no longer needed should not stand. Ask your provider to take it away and note that, or agree a new last \
          day."
@@ -250,7 +261,7 @@ fn access(seen: &AccessSeen) -> Words {
 
 fn keys(seen: &KeysSeen, day: &str) -> Words {
     (
-        "the list of keys to the backups was changed".to_owned(),
+        "the list of keys to the backups was changed, reported".to_owned(),
         format!(
             "The list of keys and computers that may use the council's backups was changed on {day}: something was added or \
              taken away. Keys that open them now: {}. Computers that may add to them: {}.",

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use crate::service::causes::Notice;
 use crate::service::plain::{People, list};
+use crate::service::retention::{News, RetentionNotice, Stopped};
 use crate::service::texts::Letter;
 use crate::service::words::{Cause, JobKind, NoticeKind, Trouble, Why, word};
 
 /// Puts a notice into the technician's words.
 pub fn for_provider(notice: &Notice, people: &People) -> Letter {
-    let stamp = |at: Timestamp| at.to_zoned(people.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string();
+    let stamp = |at| stamp(at, people);
     let causes: Vec<String> = notice.causes.iter().map(ToString::to_string).collect();
     let sets: Vec<&str> = notice.sets.iter().map(|s| s.as_str()).collect();
     let mut lines = vec![
@@ -45,6 +46,51 @@ pub fn for_provider(notice: &Notice, people: &People) -> Letter {
     let subject =
         format!("{}: {} {} – reference {}", people.council, word(&notice.kind), notice.lead, notice.reference);
     Letter { subject, body: lines.join("\n") + "\n" }
+}
+
+/// The technical side of what was done about keys, rules and records, where it has one.
+pub fn of_retention(notice: &RetentionNotice, people: &People) -> Option<Letter> {
+    let (fact, advice) = match &notice.news {
+        News::Keys(seen) => (
+            format!(
+                "Log entry: {}, of {}\nKeys that open: {}, computers that write: {}",
+                seen.entry,
+                stamp(seen.at, people),
+                seen.readers,
+                seen.writers
+            ),
+            "strongroom key list, strongroom actor list and strongroom log show what was changed. If nobody meant it, the \
+             recovery key is in wrong hands: ring the clerk, and take away what was added with strongroom key remove and \
+             strongroom actor revoke.",
+        ),
+        News::AdoptedShortening { entry, in_force, records } => (
+            format!(
+                "Log entry: {entry}\nIn force: {in_force}\nRecords due sooner: {}",
+                records.map_or_else(|| String::from("not counted"), |n| n.to_string())
+            ),
+            "nothing, if the council decided this. If it did not, ring the clerk, and adopt the former scheme again before \
+             that day: strongroom retention adopt.",
+        ),
+        News::DisposalStopped { disposal, why: Stopped::SafetyCheck } => (
+            format!("Disposal: {}, records: {}", disposal.approval, disposal.records),
+            "strongroom retention disposals and the output of strongroom run say which check refused. Do not override it; \
+             the next run tries again.",
+        ),
+        _ => return None,
+    };
+    let (key, council, reference) = (notice.news.key(), &people.council, &notice.reference);
+    let mut lines = vec![
+        format!("Strongroom technical notice {reference}\n"),
+        format!("Council: {council}\nNotice: {key}\n{fact}\nThis notice: {}\n", stamp(notice.at, people)),
+        format!("What to do: {advice}"),
+        people.and_the_clerk("told"),
+    ];
+    lines.extend(people.coverage());
+    Some(Letter { subject: format!("{council}: {key} – reference {reference}"), body: lines.join("\n") + "\n" })
+}
+
+fn stamp(at: Timestamp, people: &People) -> String {
+    at.to_zoned(people.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
 fn class(trouble: Trouble) -> String {

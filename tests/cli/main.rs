@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod covering;
+mod doctor;
 mod email_set;
 mod every_command;
 mod fault_store;

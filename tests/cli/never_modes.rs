@@ -94,6 +94,20 @@ pub fn of_the_store() -> Vec<Mode> {
         })
         .by("`serve`, which ends the run", |o| o.serve_and(|_, _| {}))
         .once(),
+        Mode::store("the store refuses to delete", |o| {
+            for (day, size) in [(1, 1_000_000), (2, 1_000_001), (8, 1_000_001), (14, 1_000_001)] {
+                o.hour = 24 * day;
+                o.place.write("Documents/plan.bin", &noise(size));
+                assert_eq!(o.night().code, 0, "day {day}");
+                assert!(o.taken().iter().all(|letter| letter.is_weekly()), "day {day}");
+                if day == 2 {
+                    o.run(&["prune", "--keep-last", "1"]).ends(0);
+                }
+            }
+            // What nothing needs has waited its fortnight.
+            o.hour = 24 * 17;
+            o.front().turns(Way::ToDeletes(READ_ONLY));
+        }),
         Mode::new(
             "the drive with the backups is not connected",
             |o| rename(o, "repository", "away"),
@@ -244,6 +258,24 @@ fn of_damage() -> Vec<Mode> {
     ]
 }
 
+/// Four quiet weeks, so that it is known what is usual; then two nights of a few, and a few more tonight.
+fn slowly(office: &mut Office) {
+    let few = |office: &Office, part: usize| {
+        (24 * part..24 * (part + 1)).for_each(|n| {
+            office.place.write(&format!("Documents/Many/{n}.txt"), format!("Changed {n}\n").as_bytes());
+        });
+    };
+    let quiet = [6, 12, 18, 24, 30].map(|day| (day, None));
+    for (day, part) in quiet.into_iter().chain([(31, Some(0)), (32, Some(1))]) {
+        office.hour = 24 * day;
+        part.into_iter().for_each(|part| few(office, part));
+        assert_eq!(office.night().code, 0, "day {day}");
+        assert!(office.taken().iter().all(|letter| letter.is_weekly()), "day {day}");
+    }
+    office.hour = 24 * 33;
+    few(office, 2);
+}
+
 fn of_mass_changes() -> Vec<Mode> {
     vec![
         Mode::new(
@@ -253,6 +285,7 @@ fn of_mass_changes() -> Vec<Mode> {
             },
             resolve,
         ),
+        Mode::new("records change bit by bit, each night fewer than would be noticed", slowly, resolve),
         Mode::new(
             "records are renamed to a new ending",
             |o| {

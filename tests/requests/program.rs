@@ -1,7 +1,16 @@
 //! What the program itself asks of an S3 server: exact counts, for the three things that are done most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+
+use bytes::Bytes;
+use strongroom::domain::id::PackName;
+use strongroom::repo::pack::PackReader;
+use strongroom::repo::repository::Repository;
+use strongroom::repo::seal::Identity;
+use strongroom::repo::store::Store;
+
+use crate::support::world::World;
 
 use crate::support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 
@@ -153,4 +162,66 @@ fn a_log_that_went_on_or_back_is_met_whatever_the_listing_looks_like() {
     copy(&old, &home);
     office.asks(&["backup"]);
     assert!(std::fs::read(there).unwrap() == bytes);
+}
+
+/// A key was taken away a moment ago, and the listing does not show it yet: nothing that is sealed to it gets into the log.
+#[test]
+fn what_was_sealed_to_keys_of_a_moment_ago_is_never_named() {
+    let office = Office::with(20);
+    let sheet = office.tmp.path().join("sheet.txt");
+    let there = |folder: &str| -> BTreeSet<std::path::PathBuf> {
+        let below = walk(&office.server.folder.join(BUCKET).join("anytown").join(folder));
+        below.into_iter().filter(|path| path.is_file()).collect()
+    };
+    let (packs, entries) = (there("packs"), there("log"));
+    let old = seen_by(&office, &sheet).ring.reading;
+    // As another computer does it, of which this one knows nothing.
+    let (home, kept) = (office.tmp.path().join("home/state"), office.tmp.path().join("kept"));
+    assert!(Command::new("cp").arg("-a").args([&home, &kept]).status().unwrap().success());
+    office.asks(&["key", "rotate", "--recovery-key-file", sheet.to_str().unwrap()]);
+    std::fs::remove_dir_all(&home).unwrap();
+    std::fs::rename(&kept, &home).unwrap();
+    let new: Vec<_> = there("log").difference(&entries).cloned().collect();
+    assert!(!new.is_empty());
+    let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    *office.server.hidden.lock().unwrap() = new.iter().map(name).collect();
+    office.write("3/3.txt", b"Minutes as amended.");
+    let asked = office.asks(&["backup"]);
+    office.server.hidden.lock().unwrap().clear();
+    assert!(asked.contains(&"GET keys".to_owned()), "the new keys are fetched: {asked:?}");
+    let opens = |path: &std::path::PathBuf, keys: &[Identity]| {
+        let stored = Bytes::from(std::fs::read(path).unwrap());
+        PackReader::open(&PackName::of(&stored), stored, keys).is_ok()
+    };
+    let (now, stored) = (seen_by(&office, &sheet), there("packs"));
+    let is_named = |path: &&std::path::PathBuf| {
+        let name = PackName::of(&std::fs::read(path).unwrap());
+        now.state().packs.iter().any(|p| p.pack.name == name)
+    };
+    let (fresh, left): (Vec<_>, Vec<_>) = stored.difference(&packs).partition(is_named);
+    assert!(!fresh.is_empty() && fresh.iter().all(|path| opens(path, &now.ring.reading) && !opens(path, &old)));
+    assert!(!left.is_empty() && left.iter().all(|path| opens(path, &old)), "what had been put is named nowhere");
+    assert!(packs.iter().all(|path| opens(path, &old)));
+    office.asks(&["cat", "Documents/3/3.txt"]);
+}
+
+/// What the holder of the sheet sees now.
+fn seen_by(office: &Office, sheet: &std::path::Path) -> Repository {
+    let (text, world) = (std::fs::read_to_string(sheet).unwrap(), World::new());
+    let memory =
+        object_store::local::LocalFileSystem::new_with_prefix(office.server.folder.join(BUCKET).join("anytown"));
+    let store = Store::new(
+        std::sync::Arc::new(memory.unwrap()),
+        object_store::path::Path::default(),
+        world.runtime.handle().clone(),
+        "folder".into(),
+        false,
+    );
+    let id = text.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    Repository::open_with_identity(store, &Identity::from_file_text(&text).unwrap(), id, world.env()).unwrap()
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

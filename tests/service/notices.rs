@@ -336,3 +336,20 @@ fn summer_is_told_in_summer_time() {
     let letter = test_message(&people(), at("2026-07-01T11:05:00Z"));
     assert!(letter.body.contains("Wednesday 1 July 2026 at 12:05"), "{}", letter.body);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(8))]
+    /// Whatever stands in the settings, in every letter that there is.
+    #[test]
+    fn hostile_settings_break_no_letter_of_any_kind(
+        council in "\\PC*|(?s).*", provider in "(?s).{0,200}", phone in "(?s).{0,200}", by in "(?s).{0,200}",
+    ) {
+        let elsewhere = Some(Elsewhere { by: Plain::new(&by), checked: "2026-11-03".parse().unwrap() });
+        let (council, provider, phone) = (Plain::new(&council), Plain::new(&provider), Plain::new(&phone));
+        for (name, letter) in all_letters(&People { council, provider, phone, elsewhere, ..people() }) {
+            proptest::prop_assert!(!letter.subject.chars().any(char::is_control), "{name}: {:?}", letter.subject);
+            proptest::prop_assert!(!letter.body.chars().any(|c| c.is_control() && c != '\n'), "{name}: {:?}", letter.body);
+            proptest::prop_assert!(!letter.body.contains("://") && !letter.subject.contains("://"), "{name}");
+        }
+    }
+}

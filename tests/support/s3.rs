@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
@@ -49,13 +50,18 @@ struct Fair {
     files: s3s_fs::FileSystem,
     turn: tokio::sync::Mutex<()>,
     tags: Mutex<HashMap<String, ETag>>,
+    hidden: Asked,
+    careless: Arc<AtomicBool>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
 
 #[async_trait::async_trait]
 impl S3 for Fair {
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        if self.careless.load(Ordering::SeqCst) {
+            req.input.if_none_match = None;
+        }
         let (_one, key) = (self.turn.lock().await, req.input.key.clone());
         let put = self.files.put_object(req).await?;
         if let Some(tag) = &put.output.e_tag {
@@ -65,6 +71,10 @@ impl S3 for Fair {
     }
     async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
         let mut listed = self.files.list_objects_v2(req).await?;
+        let hidden = self.hidden.lock().unwrap();
+        for objects in listed.output.contents.iter_mut() {
+            objects.retain(|o| !o.key.as_ref().is_some_and(|key| hidden.iter().any(|end| key.ends_with(end))));
+        }
         let tags = self.tags.lock().unwrap();
         for object in listed.output.contents.iter_mut().flatten() {
             object.e_tag = object.key.as_ref().and_then(|key| tags.get(key).cloned());
@@ -90,6 +100,10 @@ pub struct S3Server {
     pub folder: PathBuf,
     /// What was asked of it.
     pub asked: Asked,
+    /// Listings leave out what ends so, as those of a store do that is slow to list what is there.
+    pub hidden: Asked,
+    /// It overwrites whatever a client says.
+    pub careless: Arc<AtomicBool>,
     _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -109,15 +123,17 @@ impl S3Server {
 
     fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
+        let (asked, hidden, careless) = (Asked::default(), Asked::default(), Arc::default());
         let mut builder = S3ServiceBuilder::new(Fair {
             files: s3s_fs::FileSystem::new(&folder).unwrap(),
             turn: tokio::sync::Mutex::default(),
             tags: Mutex::default(),
+            hidden: Arc::clone(&hidden),
+            careless: Arc::clone(&careless),
         });
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
         builder.set_auth(keys);
-        let asked = Asked::default();
         builder.set_access(Rights(Arc::clone(&asked)));
         let service = builder.build();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -129,7 +145,7 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, asked, _own: own, address, stop: Some(stop), thread: Some(thread) }
+        S3Server { folder, asked, hidden, careless, _own: own, address, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {

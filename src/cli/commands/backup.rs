@@ -114,6 +114,7 @@ pub fn outcome(report: &BackupReport) -> JobOutcome {
         bytes: report.bytes,
         problems: report.problems.len() as u64,
         changed: report.in_week.unwrap_or(report.touched),
+        turned: Some(report.turned),
         in_week: report.in_week.is_some(),
         which: which(report),
         ..Counts::default()

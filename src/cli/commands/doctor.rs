@@ -21,7 +21,7 @@ use crate::repo::layout::Key;
 use crate::repo::repository::Repository;
 use crate::repo::store::{Store, probe};
 use crate::service::history::fold;
-use crate::service::plain::size;
+use crate::service::plain::{counted, size};
 use crate::service::status::Reached;
 use crate::service::words::Role;
 
@@ -62,7 +62,8 @@ impl Lines<'_> {
 
     fn failure(&mut self, what: &str, failure: &Failure) {
         let advice = advice(failure);
-        self.add(what, &Verdict::Failed(advice.message), &advice.hint.unwrap_or_default());
+        let again = || "Put that right, then run: strongroom doctor".to_owned();
+        self.add(what, &Verdict::Failed(advice.message), &advice.hint.unwrap_or_else(again));
     }
 
     fn check(&mut self, what: &str, ok: bool, otherwise: &str, todo: &str) {
@@ -120,7 +121,7 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
     match lines.shell.journal(config).read() {
         Err(e) => lines.failure("the journal can be read", &e.into()),
         Ok(all) => {
-            let damaged = format!("{} lines are damaged", all.damaged);
+            let damaged = counted(all.damaged as u64, "line is damaged", "lines are damaged");
             lines.check("the journal can be read", all.damaged == 0, &damaged, "Look at this computer's disk.");
             let lately = fold(&all.entries);
             let reached = ways::reached(config, &lately, Role::Clerk);
@@ -131,13 +132,15 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
 }
 
 fn room(lines: &mut Lines<'_>, name: &str, path: &Path) {
-    let what = format!("{name} has room");
-    match wiring::free_bytes(path) {
-        None => lines.add(&what, &Verdict::NotChecked("the system does not say".into()), ""),
-        Some(free) => {
-            let left = format!("{} are left at {}", size(free), path.display());
-            lines.check(&what, free >= LITTLE_ROOM, &left, "Free some space on that disk.");
-        }
+    let verdict = has_room(wiring::free_bytes(path), path);
+    lines.add(&format!("{name} has room"), &verdict, "Free some space on that disk. How much there is: df -h");
+}
+
+fn has_room(free: Option<u64>, path: &Path) -> Verdict {
+    match free {
+        None => Verdict::NotChecked("the system does not say".into()),
+        Some(free) if free < LITTLE_ROOM => Verdict::Failed(format!("{} are left at {}", size(free), path.display())),
+        Some(_) => Verdict::Passed,
     }
 }
 
@@ -151,7 +154,7 @@ fn store(lines: &mut Lines<'_>, config: &Config) {
         Ok(report) => {
             lines.add("the store answers", &Verdict::Passed, "");
             for finding in &report.findings {
-                lines.add(&format!("store: {}", finding.what), &finding.verdict, "");
+                lines.add(&format!("store: {}", finding.what), &finding.verdict, finding.todo);
             }
             let single = config.repository.single_machine;
             let todo = "Use another store, or let one computer alone write: single_machine = true";
@@ -181,21 +184,26 @@ fn store(lines: &mut Lines<'_>, config: &Config) {
 fn clock(lines: &mut Lines<'_>, store: &Store, repo: &Repository) {
     let what = "this computer's clock is right";
     let now = lines.shell.env.clock.now();
-    let todo = "Set the clock: timedatectl set-ntp true";
+    let todo = "See: timedatectl. To set the clock: timedatectl set-ntp true";
     if repo.state().newest_time > now.saturating_add(CLOCK_DOUBT).unwrap_or(now) {
         let ahead = format!("the newest entry of the log is dated {}", repo.state().newest_time);
         return lines.add(what, &Verdict::Failed(ahead), todo);
     }
     if !store.has_own_clock() {
-        return lines.add(what, &Verdict::NotChecked("the store has no clock of its own".into()), "");
+        return lines.add(what, &Verdict::NotChecked("the store has no clock of its own".into()), todo);
     }
-    match dated(store, &*lines.shell.env.entropy) {
-        None => lines.add(what, &Verdict::NotChecked("the store does not say".into()), ""),
-        Some(store_says) => {
-            let apart: SignedDuration = store_says.duration_since(lines.shell.env.clock.now()).abs();
-            let off = format!("it and the store's differ by {} minutes", apart.as_mins());
-            lines.check(what, apart <= CLOCK_DOUBT, &off, todo);
+    let store_says = dated(store, &*lines.shell.env.entropy);
+    lines.add(what, &agrees(store_says, lines.shell.env.clock.now()), todo);
+}
+
+fn agrees(store_says: Option<Timestamp>, now: Timestamp) -> Verdict {
+    let apart: Option<SignedDuration> = store_says.map(|at| at.duration_since(now).abs());
+    match apart {
+        None => Verdict::NotChecked("the store does not say".into()),
+        Some(apart) if apart > CLOCK_DOUBT => {
+            Verdict::Failed(format!("it and the store's differ by {} minutes", apart.as_mins()))
         }
+        Some(_) => Verdict::Passed,
     }
 }
 
@@ -236,4 +244,28 @@ fn mail(lines: &mut Lines<'_>, config: &Config) {
     let waiting = lines.shell.outbox(config).len() + others;
     let unsent = format!("{waiting} wait");
     lines.check("no message waits to be sent", waiting == 0, &unsent, "The next run tries again; see above.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_a_problem_and_an_unknown_one_was_not_checked() {
+        let has = |free| has_room(free, Path::new("/srv"));
+        assert_eq!(has(Some(LITTLE_ROOM)), Verdict::Passed);
+        let Verdict::Failed(why) = has(Some(LITTLE_ROOM - 1)) else { panic!("too little") };
+        assert!(why.ends_with(" are left at /srv"), "{why}");
+        assert_eq!(has(None), Verdict::NotChecked("the system does not say".into()));
+    }
+
+    #[test]
+    fn clocks_that_differ_by_more_than_minutes_are_a_problem_whichever_is_ahead() {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1000);
+        let beside = |by: SignedDuration| agrees(Some(now + by), now);
+        assert_eq!((beside(CLOCK_DOUBT), beside(-CLOCK_DOUBT)), (Verdict::Passed, Verdict::Passed));
+        let two = Verdict::Failed("it and the store's differ by 120 minutes".into());
+        assert_eq!((beside(SignedDuration::from_hours(2)), beside(SignedDuration::from_hours(-2))), (two.clone(), two));
+        assert_eq!(agrees(None, now), Verdict::NotChecked("the store does not say".into()));
+    }
 }

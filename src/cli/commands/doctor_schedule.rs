@@ -25,14 +25,8 @@ pub fn look(lines: &mut Lines<'_>, config: &Config) {
     });
     let ever = state.begun.whole.is_some();
     let install = "Run: strongroom schedule install";
-    let found = find(Path::new("/"), config);
-    let verdict = match late {
-        _ if found.any() => Verdict::Passed,
-        // Something else may start them, which can be seen by the runs alone.
-        Some(_) if ever => Verdict::Failed("no timer, service or crontab line was found, and a run is missing".into()),
-        _ => Verdict::NotChecked("no timer, service or crontab line of this program was found".into()),
-    };
-    lines.add("something starts the runs", &verdict, install);
+    let found = find(Path::new("/"), config).any();
+    lines.add("something starts the runs", &starts(found, late.is_some(), ever), install);
     let verdict = match late {
         None => Verdict::Passed,
         Some(_) if !ever => Verdict::NotChecked("none has run yet".into()),
@@ -52,5 +46,32 @@ pub fn look(lines: &mut Lines<'_>, config: &Config) {
             },
         };
         lines.add(&what, &verdict, "See: strongroom status");
+    }
+}
+
+/// Something else may start them, which can be seen by the runs alone.
+fn starts(found: bool, late: bool, ever: bool) -> Verdict {
+    match late && ever {
+        _ if found => Verdict::Passed,
+        true => Verdict::Failed("no timer, service or crontab line was found, and a run is missing".into()),
+        false => Verdict::NotChecked("no timer, service or crontab line of this program was found".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_starts_the_runs_is_a_problem_only_where_one_is_missing() {
+        let word = |found, late, ever| match starts(found, late, ever) {
+            Verdict::Passed => "ok",
+            Verdict::Failed(_) => "problem",
+            Verdict::NotChecked(_) => "not checked",
+        };
+        assert_eq!((word(true, true, true), word(true, false, false)), ("ok", "ok"));
+        assert_eq!(word(false, true, true), "problem");
+        // They may be started from elsewhere, or by hand so far.
+        assert_eq!((word(false, false, true), word(false, true, false)), ("not checked", "not checked"));
     }
 }

@@ -87,9 +87,11 @@ pub fn show(out: &Out, report: &ProbeReport) {
             Verdict::Failed(why) => ("problem", Some(why)),
             Verdict::NotChecked(why) => ("not checked", Some(why)),
         };
-        let detail = why.map(|w| format!(": {w}")).unwrap_or_default();
+        let detail = why.map(|w| format!(": {w}. {}", finding.todo)).unwrap_or_default();
         out.say(format!("store: {word}: {}{detail}", finding.what));
-        out.object(json!({"message_type": "finding", "what": finding.what, "verdict": word, "why": why}));
+        out.object(
+            json!({"message_type": "finding", "what": finding.what, "verdict": word, "why": why, "todo": finding.todo}),
+        );
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Item, Merge, Moment};
-use super::session::{PACKS_PER_STORED, describe, journal, packs_there, resume, tell, tell_and_list};
+use super::session::{PACKS_PER_STORED, Session, describe, journal, packs_there, resume, tell, tell_and_list};
 use super::side::Side;
 use super::unusual::{Unusual, Usual};
 use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
@@ -67,9 +67,10 @@ pub fn run(
 ) -> Result<BackupReport, OpsError> {
     let dir = dir_of(repo)?;
     let began = repo.env.clock.now();
-    let session = SessionId::new(repo.env.entropy.bytes32());
+    let id = SessionId::new(repo.env.entropy.bytes32());
+    let session = Session { id, began, epoch: repo.state().epoch().number };
     let mut listed = packs_there(repo)?;
-    resume(repo, session, began, &listed)?;
+    resume(repo, session, &listed)?;
     let last = LastListing::new(&dir, &options.set);
     let before = look_back(repo, options, &last)?;
     let mut depot = start_depot(repo, options, &listed)?;
@@ -78,7 +79,7 @@ pub fn run(
     let mut tally = Tally { report, waiting: vec![], unusual: Unusual::default(), gone_total: 0, register, set };
     let mut listing = start_listing(&last, &before, &depot)?;
     let moment = Moment { parent: before.parent, began_s: began.as_second() };
-    walk(repo, options, &before, moment, &mut depot, &mut listing, &mut tally, (session, began), monitor, stop)?;
+    walk(repo, options, &before, moment, &mut depot, &mut listing, &mut tally, session, monitor, stop)?;
     if tally.report.files == 0 && tally.gone_total == 0 && !options.allow_empty && before.parent.is_none() {
         return Err(OpsError::Nothing(format!("there is nothing in the folders of the set '{}'", options.set)));
     }
@@ -92,16 +93,16 @@ pub fn run(
     take_up(&mut tally, depot.writer.flush()?);
     tally.waiting.clear();
     if tally.report.packs_stored > 0 || repo.env.clock.now().duration_since(began) > LISTED_LONG_AGO {
-        listed = tell_and_list(repo, session, began, described)?;
+        listed = tell_and_list(repo, session, described)?;
     }
-    prove_back(repo, &depot, &fresh, &mut tally, session)?;
-    let needs = all_needs(repo, &depot, &before, session, &listed)?;
+    prove_back(repo, &depot, &fresh, &mut tally, id)?;
+    let needs = all_needs(repo, &depot, &before, id, &listed)?;
     last.keep((root_id, &root), files, before.root)?;
     stop.check()?;
     let snapshot = Snapshot {
         set: options.set.clone(),
         root: root_id,
-        session,
+        session: id,
         began,
         needs,
         parent: before.parent.map(|(id, _)| id),
@@ -212,7 +213,7 @@ fn walk(
     depot: &mut Depot,
     listing: &mut Listing,
     tally: &mut Tally,
-    session: (SessionId, Timestamp),
+    session: Session,
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<(), OpsError> {
@@ -233,7 +234,7 @@ fn walk(
         gear: &gear,
         reread: options.reread,
         clock: &*clock,
-        began: session.1,
+        began: session.began,
     };
     let (mut links, mut buffers) = (Links::default(), Buffers::default());
     monitor.stage("reading", Some(before.records).filter(|n| *n > 0));
@@ -250,7 +251,7 @@ fn walk(
             if tally.waiting.len() < PACKS_PER_STORED {
                 return Ok(());
             }
-            tell(repo, session.0, session.1, std::mem::take(&mut tally.waiting))
+            tell(repo, session, std::mem::take(&mut tally.waiting))
         })?;
     }
 }
@@ -363,6 +364,7 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
 fn mass_change(before: &Before, tally: &mut Tally, usual: Usual) -> Option<Vec<u64>> {
     let (gone, records) = (tally.report.files_gone, before.records);
     tally.report.touched = tally.unusual.changed.min(records) + gone;
+    tally.report.turned = tally.unusual.turned();
     let counts = before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))?;
     tally.report.in_week = counts.get(5).copied();
     Some(counts)

@@ -24,7 +24,7 @@ mod unusual;
 mod window;
 
 pub(in crate::ops) use session::put_index;
-pub use unusual::{Usual, Week};
+pub use unusual::{Sum, Usual, Week};
 
 use crate::domain::id::SnapshotId;
 use crate::domain::log::entry::Entry;
@@ -91,6 +91,8 @@ pub struct BackupReport {
     pub files_gone: u64,
     /// Files that were there last time and have another content, or are gone.
     pub touched: u64,
+    /// Files that got an ending more or a new one, or turned to noise.
+    pub turned: u64,
     /// Over a week with this backup, where that is an incident and one night is not.
     pub in_week: Option<u64>,
     /// Bytes added to the store.
@@ -134,6 +136,8 @@ pub fn backup(
     for attempt in 1..=MAX_ATTEMPTS {
         let read = repo.slots().len();
         match commit::run(repo, options, monitor, stop) {
+            // What it stored is named nowhere, and goes with the next prune.
+            Err(OpsError::Repo(RepoError::KeysChanged)) => {}
             Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;

@@ -57,44 +57,51 @@ fn with_left_out(repo: &Repository, mut there: HashMap<PackName, u64>) -> Result
     Ok(there)
 }
 
-/// Writes each acknowledged pack to the journal, forced to the disk.
+/// One attempt at a backup, as the log names it.
+#[derive(Clone, Copy)]
+pub struct Session {
+    /// What its entries have in common.
+    pub id: SessionId,
+    /// When it began.
+    pub began: Timestamp,
+    /// The keys that it seals to: by what it knew of the log when it began.
+    pub epoch: u32,
+}
+
+/// Writes each acknowledged pack to the journal, with the keys that it is sealed to, forced to the disk.
 pub fn journal(repo: &Repository) -> Acknowledged {
     let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Box::new(|_| Ok(())) };
-    let lock = Arc::new(std::sync::Mutex::new(()));
+    let (lock, epoch) = (Arc::new(std::sync::Mutex::new(())), repo.state().epoch().number);
     Box::new(move |written: &WrittenPack| {
         let cbor = encode(&written.indexed)?;
-        let text = format!("{} {} {}", written.pack.name, written.pack.size, STANDARD.encode(cbor));
+        let text = format!("{epoch} {} {} {}", written.pack.name, written.pack.size, STANDARD.encode(cbor));
         let line = format!("{} {text}\n", Digest::of(text.as_bytes()));
         let _one_at_a_time = lock.lock();
         Ok(local::append(&path, line.as_bytes())?)
     })
 }
 
-fn parse_line(line: &str) -> Option<WrittenPack> {
+fn parse_line(line: &str, epoch: u32) -> Option<WrittenPack> {
     let (digest, text) = line.split_once(' ')?;
     if Digest::of(text.as_bytes()).to_hex() != digest {
         return None;
     }
     let mut parts = text.split(' ');
+    let same_keys = parts.next()?.parse() == Ok(epoch);
     let pack = StoredPack { name: parts.next()?.parse().ok()?, size: parts.next()?.parse().ok()? };
     let indexed: IndexedPack = decode(&STANDARD.decode(parts.next()?).ok()?).ok()?;
-    (indexed.name == pack.name).then_some(WrittenPack { pack, indexed })
+    (same_keys && indexed.name == pack.name).then_some(WrittenPack { pack, indexed })
 }
 
 /// Takes up what an interrupted run stored and the log was never told. What the store does not list any more
-/// with its right size, or the log has condemned, is left alone.
-pub fn resume(
-    repo: &mut Repository,
-    session: SessionId,
-    began: Timestamp,
-    listed: &HashMap<PackName, u64>,
-) -> Result<u64, RepoError> {
+/// with its right size, the log has condemned, or is sealed to keys of before, is left alone.
+pub fn resume(repo: &mut Repository, session: Session, listed: &HashMap<PackName, u64>) -> Result<u64, RepoError> {
     let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Ok(0) };
     let Some(bytes) = local::read(&path)? else { return Ok(0) };
     let mut names = HashSet::new();
     let found: Vec<WrittenPack> = String::from_utf8_lossy(&bytes)
         .lines()
-        .filter_map(parse_line)
+        .filter_map(|line| parse_line(line, session.epoch))
         .filter(|w| listed.get(&w.pack.name) == Some(&w.pack.size))
         .filter(|w| repo.state().pack(&w.pack.name).is_none() && !repo.state().orphans.contains_key(&w.pack.name))
         .filter(|w| names.insert(w.pack.name))
@@ -103,7 +110,7 @@ pub fn resume(
     if found.is_empty() {
         local::remove(&path)?;
     } else {
-        tell(repo, session, began, found)?;
+        tell(repo, session, found)?;
     }
     Ok(count)
 }
@@ -138,29 +145,23 @@ pub fn describe(repo: &Repository, written: Vec<WrittenPack>) -> Result<Vec<Desc
 }
 
 /// Stores index objects for `written` and appends `stored`.
-pub fn tell(
-    repo: &mut Repository,
-    session: SessionId,
-    began: Timestamp,
-    written: Vec<WrittenPack>,
-) -> Result<(), RepoError> {
+pub fn tell(repo: &mut Repository, session: Session, written: Vec<WrittenPack>) -> Result<(), RepoError> {
     let described = describe(repo, written)?;
-    tell_of(repo, session, began, described)
+    tell_of(repo, session, described)
 }
 
-/// Appends `stored`: every pack is in the store, and so is each index object. Then the journal has done its work.
-fn tell_of(
-    repo: &mut Repository,
-    session: SessionId,
-    began: Timestamp,
-    described: Vec<Described>,
-) -> Result<(), RepoError> {
+/// Appends `stored`: every pack is in the store, and so is each index object. Then the journal has done its work. What was
+/// sealed to keys that are no longer those of the repository is never named: whoever was removed knows them.
+fn tell_of(repo: &mut Repository, session: Session, described: Vec<Described>) -> Result<(), RepoError> {
     if described.is_empty() {
         return Ok(());
     }
     for Described { packs, index } in described {
-        let entry = Entry::Stored(Stored { session, began, packs, index });
-        repo.append(|_| Ok(Some(entry.clone())))?;
+        let entry = Entry::Stored(Stored { session: session.id, began: session.began, packs, index });
+        repo.append(|state| match state.epoch().number == session.epoch {
+            true => Ok(Some(entry.clone())),
+            false => Err(RepoError::KeysChanged),
+        })?;
     }
     if let Some(dir) = repo.dir() {
         local::remove(&dir.file(JOURNAL))?;
@@ -171,14 +172,13 @@ fn tell_of(
 /// [`tell`] of the last packs while the store lists what is there: they are in it. What it lists, as [`packs_there`].
 pub fn tell_and_list(
     repo: &mut Repository,
-    session: SessionId,
-    began: Timestamp,
+    session: Session,
     described: Vec<Described>,
 ) -> Result<HashMap<PackName, u64>, RepoError> {
     let store = repo.store.clone();
     let (told, there) = std::thread::scope(|scope| {
         let listing = scope.spawn(|| store.list(PACKS));
-        let told = tell_of(repo, session, began, described);
+        let told = tell_of(repo, session, described);
         (told, listing.join().map_err(|_| RepoError::Interrupted))
     });
     told?;

@@ -17,7 +17,7 @@ const USUAL_TIMES: u64 = 2;
 /// This share of all, changed or gone over a week, is one. A record that changes daily counts each time: what is usual must
 /// be known.
 const WEEK_PERCENT: u64 = 30;
-/// The same of records with a new ending or turned to noise.
+/// The same of records with a new ending or turned to noise, at once or over a week.
 const TURNED_RECORDS: u64 = 20;
 const TURNED_PERCENT: u64 = 2;
 /// Names that are remembered while a backup runs; beyond this the share of changed and gone records speaks.
@@ -34,9 +34,18 @@ pub struct Usual {
     pub week: Option<Week>,
 }
 
-/// Records that changed or went over a week.
+/// Records over a week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Week {
+    /// Those that changed or went.
+    pub touched: Sum,
+    /// Those with a new ending or turned to noise, where it is known how many are usual.
+    pub turned: Option<Sum>,
+}
+
+/// How many over a week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum {
     /// In the days before this backup that belong to one week with it, since the last incident.
     pub so_far: u64,
     /// The most in a week before these.
@@ -52,6 +61,8 @@ pub struct Unusual {
     noise: u64,
     endings: HashSet<Vec<u8>>,
     gone: HashSet<u64>,
+    /// Those of them that had an ending.
+    ended: HashSet<u64>,
     fresh: Vec<(u64, Vec<u8>)>,
 }
 
@@ -104,6 +115,7 @@ impl Unusual {
         self.known(path);
         if self.gone.len() < NAMES {
             self.gone.insert(key(path));
+            self.ended.extend(parts(path).map(|_| key(path)));
             self.gone.extend(parts(path).map(|(stem, _)| key(stem)));
         }
     }
@@ -120,8 +132,17 @@ impl Unusual {
         self.fresh.iter().filter(is).count() as u64
     }
 
-    /// How many changed, went, were there, have a new ending, are noise and, where it shows over a week only, changed or
-    /// went in that week: where a person should look.
+    /// For the sum of a week: those, and what has one ending more than before: on the second night, the first night's ending
+    /// is not new any more.
+    pub fn turned(&self) -> u64 {
+        let is = |(stem, ending): &&(u64, Vec<u8>)| {
+            self.ended.contains(stem) || (self.gone.contains(stem) && !self.endings.contains(ending))
+        };
+        self.noise + self.fresh.iter().filter(is).count() as u64
+    }
+
+    /// How many changed, went, were there, have a new ending, are noise and, where it shows over a week only, how many it
+    /// was in that week: where a person should look.
     pub fn is_incident(&self, gone: u64, records: u64, usual: Usual) -> Option<Vec<u64>> {
         let touched = self.changed.min(records) + gone;
         let share = |n: u64, percent: u64| n * 100 >= records * percent;
@@ -131,10 +152,14 @@ impl Unusual {
         let turned = self.renamed() + self.noise;
         let at_once = (many && (!known || share(touched, ALWAYS_PERCENT)))
             || (turned >= TURNED_RECORDS && share(turned, TURNED_PERCENT));
-        let over_a_week = |week: Week| {
-            let all = touched + week.so_far;
-            let is = touched > 0 && all >= MASS_RECORDS && share(all, WEEK_PERCENT) && !is_usual(all, week.usual);
+        let over = |tonight: u64, week: Sum, least: u64, percent: u64| {
+            let all = tonight + week.so_far;
+            let is = tonight > 0 && all >= least && share(all, percent) && !is_usual(all, week.usual);
             is.then_some(all)
+        };
+        let over_a_week = |week: Week| {
+            let turned = || over(self.turned(), week.turned?, TURNED_RECORDS, TURNED_PERCENT);
+            over(touched, week.touched, MASS_RECORDS, WEEK_PERCENT).or_else(turned)
         };
         let week = usual.week.and_then(over_a_week).filter(|_| !at_once);
         let counts = [self.changed, gone, records, self.renamed(), self.noise].into_iter().chain(week);
@@ -197,7 +222,8 @@ mod tests {
     #[test]
     fn what_stays_below_the_line_each_night_shows_over_a_week() {
         let night = |changed, gone, so_far, usual| {
-            let usual = Usual { once: Some(100), week: Some(Week { so_far, usual }) };
+            let week = Week { touched: Sum { so_far, usual }, turned: None };
+            let usual = Usual { once: Some(100), week: Some(week) };
             Unusual { changed, ..Unusual::default() }.is_incident(gone, 1000, usual)
         };
         assert_eq!(night(40, 10, 250, 149), Some(vec![40, 10, 1000, 0, 0, 300]));
@@ -208,5 +234,24 @@ mod tests {
         );
         assert_eq!(night(0, 0, 900, 0), None, "nothing changed tonight");
         assert_eq!(night(900, 0, 250, 0).map(|c| c.len()), Some(5), "at once");
+    }
+
+    #[test]
+    fn a_few_that_turn_each_night_show_over_a_week_too() {
+        let week = |so_far, usual| {
+            let touched = Sum { so_far: 0, usual: 900 };
+            Usual { once: Some(900), week: Some(Week { touched, turned: Some(Sum { so_far, usual }) }) }
+        };
+        let noise = |n, usual| Unusual { changed: n, noise: n, ..Unusual::default() }.is_incident(0, 1000, usual);
+        assert_eq!(noise(3, week(17, 9)), Some(vec![3, 0, 1000, 0, 3, 20]));
+        assert_eq!((noise(3, week(16, 9)), noise(3, week(17, 10)), noise(0, week(90, 0))), (None, None, None));
+        // The ending came on another night, and is known by now.
+        let mut later = renamed(3, ".docx", ".docx.locked");
+        later.known(b"Documents/before.docx.locked");
+        assert_eq!((later.renamed(), later.turned()), (0, 3));
+        assert_eq!(later.is_incident(3, 1000, week(17, 9)).map(|c| c[5]), Some(20));
+        for (from, to, is) in [(".docx", ".pdf", 0), ("", ".docx", 0), (".docx", "-old.docx", 0), ("", ".new", 3)] {
+            assert_eq!(renamed(3, from, to).turned(), is, "{from} to {to}");
+        }
     }
 }

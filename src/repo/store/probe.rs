@@ -18,6 +18,8 @@ pub struct Finding {
     pub what: &'static str,
     /// What came of it.
     pub verdict: Verdict,
+    /// What to do where that is a problem.
+    pub todo: &'static str,
 }
 
 /// Everything tried out.
@@ -42,24 +44,26 @@ pub fn probe(store: &Store, entropy: &dyn Entropy) -> Result<ProbeReport, StoreE
     let second = Bytes::from(format!("{tag} second"));
     let mut findings = vec![];
     let alone = create_twice(store, &key, &first, &second)?;
-    findings.push(Finding { what: "a second object of the same name is refused", verdict: verdict(alone, SILENT) });
+    let mut found = |what, ok, why, todo| findings.push(Finding { what, verdict: verdict(ok, why), todo });
+    found("a second object of the same name is refused", alone, "the store overwrites without a word", SINGLE);
     let race = alone && race(store, &tag)?;
-    findings.push(Finding { what: "of sixteen at once exactly one wins", verdict: verdict(race, RACE) });
+    found("of sixteen at once exactly one wins", race, "several writers won the same name", SINGLE);
     let listed = store.list("probe")?.0.iter().any(|l| l.key == key);
-    findings.push(Finding { what: "what was written is listed", verdict: verdict(listed, "it is not in the list") });
+    found("what was written is listed", listed, "it is not in the list", LISTED);
     let overwrites = store.put(&key, &second).is_ok() && store.get(&key).is_ok_and(|b| b == second);
     let deletes = store.delete(&key).is_ok() && store.get(&key).is_err_and(|e| e.fault() == StoreFault::Missing);
-    let what = "this credential cannot overwrite or delete";
-    findings.push(Finding { what, verdict: verdict(!overwrites && !deletes, DESTROY) });
+    let harmless = !overwrites && !deletes;
+    let why = "this key could destroy your backups";
+    found("this credential cannot overwrite or delete", harmless, why, PROTECT);
     if deletes {
         let _ = store.delete(&Key::Probe(format!("{tag}-race")));
     }
     Ok(ProbeReport { conditional: alone && race, can_destroy: overwrites || deletes, findings })
 }
 
-const SILENT: &str = "the store overwrites without a word; it can serve one machine only (single_machine = true)";
-const RACE: &str = "several writers won the same name; it can serve one machine only (single_machine = true)";
-const DESTROY: &str = "this key could destroy your backups; use object lock, versioning, or a key that may only add";
+const SINGLE: &str = "Use another store, or let one computer alone write: single_machine = true";
+const LISTED: &str = "Try again later. If it stays so, use another store.";
+const PROTECT: &str = "Use object lock, versioning, or a key that may only add.";
 
 fn verdict(ok: bool, otherwise: &str) -> Verdict {
     if ok { Verdict::Passed } else { Verdict::Failed(otherwise.into()) }

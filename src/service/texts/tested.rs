@@ -67,7 +67,7 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
             Urgency::Days,
         ),
         Trouble::LimitsTooLow => (
-            "the backups cannot all be tested in time",
+            "the backups cannot all be tested in time, reported",
             format!(
                 "On {when} the settings were found to leave too little room for testing all of the backups in time."
             ),
@@ -102,7 +102,7 @@ pub(super) fn in_time(trouble: Trouble, notice: &Notice, people: &People, when: 
 pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
     match trouble {
         Trouble::WholeOverdue => (
-            "bringing everything back should be rehearsed",
+            "bringing everything back should be rehearsed, reported",
             format!("On {when} the last rehearsal of bringing everything back was longer ago than planned."),
             String::from(
                 "Backups go on and are tested in parts. A rehearsal shows that all of it comes back, and how long that \
@@ -111,13 +111,13 @@ pub(super) fn drills(trouble: Trouble, when: &str) -> Words {
             Urgency::Days,
         ),
         Trouble::SampleOverdue => (
-            "bringing documents back should be rehearsed",
+            "bringing documents back should be rehearsed, reported",
             format!("On {when} the last rehearsal of bringing documents back was longer ago than planned."),
             String::from("Backups go on and are tested in parts. Your provider can do this rehearsal at any time."),
             Urgency::Days,
         ),
         Trouble::KeysOverdue => (
-            "a key to the backups should be tried",
+            "a key to the backups should be tried, reported",
             format!("On {when} a key to the backups had not been tried for longer than planned."),
             String::from(
                 "If the office computer is lost, only such a key opens the backups. If it is the sheet in the safe, \
