@@ -236,15 +236,14 @@ fn access(seen: &AccessSeen) -> Words {
     let mut happened = vec![];
     if let Some(since) = seen.since {
         happened.push(format!(
-            "Access to the council's backups that was given to people outside the council should have ended, and no end was \
-             noted: {}, the first on {}.",
+            "Access of outsiders to the council's backups should have ended, and no end was noted: {}, the first on {}.",
             number(seen.passed),
             date(since)
         ));
     }
     if let Some(next) = seen.next {
         let which = match happened.is_empty() {
-            true => "Access to the council's backups that was given to people outside the council",
+            true => "Access of outsiders to the council's backups",
             false => "More such access",
         };
         happened.push(format!("{which} ends soon: {}, the first on {}.", number(seen.ending), date(next)));

@@ -19,8 +19,6 @@ pub enum Way {
     Answers(&'static str),
     /// This answer to those that write.
     ToWrites(&'static str),
-    /// And this one to those that delete.
-    ToDeletes(&'static str),
 }
 
 pub const REVOKED: &str = "403 Forbidden InvalidAccessKeyId";
@@ -88,15 +86,9 @@ fn answer(mut client: TcpStream, shared: &Shared, server: SocketAddr) -> Option<
         Way::Silent => drop(client.read_to_end(&mut vec![])),
         Way::Answers(status) => says(&mut client, status)?,
         Way::ToWrites(status) if !reads => says(&mut client, status)?,
-        Way::ToDeletes(status) if head.starts_with(b"DELETE ") || is_bulk_delete(&head) => says(&mut client, status)?,
-        Way::Open | Way::ToWrites(_) | Way::ToDeletes(_) => passes(client, &head, server)?,
+        Way::Open | Way::ToWrites(_) => passes(client, &head, server)?,
     }
     Some(())
-}
-
-fn is_bulk_delete(head: &[u8]) -> bool {
-    let line = head.split(|b| *b == b'\r').next().unwrap_or_default();
-    line.starts_with(b"POST ") && memchr::memmem::find(line, b"?delete").is_some()
 }
 
 fn says(client: &mut TcpStream, status: &str) -> Option<()> {

@@ -94,20 +94,7 @@ pub fn of_the_store() -> Vec<Mode> {
         })
         .by("`serve`, which ends the run", |o| o.serve_and(|_, _| {}))
         .once(),
-        Mode::store("the store refuses to delete", |o| {
-            for (day, size) in [(1, 1_000_000), (2, 1_000_001), (8, 1_000_001), (14, 1_000_001)] {
-                o.hour = 24 * day;
-                o.place.write("Documents/plan.bin", &noise(size));
-                assert_eq!(o.night().code, 0, "day {day}");
-                assert!(o.taken().iter().all(|letter| letter.is_weekly()), "day {day}");
-                if day == 2 {
-                    o.run(&["prune", "--keep-last", "1"]).ends(0);
-                }
-            }
-            // What nothing needs has waited its fortnight.
-            o.hour = 24 * 17;
-            o.front().turns(Way::ToDeletes(READ_ONLY));
-        }),
+        Mode::new("the store refuses to delete", has_something_to_delete, |o| drop(o.kept.take())),
         Mode::new(
             "the drive with the backups is not connected",
             |o| rename(o, "repository", "away"),
@@ -116,6 +103,21 @@ pub fn of_the_store() -> Vec<Mode> {
             },
         ),
     ]
+}
+
+/// What nothing needs any more has waited its fortnight, and packs are put here and not taken away.
+fn has_something_to_delete(office: &mut Office) {
+    for (day, size) in [(1, 1_000_000), (2, 1_000_001), (8, 1_000_001), (14, 1_000_001)] {
+        office.hour = 24 * day;
+        office.place.write("Documents/plan.bin", &noise(size));
+        assert_eq!(office.night().code, 0, "day {day}");
+        assert!(office.taken().iter().all(|letter| letter.is_weekly()), "day {day}");
+        if day == 2 {
+            office.run(&["prune", "--keep-last", "1"]).ends(0);
+        }
+    }
+    office.hour = 24 * 17;
+    office.kept = Some(Box::new(Mount::read_only(&office.place.path("repository/packs"))));
 }
 
 pub fn of_the_source() -> Vec<Mode> {

@@ -121,7 +121,7 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
     match lines.shell.journal(config).read() {
         Err(e) => lines.failure("the journal can be read", &e.into()),
         Ok(all) => {
-            let damaged = counted(all.damaged as u64, "line is damaged", "lines are damaged");
+            let damaged = counted(all.damaged, "line is damaged", "lines are damaged");
             lines.check("the journal can be read", all.damaged == 0, &damaged, "Look at this computer's disk.");
             let lately = fold(&all.entries);
             let reached = ways::reached(config, &lately, Role::Clerk);
@@ -230,9 +230,6 @@ fn mail(lines: &mut Lines<'_>, config: &Config) {
             let answer = mailer.try_out().map_or_else(|e| Verdict::Failed(e.to_string()), |()| Verdict::Passed);
             lines.add(what, &answer, "Correct [notify.mail], or wait for the server; messages are kept meanwhile.");
         }
-    }
-    if let Err(failure) = telling::set_names(config) {
-        lines.failure("messages can name the sets", &failure);
     }
     let webhooks = ways::webhooks(lines.shell, config);
     for channel in &webhooks {
