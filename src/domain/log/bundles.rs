@@ -126,7 +126,7 @@ mod tests {
             super::super::Entry::KeyholderAdded(KeyholderAdded { holder, bundle })
         };
         let file = |n: u8, what: &[u8]| StoredBundle::of(KeyholderId::new([n; 32]), what);
-        let epoch = |number, bundles| {
+        let epoch = |number: u32, bundles| {
             let text = || number.to_string();
             super::super::Entry::Epoch(Epoch { number, reading: text(), writing: text(), bundles })
         };
