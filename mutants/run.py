@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = pathlib.Path(os.environ.get("MUTANTS_DIR", ROOT / "target" / "mutants")).resolve()
@@ -77,7 +78,7 @@ def cargo(*arguments, folder=CRATE, target="target"):
 def prepare():
     """The program's own manifest, so that its dependencies are the same, with the one floor for sources."""
     manifest = (ROOT / "Cargo.toml").read_text()
-    manifest = re.sub(r"\[\[(bench|bin)\]\][^\[]*", "", manifest).replace('default-run = "strongroom"\n', "")
+    manifest = re.sub(r"(?m)^\[\[(bench|bin)\]\]\n(.+\n)*", "", manifest).replace('default-run = "strongroom"\n', "")
     manifest = manifest[: manifest.index("[lints.rust]")]
     manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", r"\g<1>1\ndebug = false", manifest)
     write_if_other(CRATE / "Cargo.toml", manifest + "\n[workspace]\n")
@@ -172,6 +173,12 @@ def is_found(number, tests, width):
     return False
 
 
+def argued():
+    """Why some mutants make no difference that anybody could see: by file, line and change."""
+    argued = tomllib.loads((ROOT / "mutants" / "argued.toml").read_text())["mutant"]
+    return {(mutant["file"], mutant["line"], mutant["change"]): mutant["why"] for mutant in argued}
+
+
 def main():
     wanted = sys.argv[1:]
     CRATE.mkdir(parents=True, exist_ok=True)
@@ -185,7 +192,7 @@ def main():
     known_file = WORK / "done"
     known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
     todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
-    found, missed = 0, []
+    found, missed, reasons, same = 0, [], argued(), 0
 
     def one(mutant):
         key = " ".join(mutant)
@@ -199,11 +206,14 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for mutant, verdict in pool.map(one, todo):
             found += verdict == "found"
-            if verdict == "missed":
+            line = (ROOT / "src" / "domain" / mutant[1]).read_text().splitlines()[int(mutant[2]) - 1].strip()
+            if verdict == "missed" and (mutant[1], line, mutant[3]) in reasons:
+                same += 1
+            elif verdict == "missed":
                 passed = "" if int(mutant[0]) in by_mutant else " (no test passes by)"
                 missed.append(mutant)
                 print(f"missed  src/domain/{mutant[1]}:{mutant[2]}  {mutant[3]}{passed}  [{mutant[0]}]", flush=True)
-    print(f"{found} of {len(todo)} mutants found, {len(missed)} missed; {len(left_out)} do not compile")
+    print(f"{found} of {len(todo)} mutants found, {len(missed)} missed; {same} argued; {len(left_out)} do not compile")
     sys.exit(1 if missed else 0)
 
 

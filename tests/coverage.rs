@@ -4,6 +4,8 @@
 // The lint's leave for tests does not reach helpers.
 #![allow(clippy::unwrap_used)]
 
+#[path = "coverage/edges.rs"]
+mod edges;
 #[path = "coverage/rotation.rs"]
 mod rotation;
 

@@ -9,6 +9,8 @@ mod bits;
 mod calls;
 #[path = "under_fire/life/mod.rs"]
 mod life;
+#[path = "under_fire/local.rs"]
+mod local;
 mod support;
 
 use strongroom::repo::error::RepoError;

@@ -248,11 +248,11 @@ impl VisitMut for Planter<'_> {
     fn visit_attribute_mut(&mut self, _: &mut syn::Attribute) {}
 
     fn visit_arm_mut(&mut self, arm: &mut syn::Arm) {
+        let at = arm.guard.as_ref().map_or_else(Span::call_site, |(_, guard)| guard.span());
         visit_mut::visit_arm_mut(self, arm);
         if let Some((_, guard)) = &mut arm.guard
             && !has_let(guard)
         {
-            let at = guard.span();
             for (what, always) in [("a guard always true", true), ("a guard never true", false)] {
                 let Some(on) = self.switch(at, what) else { continue };
                 **guard = if always { parse_quote!((#on || #guard)) } else { parse_quote!((!#on && #guard)) };

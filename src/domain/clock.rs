@@ -20,3 +20,19 @@ pub trait Entropy: Send + Sync {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_32_bytes_are_filled() {
+        struct Sevens;
+        impl Entropy for Sevens {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(7);
+            }
+        }
+        assert_eq!(Sevens.bytes32(), [7; 32]);
+    }
+}

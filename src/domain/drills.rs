@@ -331,6 +331,41 @@ mod tests {
     }
 
     #[test]
+    fn the_time_begins_with_the_first_backup() {
+        let mut world = begun();
+        say(&mut world, WRITER, 17, snapshot("documents", &[0], None));
+        assert_eq!(overdue(&world, 18), [Drill::Sample]);
+    }
+
+    #[test]
+    fn a_drill_of_everything_is_asked_for_in_place_of_a_part() {
+        let asked = |world: &World, on| {
+            let due = due(&world.state(), &EVERY, day(on));
+            to_ask_for(&due).into_iter().map(|d| d.drill.clone()).collect::<Vec<_>>()
+        };
+        let mut world = begun();
+        assert_eq!(asked(&world, 17), []);
+        assert_eq!(asked(&world, 18), [Drill::Sample]);
+        say(&mut world, ROOT, 10, added(9, "deputy"));
+        assert_eq!(asked(&world, 40), [Drill::Whole, Drill::Key("deputy".into())]);
+    }
+
+    #[test]
+    fn a_clock_a_little_ahead_is_believed_up_to_the_second() {
+        for (ahead, expected) in [(0, [true, true]), (1, [false, false])] {
+            let at = day(40) + CLOCK_SLACK + SignedDuration::from_secs(ahead);
+            let mut world = World::new();
+            let body = world.body(WRITER, snapshot("documents", &[], None));
+            world.slot(Some(crate::domain::log::Body { time: at, ..body }));
+            let begins = due(&world.state(), &EVERY, day(40));
+            let body = world.body(TESTER, drilled(false, 0));
+            world.slot(Some(crate::domain::log::Body { time: at, ..body }));
+            let drilled = due(&world.state(), &EVERY, day(40));
+            assert_eq!([!begins[0].overdue, drilled[0].last.is_some()], expected, "{ahead}");
+        }
+    }
+
+    #[test]
     fn a_date_from_the_future_is_no_drill() {
         let mut world = begun();
         say(&mut world, TESTER, 900, drilled(true, 0));

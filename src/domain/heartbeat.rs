@@ -104,3 +104,21 @@ impl<'de> Deserialize<'de> for SetLabel {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_16_lower_case_digits_and_nothing_else() {
+        let label = SetLabel::new([0xab, 1, 2, 3, 4, 5, 6, 0xff]);
+        assert_eq!(
+            (label.to_string(), format!("{label:?}")),
+            ("ab010203040506ff".into(), "SetLabel(ab010203040506ff)".into())
+        );
+        assert_eq!("ab010203040506ff".parse(), Ok(label));
+        for bad in ["", "ab", "AB010203040506FF", "ab010203040506ffff", "zb010203040506ff"] {
+            assert_eq!(bad.parse::<SetLabel>(), Err(NotAnId), "{bad}");
+        }
+    }
+}

@@ -181,5 +181,11 @@ mod tests {
         let ab = Link::ORIGIN.then(b"a").then(b"b");
         assert_ne!(ab, Link::ORIGIN.then(b"b").then(b"a"));
         assert_ne!(ab, Link::ORIGIN.then(b"ab"));
+        assert_ne!(ab, Link::ORIGIN.then(b"b"), "what came before counts");
+    }
+
+    #[test]
+    fn a_snapshot_is_shown_as_its_number() {
+        assert_eq!(SnapshotId(42).to_string(), "42");
     }
 }

@@ -321,3 +321,77 @@ pub struct Folder {
     #[cbor(n(1), with = "minicbor::bytes")]
     pub source: Vec<u8>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(name: u8) -> Pieces {
+        Pieces::Inline(vec![Piece::Raw(ChunkId::new([name; 32]), 5)])
+    }
+
+    /// A file of five bytes with this content and this date.
+    fn file(content: u8, mtime_s: i64) -> Entry {
+        let path = RecordPath::new("Documents/May.txt").unwrap();
+        let kind = Kind::File(Content { size: 5, pieces: raw(content), digest: None, link_group: None });
+        Entry { path, kind, meta: Meta { mtime_s, ..Meta::default() }, gone: None, first: None }
+    }
+
+    fn gone(entry: Entry, unreadable: bool, left_out: Option<bool>) -> Entry {
+        let gone = Gone { last_seen: SnapshotId(1), last_seen_s: 1, missed_s: 2, unreadable, left_out };
+        Entry { gone: Some(gone), ..entry }
+    }
+
+    #[test]
+    fn a_piece_knows_its_length_and_its_chunk_and_only_a_file_has_a_size() {
+        let folder = Entry { kind: Kind::Dir, ..file(1, 0) };
+        assert_eq!((file(1, 0).size(), file(1, 0).is_file(), folder.size(), folder.is_file()), (5, true, 0, false));
+        let id = ChunkId::new([1; 32]);
+        let form = Base64Form::new(76, true);
+        for (piece, len, chunk) in [
+            (Piece::Raw(id, 5), 5, Some(id)),
+            (Piece::Hole(9), 9, None),
+            (Piece::Decoded(id, 3, 4, form), 4, Some(id)),
+            (Piece::Raw(id, 0), 0, Some(id)),
+        ] {
+            assert_eq!((piece.len(), piece.is_empty(), piece.chunk()), (len, len == 0, chunk), "{piece:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_keeps_the_date_of_its_first_version() {
+        let followed = |mut now: Entry, before: Option<&Entry>| {
+            now.follow(before, 1_000);
+            (now.first, now.first_s())
+        };
+        let old = file(1, 100);
+        assert_eq!(followed(file(2, 200), Some(&old)), (Some(100), 100), "changed");
+        assert_eq!(followed(file(2, 100), Some(&old)), (None, 100), "it is its own date");
+        assert_eq!(followed(Entry { first: Some(5), ..file(2, 200) }, None), (None, 200), "nothing was there");
+        let older = Entry { first: Some(50), ..file(1, 100) };
+        assert_eq!(followed(file(2, 200), Some(&older)), (Some(50), 50), "the first of all");
+        let folder = Entry { kind: Kind::Dir, ..file(1, 100) };
+        assert_eq!(followed(file(2, 200), Some(&folder)), (None, 200));
+        assert_eq!(followed(Entry { kind: Kind::Dir, ..file(2, 200) }, Some(&old)), (None, 200));
+    }
+
+    #[test]
+    fn other_content_where_a_file_was_deleted_is_another_record() {
+        let followed = |content, mtime_s, before: &Entry| {
+            let mut now = file(content, mtime_s);
+            now.follow(Some(before), 1_000);
+            now.first_s()
+        };
+        let deleted = gone(file(1, 100), false, None);
+        assert_eq!(followed(2, 200, &deleted), 1_000, "its time begins when it was found");
+        assert_eq!(followed(2, 2_000, &deleted), 2_000, "if its own date is not later");
+        assert_eq!(followed(1, 200, &deleted), 100, "it is the same, back again");
+        for (unreadable, left_out, may_exist) in
+            [(true, None, true), (false, Some(true), true), (false, Some(false), false), (false, None, false)]
+        {
+            let away = gone(file(1, 100), unreadable, left_out);
+            assert_eq!(away.gone.as_ref().unwrap().may_still_exist(), may_exist);
+            assert_eq!(followed(2, 200, &away), if may_exist { 100 } else { 1_000 });
+        }
+    }
+}

@@ -171,6 +171,7 @@ mod tests {
     fn terminals_are_safe() {
         let p = RecordPath::new(&b"a/\x1b[2J\xff\xe2\x80\xaegpj.exe"[..]).unwrap();
         assert_eq!(p.to_string(), "a/\\u{1b}[2J\\xff\\u{202e}gpj.exe");
+        assert_eq!(format!("{p:?}"), format!("RecordPath({p})"));
     }
 
     #[test]
@@ -180,5 +181,6 @@ mod tests {
         assert!(!p.is_within(b"Documents/Min"));
         assert_eq!(p.parent(), Some(&b"Documents/Minutes"[..]));
         assert_eq!(p.name(), b"May.docx");
+        assert_eq!(RecordPath::new("Documents").unwrap().child(b"May.docx").unwrap().as_bytes(), b"Documents/May.docx");
     }
 }

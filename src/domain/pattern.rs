@@ -137,6 +137,9 @@ mod tests {
         }
         assert!(Pattern::new("minut*").matches_within(&may) && Pattern::new("Documents/*").matches_within(&may));
         assert!(!Pattern::new("min").matches_within(&path("a/b")));
+        assert!(!Pattern::new("Documents/M?").matches_within(&may), "no part of a folder's name is a folder");
+        let wild = ["may", "m?y", "ma*"].map(|typed| Pattern::new(typed).is_wild());
+        assert_eq!(wild, [false, true, true]);
     }
 
     #[test]
@@ -175,7 +178,9 @@ mod tests {
     #[test]
     fn a_name_is_recognised_whole() {
         let may = path("Documents/Minutes/May.docx");
-        for (typed, whole) in [("may.docx", true), ("minutes/may.docx", true), ("ay.docx", false), ("May", false)] {
+        for (typed, whole) in
+            [("may.docx", true), ("minutes/may.docx", true), ("ay.docx", false), ("jun.docx", false), ("May", false)]
+        {
             assert_eq!(Pattern::new(typed).is_name_of(&may), whole, "{typed}");
         }
     }

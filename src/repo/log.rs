@@ -302,4 +302,39 @@ mod tests {
         let found = check_chain(&[zero, rotten, disagrees], 0, 0);
         assert!(matches!(found, Err(RepoError::LogDamaged { n: 1, .. })));
     }
+
+    #[test]
+    fn what_is_remembered_or_accepted_is_vouched_for_and_no_slot_more() {
+        let zero = slot(0, Link::ORIGIN, b"0", true);
+        let one = slot(1, zero.link, b"1", true);
+        let damaged = |slots: &[Slot], remembered, accepted| match check_chain(slots, remembered, accepted) {
+            Err(RepoError::LogDamaged { n, .. }) => Some(n),
+            other => other.map(|()| None).unwrap(),
+        };
+        assert_eq!(damaged(std::slice::from_ref(&zero), 0, 0), None);
+        let junk = slot(1, zero.link, b"junk", false);
+        let more = slot(2, junk.link, b"more", false);
+        let slots = [zero.clone(), junk.clone(), more.clone()];
+        for (remembered, accepted, found) in
+            [(0, 0, Some(1)), (2, 0, Some(2)), (0, 2, Some(2)), (3, 0, None), (0, 3, None), (2, 3, None), (3, 2, None)]
+        {
+            assert_eq!(damaged(&slots, remembered, accepted), found, "{remembered}, {accepted}");
+        }
+        let after = slot(2, one.link, b"junk", false);
+        assert_eq!(
+            damaged(&[zero.clone(), one.clone(), after.clone()], 3, 0),
+            None,
+            "an older entry takes nothing back"
+        );
+        assert_eq!(damaged(&[zero.clone(), one, after], 0, 0), Some(2));
+        // An entry that was copied from another slot agrees with nothing.
+        let mut copied = slot(2, junk.link, b"2", true);
+        copied.body.as_mut().unwrap().n = 1;
+        assert_eq!(damaged(&[zero.clone(), junk, copied], 0, 0), Some(1));
+        // What was read before is not judged again.
+        let mut odd = slot(1, zero.link, b"odd", true);
+        odd.body.as_mut().unwrap().prev = Link::ORIGIN;
+        let slots = [zero, odd];
+        assert_eq!((damaged(&slots, 1, 0), damaged(&slots, 2, 0)), (Some(0), None));
+    }
 }

@@ -46,9 +46,7 @@ impl Bits {
 
     /// Adds every member of `other`.
     pub fn union(&mut self, other: &Self) {
-        if other.0.len() > self.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
+        self.0.resize(self.0.len().max(other.0.len()), 0);
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             *mine |= theirs;
         }
@@ -112,5 +110,12 @@ mod tests {
         bits.remove(9);
         bits.remove(77);
         assert_eq!(bits, [1u32].into_iter().collect());
+    }
+
+    #[test]
+    fn a_bitmap_of_the_greatest_length_is_read_and_no_longer_one() {
+        let read = |len| serde_json::from_value::<Bits>(STANDARD.encode(vec![1u8; len]).into());
+        assert_eq!(read(MAX_BYTES).unwrap().count(), MAX_BYTES);
+        assert!(read(MAX_BYTES + 1).is_err());
     }
 }

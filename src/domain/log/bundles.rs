@@ -105,3 +105,48 @@ pub(super) fn tell(state: &mut State, epoch: u32, bundles: &[StoredBundle], by: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::log::tests::{ROOT, World};
+
+    #[test]
+    fn stored_bytes_are_known_by_length_and_digest() {
+        let bundle = StoredBundle::of(KeyholderId::new([9; 32]), b"sealed");
+        assert!(bundle.is(b"sealed") && !bundle.is(b"sealeD") && !bundle.is(b"sealed, and more"));
+        assert!(!StoredBundle { size: 7, ..bundle }.is(b"sealed"));
+    }
+
+    #[test]
+    fn a_new_epoch_has_bundles_of_its_own_and_whose_nobody_tells_of_is_known() {
+        let holder = |n: u8, bundle| {
+            let id = KeyholderId::new([n; 32]);
+            let holder = Keyholder { id, name: String::new(), recipient: String::new(), reads: true };
+            super::super::Entry::KeyholderAdded(KeyholderAdded { holder, bundle })
+        };
+        let file = |n: u8, what: &[u8]| StoredBundle::of(KeyholderId::new([n; 32]), what);
+        let epoch = |number: u32, bundles| {
+            let text = || number.to_string();
+            super::super::Entry::Epoch(Epoch { number, reading: text(), writing: text(), bundles })
+        };
+        let mut w = World::new();
+        w.say(ROOT, holder(8, Some(file(8, b"first"))));
+        w.say(ROOT, holder(9, None));
+        assert_eq!(w.state().bundles_untold().collect::<Vec<_>>(), [KeyholderId::new([9; 32])]);
+        for number in [0, 1, 3] {
+            w.say(ROOT, epoch(number, vec![]));
+            assert_eq!(w.void(), Some(super::super::state::VoidWhy::Impossible), "epoch {number} after 1");
+        }
+        w.say(ROOT, epoch(2, vec![file(9, b"second")]));
+        let state = w.state();
+        assert_eq!((w.void(), state.epoch().number, &state.epoch().reading[..]), (None, 2, "2"));
+        let told = state.bundle(&KeyholderId::new([9; 32])).unwrap();
+        assert_eq!((told.bundle, told.by), (file(9, b"second"), Teller::Root));
+        assert_eq!(
+            state.bundles_untold().collect::<Vec<_>>(),
+            [KeyholderId::new([8; 32])],
+            "the first is of an old epoch"
+        );
+    }
+}

@@ -141,8 +141,7 @@ impl State {
 
     /// Evidence whose years are over by the log's dates and by this clock, and that nothing else needs.
     pub fn old_evidence(&self, clock: Timestamp) -> BTreeSet<NoteName> {
-        let (now, needed) = (self.newest_time.min(clock), self.expected_notes(clock));
-        let old = self.evidence(now).filter(|(.., over)| *over).map(|(note, ..)| note);
-        old.filter(|note| !needed.contains(note)).collect()
+        let needed = self.expected_notes(clock);
+        self.evidence(clock).map(|(note, ..)| note).filter(|note| !needed.contains(note)).collect()
     }
 }

@@ -266,6 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn what_can_never_be_asked_is_settled_and_what_another_test_could_see_is_not() {
+        let mut tested = StoreTested::default();
+        assert!(!tested.is_settled());
+        let never = GuardSeen { ground: Some(Ground::NoCall), ..seen(Guard::Lifecycle, Shown::Inconclusive, true) };
+        tested.seen.push(never);
+        assert!(tested.is_settled() && !tested.holds() && tested.unproved().count() == 1);
+        tested.seen.push(GuardSeen { ground: Some(Ground::NoPermission), ..never });
+        assert!(!tested.is_settled() && tested.unshown().count() == 1);
+        tested.seen[1] = seen(Guard::Deletion, Shown::NotProtected, true);
+        assert!(!tested.is_settled());
+    }
+
+    #[test]
+    fn another_claim_asks_for_another_test() {
+        let tested = StoreTested { lock_days: Some(30), version_days: None, ..StoreTested::default() };
+        assert!(tested.claimed(Some(30), None));
+        assert!(!tested.claimed(Some(31), None) && !tested.claimed(Some(30), Some(1)) && !tested.claimed(None, None));
+    }
+
+    #[test]
     fn words_of_a_later_version_make_no_entry_void() {
         let later = r#"{"guard":"quota","shown":"not-protected","ground":"full-moon","claimed":false}"#;
         let read: GuardSeen = serde_json::from_str(later).unwrap();

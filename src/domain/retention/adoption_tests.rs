@@ -115,3 +115,38 @@ fn a_place_more_where_no_record_lies_yet_shortens() {
     assert!(!compare(Some(&wider(|_| ())), &old, &records(), TODAY).unwrap().shortened);
     assert!(!compare(None, &old, &[], TODAY).unwrap().shortened, "a council without records need not wait");
 }
+
+#[test]
+fn what_lengthens_is_told_by_class_or_by_records_alone() {
+    let old = with("2 years", |c| c.approver = Approver::Clerk);
+    let against = |new: &Law, records: &[RecordFacts]| compare(Some(&old), new, records, TODAY).unwrap();
+    let longer = with("3 years", |c| c.approver = Approver::Clerk);
+    let a = against(&longer, &[]);
+    assert!(a.lengthens() && matches!(a.classes[..], [(_, ClassChange::Longer(..))]), "{a:?}");
+    let changes: [fn(&mut Class); 2] = [|c| c.action = Action::Keep, |c| c.approver = Approver::Council];
+    for (n, change) in changes.into_iter().enumerate() {
+        let careful = with("2 years", |c| {
+            c.approver = Approver::Clerk;
+            change(c);
+        });
+        assert!(against(&careful, &[]).lengthens(), "{n}");
+        assert!(!compare(Some(&careful), &old, &[], TODAY).unwrap().lengthens(), "{n}, and back");
+    }
+    assert!(!against(&old, &records()).lengthens());
+    // A class that is gone leaves its records to nobody, who keeps them.
+    let gone = against(&law(vec![]), &records());
+    assert!(gone.lengthens() && !gone.shortened && matches!(gone.classes[..], [(_, ClassChange::Removed)]), "{gone:?}");
+}
+
+#[test]
+fn a_distance_is_in_days_only_below_a_month() {
+    let by = |minimum: &str| {
+        let a = compare(Some(&with("2 years", |_| ())), &with(minimum, |_| ()), &records(), TODAY).unwrap();
+        a.now_due_earlier[0].by
+    };
+    let Shift::By { years: 0, months: 0, days } = by("725 days") else { panic!("{:?}", by("725 days")) };
+    assert!((1..31).contains(&days), "{days}");
+    assert!(matches!(by("700 days"), Shift::By { years: 0, months: 1, days: 0 }), "{:?}", by("700 days"));
+    assert!(matches!(by("300 days"), Shift::By { years: 1, months: 1.., days: 0 }), "{:?}", by("300 days"));
+    assert!(matches!(by("360 days"), Shift::By { years: 1, months: 0, days: 0 }), "{:?}", by("360 days"));
+}

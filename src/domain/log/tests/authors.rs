@@ -245,3 +245,92 @@ fn a_clock_that_ran_ahead_is_forgotten_when_somebody_says_so() {
     assert_eq!((suspect, state.newest_time.as_second()), (vec![false, true, false], 200_010));
     assert!(state.open_incidents().next().is_none());
 }
+
+#[test]
+fn a_clock_that_stood_still_is_no_wrong_one() {
+    let mut w = World::new();
+    let n = w.say(WRITER, snapshot("a", &[], None));
+    let said = Entry::Incident(Incident { what: IncidentKind::Clock, snapshot: None, counts: vec![] });
+    let mut body = w.body(WRITER, said);
+    body.time = w.slots[n as usize].body.as_ref().unwrap().time;
+    w.slot(Some(body));
+    assert!(w.void().is_none() && !w.state().snapshots[0].suspect);
+}
+
+#[test]
+fn only_what_may_need_what_is_kept_stops_thinning() {
+    use IncidentKind::*;
+    let stops = [MassChange, NotItsName, Clock, VoidEntry, Damage].map(IncidentKind::stops);
+    assert_eq!(stops, [true, true, false, false, false]);
+}
+
+#[test]
+fn a_log_begins_with_the_roots_own_first_entry_and_nothing_else() {
+    type Change = fn(&mut Slot);
+    let others: [Change; 5] = [
+        |slot| slot.body = None,
+        |slot| slot.n = 1,
+        |slot| slot.body.as_mut().unwrap().n = 1,
+        |slot| slot.body.as_mut().unwrap().actor = ActorId::new([WRITER; 32]),
+        |slot| slot.body.as_mut().unwrap().prev = Link::ORIGIN.then(b"another"),
+    ];
+    for (which, change) in others.into_iter().enumerate() {
+        let mut w = World::new();
+        change(&mut w.slots[0]);
+        assert_eq!(fold(World::id(), &w.slots).err(), Some(FoldError::NoBeginning), "{which}");
+    }
+    assert_eq!(fold(World::id(), &[]).err(), Some(FoldError::NoBeginning));
+    let mut w = World::new();
+    w.slots[0].body.as_mut().unwrap().v = FORMAT_VERSION + 1;
+    assert_eq!(fold(World::id(), &w.slots).err(), Some(FoldError::Newer { n: 0, version: FORMAT_VERSION + 1 }));
+}
+
+#[test]
+fn an_actor_counts_from_the_entry_after_it_was_added_until_the_earliest_cut() {
+    let key = ActorId::new([40; 32]);
+    let mut w = World::new();
+    let at = w.say(ROOT, Entry::ActorAdded(actor(40, &[Role::Writer])));
+    let state = w.state();
+    assert_eq!((state.next, state.actor_at(&key, at), state.actor_at(&key, at + 1).is_some()), (at + 1, None, true));
+    assert!(
+        state.may(&key, &[]) && state.may(&key, &[Role::Tester, Role::Writer]) && !state.may(&key, &[Role::Tester])
+    );
+    assert!(!state.may(&ActorId::new([41; 32]), &[]));
+    for (from, until) in [(9, 9), (7, 7), (8, 7)] {
+        w.say(ROOT, Entry::ActorRevoked { actor: key, from });
+        let state = w.state();
+        assert_eq!((w.void(), state.actors[&key].2), (None, Some(until)));
+        assert!(state.actor_at(&key, until - 1).is_some() && state.actor_at(&key, until).is_none());
+    }
+}
+
+#[test]
+fn a_test_that_brought_nothing_back_or_by_one_who_reads_nothing_is_none_of_a_snapshot() {
+    let with = |documents, failed| {
+        let Entry::Tested(tested) = tested(&[0], failed) else { unreachable!() };
+        Entry::Tested(Tested { documents, ..tested })
+    };
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(ROOT, Entry::ActorAdded(actor(60, &[Role::Tester])));
+    for (by, entry) in [(TESTER, with(0, 0)), (TESTER, with(1, 1)), (60, with(1, 0))] {
+        w.say(by, entry);
+        assert_eq!((w.void(), w.state().snapshots[0].tested, w.state().last_passed), (None, None, None));
+    }
+    w.say(TESTER, with(1, 0));
+    assert!(w.state().snapshots[0].tested.is_some() && w.state().last_passed.is_some());
+}
+
+#[test]
+fn tests_half_a_day_apart_are_of_one_run_and_no_longer() {
+    for (seconds, documents) in [(12 * 3600, 2), (12 * 3600 + 1, 1)] {
+        let mut w = World::new();
+        w.say(WRITER, stored(&[1], 1));
+        let n = w.say(TESTER, tested(&[0], 0));
+        let mut body = w.body(TESTER, tested(&[0], 0));
+        body.time = w.slots[n as usize].body.as_ref().unwrap().time + jiff::SignedDuration::from_secs(seconds);
+        w.slot(Some(body));
+        assert_eq!(w.state().last_passed.unwrap().documents, documents, "{seconds}");
+    }
+}

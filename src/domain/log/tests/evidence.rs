@@ -54,6 +54,18 @@ fn an_access_is_given_and_ended_once_by_one_who_approves() {
 }
 
 #[test]
+fn an_access_is_overdue_when_its_last_day_has_passed_and_may_be_for_one_day() {
+    let mut w = World::new();
+    w.say(APPROVER, given(1, 2026, 2026));
+    assert_eq!(w.void(), None, "one day");
+    w.say(WRITER, page(2, 5, 5));
+    assert_eq!(w.void(), None, "one line");
+    let access = &w.state().accesses[0];
+    let overdue = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2)].map(|today| access.is_overdue(today));
+    assert_eq!(overdue, [false, false, true]);
+}
+
+#[test]
 fn the_notes_of_evidence_are_needed_for_seven_years_and_then_may_go() {
     let mut w = World::new();
     for key in [WRITER, TESTER, PRUNER] {

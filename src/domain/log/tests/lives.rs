@@ -207,7 +207,7 @@ fn what_a_pruner_rewrote_before_it_was_cut_off_is_needed_beside_the_old() {
     w.say(WRITER, stored(&[1, 2], 1));
     let a = w.say(WRITER, snapshot("a", &[0, 1], None));
     let from = w.say(PRUNER, stored(&[3], 2));
-    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[2, 9]) });
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[2, 3, 9]) });
     w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
     assert_eq!(w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs, bits(&[0, 1, 2]));
     assert!(w.state().needed().contains(2) && w.state().needed().contains(0), "neither may be deleted");
@@ -269,30 +269,69 @@ fn an_index_goes_out_of_use_only_where_a_pruner_says_the_same() {
 }
 
 #[test]
-fn an_accepted_loss_stays_needed_and_is_tested_no_more() {
+fn what_one_author_says_twice_of_an_index_adds_up_until_its_name_is_dead() {
     let mut w = World::new();
     w.say(WRITER, stored(&[1, 2], 1));
-    w.say(WRITER, snapshot("documents", &[0, 1], None));
-    let accepted = || Entry::LossAccepted { packs: bits(&[0]), records: 3, note: NoteName::new([5; 32]) };
-    for other in [WRITER, TESTER, PRUNER, ROOT] {
-        w.say(other, accepted());
-        assert_eq!(w.void(), Some(VoidWhy::WrongRole));
+    for packs in [[1], [2]] {
+        w.say(PRUNER, stored(&packs, 2));
     }
-    w.say(APPROVER, accepted());
-    let state = w.state();
-    assert_eq!((state.testable(), state.losses[0].packs.is_empty()), (bits(&[0, 1]), true), "nobody found it damaged");
-    assert!(state.packs[0].lost.is_none() && state.packs[0].quarantined.is_none());
+    let covers = |w: &World| w.state().indexes.iter().map(|i| (i.covers.clone(), i.void)).collect::<Vec<_>>();
+    assert_eq!(covers(&w), [(bits(&[0, 1]), false), (bits(&[0, 1]), false)]);
+    w.say(PRUNER, condemned(&[], &[1], Reason::Unreferenced));
+    w.say(WRITER, stored(&[1], 1));
+    assert!(is_live(w.index_life(1)), "it is stored again");
+    w.say(PRUNER, condemned(&[], &[1], Reason::Unreferenced));
+    w.say(PRUNER, swept(&[], &[1]));
+    w.say(WRITER, stored(&[3], 1));
+    assert!(is_swept(w.index_life(1)));
+    assert_eq!(covers(&w)[0], (bits(&[0, 1]), false), "a dead name describes nothing new");
+    // What counts and what does not are kept apart.
+    w.say(OTHER, stored(&[1], 5));
+    let from = w.say(OTHER, stored(&[2], 5));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([OTHER; 32]), from });
+    assert_eq!(covers(&w)[2..], [(bits(&[0]), false), (bits(&[1]), true)]);
+}
+
+#[test]
+fn an_index_that_nobody_condemned_is_not_swept_however_superfluous() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 1));
+    w.say(PRUNER, stored(&[1], 2));
+    w.say(PRUNER, swept(&[], &[1]));
+    assert!(is_live(w.index_life(1)));
+}
+
+#[test]
+fn what_a_pruner_swept_before_it_was_cut_off_lives_and_is_doubted() {
     let mut w = World::new();
     w.say(WRITER, stored(&[1, 2], 1));
-    w.say(WRITER, snapshot("documents", &[0, 1], None));
-    w.say(TESTER, Entry::Quarantined { packs: bits(&[0]), indexes: vec![] });
-    let at = w.say(APPROVER, accepted());
+    w.say(PRUNER, stored(&[1], 2));
+    w.say(PRUNER, condemned(&[1], &[1], Reason::Unreferenced));
+    let from = w.say(PRUNER, swept(&[1], &[1]));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
     let state = w.state();
-    assert_eq!((state.needed(), state.testable()), (bits(&[0, 1]), bits(&[1])));
-    assert_eq!((state.losses.len(), state.losses[0].at, state.open_losses().count()), (1, at, 1));
-    assert!(state.needed_notes().contains(&NoteName::new([5; 32])), "prune keeps the note");
-    assert!(!state.may_rely(0, &[ActorId::new([WRITER; 32])]));
-    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([APPROVER; 32]), from: at });
+    assert_eq!(state.packs.iter().map(|p| p.doubted).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(state.indexes.iter().map(|i| i.doubted).collect::<Vec<_>>(), [true, false]);
+    w.say(WRITER, snapshot("a", &[0], None));
+    assert!(w.void().is_none() && is_live(w.life(1)) && !w.state().is_swept(&pack(1)));
+    assert!(!w.state().may_rely(0, &[ActorId::new([WRITER; 32])]), "it may be deleted already");
+}
+
+#[test]
+fn a_snapshot_ends_its_session_and_carries_its_own_incident() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1], 0));
+    let with = |set: &str, counts: Option<Vec<u64>>| {
+        let Entry::Snapshot(snapshot) = snapshot(set, &[0], None) else { unreachable!() };
+        Entry::Snapshot(Snapshot { mass_change: counts, ..snapshot })
+    };
+    assert_eq!(w.state().open_sessions.len(), 1);
+    w.say(WRITER, with("b", None));
+    assert!(w.state().open_sessions.is_empty() && w.state().incidents.is_empty());
+    let at = w.say(WRITER, with("a", Some(vec![60, 0, 100])));
+    w.say(WRITER, with("b", None));
     let state = w.state();
-    assert_eq!((state.testable(), state.losses.len()), (bits(&[0, 1]), 0), "a cut-off approver's word ends no alarm");
+    let told: Vec<_> = state.open_incidents().map(|i| (i.at, i.incident.what, i.incident.counts.clone())).collect();
+    assert_eq!(told, [(at, IncidentKind::MassChange, vec![60, 0, 100])]);
+    assert_eq!(state.sets(), ["a", "b"]);
 }

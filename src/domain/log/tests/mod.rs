@@ -4,6 +4,8 @@ mod authors;
 mod evidence;
 mod histories;
 mod lives;
+mod losses;
+mod proofs;
 mod rulings;
 mod rulings_random;
 

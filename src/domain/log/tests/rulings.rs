@@ -99,10 +99,11 @@ fn a_hold_is_released_once_and_only_if_it_is_there() {
 fn a_disposal_goes_one_way() {
     let (mut w, a, b) = world();
     let go = w.say(APPROVER, approved(1));
-    for early in [relisted(go, &[]), done(go, 5)] {
+    for early in [relisted(go, &[(a, 40, &[2])]), done(go, 5)] {
         w.say(PRUNER, early);
         assert_eq!(w.void(), IMPOSSIBLE, "not withdrawn");
     }
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
     w.say(PRUNER, withdrawn(go + 1, 2));
     assert_eq!(w.void(), IMPOSSIBLE, "nobody approved that");
     w.say(PRUNER, withdrawn(go, 2));
@@ -111,6 +112,7 @@ fn a_disposal_goes_one_way() {
         w.say(PRUNER, bad);
         assert_eq!(w.void(), IMPOSSIBLE);
     }
+    w.say(PRUNER, relisted(go, &[(b, 41, &[2])]));
     w.say(PRUNER, relisted(go, &[(a, 40, &[2])]));
     let last = w.say(PRUNER, relisted(go, &[(b, 41, &[1, 2]), (77, 42, &[9])]));
     assert_eq!(w.void(), None, "a snapshot that does not exist is passed over, with what it needs");
@@ -122,14 +124,16 @@ fn a_disposal_goes_one_way() {
     let found = state.disposal(go).unwrap();
     assert_eq!((&found.relisted[..], found.relisted_at), (&[SnapshotId(a), SnapshotId(b)][..], Some(last)));
     assert_eq!(state.needed_notes(), [1, 2].map(note).into());
-    assert!(state.spent_notes().is_empty());
+    assert!(state.spent_notes().is_empty() && state.incidents.is_empty());
     let end = w.say(PRUNER, done(go, 5));
     let state = w.state();
     assert_eq!(state.disposal(go).unwrap().done, Some((end, note(5))));
     assert_eq!(state.needed_notes(), [2, 5].map(note).into(), "the names are needed no more");
     assert_eq!(state.spent_notes(), [1].map(note).into());
-    w.say(PRUNER, done(go, 6));
-    assert_eq!(w.void(), IMPOSSIBLE);
+    for late in [done(go, 6), relisted(go, &[])] {
+        w.say(PRUNER, late);
+        assert_eq!(w.void(), IMPOSSIBLE);
+    }
 }
 
 #[test]
@@ -150,6 +154,7 @@ fn a_cancelled_disposal_stays_cancelled() {
     let go = w.say(APPROVER, approved(1));
     w.say(PRUNER, withdrawn(go, 2));
     w.say(APPROVER, cancelled(go, 3));
+    assert_eq!(w.void(), None);
     assert!(!w.state().disposal(go).unwrap().is_withdrawn(), "its records are there again");
     assert_eq!(w.state().needed_notes(), [2, 3].map(note).into());
     assert_eq!(w.state().spent_notes(), [1].map(note).into(), "their names are needed no more");
@@ -163,7 +168,7 @@ fn a_cancelled_disposal_stays_cancelled() {
 
 #[test]
 fn only_living_described_packs_carry_a_new_listing() {
-    let (mut w, a, _) = world();
+    let (mut w, a, b) = world();
     let go = w.say(APPROVER, approved(1));
     w.say(PRUNER, withdrawn(go, 2));
     w.say(PRUNER, condemned(&[3], &[], Reason::Unreferenced));
@@ -171,7 +176,7 @@ fn only_living_described_packs_carry_a_new_listing() {
         w.say(PRUNER, relisted(go, &[(a, 40, packs)]));
         assert_eq!(w.void(), IMPOSSIBLE, "{packs:?}");
     }
-    w.say(PRUNER, relisted(go, &[(a, 40, &[3]), (a, 41, &[3])]));
+    w.say(PRUNER, relisted(go, &[(a, 40, &[3]), (b, 42, &[3]), (a, 41, &[3])]));
     assert_eq!(w.void(), IMPOSSIBLE, "two listings for one snapshot");
     assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
     w.say(PRUNER, thinned(&[a]));
@@ -225,6 +230,7 @@ fn a_hold_and_a_cancellation_outlive_their_author_and_no_permission_does() {
     let state = w.state();
     assert_eq!(state.open_holds().map(|h| h.at).collect::<Vec<_>>(), [from, hold]);
     assert!(state.disposal(mine).is_none() && !state.disposal(theirs).unwrap().is_open());
+    assert!(state.incidents.is_empty(), "what only ever keeps asks nobody to look");
     w.say(PRUNER, withdrawn(mine, 9));
     assert_eq!(w.void(), IMPOSSIBLE);
 }
@@ -299,6 +305,88 @@ fn a_listing_written_after_the_cut_was_known_is_void_whatever_is_swept() {
     w.say(PRUNER, relisted(go, &[(a, 40, &[2])]));
     w.say(8, swept(&[1], &[]));
     assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
+}
+
+#[test]
+fn only_a_pruners_sweep_between_the_listing_and_the_cut_lets_the_listing_stand() {
+    let (pruner, new) = (ActorId::new([PRUNER; 32]), 8);
+    // Who sweeps, when, and whether the listing that the pruner wrote stands after it was cut off.
+    for (case, (sweeper, roles, before, after, stands)) in [
+        (new, &[Role::Pruner][..], false, false, true),
+        (new, &[Role::Writer], false, false, false),
+        (WRITER, &[Role::Writer], false, false, false),
+        (new, &[Role::Pruner], true, false, false),
+        (new, &[Role::Pruner], false, true, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (mut w, a, b) = world();
+        w.say(ROOT, Entry::ActorAdded(actor(new, roles)));
+        w.say(ROOT, Entry::ActorAdded(actor(WRITER, &[Role::Pruner])));
+        assert_eq!(w.void(), IMPOSSIBLE);
+        let go = w.say(APPROVER, approved(1));
+        w.say(APPROVER, withdrawn(go, 2));
+        let sweep = |w: &mut World, now: bool| now.then(|| w.say(sweeper, swept(&[1, 2], &[])));
+        sweep(&mut w, before);
+        let from = w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+        w.say(PRUNER, condemned(&[1, 2], &[], Reason::Disposal));
+        sweep(&mut w, !before && !after);
+        w.say(ROOT, Entry::ActorRevoked { actor: pruner, from });
+        sweep(&mut w, after);
+        let root = if stands { 40 } else { 9 };
+        assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([root; 32]), "case {case}");
+    }
+}
+
+#[test]
+fn a_sweep_by_one_who_was_known_to_be_cut_off_is_none() {
+    let (mut w, a, b) = world();
+    w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Pruner])));
+    let go = w.say(APPROVER, approved(1));
+    w.say(APPROVER, withdrawn(go, 2));
+    let from = w.say(PRUNER, relisted(go, &[(a, 40, &[2]), (b, 41, &[2])]));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([8; 32]), from });
+    w.say(8, swept(&[1, 2], &[]));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    assert_eq!(w.state().snapshots[0].snapshot.root, ChunkId::new([9; 32]));
+}
+
+#[test]
+fn an_end_by_one_cut_off_later_excuses_the_names_only_if_there_were_new_listings() {
+    for relists in [false, true] {
+        let (mut w, a, b) = world();
+        w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Pruner])));
+        let other = w.say(APPROVER, approved(6));
+        let go = w.say(APPROVER, approved(1));
+        for approval in [other, go] {
+            w.say(PRUNER, withdrawn(approval, 2));
+            if relists {
+                w.say(PRUNER, relisted(approval, &[(a, 40, &[2]), (b, 41, &[2])]));
+            }
+        }
+        let from = w.say(8, done(go, 3));
+        w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([8; 32]), from });
+        let state = w.state();
+        assert!(state.disposal(go).unwrap().is_open() && state.disposal(other).unwrap().is_open());
+        assert_eq!(state.needed_notes().contains(&note(1)), !relists, "its names may be deleted already");
+        assert!(state.needed_notes().contains(&note(6)), "nobody said that this one is over");
+    }
+}
+
+#[test]
+fn a_second_withdrawal_by_one_cut_off_later_was_none() {
+    let (mut w, ..) = world();
+    w.say(ROOT, Entry::ActorAdded(actor(8, &[Role::Pruner])));
+    let go = w.say(APPROVER, approved(1));
+    w.say(PRUNER, withdrawn(go, 2));
+    let from = w.say(8, withdrawn(go, 3));
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([8; 32]), from });
+    w.say(PRUNER, relisted(go, &[]));
+    w.say(PRUNER, done(go, 4));
+    w.say(PRUNER, relisted(go, &[]));
+    assert_eq!(w.void(), IMPOSSIBLE, "it is over");
+    assert!(w.state().undone.is_empty());
 }
 
 fn is_live(life: Life) -> bool {
