@@ -126,6 +126,7 @@ fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
         max_duration: args.max_duration.map(|d| d.0),
         folders: sources(config),
         sound: Some(opening::options(config)),
+        ..TestOptions::default()
     }
 }
 
