@@ -143,7 +143,11 @@ fn nothing_is_replaced_by_what_is_not_on_the_disk() {
     assert_eq!((fs::read_to_string(to.join("f")).unwrap().as_str(), names(&to)), ("old", vec!["f".to_owned()]));
     let _ = finish("g", Overwrite::Never, Err(rustix::io::Errno::IO)).unwrap();
     let _ = finish("f", Overwrite::Always, Ok(())).unwrap();
-    assert_eq!((forced, fs::read_to_string(to.join("f")).unwrap().as_str()), (3, "new"), "what is new waits for the end");
+    assert_eq!(
+        (forced, fs::read_to_string(to.join("f")).unwrap().as_str()),
+        (3, "new"),
+        "what is new waits for the end"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::TestOptions;
 use super::coverage::terms;
@@ -45,6 +45,8 @@ pub struct LiveRead {
     pub late: bool,
     /// Why nothing was read.
     pub skipped: Option<String>,
+    /// When all that this run was not to read had been read; none where that was never noted here.
+    pub last: Option<Timestamp>,
 }
 
 /// What reading showed.
@@ -114,7 +116,7 @@ impl<'f> Rotation<'f> {
         });
         let (began, arc) = (hand, hand.arc(now, round));
         let arc = if all { arc.whole() } else { arc };
-        let mut read = LiveRead::default();
+        let mut read = LiveRead { last: known.map(|hand| hand.at), ..LiveRead::default() };
         if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
             read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
         }

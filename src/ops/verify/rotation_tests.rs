@@ -159,12 +159,14 @@ fn a_folder_that_is_not_there_is_said_and_the_hand_waits_and_losing_it_loses_not
     std::fs::rename(&was, &away).unwrap();
     let live = tested(&c, &options(&c)).1;
     assert!(live.skipped.as_ref().unwrap().contains("is not there") && live.files == 0, "{live:?}");
+    assert!(before.contains(&live.last.unwrap().to_string()), "and when it was last done: {live:?}");
     assert_eq!(hand(), before);
     std::fs::rename(&away, &was).unwrap();
     std::fs::remove_file(c.dir().file("live.json")).unwrap();
     c.clock.advance(NIGHT);
     let live = tested(&c, &options(&c)).1;
     assert!(live.files > 0 && live.files < FILES as u64 / 4, "since the last test in the log: {live:?}");
+    assert_eq!(live.last, None, "nobody knows here");
     let none = TestOptions { folders: vec![], ..options(&c) };
     assert_eq!(restore(&mut c.open(), &none, &Silent, &Stop::default()).unwrap().live, None);
 }

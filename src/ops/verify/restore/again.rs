@@ -49,8 +49,7 @@ impl Run<'_> {
     /// Shows what is live once more. A page that cannot be read was told of already.
     fn offer_live(&self, repo: &mut Repository, rotation: &mut Rotation<'_>) -> Result<(), OpsError> {
         let state = repo.state();
-        let roots: Vec<_> =
-            state.sets().iter().filter_map(|set| state.newest(set)).map(|s| s.snapshot.root).collect();
+        let roots: Vec<_> = state.sets().iter().filter_map(|set| state.newest(set)).map(|s| s.snapshot.root).collect();
         let mut chunks = repo.chunks()?;
         for root in roots {
             for page in with_inherited(&mut chunks, root)?.into_iter().flat_map(|root| root.live) {
