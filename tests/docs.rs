@@ -358,3 +358,16 @@ fn figures_of_the_model_are_those_that_its_test_asserts() {
         assert!(page.contains(said) && test.contains(asserted), "{said}");
     }
 }
+
+/// `fuzz/run.sh` and the machine that checks build with the lock file as it is: a dependency it does not know ends both.
+#[test]
+fn the_fuzzers_lock_file_knows_every_dependency() {
+    let (manifest, lock) = (read("Cargo.toml"), read("fuzz/Cargo.lock"));
+    let wanted = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let wanted: Vec<&str> = wanted.lines().filter_map(|l| Some(l.split_once(" = ")?.0)).collect();
+    let ours = lock.split("[[package]]\n").find(|p| p.starts_with("name = \"strongroom\"\n")).unwrap();
+    // With another version beside it, the version follows the name.
+    let known = |name: &&str| ours.contains(&format!(" \"{name}\"")) || ours.contains(&format!(" \"{name} "));
+    let unknown: Vec<&str> = wanted.iter().copied().filter(|name| !known(name)).collect();
+    assert!(wanted.len() > 40 && unknown.is_empty(), "{unknown:?}: cd fuzz && cargo metadata > /dev/null");
+}

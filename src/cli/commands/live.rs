@@ -1,19 +1,23 @@
 //! What a test restore says about files on this computer that it read again.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::cli::output::Done;
 use crate::cli::shell::Shell;
+use crate::cli::when;
+use crate::config::Config;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::verify::VerifyReport;
 use crate::service::plain::{counted, size};
 
 /// How much was read again, and what is left.
-pub fn say(shell: &Shell, report: &VerifyReport) {
+pub fn say(shell: &Shell, config: &Config, report: &VerifyReport) {
     let Some(live) = &report.live else { return };
     if let Some(why) = &live.skipped {
-        shell.out.warn(format!("No file on this computer was read again: {why}."));
+        shell.out.warn(not_done(why, live.last, &config.council.timezone));
         return;
     }
     if live.files > 0 {
@@ -37,12 +41,21 @@ pub fn say(shell: &Shell, report: &VerifyReport) {
     }
 }
 
+/// Why nothing was read again, and when it last was.
+fn not_done(why: &str, last: Option<Timestamp>, zone: &TimeZone) -> String {
+    let last = match last {
+        Some(at) => format!("it was last done {}", when::shown(at, zone)),
+        None => "this computer does not know when it was last done".into(),
+    };
+    format!("No file on this computer was read again: {why}; {last}.")
+}
+
 /// For the summary.
 pub fn summary(done: Done, report: &VerifyReport) -> Done {
     let Some(live) = &report.live else { return done };
     let object = json!({
         "files": live.files, "bytes": live.bytes, "left": live.left, "late": live.late,
-        "unreadable": live.unreadable, "skipped": live.skipped,
+        "unreadable": live.unreadable, "skipped": live.skipped, "last": live.last,
     });
     done.with("live", object)
 }
@@ -60,4 +73,18 @@ pub fn differing(report: &VerifyReport) -> u64 {
 pub fn is_all_sound(report: &VerifyReport) -> bool {
     let read = report.live.as_ref().is_some_and(|live| live.skipped.is_none() && live.left == 0);
     read && report.problems.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_says_when_it_was_last_done() {
+        let (why, at) = ("the folder /srv/x is not there", "2026-11-20T01:30:00Z".parse().ok());
+        let said = not_done(why, at, &TimeZone::UTC);
+        let words = "No file on this computer was read again: the folder /srv/x is not there; it was last done 2026-11-20 01:30.";
+        assert_eq!(said, words);
+        assert!(not_done(why, None, &TimeZone::UTC).ends_with("; this computer does not know when it was last done."));
+    }
 }

@@ -126,6 +126,7 @@ fn test_options(config: &Config, args: &VerifyArgs) -> TestOptions {
         max_duration: args.max_duration.map(|d| d.0),
         folders: sources(config),
         sound: Some(opening::options(config)),
+        ..TestOptions::default()
     }
 }
 
@@ -176,7 +177,7 @@ fn say(shell: &Shell, config: &Config, report: &VerifyReport, what: &str) {
             counted(report.lost, "version of a record", "versions of records")
         ));
     }
-    live::say(shell, report);
+    live::say(shell, config, report);
     opening::say(shell, config, report);
     if let Some(error) = &report.ended {
         out.warn("That was found before the examination ended early, and there may be more:");

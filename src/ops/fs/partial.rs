@@ -53,19 +53,34 @@ impl Target {
     }
 
     /// Gives a complete file its owner, attributes, mode, time and then its final name. If that fails, the
-    /// unfinished file is removed.
+    /// unfinished file is removed. What may replace something else is on the disk before it does.
     ///
     /// # Errors
     /// [`PlaceError::Exists`] when the name is taken and may not be replaced, and others.
     pub fn finish_file(
         &self,
-        mut partial: Partial,
+        partial: Partial,
         path: &RecordPath,
         meta: &Meta,
         overwrite: Overwrite,
     ) -> Result<Placed, PlaceError> {
+        self.finish_forced(partial, path, meta, overwrite, |file| rustix::fs::fdatasync(file))
+    }
+
+    /// The same with a way to force a file to the disk.
+    pub(super) fn finish_forced(
+        &self,
+        mut partial: Partial,
+        path: &RecordPath,
+        meta: &Meta,
+        overwrite: Overwrite,
+        force: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
+    ) -> Result<Placed, PlaceError> {
         let (from, file) = partial.reopen()?;
         let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta);
+        if overwrite == Overwrite::Always {
+            force(&file).map_err(|e| PlaceError::of(path, e))?;
+        }
         let (to, last) = self.parent(path)?;
         rename(&from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
         partial.under_way = false;

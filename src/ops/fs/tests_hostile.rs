@@ -118,6 +118,38 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "keep");
 }
 
+/// A disk may take bytes and lose them later: then what they were to replace is still there, and the file is named.
+#[test]
+fn nothing_is_replaced_by_what_is_not_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("to");
+    let target = Target::create(&to, OPTIONS).unwrap();
+    let _ = put(&target, "f", "old", Overwrite::Never).unwrap();
+    let mut forced = 0;
+    let mut finish = |name: &str, overwrite, answer: Result<(), rustix::io::Errno>| {
+        let partial = target.begin_file(&path(name), 3).unwrap();
+        partial.write_at(0, b"new").unwrap();
+        let now = fs::read_to_string(to.join("f")).unwrap();
+        target.finish_forced(partial, &path(name), &plain(), overwrite, |_| {
+            forced += 1;
+            assert_eq!(now, "old", "before anything is replaced");
+            answer
+        })
+    };
+    let failed = finish("f", Overwrite::Always, Err(rustix::io::Errno::IO)).unwrap_err();
+    assert_eq!(failed.to_string(), "f was not written: Input/output error (os error 5)");
+    let full = finish("f", Overwrite::Always, Err(rustix::io::Errno::NOSPC)).unwrap_err();
+    assert!(matches!(full, PlaceError::NoSpace(_)), "{full:?}");
+    assert_eq!((fs::read_to_string(to.join("f")).unwrap().as_str(), names(&to)), ("old", vec!["f".to_owned()]));
+    let _ = finish("g", Overwrite::Never, Err(rustix::io::Errno::IO)).unwrap();
+    let _ = finish("f", Overwrite::Always, Ok(())).unwrap();
+    assert_eq!(
+        (forced, fs::read_to_string(to.join("f")).unwrap().as_str()),
+        (3, "new"),
+        "what is new waits for the end"
+    );
+}
+
 #[test]
 fn what_has_the_final_name_stays_unless_told() {
     let dir = tempfile::tempdir().unwrap();

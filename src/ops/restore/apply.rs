@@ -1,6 +1,7 @@
 //! Doing what a plan says: folders, files, further names, links, and the folders' own attributes last.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Mutex;
 
 use super::attach::{finish_folders, link, make_folders, make_nodes};
@@ -62,7 +63,7 @@ pub fn bring(
     make_nodes(&plan, &report, stop)?;
     finish_folders(&plan, &finish, &report)?;
     for (target, _) in plan.places.targets() {
-        target.sync_all().map_err(|e| OpsError::Target(format!("{}: {e}", target.dir().display())))?;
+        target.sync_all().map_err(|e| not_on_disk(target.dir(), &e))?;
     }
     let mut report = report.into_inner().unwrap_or_default();
     for (pack, why) in repo.read_around() {
@@ -74,6 +75,17 @@ pub fn bring(
     report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     Ok(report)
+}
+
+/// What is said when the system cannot promise at the end that all of it is on the disk. It names no file: what replaced
+/// another was forced to the disk by itself, and failed by name.
+fn not_on_disk(dir: &Path, e: &std::io::Error) -> OpsError {
+    OpsError::Target(format!(
+        "{}: the system could not write all of this to the disk at the end ({e}). Any of the files that are new there may \
+         be missing or incomplete after a restart, and which is not known. Have the disk looked at, and restore again to \
+         another folder on another disk",
+        dir.display()
+    ))
 }
 
 /// What an earlier run that was killed left unfinished.
@@ -170,5 +182,19 @@ fn note(repo: &mut Repository, report: &mut RestoreReport) {
     let entry = Entry::Restored { snapshot, files: report.files, bytes: report.bytes };
     if let Err(e) = repo.append(|_| Ok(Some(entry.clone()))) {
         report.warnings.push(format!("this restore could not be noted in the log: {e}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_loses_writes_at_the_end_is_told_with_what_to_do() {
+        let said = not_on_disk(Path::new("/srv/back"), &std::io::Error::from_raw_os_error(5)).to_string();
+        let words = "/srv/back: the system could not write all of this to the disk at the end (Input/output error (os \
+                     error 5)). Any of the files that are new there may be missing or incomplete after a restart, and \
+                     which is not known. Have the disk looked at, and restore again to another folder on another disk";
+        assert_eq!(said, words);
     }
 }

@@ -8,18 +8,17 @@
 mod again;
 mod all;
 mod landing;
+mod options;
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::accepted::Accepted;
 use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
-use super::coverage::Promise;
 use super::live::Look;
-use super::opening::{Document, Due, Opener, Room, SoundOptions};
+use super::opening::{Document, Due, Opener, Room};
 use super::rotation::{Rotation, keep};
 use super::{
     Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, has_backup, live, put_on_record,
@@ -31,49 +30,17 @@ use crate::domain::log::entry::{Entry, Tested};
 use crate::domain::log::state::State;
 use crate::domain::path::RecordPath;
 use crate::ops::error::OpsError;
-use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::restore::{Lost, Whole};
 use crate::repo::error::RepoError;
 use crate::repo::pack::Directory;
 use crate::repo::repository::Repository;
 
+pub use options::TestOptions;
+
 /// Documents brought back at a time: so that the clock is looked at, or so that memory is enough.
 const BATCH: usize = 64;
 const LARGE_BATCH: usize = 1_000;
-
-/// How much to test, and what to compare with.
-#[derive(Debug, Clone)]
-pub struct TestOptions {
-    /// Every document of every snapshot, and every pack.
-    pub all: bool,
-    /// What the budget is for.
-    pub promise: Promise,
-    /// Bytes to bring from the store, whatever the promise needs and allows.
-    pub bytes: Option<u64>,
-    /// Documents to bring back.
-    pub documents_per_run: usize,
-    /// Begin nothing new after this long; at least one document and one pack are tested.
-    pub max_duration: Option<Duration>,
-    /// Folders as they are backed up here, to compare live files with; may be empty.
-    pub folders: Vec<Source>,
-    /// How to see whether what comes back still opens; without it nobody looks.
-    pub sound: Option<SoundOptions>,
-}
-
-impl Default for TestOptions {
-    fn default() -> Self {
-        Self {
-            all: false,
-            promise: Promise::default(),
-            bytes: None,
-            documents_per_run: 200,
-            max_duration: None,
-            folders: vec![],
-            sound: None,
-        }
-    }
-}
 
 /// One run.
 struct Run<'a> {
@@ -110,7 +77,7 @@ pub fn restore(
     let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
     let (passed, documents, due) = (Bits::default(), BTreeMap::new(), Due::default());
-    let rotation = Rotation::begin(repo, &options.folders, &options.promise, options.all);
+    let rotation = Rotation::begin(repo, options);
     let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted, rotation, due };
     let brought = run.bring_all(repo);
     every_run::lost(repo).into_iter().for_each(|damage| run.report.add_damage(damage));

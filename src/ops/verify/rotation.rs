@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::coverage::{Promise, terms};
+use super::TestOptions;
+use super::coverage::terms;
 use super::live::{Look, look, place};
 use crate::domain::listing::{Entry, Kind};
 use crate::domain::log::state::State;
@@ -26,8 +27,8 @@ const FILE: &str = "live.json";
 const UNREADABLE: &str = "live-unreadable.json";
 /// So many of them are tried again in every run; others when the hand comes round.
 const TRIED_AGAIN: usize = 1_000;
-/// Files held at a time.
-const MOST: usize = 50_000;
+/// Files held at a time: where all are read, those beyond come in further rounds through the listings.
+pub(super) const AT_ONCE: usize = 50_000;
 
 /// What was read again on this computer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct LiveRead {
     pub late: bool,
     /// Why nothing was read.
     pub skipped: Option<String>,
+    /// When all that this run was not to read had been read; none where that was never noted here.
+    pub last: Option<Timestamp>,
 }
 
 /// What reading showed.
@@ -56,6 +59,8 @@ pub(super) struct Found {
     pub differing: Vec<Entry>,
     /// They could not be read, and why.
     pub unreadable: Vec<(Entry, String)>,
+    /// They were to be tried again, and time was over.
+    untried: BTreeSet<Vec<u8>>,
 }
 
 /// A live file: its length, and its entry as it is stored, which is smaller.
@@ -75,7 +80,10 @@ pub(super) struct Rotation<'f> {
     unread: BTreeSet<Vec<u8>>,
     again: BTreeMap<Vec<u8>, Entry>,
     bytes: u64,
-    /// From here on, files are left for the next run.
+    at_once: usize,
+    /// What lies before was read in an earlier round.
+    from: u64,
+    /// From here on, files are left for the next round or run.
     cut: Option<u64>,
     read: LiveRead,
 }
@@ -91,7 +99,9 @@ pub fn needed_per_run(state: &State, within: SignedDuration, every: SignedDurati
 
 impl<'f> Rotation<'f> {
     /// For the folders as they are backed up here; `None` without any.
-    pub fn begin(repo: &Repository, folders: &'f [Source], promise: &Promise, all: bool) -> Option<Self> {
+    pub fn begin(repo: &Repository, options: &'f TestOptions) -> Option<Self> {
+        let TestOptions { folders, promise, all, live_at_once: at_once, .. } = options;
+        let (all, at_once) = (*all, (*at_once).max(1));
         if folders.is_empty() {
             return None;
         }
@@ -106,24 +116,27 @@ impl<'f> Rotation<'f> {
         });
         let (began, arc) = (hand, hand.arc(now, round));
         let arc = if all { arc.whole() } else { arc };
-        let mut read = LiveRead::default();
+        let mut read = LiveRead { last: known.map(|hand| hand.at), ..LiveRead::default() };
         if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
             read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
         }
         let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
         let unread = repo.dir().and_then(|dir| dir.load_json(UNREADABLE)).unwrap_or_default();
         let (due, again) = (BTreeMap::new(), BTreeMap::new());
-        Some(Self { folders, began, arc, every, limit, due, unread, again, bytes: 0, cut: None, read })
+        let (bytes, from, cut) = (0, 0, None);
+        Some(Self { folders, began, arc, every, limit, due, unread, again, bytes, at_once, from, cut, read })
     }
 
     /// Is shown every live document.
     pub fn offer(&mut self, entry: &Entry) {
         let is_file = matches!(&entry.kind, Kind::File(content) if content.size > 0);
         if is_file && self.unread.contains(entry.path.as_bytes()) {
-            self.again.insert(entry.path.as_bytes().to_vec(), entry.clone());
+            if self.from == 0 {
+                self.again.insert(entry.path.as_bytes().to_vec(), entry.clone());
+            }
             return;
         }
-        let far = self.arc.along(rotation::place(entry.path.as_bytes()));
+        let far = self.arc.along(rotation::place(entry.path.as_bytes())).filter(|far| *far >= self.from);
         let Some(far) = far.filter(|_| is_file && self.read.skipped.is_none()) else { return };
         if place(self.folders, entry).is_none() {
             return;
@@ -141,7 +154,7 @@ impl<'f> Rotation<'f> {
         if self.due.insert((far, entry.path.as_bytes().to_vec()), packed).is_none() {
             self.bytes = self.bytes.saturating_add(entry.size());
         }
-        while self.due.len() > MOST || (self.bytes > self.limit && self.due.len() > 1) {
+        while self.due.len() > self.at_once || (self.bytes > self.limit && self.due.len() > 1) {
             let Some(((far, _), (size, _))) = self.due.pop_last() else { return };
             self.bytes -= size;
             self.read.left += 1;
@@ -149,23 +162,22 @@ impl<'f> Rotation<'f> {
         }
     }
 
-    /// Reads them, and tells which differ from their backup or cannot be read, and where the hand stands then: to be kept
-    /// by [`keep`] when what was found is told. Where time is over, the rest is left.
+    /// Reads them, and tells which differ from their backup or cannot be read. Where time is over, the rest is left.
     ///
     /// # Errors
     /// `Interrupted`.
     pub fn read(
-        mut self,
+        &mut self,
         repo: &Repository,
         is_over: &dyn Fn() -> bool,
         monitor: &dyn Monitor,
         stop: &Stop,
-    ) -> Result<Found, OpsError> {
-        let mut found = Found::default();
+        found: &mut Found,
+    ) -> Result<(), OpsError> {
         if self.read.skipped.is_some() {
-            return Ok(Found { read: self.read, ..found });
+            return Ok(());
         }
-        monitor.stage("reading files on this computer again", Some(self.bytes));
+        monitor.stage("reading files on this computer again", Some(std::mem::take(&mut self.bytes)));
         let (key, mut tried) = (repo.chunk_key(), 0u64);
         for ((far, _), (_, packed)) in std::mem::take(&mut self.due) {
             stop.check()?;
@@ -180,19 +192,39 @@ impl<'f> Rotation<'f> {
             tried += 1;
             let entry: Entry = decode(&packed)?;
             monitor.advance(entry.size());
-            self.note(look(self.folders, &entry, &key), entry, &mut found);
+            self.note(look(self.folders, &entry, &key), entry, found);
         }
-        let mut left = BTreeSet::new();
         for (path, entry) in std::mem::take(&mut self.again) {
             stop.check()?;
             if is_over() {
-                left.insert(path);
+                found.untried.insert(path);
                 continue;
             }
-            self.note(look(self.folders, &entry, &key), entry, &mut found);
+            self.note(look(self.folders, &entry, &key), entry, found);
+        }
+        Ok(())
+    }
+
+    /// Whether files were left that the listings, shown once more, bring; not where nothing would be gained by it.
+    pub fn goes_on(&mut self) -> bool {
+        let more = self.cut.filter(|cut| *cut > self.from);
+        if let Some(cut) = more {
+            (self.from, self.cut, self.read.left) = (cut, None, 0);
+        }
+        more.is_some()
+    }
+
+    /// Says where the hand stands then: to be kept by [`keep`] when what was found is told.
+    ///
+    /// # Errors
+    /// The state folder cannot be written.
+    pub fn finish(mut self, repo: &Repository, mut found: Found) -> Result<Found, OpsError> {
+        if self.read.skipped.is_some() {
+            return Ok(Found { read: self.read, ..Found::default() });
         }
         let hand = self.arc.passed(self.cut);
         self.read.late = repo.env.clock.now().duration_since(hand.at) > self.every;
+        let mut left = std::mem::take(&mut found.untried);
         left.extend(found.unreadable.iter().map(|(entry, _)| entry.path.as_bytes().to_vec()));
         let kept: Vec<_> = left.into_iter().take(TRIED_AGAIN).collect();
         if let Some(dir) = repo.dir().filter(|_| !(kept.is_empty() && self.unread.is_empty())) {

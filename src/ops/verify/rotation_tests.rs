@@ -83,6 +83,27 @@ fn a_limit_leaves_files_to_the_next_run_and_says_when_it_is_too_low() {
     assert_eq!((all.files, all.left, all.late), (FILES as u64, 0, false));
 }
 
+/// However little of it is held at a time: what is rotten is found wherever it stands, and nothing is read twice.
+#[test]
+fn a_test_of_everything_reads_every_live_file_a_part_at_a_time() {
+    let c = council();
+    let rotten = ["0.bin", "7.bin", "150.bin", "299.bin"];
+    rotten.iter().for_each(|name| rot(&c, name));
+    let changed = c.docs().join("11.bin");
+    for at_once in [1, 7, 299, FILES, FILES + 1] {
+        let few = TestOptions { all: true, live_at_once: at_once, ..options(&c) };
+        let (report, live) = tested(&c, &few);
+        assert_eq!((live.files, live.left, live.late), (FILES as u64, 0, false), "{at_once}: {live:?}");
+        let found: Vec<_> = report.problems.iter().filter_map(|p| Some(p.path.as_ref()?.to_string())).collect();
+        assert_eq!(found.len(), rotten.len(), "{at_once}: each once: {found:?}");
+        assert!(rotten.iter().all(|name| found.contains(&format!("Documents/{name}"))), "{at_once}: {found:?}");
+    }
+    // What changed since is the next backup's business, and keeps nobody from going on to the end.
+    std::fs::write(&changed, "another").unwrap();
+    let live = tested(&c, &TestOptions { all: true, live_at_once: 50, ..options(&c) }).1;
+    assert_eq!((live.files, live.left), (FILES as u64 - 1, 0));
+}
+
 fn break_pack(c: &Council, record: &str) -> Object {
     let pack = c.pack_of(record).1;
     c.damage(pack, |bytes| {
@@ -138,12 +159,14 @@ fn a_folder_that_is_not_there_is_said_and_the_hand_waits_and_losing_it_loses_not
     std::fs::rename(&was, &away).unwrap();
     let live = tested(&c, &options(&c)).1;
     assert!(live.skipped.as_ref().unwrap().contains("is not there") && live.files == 0, "{live:?}");
+    assert!(before.contains(&live.last.unwrap().to_string()), "and when it was last done: {live:?}");
     assert_eq!(hand(), before);
     std::fs::rename(&away, &was).unwrap();
     std::fs::remove_file(c.dir().file("live.json")).unwrap();
     c.clock.advance(NIGHT);
     let live = tested(&c, &options(&c)).1;
     assert!(live.files > 0 && live.files < FILES as u64 / 4, "since the last test in the log: {live:?}");
+    assert_eq!(live.last, None, "nobody knows here");
     let none = TestOptions { folders: vec![], ..options(&c) };
     assert_eq!(restore(&mut c.open(), &none, &Silent, &Stop::default()).unwrap().live, None);
 }

@@ -14,6 +14,7 @@ mod protection_canary;
 mod protection_s3;
 pub(crate) mod protection_xml;
 mod read;
+mod rooms;
 mod wire;
 
 use std::sync::Arc;
@@ -85,6 +86,7 @@ pub struct Store {
     up: Option<pace::Pace>,
     down: Option<pace::Pace>,
     slowest: u64,
+    rooms: Arc<rooms::Rooms>,
 }
 
 impl Store {
@@ -104,6 +106,7 @@ impl Store {
             up: None,
             down: None,
             slowest: SLOWEST_LINK,
+            rooms: Arc::default(),
         }
     }
 
@@ -232,11 +235,13 @@ impl Store {
         }
         self.wait("read", size, async {
             // A file has the size it has; a server may say one thing and send another.
-            if size <= most && matches!(got.payload, GetResultPayload::File(..)) {
+            if size <= most
+                && let GetResultPayload::File(file, _) = got.payload
+            {
                 self.pass(&self.down, size).await;
-                return Ok((Fetched::Whole(got.bytes().await?), modified));
+                return Ok((Fetched::Whole(self.read_file(file, size).await?), modified));
             }
-            Ok((self.take(got.into_stream(), most, to_the_end).await?, modified))
+            Ok((self.take(got.into_stream(), size, most, to_the_end).await?, modified))
         })
     }
 

@@ -1,5 +1,7 @@
 //! What comes of an object: all of it in pieces, stretches, or only its length.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use futures::stream::BoxStream;
 use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, coalesce_ranges};
 
 use super::pace::Pace;
+use super::rooms::Room;
 use super::{Fetched, SLOWEST_LINK, Store, StoreError, StoreFault, USUALLY};
 use crate::repo::layout::Key;
 
@@ -16,36 +19,51 @@ use crate::repo::layout::Key;
 const PIECE: u64 = 64 << 10;
 
 impl Store {
-    /// What a stream brings, as far as `most` allows; beyond it only the digest, or at once an end.
+    /// All of a file that was opened and has that length.
+    pub(super) async fn read_file(&self, file: File, size: u64) -> object_store::Result<Bytes> {
+        let mut room = self.rooms.room(usize::try_from(size).unwrap_or(usize::MAX));
+        let reading = self.handle.spawn_blocking(move || {
+            file.take(size).read_to_end(&mut room.bytes)?;
+            let whole = room.bytes.len() as u64 == size;
+            whole.then_some(room).ok_or_else(|| std::io::Error::from(ErrorKind::UnexpectedEof))
+        });
+        let failed = |source| object_store::Error::Generic { store: "LocalFileSystem", source };
+        let read = reading.await.map_err(|e| failed(Box::new(e)))?;
+        read.map(Room::into_bytes).map_err(|e| failed(Box::new(e)))
+    }
+
+    /// What a stream brings, about `size` bytes, as far as `most` allows; beyond it only the digest, or at once an end.
     pub(super) async fn take(
         &self,
         mut stream: BoxStream<'static, object_store::Result<Bytes>>,
+        size: u64,
         most: u64,
         to_the_end: bool,
     ) -> object_store::Result<Fetched> {
-        let mut kept = Vec::new();
+        let mut kept = self.rooms.room(usize::try_from(size.min(most)).unwrap_or(0));
         let mut digest: Option<Box<blake3::Hasher>> = None;
         let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
         let patience = self.patience + Duration::from_secs(PIECE / (SLOWEST_LINK / USUALLY));
         while let Some(piece) = tokio::time::timeout(patience, stream.next()).await.map_err(silent)? {
             let piece = piece?;
             self.pass(&self.down, piece.len() as u64).await;
-            if digest.is_none() && (kept.len() + piece.len()) as u64 > most {
+            if digest.is_none() && (kept.bytes.len() + piece.len()) as u64 > most {
                 if !to_the_end {
                     return Ok(Fetched::TooLarge([0; 32]));
                 }
                 let mut begun = Box::new(blake3::Hasher::new());
-                begun.update(&std::mem::take(&mut kept));
+                begun.update(&kept.bytes);
+                kept = self.rooms.room(0);
                 digest = Some(begun);
             }
             match &mut digest {
                 Some(digest) => {
                     digest.update(&piece);
                 }
-                None => kept.extend_from_slice(&piece),
+                None => kept.bytes.extend_from_slice(&piece),
             }
         }
-        Ok(digest.map_or_else(|| Fetched::Whole(kept.into()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
+        Ok(digest.map_or_else(|| Fetched::Whole(kept.into_bytes()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))
     }
 
     /// How long the object is, without its bytes; `None` when it is not there.
@@ -76,7 +94,7 @@ impl Store {
                 let want = range.end - range.start;
                 let options = GetOptions { range: Some(range.into()), ..GetOptions::default() };
                 let stream = self.inner.get_opts(&path, options).await?.into_stream();
-                match self.take(stream, want, false).await? {
+                match self.take(stream, want, want, false).await? {
                     Fetched::Whole(bytes) if bytes.len() as u64 == want => Ok(bytes),
                     _ => Err(object_store::Error::Generic { store: "store", source: "it sent another length".into() }),
                 }

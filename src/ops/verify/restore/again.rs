@@ -5,17 +5,24 @@ use crate::domain::problem::Problem;
 use crate::domain::rotation::Hand;
 use crate::ops::error::OpsError;
 use crate::ops::restore::{Lost, check_entries};
+use crate::ops::verify::affected::with_inherited;
 use crate::ops::verify::live::{problem, unreadable};
-use crate::ops::verify::rotation::Found;
+use crate::ops::verify::rotation::{Found, Rotation};
+use crate::repo::listing::read_page;
 use crate::repo::repository::Repository;
 
 impl Run<'_> {
     /// Reads what the hand has passed, and says where the hand is to stand. A file that differs was not changed by its
     /// owner, or its backup is wrong: the copy in the store says which.
     pub(super) fn read_again(&mut self, repo: &mut Repository) -> Result<Option<Hand>, OpsError> {
-        let Some(rotation) = self.rotation.take() else { return Ok(None) };
-        let Found { read, hand, differing, unreadable: unread } =
-            rotation.read(repo, &|| self.is_over(repo), self.monitor, self.stop)?;
+        let Some(mut rotation) = self.rotation.take() else { return Ok(None) };
+        let mut found = Found::default();
+        rotation.read(repo, &|| self.is_over(repo), self.monitor, self.stop, &mut found)?;
+        while self.options.all && rotation.goes_on() {
+            self.offer_live(repo, &mut rotation)?;
+            rotation.read(repo, &|| false, self.monitor, self.stop, &mut found)?;
+        }
+        let Found { read, hand, differing, unreadable: unread, .. } = rotation.finish(repo, found)?;
         self.report.live = Some(read);
         let known = |p: &Problem| p.path.clone();
         let told: Vec<_> = self.report.problems.iter().filter_map(known).collect();
@@ -37,6 +44,24 @@ impl Run<'_> {
             }
         }
         Ok(hand)
+    }
+
+    /// Shows what is live once more. A page that cannot be read was told of already.
+    fn offer_live(&self, repo: &mut Repository, rotation: &mut Rotation<'_>) -> Result<(), OpsError> {
+        let state = repo.state();
+        let roots: Vec<_> = state.sets().iter().filter_map(|set| state.newest(set)).map(|s| s.snapshot.root).collect();
+        let mut chunks = repo.chunks()?;
+        for root in roots {
+            for page in with_inherited(&mut chunks, root)?.into_iter().flat_map(|root| root.live) {
+                self.stop.check()?;
+                match read_page(&mut chunks, &page) {
+                    Ok(entries) => entries.iter().for_each(|entry| rotation.offer(entry)),
+                    Err(e) if e.is_damage() => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn note_live(&mut self, problem: Problem) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{BATCH, Run};
+use super::{LARGE_BATCH, Run};
 use crate::domain::id::{ChunkId, SnapshotId};
 use crate::domain::listing::Entry as Record;
 use crate::domain::path::RecordPath;
@@ -109,12 +109,13 @@ impl Run<'_> {
         checked
     }
 
-    /// Documents that came back to nowhere already and were found right come back once more, to be opened.
+    /// Documents that came back to nowhere already and were found right come back once more, to be opened: as many at a time
+    /// as have room, since each time fetches their packs.
     pub(super) fn look_at(&mut self, repo: &mut Repository, sample: &[Record]) -> Result<(), OpsError> {
         let mut rest = sample;
         while self.opener.is_some() && !rest.is_empty() {
             let mut room = Room::new();
-            let batch = rest.iter().take(BATCH).take_while(|e| room.takes(e)).count();
+            let batch = rest.iter().take(LARGE_BATCH).take_while(|e| room.takes(e)).count();
             let all: Vec<Document<'_>> = rest[..batch].iter().map(|entry| Document { entry, live: true }).collect();
             self.come_back(repo, &all, None)?;
             rest = &rest[batch..];

@@ -1,0 +1,129 @@
+//! Memory into which objects are read: of large ones it is used again.
+//!
+//! What must hold: as many rooms are made as there were large objects in memory at one time, however many are read one
+//! after the other. Without this the allocator of a process with many threads keeps a multiple of what is in use: it
+//! was half of the memory of a test of everything.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::repo::pack::PACK_TARGET;
+
+/// Smaller objects get memory of their own.
+const LARGE: usize = 1 << 20;
+/// A room takes any pack but one of a single huge segment: its target, its last segment, directory and padding.
+const USUAL: usize = PACK_TARGET + (4 << 20);
+/// So many are kept for later: more are in use at one time only where a link is fast and memory plenty.
+const MOST_IDLE: usize = 4;
+
+/// Rooms that nobody uses now.
+#[derive(Default)]
+pub(super) struct Rooms {
+    idle: Mutex<Vec<Vec<u8>>>,
+    #[cfg(test)]
+    made: std::sync::atomic::AtomicUsize,
+}
+
+impl Rooms {
+    /// An empty room for about so many bytes.
+    pub fn room(self: &Arc<Self>, bytes: usize) -> Room {
+        if bytes < LARGE {
+            return Room { bytes: Vec::with_capacity(bytes), home: None };
+        }
+        let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut room = known.unwrap_or_else(|| {
+            #[cfg(test)]
+            self.made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            Vec::with_capacity(USUAL)
+        });
+        room.clear();
+        room.reserve_exact(bytes);
+        Room { bytes: room, home: Some(Arc::clone(self)) }
+    }
+}
+
+/// Memory that an object is read into. It comes back to be used again when the last who reads it lets go.
+pub(super) struct Room {
+    pub bytes: Vec<u8>,
+    home: Option<Arc<Rooms>>,
+}
+
+impl Room {
+    /// What was read, to be shared.
+    pub fn into_bytes(mut self) -> Bytes {
+        if self.home.is_some() { Bytes::from_owner(self) } else { std::mem::take(&mut self.bytes).into() }
+    }
+}
+
+impl AsRef<[u8]> for Room {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let Some(home) = self.home.take() else { return };
+        let mut idle = home.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that grew for a huge object goes.
+        if idle.len() < MOST_IDLE && self.bytes.capacity() <= 2 * USUAL {
+            idle.push(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use object_store::ObjectStore;
+    use object_store::local::LocalFileSystem;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::domain::id::PackName;
+    use crate::repo::layout::Key;
+    use crate::repo::store::Store;
+
+    /// A folder gives files, a server gives streams: the one reads at once, the other piece by piece.
+    #[test]
+    fn however_many_packs_are_read_one_after_the_other_they_lie_in_the_same_memory() {
+        let (tmp, runtime) = (tempfile::tempdir().unwrap(), tokio::runtime::Runtime::new().unwrap());
+        let folder = LocalFileSystem::new_with_prefix(tmp.path()).unwrap();
+        let stores: [Arc<dyn ObjectStore>; 2] = [Arc::new(folder), Arc::new(InMemory::new())];
+        for inner in stores {
+            let store = Store::new(inner, Path::default(), runtime.handle().clone(), "memory".into(), false);
+            let body = |n: u8| Bytes::from(vec![n; LARGE + 1000 * n as usize]);
+            let key = |n: u8| Key::Pack(PackName::of(&body(n)));
+            for n in 0..8 {
+                store.create(&key(n), &body(n)).unwrap();
+            }
+            for n in (0..8).rev() {
+                assert!(store.get(&key(n)).unwrap() == body(n), "{n}");
+            }
+            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 1);
+            // What is still being read stays as it is.
+            let (first, second) = (store.get(&key(1)).unwrap(), store.clone().get(&key(2)).unwrap());
+            let part = first.slice(..10);
+            drop(first);
+            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 2);
+            assert!(store.get(&key(3)).unwrap() == body(3) && part == [1; 10][..] && second == body(2));
+            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 3);
+            drop((part, second));
+            assert_eq!(store.rooms.idle.lock().unwrap().len(), 3);
+        }
+    }
+
+    #[test]
+    fn no_more_is_kept_for_later_than_a_few_rooms_and_no_huge_one() {
+        let rooms = Arc::new(Rooms::default());
+        drop((0..10).map(|_| rooms.room(LARGE)).collect::<Vec<_>>());
+        assert_eq!(rooms.idle.lock().unwrap().len(), MOST_IDLE);
+        rooms.idle.lock().unwrap().clear();
+        drop(rooms.room(3 * USUAL));
+        drop(rooms.room(LARGE - 1));
+        assert!(rooms.idle.lock().unwrap().is_empty());
+    }
+}
