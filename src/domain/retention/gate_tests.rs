@@ -1,7 +1,7 @@
 //! When it is sensible to thin, condemn, sweep and delete; and that no insisting makes it unsafe.
 
 use super::*;
-use crate::domain::id::SessionId;
+use crate::domain::id::{ActorId, SessionId};
 use crate::domain::log::entry::{Entry, Incident, IncidentKind};
 use crate::domain::log::tests::*;
 
@@ -52,10 +52,16 @@ fn the_day_is_the_earlier_of_two_clocks_that_agree() {
 #[test]
 fn a_clock_behind_the_log_deletes_nothing_without_a_person() {
     let w = condemned_world();
-    let behind = Circumstances { now: w.state().newest_time - SignedDuration::from_mins(16), ..at(&w, 0) };
+    let behind = behind_of(&w);
     assert!(matches!(permit_sweep(&w.state(), &behind), Err(Refusal::Clock(_))));
     let person = Circumstances { person: true, ..behind };
     assert!(permit_sweep(&w.state(), &person).unwrap().is_empty(), "the wait still counts");
+    let listed = |_: &PackName| Some(1);
+    assert!(matches!(permit_delete(&w.state(), &behind_of(&w), None, listed), Err(Refusal::Clock(_))));
+}
+
+fn behind_of(w: &World) -> Circumstances {
+    Circumstances { now: w.state().newest_time - SignedDuration::from_mins(16), ..at(w, 0) }
 }
 
 #[test]
@@ -69,6 +75,7 @@ fn incidents_and_void_entries_stop_it_until_somebody_has_looked() {
     assert!(permit_sweep(&w.state(), &at(&w, 14)).is_ok());
     let junk = w.slot(None);
     assert_eq!(permit_sweep(&w.state(), &at(&w, 14)).err(), Some(Refusal::Void(junk)));
+    assert_eq!(delete(&w, None).err(), Some(Refusal::Void(junk)));
     assert!(permit_sweep(&w.state(), &Circumstances { person: true, ..at(&w, 14) }).is_ok());
     w.say(APPROVER, Entry::IncidentResolved { incident: junk, by: "Clerk".into(), note: String::new() });
     assert!(permit_sweep(&w.state(), &at(&w, 14)).is_ok());
@@ -216,4 +223,16 @@ fn a_disposal_hastens_nothing_that_thinning_or_rewriting_gave_up() {
     assert!(matches!(done(13, lost(n), n + 1), Err(Refusal::Disposal(_))));
     assert_eq!(done(13, lost(n), n), Ok(()), "given up when it was purged already");
     assert_eq!(done(15, lost(n), n + 1), Ok(()));
+}
+
+#[test]
+fn what_a_listing_should_show_is_what_counts_and_what_nobody_swept_or_may_have() {
+    let mut w = condemned_world();
+    let names = |w: &World| known_packs(&w.state()).copied().collect::<Vec<_>>();
+    assert_eq!(names(&w), [pack(1), pack(2)]);
+    let from = w.say(PRUNER, swept(&[2], &[]));
+    assert_eq!(names(&w), [pack(1)]);
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    assert!(w.state().packs[1].doubted);
+    assert_eq!(names(&w), [pack(1)], "it may be deleted already");
 }
