@@ -46,6 +46,30 @@ fn three_facts_are_proved_and_nothing_is_no_proof() {
     place.run(["status"]).ends(0).never_says("nobody has yet proved they can open this");
 }
 
+/// Another computer that may read the store and has neither keys nor a state folder.
+#[test]
+fn who_has_no_key_at_all_can_scrub_what_its_name_proves() {
+    let place = Place::ready("");
+    let elsewhere = |words: &[&str]| place.run_at("elsewhere", words);
+    place.write("elsewhere/council.toml", &place.read("home/council.toml"));
+    elsewhere(&["verify", "scrub", "--keyless"]).ends(1).says("There is no backup at file://");
+    place.run(["backup"]).ends(0);
+    let said = elsewhere(&["verify", "scrub", "--keyless"]).ends(0);
+    said.says("everything has the bytes that its name stands for.")
+        .says("Without a key nobody can say what is missing");
+    let all = place.objects("packs").len() + place.objects("index").len() + place.objects("notes").len();
+    let some = elsewhere(&["verify", "scrub", "--keyless", "--max-bytes", "1", "--json"]).ends(0).summary();
+    assert_eq!((&some["objects"], &some["left"]), (&1.into(), &(all - 1).into()), "{some}");
+    flip(&place.objects("packs")[0]);
+    for _ in 0..2 {
+        let said = elsewhere(&["verify", "scrub", "--keyless", "--all"]).ends(4);
+        said.says("DAMAGE: packs/").says("its bytes are not those that were stored").says("strongroom repair");
+    }
+    // Its own keys are what the other ways of verifying need.
+    elsewhere(&["verify", "scrub"]).ends(2);
+    assert!(!place.path("elsewhere/state/machine.json").exists());
+}
+
 #[test]
 fn damage_is_exit_4_and_names_the_records() {
     let place = Place::ready("");

@@ -36,13 +36,19 @@ const MANY_BYTES: u64 = 1 << 50;
 
 pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let config = shell.config()?;
+    if let VerifyCommand::Scrub(args) = command
+        && args.keyless
+    {
+        return keyless(shell, &config, &args.limits);
+    }
     let mut repo = shell.open(&config)?;
     let args = match command {
         VerifyCommand::Coverage => return coverage::run(shell, &config, &mut repo),
         VerifyCommand::Store => return verify_store::run(shell, &config, &mut repo),
         VerifyCommand::Drill(args) => return drill::run(shell, &config, &mut repo, args),
         VerifyCommand::Accept(args) => return opening::accept(shell, args),
-        VerifyCommand::Check(args) | VerifyCommand::Scrub(args) | VerifyCommand::Restore(args) => args,
+        VerifyCommand::Scrub(args) => &args.limits,
+        VerifyCommand::Check(args) | VerifyCommand::Restore(args) => args,
     };
     if matches!(command, VerifyCommand::Check(_)) && (args.max_bytes.is_some() || args.max_duration.is_some()) {
         let hint = "Leave the limit out: it reads no content. A limit is for verify scrub and verify restore.";
@@ -81,6 +87,19 @@ pub fn run(shell: &Shell, command: &VerifyCommand) -> Result<Done, Failure> {
     let mut done = summary(&report);
     done.exit = done.exit.worse(told);
     Ok(done)
+}
+
+/// Nothing is journalled or told: this computer need not be one of the council's, and has its exit code and its words.
+fn keyless(shell: &Shell, config: &Config, args: &VerifyArgs) -> Result<Done, Failure> {
+    let (store, dir, progress) = (shell.store(config)?, shell.state(config), shell.progress());
+    let report = verify::scrub_keyless(&store, &dir, &*shell.env.clock, &budget(args), &progress, &shell.stop)?;
+    progress.finish();
+    say(shell, config, &report, "has the bytes that its name stands for");
+    shell.out.note(
+        "Without a key nobody can say what is missing, or judge the log and the key files. On a computer of the council: \
+         strongroom verify check",
+    );
+    Ok(summary(&report))
 }
 
 /// What a person's own examination found is journalled and told as that of a run is: damage, and that it is gone.

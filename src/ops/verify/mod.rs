@@ -19,6 +19,7 @@ mod every_run;
 mod everything;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod keyless;
 pub(in crate::ops) mod live;
 #[cfg(test)]
 mod notes_tests;
@@ -62,6 +63,7 @@ pub use check::check;
 pub use coverage::{Coverage, Promise, coverage};
 pub use drill::{DrillOptions, DrillReport, drill};
 pub use every_run::look;
+pub use keyless::scrub_keyless;
 pub use opening::{Opening, SEVERAL, SoundOptions, Spoiled, accept, any_spoiled, clear_scratch};
 pub use restore::{TestOptions, restore};
 pub use rotation::LiveRead;

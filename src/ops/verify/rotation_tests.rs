@@ -28,8 +28,12 @@ fn tested(c: &Council, options: &TestOptions) -> (VerifyReport, LiveRead) {
 }
 
 fn council() -> Council {
+    council_of(0..FILES)
+}
+
+fn council_of(files: std::ops::Range<usize>) -> Council {
     let c = Council::new();
-    for n in 0..FILES {
+    for n in files {
         c.write(&format!("{n}.bin"), Council::noise((n % 250) as u8, 400 + n));
     }
     c.backup();
@@ -116,16 +120,18 @@ fn break_pack(c: &Council, record: &str) -> Object {
 /// The same whether the documents of the test are compared or the hand of the rotation passes the file.
 #[test]
 fn which_side_is_bad_is_said_by_bringing_the_copy_in_the_store_back() {
-    let sampled = |c: &Council| TestOptions { documents_per_run: FILES + 10, ..options(c) };
+    let sampled = |c: &Council| TestOptions { documents_per_run: 10, ..options(c) };
     let whole = |c: &Council| TestOptions { all: true, ..options(c) };
     let by_hand = |c: &Council| {
         c.clock.advance(NIGHT * 15);
         TestOptions { documents_per_run: 1, ..options(c) }
     };
-    let ways: [&dyn Fn(&Council) -> TestOptions; 3] = [&sampled, &whole, &by_hand];
-    for way in ways {
+    type Way<'w> = &'w dyn Fn(&Council) -> TestOptions;
+    // Of two documents in a pack both are in the sample, wherever the hand stands today.
+    let ways: [(Way<'_>, _); 3] = [(&sampled, 6..8), (&whole, 0..FILES), (&by_hand, 0..FILES)];
+    for (way, files) in ways {
         // This computer's disk: one file is told of, by name, and the store is not blamed.
-        let c = council();
+        let c = council_of(files);
         rot(&c, "7.bin");
         let (report, _) = tested(&c, &way(&c));
         let [problem] = &report.problems[..] else { panic!("{report:?}") };

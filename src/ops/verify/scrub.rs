@@ -8,12 +8,14 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::every_run::advise;
-use super::{Budget, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
+use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
+use crate::domain::clock::Clock;
 use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Scrubbed;
@@ -22,7 +24,7 @@ use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::repository::Repository;
 use crate::repo::seal::is_sealed;
-use crate::repo::store::StoreFault;
+use crate::repo::store::{Store, StoreFault};
 
 /// Objects read at the same time.
 const READERS: usize = 3;
@@ -45,11 +47,23 @@ struct Notes {
 }
 
 /// What is wrong with an object, if anything.
-type Outcome = Result<Option<String>, RepoError>;
+pub(super) type Outcome = Result<Option<String>, RepoError>;
+
+pub(super) const OTHER_BYTES: &str = "its bytes are not those that were stored";
+
+/// How objects are read again.
+pub(super) struct Round<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) budget: &'a Budget,
+    pub(super) read: &'a (dyn Fn(&Wanted) -> Outcome + Sync),
+    pub(super) damage: &'a dyn Fn(Object, String) -> Damage,
+    pub(super) monitor: &'a dyn Monitor,
+    pub(super) stop: &'a Stop,
+}
 
 /// What the readers share.
 struct Job<'a> {
-    repo: &'a Repository,
+    read: &'a (dyn Fn(&Wanted) -> Outcome + Sync),
     budget: &'a Budget,
     elapsed: &'a (dyn Fn() -> std::time::Duration + Sync),
     queue: &'a [Wanted],
@@ -141,40 +155,15 @@ fn read_again(
         notes.scrubbed.extend(new);
     }
     notes.entries = next;
-    // A date from the future tells of a wrong clock, not of a scrub.
-    let dated = |notes: &Notes, w: &Wanted| notes.scrubbed.get(&name(w)).copied().filter(|d| *d <= began);
-    queue.sort_by_cached_key(|w| (dated(&notes, w), w.object));
-    monitor.stage("scrubbing", budget.max_bytes.filter(|_| !budget.all));
-    let clock = &repo.env.clock;
-    let job = Job {
-        repo,
+    let round = Round {
+        clock: &*repo.env.clock,
         budget,
-        elapsed: &|| elapsed(began, clock.now()),
-        queue: &queue,
-        picked: Mutex::new((0, 0)),
-        ended: AtomicBool::new(false),
-        found: Mutex::new(vec![]),
+        read: &|wanted| read(repo, wanted),
+        damage: &|object, what| damage(repo.state(), object, what),
         monitor,
         stop,
     };
-    std::thread::scope(|scope| (0..READERS).for_each(|_| drop(scope.spawn(|| job.work()))));
-    let mut found = job.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|(at, _)| *at);
-    let mut report = VerifyReport { left: (queue.len() - found.len()) as u64, ..VerifyReport::default() };
-    let mut error = None;
-    for (at, outcome) in found {
-        match outcome {
-            Ok(damaged) => {
-                report.examined.objects += 1;
-                report.examined.bytes += queue[at].size.unwrap_or_default();
-                match damaged {
-                    None => drop(notes.scrubbed.insert(name(&queue[at]), began)),
-                    Some(what) => report.failed.push(damage(repo.state(), queue[at].object, what)),
-                }
-            }
-            Err(e) => error = Some(e),
-        }
-    }
+    let (mut report, error) = round.go(&mut queue, &mut notes.scrubbed);
     let alive: std::collections::HashSet<String> = everything(repo)?.iter().map(&name).collect();
     notes.scrubbed.retain(|name, _| alive.contains(name));
     if let Some(Err(e)) = repo.dir().map(|dir| dir.save_json(NOTES, &notes)) {
@@ -183,9 +172,59 @@ fn read_again(
     if let Some(e) = error {
         return report.ended_by(e);
     }
-    let dates: Vec<Option<Timestamp>> = queue.iter().map(|w| notes.scrubbed.get(&name(w)).copied()).collect();
-    report.oldest = dates.into_iter().min().flatten();
+    report.oldest = oldest(&queue, &notes.scrubbed);
     Ok(report)
+}
+
+/// The date of what waits longest; `None` when that was never read.
+pub(super) fn oldest(queue: &[Wanted], dates: &BTreeMap<String, Timestamp>) -> Option<Timestamp> {
+    queue.iter().map(|w| dates.get(&w.object.to_string()).copied()).min().flatten()
+}
+
+impl Round<'_> {
+    /// Reads of `queue` what the budget allows, what was read longest ago first; what is sound gets its date.
+    pub(super) fn go(
+        &self,
+        queue: &mut [Wanted],
+        dates: &mut BTreeMap<String, Timestamp>,
+    ) -> (VerifyReport, Option<RepoError>) {
+        let began = self.clock.now();
+        let name = |w: &Wanted| w.object.to_string();
+        // A date from the future tells of a wrong clock, not of a scrub.
+        let dated = |w: &Wanted| dates.get(&name(w)).copied().filter(|d| *d <= began);
+        queue.sort_by_cached_key(|w| (dated(w), w.object));
+        self.monitor.stage("scrubbing", self.budget.max_bytes.filter(|_| !self.budget.all));
+        let job = Job {
+            read: self.read,
+            budget: self.budget,
+            elapsed: &|| elapsed(began, self.clock.now()),
+            queue,
+            picked: Mutex::new((0, 0)),
+            ended: AtomicBool::new(false),
+            found: Mutex::new(vec![]),
+            monitor: self.monitor,
+            stop: self.stop,
+        };
+        std::thread::scope(|scope| (0..READERS).for_each(|_| drop(scope.spawn(|| job.work()))));
+        let mut found = job.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.sort_by_key(|(at, _)| *at);
+        let mut report = VerifyReport { left: (queue.len() - found.len()) as u64, ..VerifyReport::default() };
+        let mut error = None;
+        for (at, outcome) in found {
+            match outcome {
+                Ok(damaged) => {
+                    report.examined.objects += 1;
+                    report.examined.bytes += queue[at].size.unwrap_or_default();
+                    match damaged {
+                        None => drop(dates.insert(name(&queue[at]), began)),
+                        Some(what) => report.failed.push((self.damage)(queue[at].object, what)),
+                    }
+                }
+                Err(e) => error = Some(e),
+            }
+        }
+        (report, error)
+    }
 }
 
 /// When this computer last found each object as it was stored, by its place in the store.
@@ -202,7 +241,7 @@ fn load(repo: &Repository) -> Notes {
 impl Job<'_> {
     fn work(&self) {
         while let Some(at) = self.pick() {
-            let outcome = self.stop.check().and_then(|()| read(self.repo, &self.queue[at]));
+            let outcome = self.stop.check().and_then(|()| (self.read)(&self.queue[at]));
             if outcome.is_err() {
                 self.ended.store(true, Ordering::SeqCst);
             }
@@ -225,22 +264,26 @@ impl Job<'_> {
 
 /// What is wrong with the object, if anything.
 fn read(repo: &Repository, wanted: &Wanted) -> Outcome {
-    let bytes = match repo.store.get(&wanted.object.key()) {
-        Ok(bytes) => bytes,
-        Err(e) if e.fault() == StoreFault::Missing => return Ok(Some("it is missing from the store".into())),
-        Err(e) if e.is_too_large() => return Ok(Some("its bytes are not those that were stored".into())),
-        Err(e) => return Err(e.into()),
-    };
-    let same = match wanted.object {
-        Object::Pack(name) => PackName::of(&bytes) == name,
-        Object::Index(name) => IndexName::of(&bytes) == name,
-        Object::Note(name) => NoteName::of(&bytes) == name,
-        Object::Bundle(holder, _) => repo.bundle_expected(&holder).map_or_else(|| is_sealed(&bytes), |b| b.is(&bytes)),
+    let missing = Some("it is missing from the store");
+    digested(&repo.store, wanted.object, missing, |bytes| match wanted.object {
+        Object::Pack(name) => PackName::of(bytes) == name,
+        Object::Index(name) => IndexName::of(bytes) == name,
+        Object::Note(name) => NoteName::of(bytes) == name,
+        Object::Bundle(holder, _) => repo.bundle_expected(&holder).map_or_else(|| is_sealed(bytes), |b| b.is(bytes)),
         Object::Entry(n) => {
             let link = |n: u64| repo.slots().get(n as usize).map(|s| s.link);
             let before = n.checked_sub(1).map_or(Some(Link::ORIGIN), link);
-            before.is_some_and(|before| link(n) == Some(before.then(&bytes)))
+            before.is_some_and(|before| link(n) == Some(before.then(bytes)))
         }
-    };
-    Ok((!same).then(|| "its bytes are not those that were stored".into()))
+    })
+}
+
+/// Fetches an object, and says what is wrong with it: that its bytes are others, or, if that is wrong, that it is not there.
+pub(super) fn digested(store: &Store, object: Object, missing: Option<&str>, same: impl Fn(&Bytes) -> bool) -> Outcome {
+    match store.get(&object.key()) {
+        Ok(bytes) => Ok((!same(&bytes)).then(|| OTHER_BYTES.into())),
+        Err(e) if e.fault() == StoreFault::Missing => Ok(missing.map(Into::into)),
+        Err(e) if e.is_too_large() => Ok(Some(OTHER_BYTES.into())),
+        Err(e) => Err(e.into()),
+    }
 }

@@ -10,6 +10,7 @@ use crate::domain::log::bits::Bits;
 use crate::domain::problem::ProblemKind;
 use crate::ops::{Silent, Stop};
 use crate::repo::error::RepoError;
+use crate::testing::{Fault, Plan};
 
 fn checked(c: &Council) -> VerifyReport {
     check(&mut c.open(), true, &Silent, &Stop::default()).unwrap()
@@ -176,6 +177,38 @@ fn scrub_goes_round_within_its_budget() {
     assert_eq!(report.examined.objects, 2 * objects + 1);
     std::fs::write(c.dir().file("scrub.json"), "{ not json").unwrap();
     assert_eq!(scrubbed(&c, one).examined.objects, 1, "notes decide the order only");
+}
+
+#[test]
+fn a_scrub_without_any_key_goes_round_too_and_takes_nothing_removed_for_damage() {
+    let c = council();
+    let dir = crate::repo::machine::StateDir::new(c.tmp.path().join("elsewhere"));
+    let round = |budget: Budget| {
+        let (store, stop) = (c.store(), Stop::default());
+        super::scrub_keyless(&store, &dir, &*c.env.clock, &budget, &Silent, &stop)
+    };
+    let all = round(Budget::default()).unwrap();
+    let objects = all.examined.objects;
+    assert!(objects >= 4 && all.left == 0 && all.oldest.is_some() && all.exit() == Exit::Done, "{all:?}");
+    let one = Budget { max_bytes: Some(1), ..Budget::default() };
+    for done in 1..=objects {
+        c.clock.advance(SignedDuration::from_secs(1));
+        let report = round(one).unwrap();
+        assert_eq!((report.examined.objects, report.left), (1, objects - 1));
+        assert_eq!(report.oldest > all.oldest, done == objects, "each once: {done} of {objects}");
+    }
+    // Damaged, each time anew; another is listed, and gone when it is fetched.
+    let pack = Object::Pack(c.open().state().packs[0].pack.name);
+    c.damage(pack, |bytes| bytes[100] ^= 1);
+    c.faults.restart(Plan::none());
+    round(Budget::default()).unwrap();
+    let get = c.faults.record().iter().position(|call| call.starts_with("get index/")).unwrap();
+    c.faults.restart(Plan::at(get, Fault::NotFound));
+    let report = round(Budget::default()).unwrap();
+    assert_eq!(report.failed.iter().map(|d| d.object).collect::<Vec<_>>(), [Some(pack)]);
+    let empty = Council::new();
+    let nothing = super::scrub_keyless(&empty.store(), &dir, &*c.env.clock, &one, &Silent, &Stop::default());
+    assert!(matches!(nothing, Err(OpsError::Nothing(_))));
 }
 
 #[test]
