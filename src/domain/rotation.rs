@@ -32,6 +32,9 @@ pub struct Hand {
     pub place: u64,
     /// When everything before that was read: later, if the hand was in time.
     pub at: Timestamp,
+    /// Whether anything was read up to there; not where that is assumed of a hand that nothing is known of.
+    #[serde(default)]
+    pub read: bool,
 }
 
 /// What lies between the hand's old place and its new one.
@@ -49,7 +52,7 @@ impl Hand {
     pub fn began(at: Timestamp, round: SignedDuration) -> Self {
         let seconds = i128::from(at.as_second()).rem_euclid(i128::from(round.as_secs().max(1)));
         let place = seconds.unsigned_abs().saturating_mul(CIRCLE) / u128::from(round.as_secs().max(1).unsigned_abs());
-        Self { place: u64::try_from(place).unwrap_or(0), at }
+        Self { place: u64::try_from(place).unwrap_or(0), at, read: false }
     }
 
     /// What is to be read now. After a wrong clock, everything.
@@ -84,9 +87,9 @@ impl Arc {
         let share = took.saturating_mul(far) / self.len.max(1);
         let place = self.from.wrapping_add((far % CIRCLE) as u64);
         if far == self.len {
-            return Hand { place, at: self.now };
+            return Hand { place, at: self.now, read: true };
         }
         let share = SignedDuration::from_millis(i64::try_from(share).unwrap_or(0));
-        Hand { place, at: self.began.checked_add(share).unwrap_or(self.began) }
+        Hand { place, at: self.began.checked_add(share).unwrap_or(self.began), read: true }
     }
 }

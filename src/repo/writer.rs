@@ -4,23 +4,26 @@
 //! A pack is proved before it is put: opened with a key that lives only as long as this writer, every segment
 //! decompressed, every chunk digested. What the journal and the log say is stored, was acknowledged.
 
+mod shared;
+
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::chunk::{ChunkKey, IndexedPack};
 use super::error::RepoError;
 use super::lane::{LANES, Lane};
 use super::layout::Key;
-use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, ProofRoom, SegmentChunk, seal_pack};
+use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
 use crate::domain::log::entry::StoredPack;
+use shared::{Shared, Stage, locked};
 
 /// Chunks are compressed together up to this many raw bytes.
 pub const SEGMENT_RAW: usize = 2 << 20;
@@ -81,58 +84,6 @@ enum Framed {
     Close,
 }
 
-/// Buffers that wait to be used again. Without this the allocator of a process with many threads keeps several
-/// times as much as is in use.
-struct Pool<T>(Mutex<Vec<T>>);
-
-impl<T: Default> Pool<T> {
-    fn take(&self) -> T {
-        locked(&self.0).pop().unwrap_or_default()
-    }
-    fn give(&self, buffer: T) {
-        locked(&self.0).push(buffer);
-    }
-}
-
-/// What the stages share.
-struct Shared {
-    raw: Pool<Vec<u8>>,
-    plain: Pool<Vec<u8>>,
-    sealed: Pool<BytesMut>,
-    frames: Pool<Vec<u8>>,
-    /// One pack is sealed and proved at a time: only then is it in memory twice.
-    sealing: Mutex<ProofRoom>,
-    failed: AtomicBool,
-    error: Mutex<Option<RepoError>>,
-    /// Packs that have their names, and whether they are in the store: in the order of their sealing.
-    named: Mutex<Vec<(WrittenPack, bool)>>,
-    /// Pieces of work that have no pack with a name yet, and packs that have one and are on their way.
-    under_way: Mutex<(u64, u64)>,
-    settled: std::sync::Condvar,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn fail(&self, error: RepoError) {
-        locked(&self.error).get_or_insert(error);
-        self.failed.store(true, Ordering::SeqCst);
-    }
-
-    fn count(&self, nameless: i64, on_their_way: i64) {
-        let mut n = locked(&self.under_way);
-        *n = (n.0.saturating_add_signed(nameless), n.1.saturating_add_signed(on_their_way));
-        self.settled.notify_all();
-    }
-
-    fn wait_until(&self, settled: impl Fn(&(u64, u64)) -> bool) {
-        let n = locked(&self.under_way);
-        drop(self.settled.wait_while(n, |n| !settled(n)).unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
 /// Writes chunks to packs. Dropping it without `finish` leaves what was put as orphans for prune or a later run.
 pub struct PackWriter {
     shared: Arc<Shared>,
@@ -151,18 +102,7 @@ fn empty(lane: Lane, mut raw: Vec<u8>) -> RawSegment {
 impl PackWriter {
     /// Starts the threads.
     pub fn start(settings: WriterSettings) -> Self {
-        let shared = Arc::new(Shared {
-            raw: Pool(Mutex::default()),
-            plain: Pool(Mutex::default()),
-            sealed: Pool(Mutex::default()),
-            frames: Pool(Mutex::default()),
-            sealing: Mutex::default(),
-            failed: AtomicBool::new(false),
-            error: Mutex::new(None),
-            named: Mutex::default(),
-            under_way: Mutex::default(),
-            settled: std::sync::Condvar::new(),
-        });
+        let shared = Arc::new(Shared::default());
         let session = Identity::generate();
         let (tasks, task_queue) = sync_channel(1);
         let (frames, frame_queue) = sync_channel(1);
@@ -290,6 +230,7 @@ fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
 }
 
 fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u64, Framed)>) {
+    let _stage = Stage(shared);
     while let Some(task) = next(queue) {
         let framed = match task {
             Task::Close(sequence) => (sequence, Framed::Close),
@@ -313,6 +254,7 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
 
 /// Puts segments into packs in the order in which their chunks came.
 fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender<PackBuilder>) {
+    let _stage = Stage(shared);
     let mut early: BTreeMap<u64, Framed> = BTreeMap::new();
     let mut expected = 0;
     let mut builders = [None, None];
@@ -348,6 +290,7 @@ fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: Option<Pack
 }
 
 fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &WriterSettings, session: &Identity) {
+    let _stage = Stage(shared);
     while let Some(builder) = next(queue) {
         let going_on = !shared.failed.load(Ordering::SeqCst);
         let sealed = going_on.then(|| seal_one(builder, shared, settings, session).map_err(|e| shared.fail(e)));

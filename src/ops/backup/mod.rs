@@ -137,7 +137,7 @@ pub fn backup(
         let read = repo.slots().len();
         match commit::run(repo, options, monitor, stop) {
             // What it stored is named nowhere, and goes with the next prune.
-            Err(OpsError::Repo(RepoError::KeysChanged)) => {}
+            Err(OpsError::Repo(RepoError::KeysChanged)) if attempt < MAX_ATTEMPTS => {}
             Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;

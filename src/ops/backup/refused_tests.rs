@@ -8,7 +8,8 @@ use crate::repo::error::RepoError;
 use crate::repo::layout::PACKS;
 use crate::repo::pack::PackError;
 use crate::repo::seal::Identity;
-use crate::repo::writer::{PackWriter, Stream, WriterSettings};
+use crate::repo::store::Store;
+use crate::repo::writer::{Acknowledged, PackWriter, Stream, WriterSettings};
 use crate::testing::{Fault, Plan};
 
 fn council() -> Council {
@@ -84,20 +85,32 @@ fn a_run_that_died_anywhere_leaves_nothing_claimed_that_is_not_there() {
     assert!(died * 4 > calls * 6, "most of these must hurt: {died} of {}", calls * 2);
 }
 
+fn writer(store: &Store, key: &ChunkKey, acknowledged: Acknowledged) -> PackWriter {
+    PackWriter::start(WriterSettings {
+        store: store.clone(),
+        reading: Identity::generate().recipient(),
+        chunk_key: key.clone(),
+        compressors: 1,
+        uploaders: 1,
+        acknowledged,
+    })
+}
+
+/// However a part of it ends, nobody waits for it for ever.
+#[test]
+fn a_part_that_dies_ends_the_whole() {
+    let (c, key) = (Council::new(), ChunkKey::new([3; 32]));
+    let mut writer = writer(&c.store(), &key, Box::new(|_| panic!("as a fault of the program would")));
+    writer.add(Stream::Content, key.id(b"minutes"), b"minutes").unwrap();
+    let words = "a part of this program stopped by a fault of its own; nothing that was stored is lost: run it again";
+    assert_eq!(writer.flush().unwrap_err().to_string(), words);
+}
+
 #[test]
 fn what_does_not_prove_itself_is_never_put() {
     let c = Council::new();
-    let (store, key, reader) = (c.store(), ChunkKey::new([3; 32]), Identity::generate());
-    let start = || {
-        PackWriter::start(WriterSettings {
-            store: store.clone(),
-            reading: reader.recipient(),
-            chunk_key: key.clone(),
-            compressors: 1,
-            uploaders: 1,
-            acknowledged: Box::new(|_| Ok(())),
-        })
-    };
+    let (store, key) = (c.store(), ChunkKey::new([3; 32]));
+    let start = || writer(&store, &key, Box::new(|_| Ok(())));
     let count = || store.list(PACKS).unwrap().0.len();
     // As if what was compressed came back as something else: the piece is not what its id says.
     let mut writer = start();

@@ -66,9 +66,18 @@ pub struct Unusual {
     fresh: Vec<(u64, Vec<u8>)>,
 }
 
+/// A message in a Maildir that somebody may have read since: its flags are no ending.
+fn is_message(name: &[u8]) -> bool {
+    let flags = memchr::memrchr(b',', name).filter(|at| name[..*at].ends_with(b":2"));
+    flags.is_some_and(|at| name[at + 1..].iter().all(u8::is_ascii_alphabetic))
+}
+
 /// The path without its last ending, and that ending.
 fn parts(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let name = memchr::memrchr(b'/', path).map_or(0, |at| at + 1);
+    if is_message(&path[name..]) {
+        return None;
+    }
     let dot = name + memchr::memrchr(b'.', &path[name..]).filter(|at| *at > 0)?;
     let ending = &path[dot + 1..];
     (!ending.is_empty() && ending.len() <= ENDING).then_some((&path[..dot], ending))
@@ -204,6 +213,21 @@ mod tests {
         assert!(renamed(19, ".docx", ".docx.locked").is_incident(19, 500, NOTHING).is_none());
         assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1001, NOTHING).is_none());
         assert!(renamed(20, ".docx", ".pdf").is_incident(20, 1000, NOTHING).is_none());
+    }
+
+    #[test]
+    fn reading_mail_gives_a_message_no_new_ending_and_holding_it_to_ransom_does() {
+        for flags in [":2,S", ":2,FRS", ".mail,S=4523,W=4621:2,S"] {
+            assert_eq!((renamed(20, ":2,", flags).renamed(), renamed(20, flags, ":2,ST").turned()), (0, 0), "{flags}");
+        }
+        let read = |unusual: &mut Unusual, n| {
+            unusual.gone(format!("email/cur/17000.M{n}P2.mail,S={n},W=9:2,").as_bytes());
+            unusual.new_file(format!("email/cur/17000.M{n}P2.mail,S={n},W=9:2,S").as_bytes());
+        };
+        let mut unusual = Unusual::default();
+        (0..20).for_each(|n| read(&mut unusual, n));
+        assert_eq!((unusual.renamed(), unusual.turned()), (0, 0));
+        assert_eq!(renamed(20, ":2,S", ":2,S.locked").renamed(), 20);
     }
 
     #[test]

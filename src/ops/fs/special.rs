@@ -2,9 +2,9 @@
 //!
 //! Each is made under an unfinished name and appears under its own only with its owner, mode and time.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath;
@@ -86,11 +86,27 @@ impl Target {
         new: &RecordPath,
         overwrite: Overwrite,
     ) -> Result<Placed, PlaceError> {
+        self.hard_link_forced(existing, new, overwrite, |file| rustix::fs::fdatasync(file))
+    }
+
+    /// The same with a way to force a file to the disk: before its name takes the place of another file.
+    pub(super) fn hard_link_forced(
+        &self,
+        existing: &RecordPath,
+        new: &RecordPath,
+        overwrite: Overwrite,
+        force: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
+    ) -> Result<Placed, PlaceError> {
         let failed = |e| PlaceError::of(existing, e);
         let (from, first) = beneath::open_parent(self.inner.root.as_fd(), existing.as_bytes()).map_err(failed)?;
         let stat = Stat::from(rustix::fs::statat(&from, first, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?);
         if stat.kind() != FoundKind::File {
             return Err(failed(Errno::INVAL));
+        }
+        if overwrite == Overwrite::Always {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&from, first, flags, Mode::empty()).map_err(failed)?;
+            force(&file).map_err(failed)?;
         }
         self.make(new, None, overwrite, |dir, name| rustix::fs::linkat(&from, first, dir, name, AtFlags::empty()))
     }

@@ -151,6 +151,27 @@ fn nothing_is_replaced_by_what_is_not_on_the_disk() {
 }
 
 #[test]
+fn a_further_name_replaces_nothing_before_the_file_is_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("to");
+    let target = Target::create(&to, OPTIONS).unwrap();
+    let _ = put(&target, "new", "new", Overwrite::Never).unwrap();
+    let _ = put(&target, "f", "old", Overwrite::Never).unwrap();
+    let content = || fs::read_to_string(to.join("f")).unwrap();
+    let link = |name: &str, overwrite, answer: Result<(), rustix::io::Errno>| {
+        target.hard_link_forced(&path("new"), &path(name), overwrite, |_| {
+            assert_eq!(content(), "old", "before anything is replaced");
+            answer
+        })
+    };
+    assert!(link("f", Overwrite::Always, Err(rustix::io::Errno::IO)).is_err());
+    assert_eq!(content(), "old");
+    let _ = link("g", Overwrite::Never, Err(rustix::io::Errno::IO)).unwrap();
+    let _ = link("f", Overwrite::Always, Ok(())).unwrap();
+    assert_eq!((content().as_str(), fs::metadata(to.join("f")).unwrap().nlink()), ("new", 3));
+}
+
+#[test]
 fn what_has_the_final_name_stays_unless_told() {
     let dir = tempfile::tempdir().unwrap();
     let (to, victim) = (dir.path().join("to"), dir.path().join("victim"));

@@ -79,7 +79,12 @@ fn by_pack(repo: &mut Repository, packs: &Bits, limit: usize) -> Result<BTreeMap
 
 /// The root and those it inherits from, as far as they can be read.
 pub(super) fn with_inherited(chunks: &mut ChunkReader<'_>, first: ChunkId) -> Result<Vec<Root>, RepoError> {
-    let (mut waiting, mut seen, mut roots) = (vec![first], HashSet::new(), vec![]);
+    Ok(inherited(chunks, first)?.0)
+}
+
+/// The same, and whether all of them could be read.
+pub(super) fn inherited(chunks: &mut ChunkReader<'_>, first: ChunkId) -> Result<(Vec<Root>, bool), RepoError> {
+    let (mut waiting, mut seen, mut roots, mut all) = (vec![first], HashSet::new(), vec![], true);
     while let Some(id) = waiting.pop() {
         if !seen.insert(id) || seen.len() > MAX_INHERITED {
             continue;
@@ -89,11 +94,11 @@ pub(super) fn with_inherited(chunks: &mut ChunkReader<'_>, first: ChunkId) -> Re
                 waiting.extend(&root.inherits);
                 roots.push(root);
             }
-            Err(e) if e.is_damage() => {}
+            Err(e) if e.is_damage() => all = false,
             Err(e) => return Err(e),
         }
     }
-    Ok(roots)
+    Ok((roots, all))
 }
 
 fn walk_page(

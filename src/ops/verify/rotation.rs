@@ -45,7 +45,8 @@ pub struct LiveRead {
     pub late: bool,
     /// Why nothing was read.
     pub skipped: Option<String>,
-    /// When all that this run was not to read had been read; none where that was never noted here.
+    /// Up to when reading had kept pace: the last run that read all it was to read, earlier where a run left some. None
+    /// where nothing was noted here.
     pub last: Option<Timestamp>,
 }
 
@@ -85,6 +86,8 @@ pub(super) struct Rotation<'f> {
     from: u64,
     /// From here on, files are left for the next round or run.
     cut: Option<u64>,
+    /// From here on, a later round was not shown everything: the hand stays.
+    unseen: Option<u64>,
     read: LiveRead,
 }
 
@@ -116,15 +119,15 @@ impl<'f> Rotation<'f> {
         });
         let (began, arc) = (hand, hand.arc(now, round));
         let arc = if all { arc.whole() } else { arc };
-        let mut read = LiveRead { last: known.map(|hand| hand.at), ..LiveRead::default() };
+        let mut read = LiveRead { last: known.filter(|hand| hand.read).map(|hand| hand.at), ..LiveRead::default() };
         if let Some(missing) = folders.iter().find(|f| !f.path.is_dir()) {
             read.skipped = Some(format!("the folder {} is not there", missing.path.display()));
         }
         let limit = if all { u64::MAX } else { promise.live_per_run.unwrap_or(u64::MAX) };
         let unread = repo.dir().and_then(|dir| dir.load_json(UNREADABLE)).unwrap_or_default();
         let (due, again) = (BTreeMap::new(), BTreeMap::new());
-        let (bytes, from, cut) = (0, 0, None);
-        Some(Self { folders, began, arc, every, limit, due, unread, again, bytes, at_once, from, cut, read })
+        let (bytes, from, cut, unseen) = (0, 0, None, None);
+        Some(Self { folders, began, arc, every, limit, due, unread, again, bytes, at_once, from, cut, unseen, read })
     }
 
     /// Is shown every live document.
@@ -214,6 +217,11 @@ impl<'f> Rotation<'f> {
         more.is_some()
     }
 
+    /// A page that an earlier round was shown, and this one is not: what stands on it may not have been read.
+    pub fn is_not_shown(&mut self) {
+        self.unseen.get_or_insert(self.from);
+    }
+
     /// Says where the hand stands then: to be kept by [`keep`] when what was found is told.
     ///
     /// # Errors
@@ -222,7 +230,10 @@ impl<'f> Rotation<'f> {
         if self.read.skipped.is_some() {
             return Ok(Found { read: self.read, ..Found::default() });
         }
-        let hand = self.arc.passed(self.cut);
+        if self.unseen.is_some() {
+            self.read.left = self.read.left.max(1);
+        }
+        let hand = self.arc.passed(self.cut.into_iter().chain(self.unseen).min());
         self.read.late = repo.env.clock.now().duration_since(hand.at) > self.every;
         let mut left = std::mem::take(&mut found.untried);
         left.extend(found.unreadable.iter().map(|(entry, _)| entry.path.as_bytes().to_vec()));

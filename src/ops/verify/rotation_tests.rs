@@ -108,6 +108,25 @@ fn a_test_of_everything_reads_every_live_file_a_part_at_a_time() {
     assert_eq!((live.files, live.left), (FILES as u64 - 1, 0));
 }
 
+/// A later round is not shown a page that an earlier one was: what stands there does not count as read.
+#[test]
+fn what_a_later_round_cannot_see_is_left_and_the_hand_stays() {
+    let c = council();
+    let few = TestOptions { all: true, live_at_once: 100, ..options(&c) };
+    c.faults.restart(Plan::none());
+    tested(&c, &few);
+    let gets = c.faults.record();
+    let last = gets.iter().rposition(|call| call.starts_with("get packs/")).unwrap();
+    c.clock.advance(NIGHT);
+    c.faults.restart(Plan::at(last, Fault::NotFound));
+    let (report, live) = tested(&c, &few);
+    assert_eq!(c.faults.injected().len(), 1);
+    assert!(report.failed.is_empty() && live.left > 0 && live.files >= 100, "{live:?}");
+    c.faults.restart(Plan::none());
+    let live = tested(&c, &few).1;
+    assert_eq!((live.files, live.left), (FILES as u64, 0));
+}
+
 fn break_pack(c: &Council, record: &str) -> Object {
     let pack = c.pack_of(record).1;
     c.damage(pack, |bytes| {
@@ -173,6 +192,14 @@ fn a_folder_that_is_not_there_is_said_and_the_hand_waits_and_losing_it_loses_not
     let live = tested(&c, &options(&c)).1;
     assert!(live.files > 0 && live.files < FILES as u64 / 4, "since the last test in the log: {live:?}");
     assert_eq!(live.last, None, "nobody knows here");
+    // As a computer that was recovered a moment ago: what nobody read has no date, however often that is found.
+    std::fs::remove_file(c.dir().file("live.json")).unwrap();
+    std::fs::rename(&was, &away).unwrap();
+    for _ in 0..2 {
+        c.clock.advance(NIGHT);
+        let live = tested(&c, &options(&c)).1;
+        assert!(live.skipped.is_some() && live.last.is_none(), "{live:?}");
+    }
     let none = TestOptions { folders: vec![], ..options(&c) };
     assert_eq!(restore(&mut c.open(), &none, &Silent, &Stop::default()).unwrap().live, None);
 }
