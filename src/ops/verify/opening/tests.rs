@@ -212,11 +212,8 @@ fn leftovers_are_wiped_unless_another_test_is_at_work() {
     // A child of another test that was forked meanwhile holds the lock, too, until it becomes a program of its own.
     let wiped = (0..3000).any(|_| {
         clear_scratch(&scratch);
-        let gone = !scratch.exists();
-        if !gone {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        gone
+        std::thread::sleep(std::time::Duration::from_millis(if scratch.exists() { 10 } else { 0 }));
+        !scratch.exists()
     });
     assert!(wiped);
     assert_eq!(tested(&c).1.sound, 1);
