@@ -133,7 +133,8 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "This was chosen at set-up (--write-only-server). Do this where the recovery sheet or another reading key is."
         }
         RepoError::NoRole(_) => "Only a computer or key with that role may do this. See: strongroom actor list",
-        RepoError::Contention | RepoError::KeysChanged => "Wait for the other computers to finish, then run again.",
+        RepoError::Contention => "Wait for the other computers to finish, then run again.",
+        RepoError::KeysChanged => "Run it again. If nobody meant to change the keys: strongroom key list",
         RepoError::Interrupted => "Nothing is lost. Run it again and it goes on from there.",
         RepoError::Machine(_) | RepoError::Seal(_) => return None,
         RepoError::NoteMissing(_) | RepoError::Note { .. } => {
