@@ -42,6 +42,9 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Refused(e) => return refusal(e),
         OpsError::Source { kind, .. } => source(*kind),
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
+        OpsError::NotOnDisk(_) => {
+            "Do not rely on these files. Have the disk looked at, then restore again with --to to a folder on another disk."
+        }
         // The same words serve several commands; each adds its own hint.
         OpsError::Unreadable(_) => {
             "If the store keeps old versions, bring the damaged object back and run this again; strongroom snapshots lists \
