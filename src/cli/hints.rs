@@ -42,6 +42,9 @@ fn ops(error: &OpsError) -> Option<&'static str> {
         OpsError::Refused(e) => return refusal(e),
         OpsError::Source { kind, .. } => source(*kind),
         OpsError::Target(_) => "Name another folder with --to; a new or empty one is best.",
+        OpsError::NotOnDisk(_) => {
+            "Do not rely on these files. Have the disk looked at, then restore again with --to to a folder on another disk."
+        }
         // The same words serve several commands; each adds its own hint.
         OpsError::Unreadable(_) => {
             "If the store keeps old versions, bring the damaged object back and run this again; strongroom snapshots lists \
@@ -133,7 +136,8 @@ fn repo(error: &RepoError) -> Option<&'static str> {
             "This was chosen at set-up (--write-only-server). Do this where the recovery sheet or another reading key is."
         }
         RepoError::NoRole(_) => "Only a computer or key with that role may do this. See: strongroom actor list",
-        RepoError::Contention | RepoError::KeysChanged => "Wait for the other computers to finish, then run again.",
+        RepoError::Contention => "Wait for the other computers to finish, then run again.",
+        RepoError::KeysChanged => "Run it again. If nobody meant to change the keys: strongroom key list",
         RepoError::Interrupted => "Nothing is lost. Run it again and it goes on from there.",
         RepoError::Machine(_) | RepoError::Seal(_) => return None,
         RepoError::NoteMissing(_) | RepoError::Note { .. } => {

@@ -32,6 +32,9 @@ pub enum OpsError {
     /// The place to restore to cannot be used.
     #[error("{0}")]
     Target(String),
+    /// All was restored, and the system could not promise that it is on the disk.
+    #[error("{0}")]
+    NotOnDisk(String),
     /// Something is in the way of a restore, or another guard stands in front.
     #[error("{0}")]
     InTheWay(String),
@@ -79,7 +82,9 @@ impl OpsError {
         match self {
             Self::Repo(e) => exit_of(e),
             Self::Refused(_) | Self::InTheWay(_) => Exit::Refused,
-            Self::Source { .. } | Self::Nothing(_) | Self::NotFound(_) | Self::Target(_) => Exit::Failed,
+            Self::Source { .. } | Self::Nothing(_) | Self::NotFound(_) | Self::Target(_) | Self::NotOnDisk(_) => {
+                Exit::Failed
+            }
             Self::Unreadable(_) => Exit::Damage,
             Self::Usage(_) => Exit::Usage,
         }

@@ -35,10 +35,11 @@ pub struct Counts {
     pub bytes: u64,
     /// Items that failed.
     pub problems: u64,
-    /// Records changed, deleted or turned to noise (told in the notice of an unusual number of changes).
+    /// Records changed or deleted in this run; with `in_week` what was unusual in seven days: that, or what was given
+    /// another ending or turned to noise.
     #[serde(default)]
     pub changed: u64,
-    /// Those of them that turned to noise, or to another ending; unknown in what an older program wrote.
+    /// In this run: given another ending or turned to noise. Unknown in what an older program wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<u64>,
     /// That is so over a week, and not in one night.

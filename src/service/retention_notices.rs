@@ -163,7 +163,7 @@ fn reviews(holds: u64, oldest: Date) -> Words {
 fn adopted(in_force: Date, sooner: Option<u64>) -> Words {
     let how_many = sooner.map(|n| format!(" ({} so far)", of(n))).unwrap_or_default();
     (
-        "new rules on keeping records".to_owned(),
+        "new rules on keeping records, reported".to_owned(),
         format!(
             "The council's rules on how long records are kept were changed. Some records may go sooner than before, or for the first time{how_many}."
         ),
@@ -202,15 +202,15 @@ fn stopped(disposal: DisposalSeen, why: Stopped, today: &str) -> Words {
              meant. Look at the list, then say so or call it off."
         }
         Stopped::SafetyCheck => {
-            "It did not go on: a safety check was not passed, such as a test of the newest backup. It is tried again \
-             every night."
+            "It waits: a safety check was not passed, such as a test of the newest backup. It is tried again every night, \
+             and your provider was told. The records are kept until then."
         }
     };
     (
         "an approved destruction was stopped".to_owned(),
         format!("The destruction of {} (number {}) was stopped on {today}.", of(disposal.records), disposal.approval),
         meaning.to_owned(),
-        Act::Decide,
+        if why == Stopped::SafetyCheck { Act::Questions } else { Act::Decide },
     )
 }
 
@@ -233,20 +233,19 @@ fn policies(reviews: &[Review; 2]) -> Words {
 }
 
 fn access(seen: &AccessSeen) -> Words {
+    let outsiders = |n| format!("{} to the council's backups", counted(n, "outsider's access", "outsiders' accesses"));
     let mut happened = vec![];
     if let Some(since) = seen.since {
-        happened.push(format!(
-            "Access of outsiders to the council's backups should have ended, and no end was noted: {}, the first on {}.",
-            number(seen.passed),
-            date(since)
-        ));
+        let which = outsiders(seen.passed);
+        let first = date(since);
+        happened.push(format!("{which} should have ended by now, the first on {first}, and no end was noted."));
     }
     if let Some(next) = seen.next {
         let which = match happened.is_empty() {
-            true => "Access of outsiders to the council's backups",
-            false => "More such access",
+            true => outsiders(seen.ending),
+            false => counted(seen.ending, "such access", "such accesses"),
         };
-        happened.push(format!("{which} ends soon: {}, the first on {}.", number(seen.ending), date(next)));
+        happened.push(format!("{which} will end soon, the first on {}.", date(next)));
     }
     (
         "access of outsiders to the backups, reported".to_owned(),

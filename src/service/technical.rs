@@ -59,17 +59,20 @@ pub fn of_retention(notice: &RetentionNotice, people: &People) -> Option<Letter>
                 seen.readers,
                 seen.writers
             ),
-            "strongroom key list, strongroom actor list and strongroom log show what was changed. If nobody meant it, the \
-             recovery key is in wrong hands: ring the clerk, and take away what was added with strongroom key remove and \
-             strongroom actor revoke.",
+            "strongroom key list, strongroom actor list and strongroom log show what was changed. If nobody meant it, \
+             somebody else has the recovery key: ring the clerk. Change the store's credentials, take away what was added \
+             (strongroom key remove, strongroom actor revoke), and begin a new repository with a new sheet: whoever has \
+             that key can change the list again.",
         ),
         News::AdoptedShortening { entry, in_force, records } => (
             format!(
-                "Log entry: {entry}\nIn force: {in_force}\nRecords due sooner: {}",
+                "Log entry: {entry}\nIn force from: {in_force}\nRecords due sooner: {}",
                 records.map_or_else(|| String::from("not counted"), |n| n.to_string())
             ),
-            "nothing, if the council decided this. If it did not, ring the clerk, and adopt the former scheme again before \
-             that day: strongroom retention adopt.",
+            "nothing, if the council decided this. If it did not, ring the clerk. Before that day put the former scheme's \
+             file back and run: strongroom retention adopt --minute REF --on DATE. Where there was none: strongroom hold \
+             place '*' --reason TEXT --by NAME --review DATE keeps everything. strongroom log shows which computer adopted \
+             it.",
         ),
         News::DisposalStopped { disposal, why: Stopped::SafetyCheck } => (
             format!("Disposal: {}, records: {}", disposal.approval, disposal.records),

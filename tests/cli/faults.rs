@@ -183,7 +183,7 @@ fn in_the_documents(n: u64) -> Vec<Row> {
             encrypted(p);
         }),
         found("three documents encrypted in place", RUN, 1, 4, "Several documents", three),
-        found("750 documents encrypted in place", RUN, 1, 6, "Very many records changed", all_encrypted),
+        found("750 documents encrypted in place", RUN, 1, 6, "An unusual number of records changed", all_encrypted),
         found("bit rot in a folder on the live side, times unchanged", RESTORE, n, 3, "problem:", failing),
         found("bit rot in one live document, when the promised time is over", RESTORE, 1, 3, "problem:", |p| {
             rotten(p);

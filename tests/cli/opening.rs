@@ -195,7 +195,7 @@ fn a_mass_change_that_turned_documents_is_told_of_once() {
     for n in 0..60 {
         place.write(&format!("Documents/{n}.docx"), &noise(9_000 + n));
     }
-    place.run(["run"]).says("Very many records changed at once").says("NOT ITS NAME: Documents/7.docx");
+    place.run(["run"]).says("An unusual number of records changed at once").says("NOT ITS NAME: Documents/7.docx");
     let listed = place.run(["incident", "list", "--json"]).ends(0);
     assert_eq!((&listed.summary()["open"], &listed.summary()["references"]), (&1.into(), &1.into()), "{}", listed.out);
     place.run(["status"]).never_says("documents have turned into something else");

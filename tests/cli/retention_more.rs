@@ -194,7 +194,7 @@ fn many_records_at_once_need_a_person_who_looked() {
     adopt(&place).ends(0);
     place.run(["run"]).ends(0);
     std::fs::remove_dir_all(place.path(INVOICES)).unwrap();
-    place.run(["run"]).ends(6).says("Very many records changed at once.");
+    place.run(["run"]).ends(6).says("An unusual number of records changed at once.");
     let plan = place.run(["retention", "plan", "--json"]).ends(0).summary();
     let (incident, plan) = (plan["incident"].to_string(), plan["plan"].as_str().unwrap().to_owned());
     approve(&place, &plan).ends(6).says(&format!("incident {incident} is open: very many records changed at once, or"));

@@ -92,7 +92,7 @@ fn a_mass_change_waits_for_a_person() {
     for n in 0..80 {
         place.write(&format!("Documents/many/{n}.txt"), format!("new template {n}").as_bytes());
     }
-    let run = place.run(["run"]).ends(6).says("Very many records changed at once.");
+    let run = place.run(["run"]).ends(6).says("An unusual number of records changed at once.");
     run.says("an unusual number of records changed").never_says("a safety check stopped something");
     // The last state before it is what restore means now.
     let held = place.run(["cat", "Documents/many/7.txt"]).ends(0);

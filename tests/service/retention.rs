@@ -91,7 +91,10 @@ fn the_cooling_off_is_told_at_both_ends() {
     let waiting = Look { next: Some(new.clone()), ..look(0) };
     let begun = night(&office, &waiting);
     assert!(to(&begun) == [Role::Clerk, Role::Provider] && begun[0].body.contains("20 December 2026"), "{begun:?}");
-    assert!(begun[1].body.contains("In force: 2026-12-20") && begun[1].reference == begun[0].reference, "{begun:?}");
+    assert!(
+        begun[1].body.contains("In force from: 2026-12-20") && begun[1].reference == begun[0].reference,
+        "{begun:?}"
+    );
     assert!(night(&office, &waiting).is_empty());
     let over = night(&office, &Look { scheme: Some(new.clone()), ..look(0) });
     assert!(over.len() == 1 && over[0].subject.contains("now count"), "{over:?}");

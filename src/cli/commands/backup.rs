@@ -204,7 +204,7 @@ pub fn step(
     }
     if let Some(n) = report.incident {
         shell.out.warn(format!(
-            "Very many records changed{}. The snapshot was taken; nothing will be thinned or deleted until \
+            "An unusual number of records changed{}. The snapshot was taken; nothing will be thinned or deleted until \
              somebody has looked and runs: strongroom incident resolve {n} --by NAME --note TEXT",
             if report.in_week.is_some() { " in seven days" } else { " at once" }
         ));

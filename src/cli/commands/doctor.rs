@@ -133,7 +133,14 @@ fn this_computer(lines: &mut Lines<'_>, config: &Config) {
 
 fn room(lines: &mut Lines<'_>, name: &str, path: &Path) {
     let verdict = has_room(wiring::free_bytes(path), path);
-    lines.add(&format!("{name} has room"), &verdict, "Free some space on that disk. How much there is: df -h");
+    lines.add(&format!("{name} has room"), &verdict, about_room(&verdict));
+}
+
+fn about_room(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Failed(_) => "Free some space on that disk. How much there is: df -h",
+        _ => "To see how much room there is: df -h",
+    }
 }
 
 fn has_room(free: Option<u64>, path: &Path) -> Verdict {
@@ -253,7 +260,9 @@ mod tests {
         assert_eq!(has(Some(LITTLE_ROOM)), Verdict::Passed);
         let Verdict::Failed(why) = has(Some(LITTLE_ROOM - 1)) else { panic!("too little") };
         assert!(why.ends_with(" are left at /srv"), "{why}");
+        assert_eq!(about_room(&Verdict::Failed(why)), "Free some space on that disk. How much there is: df -h");
         assert_eq!(has(None), Verdict::NotChecked("the system does not say".into()));
+        assert_eq!(about_room(&has(None)), "To see how much room there is: df -h");
     }
 
     #[test]

@@ -44,10 +44,10 @@ pub fn say(shell: &Shell, config: &Config, report: &VerifyReport) {
 /// Why nothing was read again, and when it last was.
 fn not_done(why: &str, last: Option<Timestamp>, zone: &TimeZone) -> String {
     let last = match last {
-        Some(at) => format!("it was last done {}", when::shown(at, zone)),
-        None => "this computer does not know when it was last done".into(),
+        Some(at) => format!("Reading was last up to date {}.", when::shown(at, zone)),
+        None => "This computer does not know when it last was.".into(),
     };
-    format!("No file on this computer was read again: {why}; {last}.")
+    format!("No file on this computer was read again: {why}. Is its disk or share connected? {last}")
 }
 
 /// For the summary.
@@ -83,8 +83,11 @@ mod tests {
     fn what_was_skipped_says_when_it_was_last_done() {
         let (why, at) = ("the folder /srv/x is not there", "2026-11-20T01:30:00Z".parse().ok());
         let said = not_done(why, at, &TimeZone::UTC);
-        let words = "No file on this computer was read again: the folder /srv/x is not there; it was last done 2026-11-20 01:30.";
+        let words = "No file on this computer was read again: the folder /srv/x is not there. Is its disk or share connected? \
+                     Reading was last up to date 2026-11-20 01:30.";
         assert_eq!(said, words);
-        assert!(not_done(why, None, &TimeZone::UTC).ends_with("; this computer does not know when it was last done."));
+        assert!(
+            not_done(why, None, &TimeZone::UTC).ends_with(" connected? This computer does not know when it last was.")
+        );
     }
 }

@@ -186,3 +186,14 @@ fn sources_that_must_not_be_backed_up() {
         assert_eq!(said(source(kind, what)), (format!("/srv/council: {what}"), hint.into(), 1));
     }
 }
+
+#[test]
+fn a_disk_that_fails_at_the_end_and_keys_that_were_changed_meanwhile() {
+    let (message, hint, exit) = said(OpsError::NotOnDisk("/srv/back: it is not all on the disk".into()));
+    let todo = "Do not rely on these files. Have the disk looked at, then restore again with --to to a folder on another disk.";
+    assert_eq!((message.as_str(), hint.as_str(), exit), ("/srv/back: it is not all on the disk", todo, 1));
+    let (message, hint, exit) = said(RepoError::KeysChanged);
+    assert_eq!(message, "the keys of the repository were changed meanwhile; nothing was lost, run again");
+    let todo = "Run it again. If nobody meant to change the keys: strongroom key list";
+    assert_eq!((hint.as_str(), exit), (todo, 1));
+}

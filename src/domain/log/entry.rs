@@ -253,7 +253,7 @@ pub struct Snapshot {
     pub problems: u64,
     /// Records in `gone`.
     pub gone: u64,
-    /// Very many records changed at once: how many changed, how many went, how many there were. An incident.
+    /// An unusual number of records changed: the counts are in FORMAT.md. An incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mass_change: Option<Vec<u64>>,
 }

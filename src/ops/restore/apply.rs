@@ -1,7 +1,6 @@
 //! Doing what a plan says: folders, files, further names, links, and the folders' own attributes last.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Mutex;
 
 use super::attach::{finish_folders, link, make_folders, make_nodes};
@@ -16,6 +15,7 @@ use super::window::Window;
 use crate::domain::log::entry::Entry;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::fs::place::Target;
 use crate::ops::{Monitor, OpsError, Stop};
 use crate::repo::layout::Key;
 use crate::repo::reader::ChunkReader;
@@ -25,7 +25,7 @@ use crate::repo::repository::Repository;
 ///
 /// # Errors
 /// [`OpsError::InTheWay`] before anything is written; [`OpsError::Target`] when the target cannot be written or is
-/// full; faults of the store; `Interrupted`. What is complete by then stays, and the same restore goes on from there.
+/// full; [`OpsError::NotOnDisk`] at the end; faults of the store; `Interrupted`. What is complete by then stays, and the same restore goes on from there.
 pub fn apply(
     plan: RestorePlan,
     repo: &mut Repository,
@@ -49,6 +49,18 @@ pub fn bring(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<RestoreReport, OpsError> {
+    bring_forced(plan, repo, whole, monitor, stop, Target::sync_all)
+}
+
+/// The same with a way to force a folder's disk to have everything.
+fn bring_forced(
+    plan: RestorePlan,
+    repo: &mut Repository,
+    whole: Option<&Whole>,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+    force: impl Fn(&Target) -> std::io::Result<()>,
+) -> Result<RestoreReport, OpsError> {
     let mut plan = plan;
     plan.check_way()?;
     plan.places.make(plan.items.iter().filter(|i| i.doing == Doing::New).map(|i| &i.path))?;
@@ -63,7 +75,14 @@ pub fn bring(
     make_nodes(&plan, &report, stop)?;
     finish_folders(&plan, &finish, &report)?;
     for (target, _) in plan.places.targets() {
-        target.sync_all().map_err(|e| not_on_disk(target.dir(), &e))?;
+        // It names no file: what replaced another was forced to the disk by itself, and failed by name.
+        force(target).map_err(|e| {
+            OpsError::NotOnDisk(format!(
+                "{}: the system could not write everything to the disk ({e}); which of the new files are incomplete is not \
+                 known",
+                target.dir().display()
+            ))
+        })?;
     }
     let mut report = report.into_inner().unwrap_or_default();
     for (pack, why) in repo.read_around() {
@@ -75,17 +94,6 @@ pub fn bring(
     report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     Ok(report)
-}
-
-/// What is said when the system cannot promise at the end that all of it is on the disk. It names no file: what replaced
-/// another was forced to the disk by itself, and failed by name.
-fn not_on_disk(dir: &Path, e: &std::io::Error) -> OpsError {
-    OpsError::Target(format!(
-        "{}: the system could not write all of this to the disk at the end ({e}). Any of the files that are new there may \
-         be missing or incomplete after a restart, and which is not known. Have the disk looked at, and restore again to \
-         another folder on another disk",
-        dir.display()
-    ))
 }
 
 /// What an earlier run that was killed left unfinished.
@@ -188,13 +196,26 @@ fn note(repo: &mut Repository, report: &mut RestoreReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::Silent;
+    use crate::ops::restore::{RestoreOptions, plan};
+    use crate::ops::verify::fixture::Council;
 
+    /// A disk may take bytes and lose them later: then the restore fails, although every file has its name.
     #[test]
-    fn a_disk_that_loses_writes_at_the_end_is_told_with_what_to_do() {
-        let said = not_on_disk(Path::new("/srv/back"), &std::io::Error::from_raw_os_error(5)).to_string();
-        let words = "/srv/back: the system could not write all of this to the disk at the end (Input/output error (os \
-                     error 5)). Any of the files that are new there may be missing or incomplete after a restart, and \
-                     which is not known. Have the disk looked at, and restore again to another folder on another disk";
-        assert_eq!(said, words);
+    fn a_disk_that_loses_writes_at_the_very_end_ends_the_restore() {
+        let c = Council::new();
+        c.write("may.txt", "Minutes");
+        c.backup();
+        let (mut repo, to, stop) = (c.open(), c.tmp.path().join("back"), Stop::default());
+        let plan = plan(&mut repo, &RestoreOptions::everything(&to), &Silent, &stop).unwrap();
+        let lost = |target: &Target| {
+            assert!(target.dir().join("Documents/may.txt").exists(), "all is asked for, and at the end");
+            Err(std::io::Error::from_raw_os_error(5))
+        };
+        let ended = bring_forced(plan, &mut repo, None, &Silent, &stop, lost).unwrap_err();
+        let OpsError::NotOnDisk(said) = ended else { panic!("{ended:?}") };
+        let words = "the system could not write everything to the disk (Input/output error (os error 5)); which of the new \
+                     files are incomplete is not known";
+        assert_eq!(said, format!("{}: {words}", to.display()));
     }
 }

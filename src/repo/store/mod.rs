@@ -14,7 +14,7 @@ mod protection_canary;
 mod protection_s3;
 pub(crate) mod protection_xml;
 mod read;
-mod rooms;
+mod read_buffers;
 mod wire;
 
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub struct Store {
     up: Option<pace::Pace>,
     down: Option<pace::Pace>,
     slowest: u64,
-    rooms: Arc<rooms::Rooms>,
+    buffers: Arc<read_buffers::ReadBuffers>,
 }
 
 impl Store {
@@ -106,7 +106,7 @@ impl Store {
             up: None,
             down: None,
             slowest: SLOWEST_LINK,
-            rooms: Arc::default(),
+            buffers: Arc::default(),
         }
     }
 

@@ -61,9 +61,12 @@ pub fn probe(store: &Store, entropy: &dyn Entropy) -> Result<ProbeReport, StoreE
     Ok(ProbeReport { conditional: alone && race, can_destroy: overwrites || deletes, findings })
 }
 
-const SINGLE: &str = "Use another store, or let one computer alone write: single_machine = true";
+const SINGLE: &str = "Use another store. Or let one computer alone write (single_machine = true in [repository]); where that \
+                      is set, nothing is to be done.";
 const LISTED: &str = "Try again later. If it stays so, use another store.";
-const PROTECT: &str = "Use object lock, versioning, or a key that may only add.";
+const PROTECT: &str = "In a cloud store switch on versioning or object lock, say so under claims in [repository], and run: \
+                       strongroom verify store. This line goes only with a key that may add and not delete. A folder \
+                       cannot be protected: keep a second copy elsewhere.";
 
 fn verdict(ok: bool, otherwise: &str) -> Verdict {
     if ok { Verdict::Passed } else { Verdict::Failed(otherwise.into()) }

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, coalesce_ranges};
 
 use super::pace::Pace;
-use super::rooms::Room;
+use super::read_buffers::ReadBuffer;
 use super::{Fetched, SLOWEST_LINK, Store, StoreError, StoreFault, USUALLY};
 use crate::repo::layout::Key;
 
@@ -21,15 +21,15 @@ const PIECE: u64 = 64 << 10;
 impl Store {
     /// All of a file that was opened and has that length.
     pub(super) async fn read_file(&self, file: File, size: u64) -> object_store::Result<Bytes> {
-        let mut room = self.rooms.room(usize::try_from(size).unwrap_or(usize::MAX));
+        let mut buffer = self.buffers.buffer(usize::try_from(size).unwrap_or(usize::MAX));
         let reading = self.handle.spawn_blocking(move || {
-            file.take(size).read_to_end(&mut room.bytes)?;
-            let whole = room.bytes.len() as u64 == size;
-            whole.then_some(room).ok_or_else(|| std::io::Error::from(ErrorKind::UnexpectedEof))
+            file.take(size).read_to_end(&mut buffer.bytes)?;
+            let whole = buffer.bytes.len() as u64 == size;
+            whole.then_some(buffer).ok_or_else(|| std::io::Error::from(ErrorKind::UnexpectedEof))
         });
         let failed = |source| object_store::Error::Generic { store: "LocalFileSystem", source };
         let read = reading.await.map_err(|e| failed(Box::new(e)))?;
-        read.map(Room::into_bytes).map_err(|e| failed(Box::new(e)))
+        read.map(ReadBuffer::into_bytes).map_err(|e| failed(Box::new(e)))
     }
 
     /// What a stream brings, about `size` bytes, as far as `most` allows; beyond it only the digest, or at once an end.
@@ -40,7 +40,7 @@ impl Store {
         most: u64,
         to_the_end: bool,
     ) -> object_store::Result<Fetched> {
-        let mut kept = self.rooms.room(usize::try_from(size.min(most)).unwrap_or(0));
+        let mut kept = self.buffers.buffer(usize::try_from(size.min(most)).unwrap_or(0));
         let mut digest: Option<Box<blake3::Hasher>> = None;
         let silent = |_| object_store::Error::Generic { store: "store", source: "timed out: nothing more came".into() };
         let patience = self.patience + Duration::from_secs(PIECE / (SLOWEST_LINK / USUALLY));
@@ -53,7 +53,7 @@ impl Store {
                 }
                 let mut begun = Box::new(blake3::Hasher::new());
                 begun.update(&kept.bytes);
-                kept = self.rooms.room(0);
+                kept = self.buffers.buffer(0);
                 digest = Some(begun);
             }
             match &mut digest {

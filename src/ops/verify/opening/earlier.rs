@@ -53,7 +53,7 @@ pub(super) fn find(
         let entry = &older[at].entry;
         let landed = match scratch.bring(repo, &[entry], None, monitor, stop) {
             Ok(landed) => landed,
-            Err(OpsError::Target(_)) => return Ok(None),
+            Err(OpsError::Target(_) | OpsError::NotOnDisk(_)) => return Ok(None),
             Err(e) => return Err(e),
         };
         let verdict = landed.files.first().and_then(Option::as_ref).map(|file| scratch.examine(file, entry));

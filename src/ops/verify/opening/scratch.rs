@@ -121,7 +121,7 @@ impl Scratch {
     /// With `whole`, every pack that is fetched for them is tested from end to end.
     ///
     /// # Errors
-    /// [`OpsError::Target`] when the folder takes no more; faults of the store; `Interrupted`.
+    /// [`OpsError::Target`] when the folder takes no more; [`OpsError::NotOnDisk`]; faults of the store; `Interrupted`.
     pub fn bring(
         &mut self,
         repo: &mut Repository,

@@ -29,7 +29,7 @@ impl Run<'_> {
         let entries: Vec<&Record> = small.iter().map(|d| d.entry).collect();
         let landed = opener.scratch().map(|scratch| scratch.bring(repo, &entries, whole, monitor, stop));
         let mut landed = match landed {
-            Some(Err(OpsError::Target(why))) => {
+            Some(Err(OpsError::Target(why) | OpsError::NotOnDisk(why))) => {
                 opener.skip(why);
                 return nowhere(repo, &documents.iter().collect::<Vec<_>>());
             }

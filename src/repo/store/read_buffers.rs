@@ -1,7 +1,7 @@
 //! Memory into which objects are read: of large ones it is used again.
 //!
-//! What must hold: as many rooms are made as there were large objects in memory at one time, however many are read one
-//! after the other. Without this the allocator of a process with many threads keeps a multiple of what is in use: it
+//! What must hold: while no more than `MOST_IDLE` are in use at one time, and none is huge, no more are made than that,
+//! however many objects are read one after the other. Without this the allocator of a process with many threads keeps a multiple of what is in use: it
 //! was half of the memory of a test of everything.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,57 +12,57 @@ use crate::repo::pack::PACK_TARGET;
 
 /// Smaller objects get memory of their own.
 const LARGE: usize = 1 << 20;
-/// A room takes any pack but one of a single huge segment: its target, its last segment, directory and padding.
+/// A buffer takes any pack but one of a single huge segment: its target, its last segment, directory and padding.
 const USUAL: usize = PACK_TARGET + (4 << 20);
 /// So many are kept for later: more are in use at one time only where a link is fast and memory plenty.
 const MOST_IDLE: usize = 4;
 
-/// Rooms that nobody uses now.
+/// Buffers that nobody uses now.
 #[derive(Default)]
-pub(super) struct Rooms {
+pub(super) struct ReadBuffers {
     idle: Mutex<Vec<Vec<u8>>>,
     #[cfg(test)]
     made: std::sync::atomic::AtomicUsize,
 }
 
-impl Rooms {
-    /// An empty room for about so many bytes.
-    pub fn room(self: &Arc<Self>, bytes: usize) -> Room {
+impl ReadBuffers {
+    /// An empty buffer for about so many bytes.
+    pub fn buffer(self: &Arc<Self>, bytes: usize) -> ReadBuffer {
         if bytes < LARGE {
-            return Room { bytes: Vec::with_capacity(bytes), home: None };
+            return ReadBuffer { bytes: Vec::with_capacity(bytes), home: None };
         }
         let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut room = known.unwrap_or_else(|| {
+        let mut buffer = known.unwrap_or_else(|| {
             #[cfg(test)]
             self.made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             Vec::with_capacity(USUAL)
         });
-        room.clear();
-        room.reserve_exact(bytes);
-        Room { bytes: room, home: Some(Arc::clone(self)) }
+        buffer.clear();
+        buffer.reserve_exact(bytes);
+        ReadBuffer { bytes: buffer, home: Some(Arc::clone(self)) }
     }
 }
 
 /// Memory that an object is read into. It comes back to be used again when the last who reads it lets go.
-pub(super) struct Room {
+pub(super) struct ReadBuffer {
     pub bytes: Vec<u8>,
-    home: Option<Arc<Rooms>>,
+    home: Option<Arc<ReadBuffers>>,
 }
 
-impl Room {
+impl ReadBuffer {
     /// What was read, to be shared.
     pub fn into_bytes(mut self) -> Bytes {
         if self.home.is_some() { Bytes::from_owner(self) } else { std::mem::take(&mut self.bytes).into() }
     }
 }
 
-impl AsRef<[u8]> for Room {
+impl AsRef<[u8]> for ReadBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Room {
+impl Drop for ReadBuffer {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
         let mut idle = home.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,27 +103,27 @@ mod tests {
             for n in (0..8).rev() {
                 assert!(store.get(&key(n)).unwrap() == body(n), "{n}");
             }
-            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 1);
+            assert_eq!(store.buffers.made.load(Ordering::SeqCst), 1);
             // What is still being read stays as it is.
             let (first, second) = (store.get(&key(1)).unwrap(), store.clone().get(&key(2)).unwrap());
             let part = first.slice(..10);
             drop(first);
-            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 2);
+            assert_eq!(store.buffers.made.load(Ordering::SeqCst), 2);
             assert!(store.get(&key(3)).unwrap() == body(3) && part == [1; 10][..] && second == body(2));
-            assert_eq!(store.rooms.made.load(Ordering::SeqCst), 3);
+            assert_eq!(store.buffers.made.load(Ordering::SeqCst), 3);
             drop((part, second));
-            assert_eq!(store.rooms.idle.lock().unwrap().len(), 3);
+            assert_eq!(store.buffers.idle.lock().unwrap().len(), 3);
         }
     }
 
     #[test]
-    fn no_more_is_kept_for_later_than_a_few_rooms_and_no_huge_one() {
-        let rooms = Arc::new(Rooms::default());
-        drop((0..10).map(|_| rooms.room(LARGE)).collect::<Vec<_>>());
-        assert_eq!(rooms.idle.lock().unwrap().len(), MOST_IDLE);
-        rooms.idle.lock().unwrap().clear();
-        drop(rooms.room(3 * USUAL));
-        drop(rooms.room(LARGE - 1));
-        assert!(rooms.idle.lock().unwrap().is_empty());
+    fn no_more_is_kept_for_later_than_a_few_buffers_and_no_huge_one() {
+        let buffers = Arc::new(ReadBuffers::default());
+        drop((0..10).map(|_| buffers.buffer(LARGE)).collect::<Vec<_>>());
+        assert_eq!(buffers.idle.lock().unwrap().len(), MOST_IDLE);
+        buffers.idle.lock().unwrap().clear();
+        drop(buffers.buffer(3 * USUAL));
+        drop(buffers.buffer(LARGE - 1));
+        assert!(buffers.idle.lock().unwrap().is_empty());
     }
 }
