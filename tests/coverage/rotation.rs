@@ -59,7 +59,7 @@ fn the_hand_reads_everything_after_a_long_pause_a_wrong_clock_or_when_asked() {
     let speed = round(WEEKLY * 12, SignedDuration::from_hours(24));
     assert_eq!(speed, SignedDuration::from_hours(82 * 24));
     assert_eq!(round(WEEKLY, WEEKLY), SignedDuration::from_hours(42), "at least a quarter, however rare runs are");
-    let hand = Hand { place: 77, at: at(1000) };
+    let hand = Hand { place: 77, at: at(1000), read: true };
     let all = |arc: strongroom::domain::rotation::Arc| circle(500, at(0)).iter().all(|(p, _)| arc.along(*p).is_some());
     assert!(all(hand.arc(at(1000 + 82 * 24), speed)) && all(hand.arc(at(9_000_000), speed)));
     assert!(all(hand.arc(at(900), speed)), "the hand stands in the future");
