@@ -1,7 +1,7 @@
 //! What befalls a life beside its jobs: wrong clocks, lost caches, a store that goes back in time, a store that rots.
 
 use jiff::SignedDuration;
-use strongroom::domain::log::state::Life;
+use strongroom::domain::log::state::{Life, PackState};
 use strongroom::domain::problem::Exit;
 use strongroom::ops::verify::{Budget, scrub};
 use strongroom::ops::{OpsError, Silent, Stop};
@@ -102,8 +102,12 @@ impl Ground {
         let outcome = self.job(job.0, &job.1).map_err(|e| e.exit());
         let all = Budget { all: true, ..Budget::default() };
         let found = self.open(KEEPER).map_err(OpsError::from).and_then(|mut repo| {
-            let known =
-                repo.state().packs.iter().any(|p| p.life == Life::Live && name.contains(&p.pack.name.to_string()));
+            // What a backup that failed had stored is needed by no snapshot: nobody misses it.
+            let needed = repo.state().needed();
+            let is = |(n, p): (usize, &PackState)| {
+                p.life == Life::Live && needed.contains(n as u32) && name.contains(&p.pack.name.to_string())
+            };
+            let known = repo.state().packs.iter().enumerate().any(is);
             scrub(&mut repo, &all, &Silent, &Stop::default()).map(|report| (known, report))
         });
         match found {
