@@ -136,8 +136,8 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let opened = Self::opened(store, env, ring, slots, state);
-        let mut repo = Self { machine: Some(machine), dir: Some(dir), listed, ..opened };
+        let mut repo =
+            Self { machine: Some(machine), dir: Some(dir), listed, ..Self::opened(store, env, ring, slots, state) };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)

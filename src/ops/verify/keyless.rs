@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::scrub::{Round, digested, oldest};
+use super::scrub::{Round, digested, is_named_so, oldest};
 use super::{Budget, Damage, Object, VerifyReport, Wanted};
 use crate::domain::clock::Clock;
-use crate::domain::id::{IndexName, NoteName, PackName};
 use crate::ops::error::OpsError;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::layout::{INDEX, Key, NOTES, PACKS};
@@ -50,15 +49,8 @@ pub fn scrub_keyless(
     }
     let kept: Option<Kept> = dir.load_json(KEPT);
     let mut kept = kept.filter(|k| k.store == store.address()).unwrap_or_default();
-    let read = |wanted: &Wanted| {
-        // A prune may have removed it since it was listed.
-        digested(store, wanted.object, None, |bytes| match wanted.object {
-            Object::Pack(name) => PackName::of(bytes) == name,
-            Object::Index(name) => IndexName::of(bytes) == name,
-            Object::Note(name) => NoteName::of(bytes) == name,
-            Object::Bundle(..) | Object::Entry(_) => false,
-        })
-    };
+    // A prune may have removed it since it was listed.
+    let read = |w: &Wanted| digested(store, w.object, None, |bytes| is_named_so(w.object, bytes));
     let damage =
         |object, what| Damage { object: Some(object), what, snapshots: vec![], records: vec![], put_back: false };
     let round = Round { clock, budget, read: &read, damage: &damage, monitor, stop };

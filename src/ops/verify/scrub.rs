@@ -266,9 +266,7 @@ impl Job<'_> {
 fn read(repo: &Repository, wanted: &Wanted) -> Outcome {
     let missing = Some("it is missing from the store");
     digested(&repo.store, wanted.object, missing, |bytes| match wanted.object {
-        Object::Pack(name) => PackName::of(bytes) == name,
-        Object::Index(name) => IndexName::of(bytes) == name,
-        Object::Note(name) => NoteName::of(bytes) == name,
+        Object::Pack(_) | Object::Index(_) | Object::Note(_) => is_named_so(wanted.object, bytes),
         Object::Bundle(holder, _) => repo.bundle_expected(&holder).map_or_else(|| is_sealed(bytes), |b| b.is(bytes)),
         Object::Entry(n) => {
             let link = |n: u64| repo.slots().get(n as usize).map(|s| s.link);
@@ -276,6 +274,16 @@ fn read(repo: &Repository, wanted: &Wanted) -> Outcome {
             before.is_some_and(|before| link(n) == Some(before.then(bytes)))
         }
     })
+}
+
+/// Whether the digest of these bytes is the object's name; never of what is not named so.
+pub(super) fn is_named_so(object: Object, bytes: &[u8]) -> bool {
+    match object {
+        Object::Pack(name) => PackName::of(bytes) == name,
+        Object::Index(name) => IndexName::of(bytes) == name,
+        Object::Note(name) => NoteName::of(bytes) == name,
+        Object::Bundle(..) | Object::Entry(_) => false,
+    }
 }
 
 /// Fetches an object, and says what is wrong with it: that its bytes are others, or, if that is wrong, that it is not there.

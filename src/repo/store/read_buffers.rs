@@ -1,8 +1,8 @@
 //! Memory into which objects are read: of large ones it is used again.
 //!
 //! What must hold: while no more than `MOST_IDLE` are in use at one time, and none is huge, no more are made than that,
-//! however many objects are read one after the other. Without this the allocator of a process with many threads keeps a multiple of what is in use: it
-//! was half of the memory of a test of everything.
+//! however many objects are read one after the other. Without this the allocator of a process with many threads keeps
+//! much that nobody uses (`docs/performance.md` has the figures).
 
 use std::sync::{Arc, Mutex, PoisonError};
 

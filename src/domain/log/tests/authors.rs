@@ -5,16 +5,7 @@ use super::super::state::TESTS_KEPT;
 use super::*;
 
 fn tested(packs: &[u32], failed: u64) -> Entry {
-    Entry::Tested(Tested {
-        snapshot: Some(SnapshotId(2)),
-        packs: bits(packs),
-        documents: 1,
-        bytes: 1,
-        failed,
-        complete: false,
-        keyholder: KeyholderId::new([1; 32]),
-        bundles: vec![],
-    })
+    Entry::Tested(Tested { snapshot: Some(SnapshotId(2)), documents: 1, bytes: 1, failed, ..tested_packs(packs) })
 }
 
 #[test]

@@ -236,17 +236,7 @@ fn what_is_quarantined_is_not_relied_on_until_it_passes_a_test() {
     assert!(w.void().is_none() && !w.state().may_rely(0, &own) && w.state().may_rely(1, &own));
     w.say(PRUNER, condemned(&[1], &[], Reason::Unreferenced));
     assert_eq!(w.life(1), Life::Live, "it is needed all the same");
-    let tested = Tested {
-        snapshot: None,
-        packs: bits(&[0]),
-        documents: 0,
-        bytes: 0,
-        failed: 0,
-        complete: false,
-        keyholder: KeyholderId::new([1; 32]),
-        bundles: vec![],
-    };
-    w.say(TESTER, Entry::Tested(tested));
+    w.say(TESTER, Entry::Tested(tested_packs(&[0])));
     assert!(w.state().may_rely(0, &own));
 }
 

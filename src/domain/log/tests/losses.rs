@@ -58,16 +58,6 @@ fn a_loss_is_over_when_its_packs_pass_a_test_and_one_of_no_known_pack_never_is()
         w.say(APPROVER, Entry::LossAccepted { packs, records: 1, note: NoteName::new([5; 32]) });
     }
     assert_eq!(w.state().open_losses().count(), 2);
-    let tested = Tested {
-        snapshot: None,
-        packs: bits(&[0]),
-        documents: 0,
-        bytes: 0,
-        failed: 0,
-        complete: false,
-        keyholder: KeyholderId::new([1; 32]),
-        bundles: vec![],
-    };
-    w.say(TESTER, Entry::Tested(tested));
+    w.say(TESTER, Entry::Tested(tested_packs(&[0])));
     assert!(w.state().open_losses().eq(&w.state().losses[1..]));
 }

@@ -47,6 +47,20 @@ pub(crate) fn index(name: u8) -> IndexName {
     IndexName::new([name; 32])
 }
 
+/// A test of these packs alone, in which nothing failed.
+pub(crate) fn tested_packs(packs: &[u32]) -> Tested {
+    Tested {
+        snapshot: None,
+        packs: bits(packs),
+        documents: 0,
+        bytes: 0,
+        failed: 0,
+        complete: false,
+        keyholder: KeyholderId::new([1; 32]),
+        bundles: vec![],
+    }
+}
+
 pub(crate) fn bits(numbers: &[u32]) -> Bits {
     numbers.iter().copied().collect()
 }
