@@ -40,7 +40,7 @@ pub enum Stream {
     Listing = 1,
 }
 
-/// A pack that was written.
+/// A pack that has its name: sealed and proved. It is in the store, too, unless [`PackWriter::close`] handed it over.
 #[derive(Debug, Clone)]
 pub struct WrittenPack {
     /// Name and size.

@@ -57,7 +57,7 @@ fn with_left_out(repo: &Repository, mut there: HashMap<PackName, u64>) -> Result
     Ok(there)
 }
 
-/// One attempt at a backup, as the log names it.
+/// One attempt at a backup: what its entries carry, and the keys it seals to.
 #[derive(Clone, Copy)]
 pub struct Session {
     /// What its entries have in common.
