@@ -188,7 +188,7 @@ impl Hand<'_> {
             seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.repo.store.create(&Key::Pack(name), &stored).unwrap();
         self.packs.push(StoredPack { name, size: stored.len() as u64 });
-        self.indexed.push(IndexedPack { name, segments: directory.segments });
+        self.indexed.push(IndexedPack { name, segments: directory.segments, head: None });
     }
 
     /// The packs and their index, for the log.

@@ -18,7 +18,7 @@ use strongroom::ops::fs::walk::Source;
 use strongroom::ops::query::Which;
 use strongroom::ops::restore::cat;
 use strongroom::ops::{Silent, Stop};
-use strongroom::repo::chunk::{IndexObject, IndexedPack};
+use strongroom::repo::chunk::{Head, IndexObject, IndexedPack};
 use strongroom::repo::compress::frame;
 use strongroom::repo::create::{CreateOptions, create};
 use strongroom::repo::layout::Key;
@@ -158,7 +158,11 @@ impl Cell {
                     chunks: (s * 16..s * 16 + 16).map(chunk).collect(),
                 };
                 let name = PackName::new(random(pack << 16 | 0xffff));
-                object.packs.push(IndexedPack { name, segments: (0..8).map(segment).collect() });
+                object.packs.push(IndexedPack {
+                    name,
+                    segments: (0..8).map(segment).collect(),
+                    head: Some(Head(vec![7; 300])),
+                });
                 stored.push(StoredPack { name, size: 16 << 20 });
                 // A hole: nothing reads it.
                 let path = self.dir.join("store").join(Key::Pack(name).to_string());

@@ -42,7 +42,16 @@ pub struct IndexedPack {
     /// Its segments.
     #[n(1)]
     pub segments: Vec<Segment>,
+    /// How its sealed bytes begin, as far as a reader of any part needs it; `None` where nobody said it.
+    #[n(2)]
+    pub head: Option<Head>,
 }
+
+/// The beginning of a sealed object: its header and what its key is derived with, some hundred bytes. Nobody believes it: what
+/// it opens must be authentic.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
+#[cbor(transparent)]
+pub struct Head(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
 
 /// The content of an index object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, CborLen)]
@@ -98,6 +107,7 @@ pub(super) type Half = [u8; 16];
 #[derive(Default)]
 pub struct ChunkIndex {
     segments: Vec<SegmentPlace>,
+    heads: HashMap<PackName, Head>,
     chunks: HashMap<Half, ChunkPlace, BuildHasherDefault<FirstBytes>>,
 }
 
@@ -124,6 +134,18 @@ impl ChunkIndex {
                 }
             }
         }
+    }
+
+    /// Remembers how a pack begins.
+    pub fn keep_head(&mut self, pack: &IndexedPack) {
+        if let Some(head) = &pack.head {
+            self.heads.insert(pack.name, head.clone());
+        }
+    }
+
+    /// How a pack begins, if it was said.
+    pub fn head(&self, pack: &PackName) -> Option<&Head> {
+        self.heads.get(pack)
     }
 
     /// Where a chunk lies.

@@ -74,7 +74,7 @@ impl Repository {
     fn own_words_of(&self, number: u32) -> Result<Option<IndexedPack>, RepoError> {
         let (name, size) = (self.pack_name(number)?, self.pack_size(number)?);
         match self.packs().directory(&name, size) {
-            Ok(directory) => Ok(Some(IndexedPack { name, segments: directory.segments })),
+            Ok(directory) => Ok(Some(IndexedPack { name, segments: directory.segments, head: None })),
             Err(e) if e.is_damage() => Ok(None),
             Err(e) => Err(e),
         }

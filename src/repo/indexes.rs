@@ -125,6 +125,7 @@ impl Repository {
             if self.rank(number, &own, bad, false) > 0 {
                 // A chunk is stored again only when it could not be relied on where it was.
                 index.add(number, &pack.segments, better);
+                index.keep_head(pack);
             }
         };
         for (author, object) in objects {

@@ -153,6 +153,17 @@ pub fn append(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     if new { sync_dir(path.parent().unwrap_or(Path::new("."))) } else { Ok(()) }
 }
 
+/// Appends to a copy of something, as [`replace_copy`] replaces one: the file is there.
+///
+/// # Errors
+/// [`LocalError`].
+pub fn append_copy(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
+    step(path)?;
+    let mut file = open_own(path, OpenOptions::new().append(true)).map_err(|e| LocalError::new(path, &e))?;
+    file.write_all(bytes).map_err(|e| LocalError::new(path, &e))?;
+    step(path)
+}
+
 /// Removes a file if it is there.
 ///
 /// # Errors

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RepoError;
 use super::local;
+use super::log_copy::Kept;
 use super::seal::{Identity, SealError, identity_line};
 use super::sign::Seed;
 use super::store::Mark;
-use crate::domain::id::{ActorId, Digest, IndexName, KeyholderId, Link, RepositoryId};
-use crate::domain::log::entry::{Actor, Body, Keyholder, Role};
+use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, RepositoryId};
+use crate::domain::log::entry::{Actor, Keyholder, Role};
 use crate::domain::log::state::Slot;
 
 #[derive(Serialize, Deserialize)]
@@ -71,13 +72,6 @@ struct End {
     n: u64,
     link: Link,
     mark: Mark,
-}
-
-#[derive(Serialize, Deserialize)]
-struct CachedSlot {
-    n: u64,
-    link: Link,
-    body: Option<Body>,
 }
 
 impl Machine {
@@ -196,38 +190,13 @@ impl StateDir {
         serde_json::from_slice(&local::read(&self.file(name)).ok()??).ok()
     }
 
-    /// The slots read before, if they end at least where this machine's memory does.
-    ///
-    /// # Errors
-    /// [`RepoError::Machine`] when the memory belongs to another repository; [`RepoError::Local`].
-    pub fn load_slots(&self, repository: RepositoryId) -> Result<Vec<Slot>, RepoError> {
-        let Some(bytes) = local::read(&self.file("cache/log"))? else { return Ok(vec![]) };
-        let Some((digest, text)) = bytes.split_at_checked(32) else { return Ok(vec![]) };
-        if Digest::of(text).as_bytes() != digest {
-            return Ok(vec![]);
-        }
-        let (id, cached): (RepositoryId, Vec<CachedSlot>) = match serde_json::from_slice(text) {
-            Ok(parsed) => parsed,
-            Err(_) => return Ok(vec![]),
-        };
-        if id != repository || cached.iter().enumerate().any(|(i, s)| s.n != i as u64) {
-            return Ok(vec![]);
-        }
-        Ok(cached.into_iter().map(|s| Slot { n: s.n, link: s.link, body: s.body }).collect())
-    }
-
-    /// Keeps the slots and, forced to the disk, the newest link seen.
+    /// Keeps a copy of the slots and, forced to the disk, the newest link seen.
     ///
     /// # Errors
     /// [`RepoError::Local`].
-    pub fn save_slots(&self, repository: RepositoryId, slots: &[Slot]) -> Result<(), RepoError> {
+    pub fn save_slots(&self, repository: RepositoryId, slots: &[Slot], kept: &mut Kept) -> Result<(), RepoError> {
         let Some(last) = slots.last() else { return Ok(()) };
-        let cached: Vec<CachedSlot> =
-            slots.iter().map(|s| CachedSlot { n: s.n, link: s.link, body: s.body.clone() }).collect();
-        let text = serde_json::to_vec(&(repository, cached)).map_err(|e| RepoError::Machine(e.to_string()))?;
-        let digest = Digest::of(&text);
-        // A copy that cannot be written is no failure; what is remembered is.
-        let _ = local::replace_copy(&self.file("cache/log"), &[digest.as_bytes(), &text[..]].concat());
+        self.keep_copy(repository, slots, kept);
         self.save_json("memory.json", &Memory { repository, n: last.n, link: last.link })
     }
 

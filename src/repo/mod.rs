@@ -22,6 +22,7 @@ pub mod layout;
 pub mod listing;
 pub mod local;
 pub mod log;
+pub mod log_copy;
 pub mod machine;
 pub mod notes;
 pub mod open_pack;

@@ -6,6 +6,9 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
+use super::chunk::ChunkIndex;
 use super::error::RepoError;
 use super::layout::Key;
 use super::pack::{Directory, PackError, PackReader};
@@ -24,6 +27,8 @@ pub struct PackSource<'r> {
     pub store: &'r Store,
     /// Whoever reads.
     pub reading: &'r [Identity],
+    /// What may know how packs begin.
+    pub index: Option<&'r ChunkIndex>,
 }
 
 /// An opened pack.
@@ -66,9 +71,11 @@ impl<'r> PackSource<'r> {
         if self.reading.is_empty() || size <= SMALL || wanted.saturating_mul(2) >= size {
             return self.whole(name);
         }
-        let ranges = sealed_ranges(size, segments);
+        let head = self.index.and_then(|index| index.head(name));
+        let ranges = sealed_ranges(size, segments, head.is_none());
         let Ok(parts) = self.store.get_ranges(&Key::Pack(*name), &ranges) else { return self.whole(name) };
-        let parts = ranges.iter().map(|r| r.start).zip(parts).collect();
+        let known = head.filter(|_| ranges[0].start > 0).map(|head| (0, Bytes::copy_from_slice(&head.0)));
+        let parts = known.into_iter().chain(ranges.iter().map(|r| r.start).zip(parts)).collect();
         match PackReader::of_parts(Stretches::new(size, parts), self.reading) {
             Ok(reader) => Ok(OpenPack { source: self, name: *name, reader, ranges: Some(ranges), size }),
             Err(_) => self.whole(name),
@@ -115,7 +122,7 @@ impl OpenPack<'_> {
     /// Whether this segment was fetched.
     pub fn holds(&self, offset: u64, len: u32) -> bool {
         let Some(have) = &self.ranges else { return true };
-        let needed = sealed_ranges(self.size, &[(offset, len)]);
+        let needed = sealed_ranges(self.size, &[(offset, len)], false);
         needed.iter().all(|n| have.iter().any(|h| h.start <= n.start && n.end <= h.end))
     }
 

@@ -15,6 +15,7 @@ use super::error::RepoError;
 use super::keys::KeyRing;
 use super::layout::{Key, PACKS};
 use super::log::{look_at_end, read_stepping_over, seal_entry};
+use super::log_copy::Kept;
 use super::machine::{Machine, StateDir};
 use super::open_pack::PackSource;
 use super::pack::PackReader;
@@ -23,7 +24,7 @@ use super::store::{Created, Listed, Store};
 use crate::domain::clock::{Clock, Entropy};
 use crate::domain::id::{ActorId, ChunkId, IndexName, PackName, RepositoryId};
 use crate::domain::log::entry::{Body, Entry, FORMAT_VERSION, Role};
-use crate::domain::log::fold::fold;
+use crate::domain::log::fold::{fold, fold_one_more};
 use crate::domain::log::state::{Slot, State};
 
 /// How often a commit is decided again before giving up.
@@ -61,6 +62,7 @@ pub struct Repository {
     pub machine: Option<Machine>,
     pub(super) dir: Option<StateDir>,
     pub(super) slots: Vec<Slot>,
+    pub(super) kept: Kept,
     pub(super) state: State,
     /// The bundle that a holder's key alone opened, and its epoch: the root key signed it.
     pub(super) opened_with: Option<(u32, Bytes)>,
@@ -121,7 +123,7 @@ impl Repository {
             Some(keys) => keys,
             None => bundles::newest(&store, &machine, repository)?,
         };
-        let known = if how == Opening::Fresh { vec![] } else { dir.load_slots(repository)? };
+        let (known, kept) = if how == Opening::Fresh { <_>::default() } else { dir.load_slots(repository)? };
         // Where a create may overwrite, nothing but the entry's own place says that it is free; a folder's is near.
         let by_listing = how == Opening::ToAdd && !store.is_folder() && !super::log::is_single(&known);
         let looked = match known.last().filter(|_| by_listing) {
@@ -136,8 +138,13 @@ impl Repository {
         let (ring, stored) = keys;
         dir.check_memory(repository, &slots)?;
         let state = fold(repository, &slots)?;
-        let mut repo =
-            Self { machine: Some(machine), dir: Some(dir), listed, ..Self::opened(store, env, ring, slots, state) };
+        let mut repo = Self {
+            machine: Some(machine),
+            dir: Some(dir),
+            kept,
+            listed,
+            ..Self::opened(store, env, ring, slots, state)
+        };
         repo.trust_bundle(stored)?;
         repo.keep_slots()?;
         Ok(repo)
@@ -188,6 +195,7 @@ impl Repository {
             machine: None,
             dir: None,
             slots,
+            kept: Kept::default(),
             state,
             opened_with: None,
             index: None,
@@ -212,9 +220,9 @@ impl Repository {
         }
     }
 
-    fn keep_slots(&self) -> Result<(), RepoError> {
+    fn keep_slots(&mut self) -> Result<(), RepoError> {
         match &self.dir {
-            Some(dir) => dir.save_slots(self.state.repository, &self.slots),
+            Some(dir) => dir.save_slots(self.state.repository, &self.slots, &mut self.kept),
             None => Ok(()),
         }
     }
@@ -327,7 +335,7 @@ impl Repository {
                         dir.save_end(&slot, &mark);
                     }
                     self.slots.push(slot);
-                    self.state = fold(self.state.repository, &self.slots)?;
+                    fold_one_more(&mut self.state, &self.slots)?;
                     self.keep_slots()?;
                     return Ok(Some(n));
                 }
@@ -360,7 +368,7 @@ impl Repository {
 
     /// Where packs come from.
     pub fn packs(&self) -> PackSource<'_> {
-        PackSource { store: &self.store, reading: &self.ring.reading }
+        PackSource { store: &self.store, reading: &self.ring.reading, index: self.index.as_ref() }
     }
 
     /// A pack's stored size by number.

@@ -12,7 +12,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::stretches::Stored;
+use super::stretches::{HEADER, Stored};
 
 /// Why sealing or opening failed.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +136,17 @@ pub fn open(stored: impl Into<Stored>, identities: &[Identity]) -> Result<Opened
     Ok(Opened { reader })
 }
 
+/// How a sealed object begins, as far as a reader of any part of it needs it: the header, and the nonce of what follows.
+pub fn head_of(stored: &[u8]) -> Option<&[u8]> {
+    const LAST_LINE: &[u8] = b"\n--- ";
+    let last = memchr::memmem::find(&stored[..stored.len().min(HEADER as usize)], LAST_LINE)? + LAST_LINE.len();
+    let end = last + memchr::memchr(b'\n', &stored[last..])? + 1 + NONCE;
+    stored.get(..end)
+}
+
+/// age derives the key of the content from as many bytes after the header.
+const NONCE: usize = 16;
+
 /// Whether the beginning is that of an age file: all that can be said without a key.
 pub fn is_sealed(stored: &Bytes) -> bool {
     age::Decryptor::new_buffered(Stored::from(stored.clone())).is_ok()
@@ -217,6 +228,34 @@ mod tests {
         assert_eq!(opened.part(65_530, 100).unwrap(), plain[65_530..65_630]);
         assert_eq!(opened.len().unwrap(), 200_000);
         assert!(opened.part(199_990, 11).is_err());
+    }
+
+    #[test]
+    fn the_head_of_a_sealed_object_is_all_that_its_parts_need() {
+        let id = Identity::generate();
+        let plain: Vec<u8> = (0..400_000u32).map(|i| (i % 251) as u8).collect();
+        let stored = Bytes::from(seal(&plain, &[&Identity::generate().recipient(), &id.recipient()]).unwrap());
+        let head = head_of(&stored).unwrap();
+        assert!((200..1000).contains(&head.len()), "{}", head.len());
+        let content = &[(300_000, 100)];
+        let ranges = crate::repo::stretches::sealed_ranges(stored.len() as u64, content, false);
+        let parts = ranges.iter().map(|r| (r.start, stored.slice(r.start as usize..r.end as usize)));
+        let with = |head: &[u8]| {
+            let parts = std::iter::once((0, Bytes::copy_from_slice(head))).chain(parts.clone()).collect();
+            let stretches = crate::repo::stretches::Stretches::new(stored.len() as u64, parts);
+            open(Stored::Parts(stretches), std::slice::from_ref(&id))?.part(300_000, 100)
+        };
+        assert_eq!(with(head).unwrap(), plain[300_000..300_100]);
+        // One byte less, one wrong, another's: an error, and never other bytes.
+        assert!(with(&head[..head.len() - 1]).is_err());
+        for byte in 0..head.len() {
+            let mut wrong = head.to_vec();
+            wrong[byte] ^= 1;
+            assert!(with(&wrong).is_err(), "{byte}");
+        }
+        let other = Bytes::from(seal(&plain, &[&id.recipient()]).unwrap());
+        assert!(with(head_of(&other).unwrap()).is_err());
+        assert!(head_of(b"age-encryption.org/v1\n--- no end").is_none() && head_of(b"").is_none());
     }
 
     #[test]

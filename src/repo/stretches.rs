@@ -107,10 +107,10 @@ impl Seek for Stored {
     }
 }
 
-/// What must be fetched of a sealed object of `size` bytes to read these stretches of its content: its header too.
-/// In order, without overlap; near ones as one.
-pub fn sealed_ranges(size: u64, content: &[(u64, u32)]) -> Vec<Range<u64>> {
-    let header = 0..HEADER.min(size);
+/// What must be fetched of a sealed object of `size` bytes to read these stretches of its content; its header too, unless that
+/// is known. In order, without overlap; near ones as one.
+pub fn sealed_ranges(size: u64, content: &[(u64, u32)], header: bool) -> Vec<Range<u64>> {
+    let header = header.then(|| 0..HEADER.min(size));
     let sealed = content.iter().map(|(offset, len)| {
         let end = offset.saturating_add(u64::from(*len)) / PLAIN_BLOCK + 1;
         (offset / PLAIN_BLOCK).saturating_mul(SEALED_BLOCK).min(size)
@@ -119,7 +119,7 @@ pub fn sealed_ranges(size: u64, content: &[(u64, u32)]) -> Vec<Range<u64>> {
     // Going to the very beginning of a block makes age look at the last one.
     let begins = content.iter().any(|(offset, _)| *offset > 0 && offset % PLAIN_BLOCK == 0);
     let last = begins.then(|| size.saturating_sub(SEALED_BLOCK)..size);
-    let mut all: Vec<Range<u64>> = std::iter::once(header).chain(sealed).chain(last).collect();
+    let mut all: Vec<Range<u64>> = header.into_iter().chain(sealed).chain(last).collect();
     all.sort_by_key(|r| r.start);
     let mut merged: Vec<Range<u64>> = vec![];
     for range in all {
@@ -137,7 +137,7 @@ pub fn ends(size: u64, end: u64) -> Vec<Range<u64>> {
 }
 
 /// An age header with two dozen recipients fits into this; a longer one is met by fetching the whole.
-const HEADER: u64 = 4096;
+pub const HEADER: u64 = 4096;
 /// age seals blocks of this many bytes,
 const PLAIN_BLOCK: u64 = 64 << 10;
 /// which become so many.
@@ -166,12 +166,13 @@ mod tests {
     #[test]
     fn ranges_hold_header_and_blocks_and_near_ones_are_one() {
         let size = 16 << 20;
-        assert_eq!(sealed_ranges(size, &[(10, 100)]), vec![0..SEALED_BLOCK + HEADER]);
-        let far = sealed_ranges(size, &[(8 << 20, 1 << 20)]);
+        assert_eq!(sealed_ranges(size, &[(10, 100)], true), vec![0..SEALED_BLOCK + HEADER]);
+        let far = sealed_ranges(size, &[(8 << 20, 1 << 20)], true);
         assert_eq!(far[0], 0..HEADER);
         assert_eq!(far[1], 128 * SEALED_BLOCK..145 * SEALED_BLOCK + HEADER);
         assert_eq!(far[2], size - SEALED_BLOCK..size, "it begins a block");
-        assert_eq!(sealed_ranges(size, &[((8 << 20) + 1, 1 << 20), (9 << 20, 50)]).len(), 3);
-        assert_eq!(sealed_ranges(100, &[(0, 60)]), vec![0..100]);
+        assert_eq!(sealed_ranges(size, &[((8 << 20) + 1, 1 << 20), (9 << 20, 50)], true).len(), 3);
+        assert_eq!(sealed_ranges(size, &[(8 << 20, 1 << 20)], false), far[1..]);
+        assert_eq!(sealed_ranges(100, &[(0, 60)], true), vec![0..100]);
     }
 }

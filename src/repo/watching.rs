@@ -7,6 +7,7 @@ use super::error::RepoError;
 use super::heartbeat::label;
 use super::layout::KEYS;
 use super::log::read_on;
+use super::log_copy::Kept;
 use super::machine::StateDir;
 use super::seal::Identity;
 use super::store::Store;
@@ -20,6 +21,7 @@ pub struct Watched {
     /// What it adds up to.
     pub state: State,
     slots: Vec<Slot>,
+    kept: Kept,
     chunk_secret: [u8; 32],
 }
 
@@ -31,7 +33,8 @@ pub struct Watched {
 pub fn read(store: &Store, identity: &Identity, id: RepositoryId, dir: &StateDir) -> Result<Watched, RepoError> {
     let zero = entry_zero(store, id)?;
     let Newest { ring, epoch, .. } = newest_of(store, &zero, id, identity, |_| true)?;
-    let slots = read_on(store, &ring.writing, id, dir.load_slots(id)?).map_err(|error| {
+    let (known, kept) = dir.load_slots(id)?;
+    let slots = read_on(store, &ring.writing, id, known).map_err(|error| {
         let later = |(_, of): (_, u32)| of > epoch;
         let left_behind =
             || store.list(KEYS).is_ok_and(|(l, _)| l.iter().filter_map(|l| bundle_key(&l.key)).any(later));
@@ -39,7 +42,7 @@ pub fn read(store: &Store, identity: &Identity, id: RepositoryId, dir: &StateDir
         if matches!(error, RepoError::LogDamaged { .. }) && left_behind() { RepoError::WrongKey } else { error }
     })?;
     dir.check_memory(id, &slots)?;
-    Ok(Watched { state: fold(id, &slots)?, slots, chunk_secret: ring.chunk_secret })
+    Ok(Watched { state: fold(id, &slots)?, slots, kept, chunk_secret: ring.chunk_secret })
 }
 
 /// That the store is this repository at all: its first entry needs no key.
@@ -56,7 +59,7 @@ impl Watched {
     /// # Errors
     /// [`RepoError::Local`].
     pub fn remember(&self, dir: &StateDir) -> Result<(), RepoError> {
-        dir.save_slots(self.state.repository, &self.slots)
+        dir.save_slots(self.state.repository, &self.slots, &mut self.kept.clone())
     }
 
     /// The slots read.

@@ -14,12 +14,12 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 
-use super::chunk::{ChunkKey, IndexedPack};
+use super::chunk::{ChunkKey, Head, IndexedPack};
 use super::error::RepoError;
 use super::lane::{LANES, Lane};
 use super::layout::Key;
 use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
-use super::seal::{Identity, Recipient};
+use super::seal::{Identity, Recipient, head_of};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
 use crate::domain::log::entry::StoredPack;
@@ -327,7 +327,9 @@ fn seal_one(
     let proved = reader.verify_with(&directory, &settings.chunk_key, &mut turn);
     proved.map_err(|error| RepoError::Pack { name, error })?;
     let pack = StoredPack { name, size: stored.len() as u64 };
-    Ok((WrittenPack { pack, indexed: IndexedPack { name, segments: directory.segments } }, stored))
+    let indexed =
+        IndexedPack { name, segments: directory.segments, head: head_of(&stored).map(|head| Head(head.to_vec())) };
+    Ok((WrittenPack { pack, indexed }, stored))
 }
 
 fn put_one(written: &WrittenPack, stored: Bytes, shared: &Shared, settings: &WriterSettings) -> Result<(), RepoError> {

@@ -248,7 +248,7 @@ fn plant(world: &World, seed: &Seed, claimed: &[u8], content: &[u8]) {
     let recipient = repo.reading_recipient().unwrap();
     let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&recipient]).unwrap();
     world.store().create(&Key::Pack(name), &stored).unwrap();
-    let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments }] };
+    let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments, head: None }] };
     let index = put_index(world, &frame(&encode(&object).unwrap()).unwrap());
     let pack = StoredPack { name, size: stored.len() as u64 };
     force(

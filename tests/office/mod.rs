@@ -143,7 +143,7 @@ impl Office {
         let (name, stored) =
             seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.store.create(&Key::Pack(name), &stored).unwrap();
-        let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments }] };
+        let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments, head: None }] };
         let framed = frame(&encode(&object).unwrap()).unwrap();
         let sealed = bytes::Bytes::from(seal(&framed, &[&self.repo.writing_recipient().unwrap()]).unwrap());
         let index = StoredIndex { name: IndexName::of(&sealed), size: sealed.len() as u64 };

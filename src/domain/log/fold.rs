@@ -47,20 +47,41 @@ pub fn fold(repository: RepositoryId, slots: &[Slot]) -> Result<State, FoldError
     let mut state = begin(repository, slots.first().ok_or(FoldError::NoBeginning)?)?;
     let hindsight = Hindsight::of(&state, slots);
     for slot in &slots[1..] {
-        if let Some(body) = &slot.body
-            && body.v > super::entry::FORMAT_VERSION
-            && body.actor == state.created.root
-        {
-            return Err(FoldError::Newer { n: body.n, version: body.v });
-        }
-        let prev = state.link;
-        if let Err(why) = judge(&state, slot, prev).and_then(|body| apply(&mut state, body, &hindsight)) {
-            state.voids.push((slot.n, why));
-        }
-        state.next = slot.n + 1;
-        state.link = slot.link;
+        add(&mut state, slot, &hindsight)?;
     }
     Ok(state)
+}
+
+/// Adds the last slot to the state that those before it make. Only a revocation reaches back: all is added up anew then.
+///
+/// # Errors
+/// As [`fold`].
+pub fn fold_one_more(state: &mut State, slots: &[Slot]) -> Result<(), FoldError> {
+    let Some((last, _)) = slots.split_last().filter(|(_, before)| before.len() as u64 == state.next) else {
+        *state = fold(state.repository, slots)?;
+        return Ok(());
+    };
+    if matches!(last.body.as_ref().map(|b| &b.entry), Some(Entry::ActorRevoked { .. })) {
+        *state = fold(state.repository, slots)?;
+        return Ok(());
+    }
+    add(state, last, &Hindsight::so_far(state))
+}
+
+fn add(state: &mut State, slot: &Slot, hindsight: &Hindsight<'_>) -> Result<(), FoldError> {
+    if let Some(body) = &slot.body
+        && body.v > super::entry::FORMAT_VERSION
+        && body.actor == state.created.root
+    {
+        return Err(FoldError::Newer { n: body.n, version: body.v });
+    }
+    let prev = state.link;
+    if let Err(why) = judge(state, slot, prev).and_then(|body| apply(state, body, hindsight)) {
+        state.voids.push((slot.n, why));
+    }
+    state.next = slot.n + 1;
+    state.link = slot.link;
+    Ok(())
 }
 
 fn begin(repository: RepositoryId, slot: &Slot) -> Result<State, FoldError> {
@@ -149,7 +170,10 @@ fn apply(state: &mut State, body: &Body, hindsight: &Hindsight<'_>) -> Result<()
     }
     if void && !outlives_its_author(state, body) && !hindsight.acted_upon(state, body) {
         remember_undone(state, body);
-        if let Entry::Rewritten { from, to } = &body.entry {
+        // After the cut was known nobody acted upon it.
+        if let Entry::Rewritten { from, to } = &body.entry
+            && hindsight.is_cut_later(body)
+        {
             keep_both(state, from, to);
         }
         return Err(VoidWhy::Revoked);

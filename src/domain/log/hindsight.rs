@@ -49,9 +49,22 @@ impl<'a> Hindsight<'a> {
         found
     }
 
+    /// What is known at the end of the log: who is cut off. No sweep that is still to come changes what was.
+    pub(super) fn so_far(state: &State) -> Self {
+        let root = state.created.root;
+        let cut = |(actor, (_, _, until)): (&ActorId, &(_, u64, Option<u64>))| Some((*actor, vec![(0, (*until)?)]));
+        let cuts = state.actors.iter().filter(|(actor, _)| **actor != root).filter_map(cut).collect();
+        Self { cuts, sweeps: HashMap::new() }
+    }
+
     /// Whether the author was cut off from this entry, or one before it, on; whenever that was decided.
     pub(super) fn is_cut(&self, body: &Body) -> bool {
         self.cut_by(body).is_some()
+    }
+
+    /// Whether that was decided after this entry was made: others may have acted upon it.
+    pub(super) fn is_cut_later(&self, body: &Body) -> bool {
+        self.cut_by(body).is_some_and(|cut| body.n < cut)
     }
 
     /// The first entry that made this one void.

@@ -117,9 +117,12 @@ pub(super) fn rewrite(state: &mut State, from: &Bits, to: &Bits) -> Result<(), V
 }
 
 /// What a pruner rewrote before it was cut off: the old packs may be gone by now, and the new ones may be no good. What
-/// needs the old ones needs both, so that nobody deletes either.
+/// needs the old ones needs both, so that nobody deletes either. What was dead already, or what nobody describes, can have taken
+/// no other's place.
 pub(super) fn keep_both(state: &mut State, from: &Bits, to: &Bits) {
-    let there: Bits = to.iter().filter(|t| (*t as usize) < state.packs.len()).collect();
+    let swept = |t: u32| state.packs.get(t as usize).is_none_or(|p| matches!(p.life, Life::Swept { .. }));
+    let described = state.described();
+    let there: Bits = to.iter().filter(|t| !swept(*t) && described.contains(*t)).collect();
     for s in &mut state.snapshots {
         if from.iter().any(|f| s.snapshot.needs.contains(f)) {
             s.snapshot.needs.union(&there);

@@ -185,7 +185,7 @@ pub struct IncidentState {
 }
 
 /// The fold of all entries read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The digest of entry 0.
     pub repository: RepositoryId,

@@ -59,7 +59,7 @@ fn again(repo: &mut Repository, bad: &BadIndex) -> Result<bool, OpsError> {
         let described = match known.get(&number).and_then(|all| all.last()) {
             Some(known) => Some(known.clone()),
             None if !repo.can_read() => None,
-            None => own_directory(repo, number)?.map(|segments| IndexedPack { name: pack.name, segments }),
+            None => own_directory(repo, number)?.map(|segments| IndexedPack { name: pack.name, segments, head: None }),
         };
         let Some(described) = described else {
             all = false;

@@ -47,11 +47,11 @@ pub(super) fn files(data: &[u8]) {
     let id = RepositoryId::new([9; 32]);
     let path = dir.file(name);
     let _ = path.parent().map(std::fs::create_dir_all);
-    // The copy of the log is believed only with its digest: give it that, so that what follows is read.
-    let bytes = if name == "cache/log" { [Digest::of(bytes).as_bytes(), bytes].concat() } else { bytes.to_vec() };
+    // The copy of the log is believed only with its digests: give it those, so that what follows is read.
+    let bytes = if name == "cache/log" { with_digests(id, bytes) } else { bytes.to_vec() };
     assert!(std::fs::write(&path, &bytes).is_ok());
     let _ = dir.load_machine();
-    if let Ok(slots) = dir.load_slots(id) {
+    if let Ok((slots, _)) = dir.load_slots(id) {
         assert!(slots.iter().enumerate().all(|(n, s)| s.n == n as u64));
         let _ = dir.check_memory(id, &slots);
     }
@@ -62,6 +62,15 @@ pub(super) fn files(data: &[u8]) {
     let _ = Journal::new(&folder.0).read();
 }
 
+fn with_digests(id: RepositoryId, text: &[u8]) -> Vec<u8> {
+    let mut before = *id.as_bytes();
+    let lines = text.split(|b| *b == b'\n').map(|line| {
+        before = *Digest::of(&[&before, line].concat()).as_bytes();
+        [hex::encode(before).as_bytes(), b" ", line, b"\n"].concat()
+    });
+    lines.collect::<Vec<_>>().concat()
+}
+
 pub(super) fn all() -> Vec<Vec<u8>> {
     let id = "09".repeat(32);
     let link = "00".repeat(32);
@@ -69,7 +78,8 @@ pub(super) fn all() -> Vec<Vec<u8>> {
         b"0{\"machine\":\"\",\"name\":\"office\",\"identity\":\"AGE-SECRET-KEY-1\",\"reads\":true,\"seeds\":[]}"
             .to_vec(),
         format!("1{{\"repository\":\"{id}\",\"n\":0,\"link\":\"{link}\"}}").into_bytes(),
-        format!("2[\"{id}\",[{{\"n\":0,\"link\":\"{link}\",\"body\":null}}]]").into_bytes(),
+        format!("2{{\"n\":0,\"link\":\"{link}\",\"body\":null}}\n{{\"n\":1,\"link\":\"{link}\",\"body\":null}}")
+            .into_bytes(),
         b"3\x02\0\0\0\x80\x80\xff\xff\xff\x03".to_vec(),
         b"4{\"v\":1,\"time\":\"2026-11-22T02:30:00Z\",\"event\":{\"kind\":\"started\"}}\n{\"torn".to_vec(),
     ]

@@ -19,7 +19,7 @@ use crate::domain::retention::rulings::HoldText;
 use crate::ops::retention::certificate::Certificate;
 use crate::ops::retention::note::{ApprovalNote, CancelNote, DateNote, WhyNote};
 use crate::ops::verify::LossNote;
-use crate::repo::chunk::{ChunkIndex, ChunkKey, IndexObject, IndexedPack};
+use crate::repo::chunk::{ChunkIndex, ChunkKey, Head, IndexObject, IndexedPack};
 use crate::repo::compress::{content_of, frame, unframe, unframe_up_to};
 use crate::repo::envelope;
 use crate::repo::keys::{Bundle, KeyRing};
@@ -312,7 +312,9 @@ pub(super) fn indexes() -> Vec<Vec<u8>> {
     let mut builder = PackBuilder::default();
     builder.add(b"frame", 6, vec![SegmentChunk { id: key.id(b"agenda"), len: 6 }]);
     let segments = builder.finish().map(|(_, directory)| directory.segments).unwrap_or_default();
-    let object = IndexObject { packs: vec![IndexedPack { name: PackName::new([4; 32]), segments }] };
+    let object = IndexObject {
+        packs: vec![IndexedPack { name: PackName::new([4; 32]), segments, head: Some(Head(vec![7; 40])) }],
+    };
     vec![encode(&object).unwrap_or_default(), encode(&IndexObject::default()).unwrap_or_default()]
 }
 

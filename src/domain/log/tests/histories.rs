@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::log::fold::fold_one_more;
 
 fn entry() -> impl Strategy<Value = Entry> {
     let names = || prop::collection::vec(0u8..8, 0..4);
@@ -25,6 +26,7 @@ fn author(entry: &Entry, luck: u8) -> u8 {
         (3, Some(Role::Writer)) => OTHER,
         (_, Some(Role::Writer)) => WRITER,
         (_, Some(Role::Root)) => ROOT,
+        (_, Some(Role::Approver)) => APPROVER,
         _ => PRUNER,
     }
 }
@@ -47,6 +49,52 @@ fn holds(before: &State, after: &State) -> Result<(), TestCaseError> {
         prop_assert!(after.newest(&set).is_some(), "set {set} lost its newest snapshot");
     }
     Ok(())
+}
+
+/// What reaches back, and what it reaches: disposals, and who is cut off.
+fn ruling() -> impl Strategy<Value = Entry> {
+    let at = || 0u64..30;
+    prop_oneof![
+        (0u8..5).prop_map(rulings::approved),
+        (at(), 0u8..5).prop_map(|(a, n)| rulings::withdrawn(a, n)),
+        (at(), prop::collection::vec((1u64..6, 0u8..9, prop::collection::vec(0u32..5, 0..3)), 0..3)).prop_map(
+            |(a, roots)| {
+                let roots: Vec<_> = roots.iter().map(|(s, r, n)| (*s, *r, &n[..])).collect();
+                rulings::relisted(a, &roots)
+            }
+        ),
+        (at(), 0u8..5).prop_map(|(a, n)| rulings::done(a, n)),
+        (2u8..9).prop_map(|a| Entry::ActorAdded(actor(a, &[Role::Pruner]))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #[test]
+    fn one_slot_more_makes_what_all_of_them_make(
+        entries in prop::collection::vec((prop_oneof![3 => entry(), 2 => ruling()], 0u8..30), 1..40)
+    ) {
+        let mut world = World::new();
+        let mut grown = world.state();
+        let mut approved = 0;
+        for (mut entry, luck) in entries {
+            match &mut entry {
+                Entry::DisposalWithdrawn(w) if luck % 3 > 0 => w.approval = approved,
+                Entry::Relisted { approval, .. } | Entry::DisposalDone { approval, .. } if luck % 3 > 0 => {
+                    *approval = approved;
+                }
+                _ => {}
+            }
+            let approves = matches!(entry, Entry::DisposalApproved(_));
+            let n = match luck {
+                7 => world.slot(None),
+                _ => world.say(author(&entry, luck), entry),
+            };
+            approved = if approves { n } else { approved };
+            fold_one_more(&mut grown, &world.slots).unwrap();
+            prop_assert_eq!(&grown, &world.state());
+        }
+    }
 }
 
 proptest! {

@@ -213,6 +213,24 @@ fn what_a_pruner_rewrote_before_it_was_cut_off_is_needed_beside_the_old() {
     assert!(w.state().needed().contains(2) && w.state().needed().contains(0), "neither may be deleted");
 }
 
+/// Found by a random history: what a thief said of dead packs made snapshots need them for ever.
+#[test]
+fn what_was_dead_or_was_said_after_the_cut_is_needed_by_nobody() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 2], 1));
+    let a = w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, condemned(&[2], &[], Reason::Unreferenced));
+    w.say(PRUNER, swept(&[2], &[]));
+    let from = w.say(PRUNER, stored(&[3], 2));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[1, 2]) });
+    w.say(ROOT, Entry::ActorRevoked { actor: ActorId::new([PRUNER; 32]), from });
+    let needs = |w: &World| w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs.clone();
+    assert_eq!(needs(&w), bits(&[0, 2]), "pack 1 was swept before");
+    w.say(WRITER, stored(&[4], 3));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[3]) });
+    assert_eq!((w.void(), needs(&w)), (Some(VoidWhy::Revoked), bits(&[0, 2])), "it was cut off already");
+}
+
 #[test]
 fn sessions_open_with_new_packs_and_close_with_a_snapshot() {
     let mut w = World::new();
