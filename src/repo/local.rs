@@ -260,7 +260,14 @@ pub mod dying {
 
 /// A lock on a file, let go when dropped or when the process dies, however it dies.
 #[derive(Debug)]
-pub struct FileLock(#[allow(dead_code, reason = "held, not read")] File);
+pub struct FileLock(File);
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Closing it is not enough while a child that was just forked has a copy: until it becomes a program of its own.
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 /// Takes the lock, or `None` when another process has it.
 ///
@@ -296,6 +303,18 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         remove(&path).unwrap();
         remove(&path).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_let_go_although_a_child_has_a_copy_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = try_lock(&path).unwrap().unwrap();
+        let of_a_child = lock.0.try_clone().unwrap();
+        assert!(try_lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(try_lock(&path).unwrap().is_some());
+        drop(of_a_child);
     }
 
     #[test]

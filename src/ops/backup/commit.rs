@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::ahead::Windows;
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
-use super::merge::{Item, Merge, Moment};
+use super::merge::{Merge, Moment};
 use super::session::{PACKS_PER_STORED, Session, describe, journal, packs_there, resume, tell, tell_and_list};
 use super::side::Side;
 use super::unusual::{Unusual, Usual};
-use super::window::{Buffers, Links, Reading, WINDOW_BYTES, WINDOW_ITEMS};
+use super::window::{Links, Reading};
 use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
 use crate::domain::listing::{Kind, Pieces};
@@ -25,7 +26,7 @@ use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::retention::register::Register;
-use crate::repo::cut::{Gear, GearKey};
+use crate::repo::cut::{CutBuffer, Gear, GearKey};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{FoundListing, Kept, Known, LastListing, Reader};
 use crate::repo::layout::Key;
@@ -222,7 +223,7 @@ fn walk(
         Some(found) => (open(&found.live.0)?, open(&found.gone.0)?),
         None => (Reader::empty(), Reader::empty()),
     };
-    let mut merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;
+    let merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;
     let openers = open_all(options)?;
     let stable: Vec<bool> = options.folders.iter().map(|f| has_stable_inodes(&f.path)).collect();
     let (names, gear) = (Names::load(), Gear::new(&GearKey::new(repo.chunk_key().gear())));
@@ -236,34 +237,25 @@ fn walk(
         clock: &*clock,
         began: session.began,
     };
-    let (mut links, mut buffers) = (Links::default(), Buffers::default());
+    let (mut links, mut buffer) = (Links::default(), CutBuffer::default());
     monitor.stage("reading", Some(before.records).filter(|n| *n > 0));
-    loop {
-        stop.check()?;
-        let window = next_window(&mut merge, &reading)?;
-        if window.is_empty() {
-            return Ok(());
+    std::thread::scope(|scope| {
+        let windows = Windows::begin(scope, &reading, merge);
+        while let Some(mut window) = windows.next()? {
+            stop.check()?;
+            monitor.advance(window.items.len() as u64);
+            reading.settle(&mut window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
+                take(outcome, moment, depot, listing, tally, monitor)?;
+                take_up(tally, depot.writer.take_written());
+                if tally.waiting.len() < PACKS_PER_STORED {
+                    return Ok(());
+                }
+                tell(repo, session, std::mem::take(&mut tally.waiting))
+            })?;
+            windows.give_back(window);
         }
-        monitor.advance(window.len() as u64);
-        reading.settle(window, depot, &mut links, &mut buffers, &mut |depot, outcome| {
-            take(outcome, moment, depot, listing, tally, monitor)?;
-            take_up(tally, depot.writer.take_written());
-            if tally.waiting.len() < PACKS_PER_STORED {
-                return Ok(());
-            }
-            tell(repo, session, std::mem::take(&mut tally.waiting))
-        })?;
-    }
-}
-
-fn next_window(merge: &mut Merge, reading: &Reading<'_>) -> Result<Vec<Item>, RepoError> {
-    let (mut window, mut bytes) = (vec![], 0);
-    while window.len() < WINDOW_ITEMS && bytes < WINDOW_BYTES {
-        let Some(item) = merge.next()? else { break };
-        bytes += reading.weight(&item);
-        window.push(item);
-    }
-    Ok(window)
+        Ok(())
+    })
 }
 
 fn open_all(options: &BackupOptions) -> Result<Vec<Opener>, OpsError> {

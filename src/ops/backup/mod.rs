@@ -8,6 +8,7 @@
 //! A file that fails is a problem and makes the snapshot partial; its last version stays in `gone`. A store
 //! that fails ends the run; what was stored is kept and the next run goes on from there.
 
+mod ahead;
 mod commit;
 mod content;
 mod depot;

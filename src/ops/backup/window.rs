@@ -1,12 +1,11 @@
-//! A stretch of paths at a time: small files that changed are read by several readers in the order in which
-//! they lie on the disk, then everything is stored in the order of paths.
+//! What is decided about each path, and stored in the order of paths.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::content::{Large, SMALL, Small, read_small, source_problem, store_large, store_small};
+use super::ahead::Window;
+use super::content::{Large, SMALL, Small, source_problem, store_large, store_small};
 use super::depot::Depot;
 use super::merge::Item;
 use super::unusual::Change;
@@ -21,13 +20,6 @@ use crate::ops::sound::is_nameless_noise;
 use crate::repo::cut::{CutBuffer, Gear};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{Fingerprint, Known};
-
-/// Small files read at the same time.
-const READERS: usize = 8;
-/// A window ends at so many paths.
-pub const WINDOW_ITEMS: usize = 4096;
-/// A window ends at so many bytes of small files to be read.
-pub const WINDOW_BYTES: u64 = 32 << 20;
 
 /// What is decided about every path.
 pub struct Reading<'a> {
@@ -66,20 +58,6 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Links(HashMap<(u64, u64), (u64, Known, Stat)>);
 
-/// One window's small files, by position.
-type Smalls<'w> = Vec<Option<Result<Small<'w>, Problem>>>;
-
-/// Memory that every window uses again.
-#[derive(Default)]
-pub struct Buffers {
-    cut: CutBuffer,
-    smalls: Vec<u8>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Reading<'_> {
     /// Whether the file is as it was, as far as the kernel can tell.
     fn unchanged(&self, found: &Found, last: &Known, source: usize) -> bool {
@@ -110,84 +88,35 @@ impl Reading<'_> {
     }
 
     /// Whether its content must be read, as far as can be said before the depot is asked.
-    fn is_to_read(&self, item: &Item) -> Option<u64> {
+    pub fn is_to_read(&self, item: &Item) -> Option<u64> {
         let Item::There { found, last, source } = item else { return None };
         let small = found.kind == FoundKind::File && found.stat.size <= SMALL;
         let unchanged = last.as_ref().is_some_and(|l| self.unchanged(found, l, *source));
         (small && !unchanged).then_some(found.stat.size)
     }
 
-    /// How many bytes of a window this item takes.
-    pub fn weight(&self, item: &Item) -> u64 {
-        self.is_to_read(item).unwrap_or(0)
-    }
-
     /// Settles a window; `each` gets the outcomes in the order of paths.
     pub fn settle(
         &self,
-        items: Vec<Item>,
+        window: &mut Window,
         depot: &mut Depot,
         links: &mut Links,
-        buffers: &mut Buffers,
+        buffer: &mut CutBuffer,
         each: &mut dyn FnMut(&mut Depot, Outcome) -> Result<(), RepoError>,
     ) -> Result<(), RepoError> {
-        let Buffers { cut: buffer, smalls: room } = buffers;
-        let ahead_at = self.clock.now();
-        let mut smalls = self.read_ahead(&items, links, room);
-        for (i, item) in items.into_iter().enumerate() {
+        let ahead_at = window.at;
+        for (i, item) in std::mem::take(&mut window.items).into_iter().enumerate() {
             match item {
                 Item::Problem(problem) => each(depot, Outcome::Failed(problem, None))?,
                 Item::Gone(known) => each(depot, Outcome::Gone(known))?,
                 Item::There { found, last, source } => {
-                    let small = smalls[i].take();
+                    let small = window.take(i);
                     let read_at = if small.is_some() { ahead_at } else { self.clock.now() };
                     self.there(found, last, (source, read_at), small, depot, links, buffer, each)?;
                 }
             }
         }
         Ok(())
-    }
-
-    fn read_ahead<'w>(&self, items: &[Item], links: &Links, room: &'w mut Vec<u8>) -> Smalls<'w> {
-        let found = |i: usize| match &items[i] {
-            Item::There { found, source, .. } => Some((found, *source)),
-            _ => None,
-        };
-        let mut order: Vec<(usize, &Found, usize)> = (0..items.len())
-            .filter(|i| self.is_to_read(&items[*i]).is_some())
-            .filter_map(|i| found(i).map(|(f, source)| (i, f, source)))
-            .filter(|(_, f, _)| f.stat.nlink < 2 || !links.0.contains_key(&f.stat.inode()))
-            .collect();
-        order.sort_by_key(|(_, f, _)| f.stat.ino);
-        let sizes = order.iter().map(|(_, f, _)| f.stat.size as usize + 1);
-        let all: usize = sizes.clone().sum();
-        if room.len() < all {
-            room.resize(all, 0);
-        }
-        let mut rest = &mut room[..all];
-        let mut work: Vec<_> = vec![];
-        for ((i, found, source), size) in order.iter().zip(sizes) {
-            let (part, after) = rest.split_at_mut(size);
-            work.push((*i, *found, *source, part));
-            rest = after;
-        }
-        let readers = if work.len() < 4 { 1 } else { READERS };
-        let (work, results) = (Mutex::new(work.into_iter()), Mutex::new((0..items.len()).map(|_| None).collect()));
-        let read = || {
-            loop {
-                let next = locked(&work).next();
-                let Some((i, found, source, part)) = next else { return };
-                let small = read_small(&self.openers[source], found, self.names, part).transpose();
-                let results: &mut Smalls<'w> = &mut locked(&results);
-                results[i] = small;
-            }
-        };
-        if readers == 1 {
-            read();
-        } else {
-            std::thread::scope(|scope| (0..readers).for_each(|_| drop(scope.spawn(read))));
-        }
-        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one path and the four things every path is settled with")]

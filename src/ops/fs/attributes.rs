@@ -49,10 +49,13 @@ struct Owned {
 }
 
 impl Policy {
-    /// For an open file or folder.
-    pub fn apply_open(&self, fd: BorrowedFd<'_>, kind: FoundKind, meta: &Meta) -> Vec<String> {
+    /// For an open file or folder; with its owner and group, if they are known.
+    pub fn apply_open(&self, fd: BorrowedFd<'_>, kind: FoundKind, meta: &Meta, now: Option<(u32, u32)>) -> Vec<String> {
         let mut warnings = Vec::new();
-        let owned = self.own(meta, &mut warnings, |u, g| rustix::fs::fchown(fd, u, g));
+        let owned = self.own(meta, &mut warnings, |u, g| match now {
+            Some(now) if u.is_none_or(|u| u.as_raw() == now.0) && g.is_none_or(|g| g.as_raw() == now.1) => Ok(()),
+            _ => rustix::fs::fchown(fd, u, g),
+        });
         warnings.extend(xattrs::write(At::Open(fd), &meta.xattrs));
         let mode = mode_for(meta, kind, &owned, &mut warnings);
         note(&mut warnings, "mode", rustix::fs::fchmod(fd, mode));

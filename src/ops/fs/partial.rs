@@ -1,7 +1,7 @@
 //! A file on its way: under an unfinished name beside its final one, until it is complete.
 //!
-//! It holds no descriptor, so that any number can be under way; it is opened for each stretch of writing.
-//! One that is dropped unfinished is removed.
+//! It holds no descriptor, so that any number can be under way; it is opened for each stretch of writing, or kept open
+//! beside it where there are few. One that is dropped unfinished is removed.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,7 +29,10 @@ pub struct Partial {
 /// A partial, open for writing, for as long as that lasts.
 #[derive(Debug)]
 pub struct PartialFile {
+    parent: OwnedFd,
     file: File,
+    /// Its owner and group when it was made, if it was made just now.
+    owner: Option<(u32, u32)>,
     path: RecordPath,
 }
 
@@ -39,17 +42,27 @@ impl Target {
     /// # Errors
     /// [`PlaceError`].
     pub fn begin_file(&self, path: &RecordPath, size: u64) -> Result<Partial, PlaceError> {
+        self.begin_open(path, size).map(|(partial, _)| partial)
+    }
+
+    /// The same, and open for writing.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn begin_open(&self, path: &RecordPath, size: u64) -> Result<(Partial, PartialFile), PlaceError> {
         let failed = |e| PlaceError::of(path, e);
         let (parent, _) = self.parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, Mode::RUSR | Mode::WUSR));
         let (serial, fd) = made.map_err(failed)?;
         let mut partial = Partial { target: self.clone(), path: path.clone(), serial, inode: (0, 0), under_way: true };
-        partial.inode = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?).inode();
+        let stat = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?);
+        partial.inode = stat.inode();
         if size > 0 {
             rustix::fs::ftruncate(&fd, size).map_err(failed)?;
         }
-        Ok(partial)
+        let owner = Some((stat.uid, stat.gid));
+        Ok((partial, PartialFile { parent, file: File::from(fd), owner, path: path.clone() }))
     }
 
     /// Gives a complete file its owner, attributes, mode, time and then its final name. If that fails, the
@@ -64,25 +77,43 @@ impl Target {
         meta: &Meta,
         overwrite: Overwrite,
     ) -> Result<Placed, PlaceError> {
-        self.finish_forced(partial, path, meta, overwrite, |file| rustix::fs::fdatasync(file))
+        let open = partial.open()?;
+        self.finish_open(partial, &open, path, meta, overwrite)
+    }
+
+    /// The same for one that is open.
+    ///
+    /// # Errors
+    /// As [`Target::finish_file`].
+    pub fn finish_open(
+        &self,
+        partial: Partial,
+        open: &PartialFile,
+        path: &RecordPath,
+        meta: &Meta,
+        overwrite: Overwrite,
+    ) -> Result<Placed, PlaceError> {
+        self.finish_forced(partial, open, path, meta, overwrite, |file| rustix::fs::fdatasync(file))
     }
 
     /// The same with a way to force a file to the disk.
     pub(super) fn finish_forced(
         &self,
         mut partial: Partial,
+        open: &PartialFile,
         path: &RecordPath,
         meta: &Meta,
         overwrite: Overwrite,
-        force: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
+        force: impl FnOnce(&File) -> Result<(), Errno>,
     ) -> Result<Placed, PlaceError> {
-        let (from, file) = partial.reopen()?;
-        let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta);
+        let PartialFile { parent: from, file, owner, .. } = open;
+        let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta, *owner);
         if overwrite == Overwrite::Always {
-            force(&file).map_err(|e| PlaceError::of(path, e))?;
+            force(file).map_err(|e| PlaceError::of(path, e))?;
         }
         let (to, last) = self.parent(path)?;
-        rename(&from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
+        partial.is_still_in(from)?;
+        rename(from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
         partial.under_way = false;
         Ok(Placed { warnings })
     }
@@ -99,8 +130,8 @@ impl Partial {
     /// # Errors
     /// [`PlaceError::PartialGone`] and others.
     pub fn open(&self) -> Result<PartialFile, PlaceError> {
-        let (_, fd) = self.reopen()?;
-        Ok(PartialFile { file: File::from(fd), path: self.path.clone() })
+        let (parent, fd) = self.reopen_as(OFlags::WRONLY)?;
+        Ok(PartialFile { parent, file: File::from(fd), owner: None, path: self.path.clone() })
     }
 
     /// Writes at a place, opening and closing.
@@ -131,15 +162,24 @@ impl Partial {
         }
     }
 
-    fn reopen(&self) -> Result<(OwnedFd, OwnedFd), PlaceError> {
-        self.reopen_as(OFlags::WRONLY)
+    fn failed(&self, e: Errno) -> PlaceError {
+        match e {
+            Errno::NOENT => PlaceError::PartialGone(self.path.clone()),
+            e => PlaceError::of(&self.path, e),
+        }
+    }
+
+    /// Whether what has its name there is this very file.
+    fn is_still_in(&self, parent: &OwnedFd) -> Result<(), PlaceError> {
+        let there = rustix::fs::statat(parent, self.target.partial_name(self.serial), AtFlags::SYMLINK_NOFOLLOW);
+        match Stat::from(there.map_err(|e| self.failed(e))?).inode() == self.inode {
+            true => Ok(()),
+            false => Err(PlaceError::PartialGone(self.path.clone())),
+        }
     }
 
     fn reopen_as(&self, access: OFlags) -> Result<(OwnedFd, OwnedFd), PlaceError> {
-        let failed = |e| match e {
-            Errno::NOENT => PlaceError::PartialGone(self.path.clone()),
-            e => PlaceError::of(&self.path, e),
-        };
+        let failed = |e| self.failed(e);
         let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes()).map_err(failed)?;
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let name = self.target.partial_name(self.serial);

@@ -140,7 +140,7 @@ impl Target {
     pub fn finish_dir(&self, path: &RecordPath, meta: &Meta) -> Result<Placed, PlaceError> {
         let fd =
             beneath::open(self.inner.root.as_fd(), path.as_bytes(), FOLDER).map_err(|e| PlaceError::of(path, e))?;
-        Ok(Placed { warnings: self.inner.policy.apply_open(fd.as_fd(), FoundKind::Dir, meta) })
+        Ok(Placed { warnings: self.inner.policy.apply_open(fd.as_fd(), FoundKind::Dir, meta, None) })
     }
 
     /// What has this name now, itself, not what it points to.

@@ -87,6 +87,13 @@ fn a_parent_that_becomes_a_link_while_a_file_is_under_way() {
     assert!(matches!(partial.write_at(0, b"abc"), Err(PlaceError::LinkInTheWay(_))));
     let end = target.finish_file(partial, &path("S/f"), &plain(), Overwrite::Always);
     assert!(matches!(end, Err(PlaceError::LinkInTheWay(_))));
+    // Nor by one that is kept open.
+    let (partial, open) = target.begin_open(&path("T/f"), 3).unwrap();
+    fs::rename(to.join("T"), to.join("moved too")).unwrap();
+    symlink(&outside, to.join("T")).unwrap();
+    open.write_at(0, b"abc").unwrap();
+    let end = target.finish_open(partial, &open, &path("T/f"), &plain(), Overwrite::Always);
+    assert!(matches!(end, Err(PlaceError::LinkInTheWay(_))));
     assert_eq!(names(&outside), Vec::<String>::new());
 }
 
@@ -115,6 +122,21 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
         drop(partial);
         assert_eq!(names(&to), Vec::<String>::new(), "{swap}");
     }
+    for swap in ["link", "hard", "file", "none"] {
+        let (partial, open) = target.begin_open(&path("f"), 3).unwrap();
+        let name = to.join(&names(&to)[0]);
+        fs::remove_file(&name).unwrap();
+        match swap {
+            "link" => symlink(&victim, &name).unwrap(),
+            "hard" => fs::hard_link(&victim, &name).unwrap(),
+            "file" => fs::write(&name, "somebody else's").unwrap(),
+            _ => {}
+        }
+        open.write_at(0, b"bad").unwrap();
+        let end = target.finish_open(partial, &open, &path("f"), &plain(), Overwrite::Never);
+        assert!(matches!(end, Err(PlaceError::PartialGone(_))), "{swap}: {end:?}");
+        assert_eq!(names(&to), Vec::<String>::new(), "{swap}");
+    }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "keep");
 }
 
@@ -130,7 +152,8 @@ fn nothing_is_replaced_by_what_is_not_on_the_disk() {
         let partial = target.begin_file(&path(name), 3).unwrap();
         partial.write_at(0, b"new").unwrap();
         let now = fs::read_to_string(to.join("f")).unwrap();
-        target.finish_forced(partial, &path(name), &plain(), overwrite, |_| {
+        let open = partial.open().unwrap();
+        target.finish_forced(partial, &open, &path(name), &plain(), overwrite, |_| {
             forced += 1;
             assert_eq!(now, "old", "before anything is replaced");
             answer

@@ -1,6 +1,7 @@
 //! The sink that writes files: under an unfinished name until a file is complete and its digest is right.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::digest::Digests;
 use super::engine::{Sink, locked};
@@ -14,16 +15,38 @@ use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
 use crate::ops::Stop;
-use crate::ops::fs::partial::Partial;
+use crate::ops::fs::partial::{Partial, PartialFile};
 use crate::ops::fs::place::{Overwrite, PlaceError, Target};
 
 enum FileState {
     /// Nothing has come yet.
     Waiting,
-    /// Some of it is written.
-    UnderWay(Partial),
+    /// Some of it is written; and it open, unless too many are.
+    UnderWay(Partial, Option<Held>),
     /// It is done, or it failed and was reported.
     Ended,
+}
+
+/// So many files under way are kept open at the most; the others are opened for each piece.
+const OPEN: usize = 128;
+
+/// A file that is kept open, and counted.
+struct Held {
+    file: Arc<PartialFile>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Held {
+    fn new(file: &Arc<PartialFile>, count: &Arc<AtomicUsize>) -> Option<Self> {
+        let held = Self { file: Arc::clone(file), count: Arc::clone(count) };
+        (count.fetch_add(1, Ordering::Relaxed) < OPEN).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What became of the files of a window.
@@ -45,6 +68,7 @@ pub(super) struct DiskSink<'a> {
     items: &'a [Item],
     files: &'a [u32],
     states: Vec<Mutex<FileState>>,
+    open: Arc<AtomicUsize>,
     fates: Vec<Mutex<Fate>>,
     /// What each file's digest was when it was backed up, where that is known.
     recorded: Vec<Option<Digest>>,
@@ -65,7 +89,7 @@ impl<'a> DiskSink<'a> {
         let fates = files.iter().map(|_| Mutex::new(Fate::Open)).collect();
         let asked = files.iter().zip(&recorded).map(|(at, known)| known.map(|_| items[*at as usize].size));
         let digests = Digests::new(asked);
-        Self { places, items, files, states, fates, recorded, digests, report }
+        Self { places, items, files, states, open: Arc::default(), fates, recorded, digests, report }
     }
 
     /// Takes in the holes of these files.
@@ -89,9 +113,11 @@ impl<'a> DiskSink<'a> {
         self.places.open(&item.path).ok_or_else(|| PlaceError::NotAFolder(item.path.clone()))
     }
 
-    fn begin(&self, item: &Item) -> Result<Partial, PlaceError> {
+    /// Begins a file of which these bytes come first; one that is all there needs no size beforehand.
+    fn begin(&self, item: &Item, offset: u64, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
         let (target, path) = self.spot(item)?;
-        target.begin_file(&path, item.size)
+        let whole = offset == 0 && bytes.len() as u64 == item.size;
+        target.begin_open(&path, if whole { 0 } else { item.size })
     }
 
     fn end(&self, file: u32, fate: Fate, problem: Problem) {
@@ -107,7 +133,7 @@ impl<'a> DiskSink<'a> {
         Ok(())
     }
 
-    fn finish(&self, file: u32, partial: Partial) -> Result<(), OpsError> {
+    fn finish(&self, file: u32, partial: Partial, open: Option<&PartialFile>) -> Result<(), OpsError> {
         let item = self.item(file);
         if let Some(recorded) = self.recorded[file as usize] {
             // What was not digested on the way is read back.
@@ -135,7 +161,11 @@ impl<'a> DiskSink<'a> {
         let (_, meta) = item.unpack()?;
         let placed = self.spot(item).and_then(|(target, path)| {
             let (overwrite, kept) = make_way(self.places, target, &path, item.doing)?;
-            target.finish_file(partial, &path, &meta, overwrite).map(|placed| (placed, kept))
+            let placed = match open {
+                Some(open) => target.finish_open(partial, open, &path, &meta, overwrite),
+                None => target.finish_file(partial, &path, &meta, overwrite),
+            };
+            placed.map(|placed| (placed, kept))
         });
         match placed {
             Ok((placed, kept)) => {
@@ -184,17 +214,22 @@ pub(super) fn refused(item: &Item, e: PlaceError) -> Result<Problem, OpsError> {
 impl Sink for DiskSink<'_> {
     fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
         let mut state = locked(&self.states[file as usize]);
-        if matches!(*state, FileState::Waiting) {
-            match self.begin(self.item(file)) {
-                Ok(partial) => *state = FileState::UnderWay(partial),
+        let opened = match &*state {
+            FileState::Waiting => match self.begin(self.item(file), offset, bytes) {
+                Ok((partial, open)) => {
+                    let open = Arc::new(open);
+                    *state = FileState::UnderWay(partial, Held::new(&open, &self.open));
+                    Ok(open)
+                }
                 Err(e) => {
                     *state = FileState::Ended;
                     return self.refused(file, e);
                 }
-            }
-        }
-        let FileState::UnderWay(partial) = &*state else { return Ok(()) };
-        let opened = partial.open();
+            },
+            FileState::UnderWay(_, Some(held)) => Ok(Arc::clone(&held.file)),
+            FileState::UnderWay(partial, None) => partial.open().map(Arc::new),
+            FileState::Ended => return Ok(()),
+        };
         drop(state);
         // Another piece of the file may be written at the same time, elsewhere in it.
         match opened.and_then(|open| open.write_at(offset, bytes)) {
@@ -219,14 +254,14 @@ impl Sink for DiskSink<'_> {
 
     fn complete(&self, file: u32) -> Result<(), OpsError> {
         let state = std::mem::replace(&mut *locked(&self.states[file as usize]), FileState::Ended);
-        let partial = match state {
-            FileState::Ended => return Ok(()),
-            FileState::UnderWay(partial) => partial,
-            FileState::Waiting => match self.begin(self.item(file)) {
-                Ok(partial) => partial,
-                Err(e) => return self.refused(file, e),
+        match state {
+            FileState::Ended => Ok(()),
+            FileState::UnderWay(partial, held) => self.finish(file, partial, held.as_ref().map(|held| &*held.file)),
+            // It is empty, or one hole.
+            FileState::Waiting => match self.begin(self.item(file), 0, b"") {
+                Ok((partial, open)) => self.finish(file, partial, Some(&open)),
+                Err(e) => self.refused(file, e),
             },
-        };
-        self.finish(file, partial)
+        }
     }
 }
