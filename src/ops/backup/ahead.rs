@@ -21,7 +21,7 @@ const READERS: usize = 8;
 /// A window ends at so many paths,
 pub const WINDOW_ITEMS: usize = 4096;
 /// or at so many bytes of small files to be read. Two are in memory: one is read, one is stored.
-pub const WINDOW_BYTES: u64 = 16 << 20;
+pub const WINDOW_BYTES: u64 = 8 << 20;
 
 /// A stretch of paths, with the small files among them that are to be stored.
 pub struct Window {
