@@ -6,6 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use minicbor::{CborLen, Decode, Encode};
 
 use super::pack::{Segment, is_sane};
+use super::stretches::HEADER;
 use crate::domain::id::{ChunkId, PackName};
 
 /// The key of chunk ids. The gear table's key is derived from the same secret, separately.
@@ -136,9 +137,9 @@ impl ChunkIndex {
         }
     }
 
-    /// Remembers how a pack begins.
+    /// Remembers how a pack begins, if that is as long as the beginning of one.
     pub fn keep_head(&mut self, pack: &IndexedPack) {
-        if let Some(head) = &pack.head {
+        if let Some(head) = pack.head.as_ref().filter(|head| head.0.len() as u64 <= HEADER) {
             self.heads.insert(pack.name, head.clone());
         }
     }
