@@ -5,4 +5,5 @@
 pub mod moto;
 pub mod s3;
 pub mod services;
+pub mod trouble;
 pub mod world;

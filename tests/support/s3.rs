@@ -1,6 +1,7 @@
 //! An S3 server inside the test process that checks every signature, on a port of its own.
 //! One folder is one bucket. It has its own thread and runtime, and ends with the value.
 
+use super::trouble::{Moment, Trouble};
 use futures::future::{Either, select};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -52,13 +53,23 @@ struct Fair {
     tags: Mutex<HashMap<String, ETag>>,
     hidden: Asked,
     careless: Arc<AtomicBool>,
+    trouble: Arc<Trouble>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-#[async_trait::async_trait]
-impl S3 for Fair {
-    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+impl Fair {
+    /// Does what was asked, unless that is to fail before; and what fails after it was done was done.
+    async fn troubled<T>(&self, work: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        let failing = || s3_error!(InternalError, "trouble of the server's own");
+        match self.trouble.next() {
+            None => work.await,
+            Some(Moment::Before) => Err(failing()),
+            Some(Moment::After) => work.await.and_then(|_| Err(failing())),
+        }
+    }
+
+    async fn put(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         if self.careless.load(Ordering::SeqCst) {
             req.input.if_none_match = None;
         }
@@ -69,7 +80,8 @@ impl S3 for Fair {
         }
         Ok(put)
     }
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+
+    async fn list(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
         let mut listed = self.files.list_objects_v2(req).await?;
         let hidden = self.hidden.lock().unwrap();
         for objects in listed.output.contents.iter_mut() {
@@ -81,17 +93,27 @@ impl S3 for Fair {
         }
         Ok(listed)
     }
+}
+
+#[async_trait::async_trait]
+impl S3 for Fair {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        self.troubled(self.put(req)).await
+    }
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+        self.troubled(self.list(req)).await
+    }
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-        self.files.get_object(req).await
+        self.troubled(self.files.get_object(req)).await
     }
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        self.files.head_object(req).await
+        self.troubled(self.files.head_object(req)).await
     }
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
-        self.files.delete_object(req).await
+        self.troubled(self.files.delete_object(req)).await
     }
     async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
-        self.files.delete_objects(req).await
+        self.troubled(self.files.delete_objects(req)).await
     }
 }
 
@@ -104,6 +126,8 @@ pub struct S3Server {
     pub hidden: Asked,
     /// It overwrites whatever a client says.
     pub careless: Arc<AtomicBool>,
+    /// It fails now and then, if it is told to.
+    pub trouble: Arc<Trouble>,
     _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -124,12 +148,14 @@ impl S3Server {
     fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
         let (asked, hidden, careless) = (Asked::default(), Asked::default(), Arc::default());
+        let trouble = Arc::<Trouble>::default();
         let mut builder = S3ServiceBuilder::new(Fair {
             files: s3s_fs::FileSystem::new(&folder).unwrap(),
             turn: tokio::sync::Mutex::default(),
             tags: Mutex::default(),
             hidden: Arc::clone(&hidden),
             careless: Arc::clone(&careless),
+            trouble: Arc::clone(&trouble),
         });
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
@@ -145,7 +171,17 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, asked, hidden, careless, _own: own, address, stop: Some(stop), thread: Some(thread) }
+        S3Server {
+            folder,
+            asked,
+            hidden,
+            careless,
+            trouble,
+            _own: own,
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
