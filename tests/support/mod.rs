@@ -5,5 +5,4 @@
 pub mod moto;
 pub mod s3;
 pub mod services;
-pub mod trouble;
 pub mod world;

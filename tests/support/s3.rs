@@ -1,7 +1,6 @@
 //! An S3 server inside the test process that checks every signature, on a port of its own.
 //! One folder is one bucket. It has its own thread and runtime, and ends with the value.
 
-use super::trouble::{Moment, Trouble};
 use futures::future::{Either, select};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -20,6 +19,10 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use trouble::{Moment, Trouble};
+
+#[path = "trouble.rs"]
+mod trouble;
 
 pub const ACCESS_KEY: &str = "test-access";
 pub const SECRET_KEY: &str = "test-secret-key";
