@@ -16,7 +16,7 @@ use super::writer::Writer;
 use crate::support::s3::S3Server;
 
 /// How long it lasts in a usual run, in seconds.
-const USUAL: u64 = 12;
+const USUAL: u64 = 10;
 /// Of a thousand requests so many fail.
 const TROUBLE: u32 = 20;
 /// No process may need more memory, in KiB.
@@ -222,6 +222,7 @@ fn real_programs_killed_and_stopped_over_a_store_that_fails_lose_nothing() {
         tally.processes, tally.succeeded, tally.kills, tally.stops, tally.peak
     );
     assert!(tally.kills > 0 && before + after > 0, "nothing happened: {tally:?}");
-    assert!(commits >= writers.len() * 2 + 4, "only {commits} backups: nobody worked");
+    // Besides each computer's first and last.
+    assert!(commits >= (writers.len() + 1) * 2 + 6, "only {commits} backups: nobody worked");
     assert!((1..MEMORY).contains(&tally.peak), "a process needed {} KiB", tally.peak);
 }
