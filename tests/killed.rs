@@ -1,5 +1,7 @@
-//! The real program, killed again and again in the middle of backup and prune: the next run goes on without any
-//! step by hand, and in the end everything is there and nothing else.
+//! The real program, killed again and again in the middle of backup and prune, some of it stopped for a moment before:
+//! the next run goes on without any step by hand, and in the end everything is there and nothing else.
+//!
+//! `STRONGROOM_KILLS=N` says how many runs are to be killed, and three prunes for each five of them.
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used)]
 
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+use strongroom::ops::fs::random_tree::Rng;
 use support::world::files_of;
 
 fn strongroom(home: &Path, arguments: &[&str]) -> Command {
@@ -17,14 +21,65 @@ fn strongroom(home: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs for `millis`, then SIGKILL. Says whether it had ended by itself.
-fn run_and_kill(home: &Path, arguments: &[&str], millis: u64) -> bool {
-    let mut child = strongroom(home, arguments).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(millis));
-    let ended = child.try_wait().unwrap().is_some();
-    let _ = child.kill();
-    child.wait().unwrap();
-    ended
+/// Delays that grow until a run comes to its end by itself, and begin again a little shifted: so they are spread over the
+/// length that a run takes, whatever that is.
+struct Delays {
+    first: u64,
+    step: u64,
+    next: u64,
+    sweeps: u64,
+}
+
+impl Delays {
+    fn new(first: u64, step: u64) -> Self {
+        Self { first, step, next: first, sweeps: 0 }
+    }
+
+    fn after(&mut self, ended: bool) {
+        self.sweeps += u64::from(ended);
+        self.next = if ended { self.first + self.sweeps * 5 % self.step } else { self.next + self.step };
+    }
+}
+
+/// What was done to the runs of one kind.
+struct Killer {
+    delays: Delays,
+    dice: Rng,
+    runs: u64,
+    killed: u64,
+    stopped: u64,
+    longest: u64,
+}
+
+impl Killer {
+    fn new(delays: Delays) -> Self {
+        Self { delays, dice: Rng::new(1), runs: 0, killed: 0, stopped: 0, longest: 0 }
+    }
+
+    /// Runs as long as it is its turn to, then SIGKILL. Each third one is stopped on its way, for a moment of any length.
+    fn run_and_kill(&mut self, home: &Path, arguments: &[&str]) {
+        let millis = self.delays.next;
+        let mut child = strongroom(home, arguments).spawn().unwrap();
+        let before = if self.runs % 3 == 2 { self.dice.below(millis) } else { millis };
+        std::thread::sleep(Duration::from_millis(before));
+        if before < millis && child.try_wait().unwrap().is_none() {
+            let pid = Pid::from_raw(child.id() as i32).unwrap();
+            kill_process(pid, Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_millis(self.dice.below(100)));
+            kill_process(pid, Signal::CONT).unwrap();
+            std::thread::sleep(Duration::from_millis(millis - before));
+            self.stopped += 1;
+        }
+        let _ = child.kill();
+        let out = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        let ended = out.status.code().is_some();
+        self.runs += 1;
+        self.killed += u64::from(!ended);
+        self.longest = self.longest.max(if ended { 0 } else { millis });
+        self.delays.after(ended);
+    }
 }
 
 fn must(home: &Path, arguments: &[&str]) {
@@ -77,19 +132,22 @@ fn backup_and_prune_killed_at_growing_delays_converge() {
     std::fs::create_dir(&docs).unwrap();
     fill(&docs, 0);
     let folder = docs.to_str().unwrap();
-    let mut killed = 0;
-    for step in 0..25 {
+    let kills: u64 = std::env::var("STRONGROOM_KILLS").map_or(25, |n| n.parse().unwrap());
+    let mut runs = Killer::new(Delays::new(15, 12));
+    for step in 0..kills {
         if step % 6 == 5 {
             fill(&docs, step as u32);
         }
-        killed += u32::from(!run_and_kill(&home, &["run", "--folder", folder], 15 + step * 12));
+        runs.run_and_kill(&home, &["run", "--folder", folder]);
     }
-    assert!(killed >= 5, "only {killed} runs were killed: the delays are too long for this machine");
+    let killed = runs.killed;
+    assert!(killed >= kills / 5, "only {killed} runs were killed: the delays are too long for this machine");
     must(&home, &["run", "--folder", folder]);
-    for step in 0..15 {
-        fill(&docs, 100 + step as u32);
+    let mut prunes = Killer::new(Delays::new(5, 8));
+    for step in 0..kills * 3 / 5 {
+        fill(&docs, 10_000 + step as u32);
         must(&home, &["backup"]);
-        run_and_kill(&home, &["prune", "--keep-last", "1", "--grace", "0", "--yes"], 5 + step * 8);
+        prunes.run_and_kill(&home, &["prune", "--keep-last", "1", "--grace", "0", "--yes"]);
     }
     let before = half_written(&home);
     grow_old(&before);
@@ -100,5 +158,12 @@ fn backup_and_prune_killed_at_growing_delays_converge() {
     let back = tmp.path().join("back");
     must(&home, &["restore", "--all", "--to", back.to_str().unwrap()]);
     assert!(files_of(&docs, "Documents") == files_of(&back.join("Documents"), "Documents"));
-    println!("{killed} of 25 runs were killed in the middle; {} files were half-written", before.len());
+    for (what, killer) in [("runs", runs), ("prunes", prunes)] {
+        let Killer { runs, killed, stopped, longest, .. } = killer;
+        println!(
+            "{killed} of {runs} {what} were killed in the middle, the latest after {longest} ms; {stopped} were stopped \
+             for a moment"
+        );
+    }
+    println!("{} files were half-written", before.len());
 }

@@ -1,19 +1,26 @@
 //! The S3 servers of the tests are what the other tests take them for: this one checks signatures and
-//! conditions, `moto` keeps conditional creates under a race, and the bad one ignores them.
-
+//! conditions and makes trouble where it is told to, `moto` keeps conditional creates under a race, and the bad one
+//! ignores them. And the long run over it: real programs, killed and stopped (`soak`).
+#![cfg(feature = "testing")]
 // The lint's leave for tests does not reach helpers.
 #![allow(clippy::unwrap_used)]
 
+#[path = "s3_server/computer.rs"]
+mod computer;
+#[path = "s3_server/soak.rs"]
+mod soak;
 mod support;
+#[path = "s3_server/writer.rs"]
+mod writer;
 
 use futures::future::join_all;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 use support::s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 use support::services;
 
-fn client(url: &str, bucket: &str, key: &str, secret: &str) -> AmazonS3 {
+fn builder(url: &str, bucket: &str, key: &str, secret: &str) -> AmazonS3Builder {
     AmazonS3Builder::new()
         .with_endpoint(url)
         .with_allow_http(true)
@@ -21,8 +28,10 @@ fn client(url: &str, bucket: &str, key: &str, secret: &str) -> AmazonS3 {
         .with_region("us-east-1")
         .with_access_key_id(key)
         .with_secret_access_key(secret)
-        .build()
-        .unwrap()
+}
+
+fn client(url: &str, bucket: &str, key: &str, secret: &str) -> AmazonS3 {
+    builder(url, bucket, key, secret).build().unwrap()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -50,6 +59,39 @@ fn the_server_in_process_checks_signatures_and_conditions() {
         );
         assert!(matches!(store.get(&Path::from("log/1")).await, Err(Error::NotFound { .. })));
     });
+}
+
+/// Which of forty creates failed, and which of the objects are there.
+fn forty_creates(rate: u32, seed: u64) -> (Vec<bool>, Vec<bool>) {
+    let server = S3Server::start();
+    server.trouble.make(rate, seed);
+    let (mut failed, mut there) = (vec![], vec![]);
+    runtime().block_on(async {
+        let at_once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let store = builder(&server.url(), BUCKET, ACCESS_KEY, SECRET_KEY).with_retry(at_once).build().unwrap();
+        for n in 0..40 {
+            failed.push(create(&store, &format!("log/{n}"), "entry").await.is_err());
+        }
+        server.trouble.make(0, seed);
+        for n in 0..40 {
+            there.push(store.head(&Path::from(format!("log/{n}"))).await.is_ok());
+        }
+    });
+    let (before, after) = server.trouble.made();
+    assert_eq!(before + after, failed.iter().filter(|failed| **failed).count() as u64);
+    assert_eq!(before, there.iter().filter(|there| !**there).count() as u64);
+    (failed, there)
+}
+
+#[test]
+fn the_server_in_process_fails_as_often_as_it_is_told_before_and_after_the_effect() {
+    assert_eq!(forty_creates(0, 7), (vec![false; 40], vec![true; 40]));
+    let (failed, there) = forty_creates(1000, 7);
+    assert!(failed.iter().all(|failed| *failed) && there.contains(&true) && there.contains(&false));
+    let some = forty_creates(300, 7);
+    assert!(some.0.contains(&true) && some.0.contains(&false));
+    assert_eq!(some, forty_creates(300, 7), "one seed, one trouble");
+    assert_ne!(some, forty_creates(300, 8));
 }
 
 #[test]

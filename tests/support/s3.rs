@@ -19,6 +19,10 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use trouble::{Moment, Trouble};
+
+#[path = "trouble.rs"]
+mod trouble;
 
 pub const ACCESS_KEY: &str = "test-access";
 pub const SECRET_KEY: &str = "test-secret-key";
@@ -52,13 +56,23 @@ struct Fair {
     tags: Mutex<HashMap<String, ETag>>,
     hidden: Asked,
     careless: Arc<AtomicBool>,
+    trouble: Arc<Trouble>,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-#[async_trait::async_trait]
-impl S3 for Fair {
-    async fn put_object(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+impl Fair {
+    /// Does what was asked, unless that is to fail before; and what fails after it was done was done.
+    async fn troubled<T>(&self, work: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
+        let failing = || s3_error!(InternalError, "trouble of the server's own");
+        match self.trouble.next() {
+            None => work.await,
+            Some(Moment::Before) => Err(failing()),
+            Some(Moment::After) => work.await.and_then(|_| Err(failing())),
+        }
+    }
+
+    async fn put(&self, mut req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         if self.careless.load(Ordering::SeqCst) {
             req.input.if_none_match = None;
         }
@@ -69,7 +83,8 @@ impl S3 for Fair {
         }
         Ok(put)
     }
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+
+    async fn list(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
         let mut listed = self.files.list_objects_v2(req).await?;
         let hidden = self.hidden.lock().unwrap();
         for objects in listed.output.contents.iter_mut() {
@@ -81,17 +96,27 @@ impl S3 for Fair {
         }
         Ok(listed)
     }
+}
+
+#[async_trait::async_trait]
+impl S3 for Fair {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        self.troubled(self.put(req)).await
+    }
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+        self.troubled(self.list(req)).await
+    }
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
-        self.files.get_object(req).await
+        self.troubled(self.files.get_object(req)).await
     }
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
-        self.files.head_object(req).await
+        self.troubled(self.files.head_object(req)).await
     }
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
-        self.files.delete_object(req).await
+        self.troubled(self.files.delete_object(req)).await
     }
     async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
-        self.files.delete_objects(req).await
+        self.troubled(self.files.delete_objects(req)).await
     }
 }
 
@@ -104,6 +129,8 @@ pub struct S3Server {
     pub hidden: Asked,
     /// It overwrites whatever a client says.
     pub careless: Arc<AtomicBool>,
+    /// It fails now and then, if it is told to.
+    pub trouble: Arc<Trouble>,
     _own: Option<TempDir>,
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -124,12 +151,14 @@ impl S3Server {
     fn at(folder: PathBuf, own: Option<TempDir>) -> Self {
         std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
         let (asked, hidden, careless) = (Asked::default(), Asked::default(), Arc::default());
+        let trouble = Arc::<Trouble>::default();
         let mut builder = S3ServiceBuilder::new(Fair {
             files: s3s_fs::FileSystem::new(&folder).unwrap(),
             turn: tokio::sync::Mutex::default(),
             tags: Mutex::default(),
             hidden: Arc::clone(&hidden),
             careless: Arc::clone(&careless),
+            trouble: Arc::clone(&trouble),
         });
         let mut keys = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
         keys.register(READER.into(), SECRET_KEY.into());
@@ -145,7 +174,17 @@ impl S3Server {
             runtime.block_on(serve(listener, service, stopped));
             runtime.shutdown_background();
         });
-        S3Server { folder, asked, hidden, careless, _own: own, address, stop: Some(stop), thread: Some(thread) }
+        S3Server {
+            folder,
+            asked,
+            hidden,
+            careless,
+            trouble,
+            _own: own,
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {

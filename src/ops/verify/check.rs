@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::affected::name_records;
 use super::every_run::advise;
+use super::overtaken::leave_out_swept;
 use super::{VerifyReport, Wanted, bundles, damage, put_on_record, wanted};
 use crate::domain::log::entry::Entry;
 use crate::domain::log::proofs::Checked;
@@ -57,6 +58,7 @@ pub(super) fn compare(
     report.unknown = listed.keys().filter(|key| !is_ours(key)).count() as u64;
     let read = look_for(repo, &wanted, &listed, &mut report, monitor, stop);
     let read = read.and_then(|()| bundles::check(repo, &mut report, stop));
+    let read = read.and_then(|()| leave_out_swept(repo, &mut report));
     match read.and_then(|()| told(repo, &mut report, name_the_records)) {
         Ok(()) => Ok(report),
         Err(e) => report.ended_by(e),

@@ -24,6 +24,9 @@ pub(in crate::ops) mod live;
 #[cfg(test)]
 mod notes_tests;
 pub mod opening;
+mod overtaken;
+#[cfg(test)]
+mod overtaken_tests;
 pub mod restore;
 mod rotation;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::affected::name_records;
 use super::choose::{Candidate, Choice, choose};
 use super::live::Look;
 use super::opening::{Document, Due, Opener, Room};
+use super::overtaken::is_overtaken;
 use super::rotation::{Rotation, keep};
 use super::{
     Damage, Examined, Object, VerifyReport, bundles, damage, elapsed, every_run, has_backup, live, put_on_record,
@@ -41,6 +42,8 @@ pub use options::TestOptions;
 /// Documents brought back at a time: so that the clock is looked at, or so that memory is enough.
 const BATCH: usize = 64;
 const LARGE_BATCH: usize = 1_000;
+/// How often it begins again when it was overtaken.
+const ATTEMPTS: u32 = 3;
 
 /// One run.
 struct Run<'a> {
@@ -57,11 +60,13 @@ struct Run<'a> {
     due: Due,
 }
 
-/// Restores a part, or everything, to nowhere.
+/// Restores a part, or everything, to nowhere. What is swept meanwhile by a pruner that does not wait is no damage: it begins
+/// again.
 ///
 /// # Errors
 /// [`RepoError::CannotRead`] without the reading identity; [`RepoError::NoRole`] without the tester's seed;
-/// [`OpsError::Nothing`] when there is no backup; faults of the store; `Interrupted`.
+/// [`RepoError::Contention`] when a pruner was in the way of all attempts; [`OpsError::Nothing`] when there is no backup;
+/// faults of the store; `Interrupted`.
 pub fn restore(
     repo: &mut Repository,
     options: &TestOptions,
@@ -71,8 +76,24 @@ pub fn restore(
     if !repo.can_read() {
         return Err(RepoError::CannotRead.into());
     }
+    for _ in 0..ATTEMPTS {
+        if let Some(report) = attempt(repo, options, monitor, stop)? {
+            return Ok(report);
+        }
+    }
+    Err(RepoError::Contention.into())
+}
+
+/// One attempt; nothing when it was overtaken.
+fn attempt(
+    repo: &mut Repository,
+    options: &TestOptions,
+    monitor: &dyn Monitor,
+    stop: &Stop,
+) -> Result<Option<VerifyReport>, OpsError> {
     repo.refresh()?;
     has_backup(repo.state())?;
+    let first = repo.state().next;
     let (began, report) = (repo.env.clock.now(), VerifyReport::default());
     let accepted = Accepted::load(repo)?;
     let opener = options.sound.as_ref().map(|sound| Opener::begin(sound, repo));
@@ -81,13 +102,18 @@ pub fn restore(
     let mut run = Run { options, monitor, stop, began, report, passed, documents, opener, accepted, rotation, due };
     let brought = run.bring_all(repo);
     every_run::lost(repo).into_iter().for_each(|damage| run.report.add_damage(damage));
-    let settled = brought.and_then(|()| run.settle(repo));
+    let broke = matches!(&brought, Err(OpsError::Repo(e)) if e.is_damage());
+    let settled = match is_overtaken(repo, &mut run.report, first, broke) {
+        Ok(true) => return Ok(None),
+        Ok(false) => brought.and_then(|()| run.settle(repo)),
+        Err(e) => Err(e),
+    };
     let mut report = run.report;
     if let Err(e) = settled {
         let report = report.ended_by(e)?;
         // Where this cannot be written either, the damage is told all the same.
         let _ = super::remember_damage(repo, &report);
-        return Ok(report);
+        return Ok(Some(report));
     }
     let named = run.accepted.testable(repo).and_then(|needed| {
         let packs = needed.iter().filter_map(|n| repo.state().packs.get(n as usize));
@@ -95,8 +121,8 @@ pub fn restore(
         name_records(repo, &mut report.failed)
     });
     match named {
-        Ok(()) => Ok(report),
-        Err(e) => report.ended_by(e),
+        Ok(()) => Ok(Some(report)),
+        Err(e) => report.ended_by(e).map(Some),
     }
 }
 

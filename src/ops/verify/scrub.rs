@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::affected::name_records;
 use super::every_run::advise;
+use super::overtaken::leave_out_swept;
 use super::{Budget, Damage, Object, VerifyReport, Wanted, damage, elapsed, put_on_record, wanted};
 use crate::domain::clock::Clock;
 use crate::domain::id::{IndexName, Link, NoteName, PackName, RepositoryId};
@@ -89,8 +90,9 @@ pub fn scrub(
     repo.refresh()?;
     let queue = everything(repo)?;
     let mut report = read_again(repo, queue, budget, monitor, stop)?;
+    let left = leave_out_swept(repo, &mut report);
     report.failed.iter_mut().for_each(|damage| advise(repo, damage));
-    match told(repo, &mut report) {
+    match left.and_then(|()| told(repo, &mut report).map_err(Into::into)) {
         Ok(()) => Ok(report),
         Err(e) => report.ended_by(e),
     }
