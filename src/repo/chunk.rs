@@ -48,8 +48,15 @@ pub struct IndexedPack {
     pub head: Option<Head>,
 }
 
-/// The beginning of a sealed object: its header and what its key is derived with, some hundred bytes. Nobody believes it: what
-/// it opens must be authentic.
+impl IndexedPack {
+    /// Longer than the beginning of a pack is only what somebody made up: nobody is to hold it or to say it again.
+    pub fn drop_long_head(&mut self) {
+        self.head = self.head.take().filter(|head| head.0.len() as u64 <= HEADER);
+    }
+}
+
+/// The beginning of a sealed object: its header and what its key is derived with, some hundred bytes. Nobody believes it: of
+/// what it opens, only that counts whose chunk ids fit.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen)]
 #[cbor(transparent)]
 pub struct Head(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
@@ -137,9 +144,9 @@ impl ChunkIndex {
         }
     }
 
-    /// Remembers how a pack begins, if that is as long as the beginning of one.
+    /// Remembers how a pack begins.
     pub fn keep_head(&mut self, pack: &IndexedPack) {
-        if let Some(head) = pack.head.as_ref().filter(|head| head.0.len() as u64 <= HEADER) {
+        if let Some(head) = &pack.head {
             self.heads.insert(pack.name, head.clone());
         }
     }

@@ -293,6 +293,8 @@ impl Repository {
         };
         let framed = open(stored, &self.ring.writing)?.all()?;
         let cbor = unframe_up_to(&framed, MAX_INDEX).map_err(|e| bad(e.to_string()))?;
-        minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))
+        let mut object: IndexObject = minicbor::decode(&cbor).map_err(|_| bad("it makes no sense".into()))?;
+        object.packs.iter_mut().for_each(IndexedPack::drop_long_head);
+        Ok(object)
     }
 }

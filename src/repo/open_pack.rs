@@ -18,7 +18,7 @@ use super::stretches::{Stretches, sealed_ranges};
 use crate::domain::id::PackName;
 
 /// A pack up to this size is fetched whole whatever is wanted of it.
-const SMALL: u64 = 1 << 20;
+pub(super) const SMALL: u64 = 1 << 20;
 
 /// Where packs come from.
 #[derive(Clone, Copy)]
@@ -74,7 +74,9 @@ impl<'r> PackSource<'r> {
         let head = self.index.and_then(|index| index.head(name));
         let ranges = sealed_ranges(size, segments, head.is_none());
         let Ok(parts) = self.store.get_ranges(&Key::Pack(*name), &ranges) else { return self.whole(name) };
-        let known = head.filter(|_| ranges[0].start > 0).map(|head| (0, Bytes::copy_from_slice(&head.0)));
+        let known = head
+            .filter(|_| ranges.first().is_some_and(|r| r.start > 0))
+            .map(|head| (0, Bytes::copy_from_slice(&head.0)));
         let parts = known.into_iter().chain(ranges.iter().map(|r| r.start).zip(parts)).collect();
         match PackReader::of_parts(Stretches::new(size, parts), self.reading) {
             Ok(reader) => Ok(OpenPack { source: self, name: *name, reader, ranges: Some(ranges), size }),

@@ -18,6 +18,7 @@ use super::chunk::{ChunkKey, Head, IndexedPack};
 use super::error::RepoError;
 use super::lane::{LANES, Lane};
 use super::layout::Key;
+use super::open_pack::SMALL;
 use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient, head_of};
 use super::store::{Created, Store};
@@ -327,8 +328,8 @@ fn seal_one(
     let proved = reader.verify_with(&directory, &settings.chunk_key, &mut turn);
     proved.map_err(|error| RepoError::Pack { name, error })?;
     let pack = StoredPack { name, size: stored.len() as u64 };
-    let indexed =
-        IndexedPack { name, segments: directory.segments, head: head_of(&stored).map(|head| Head(head.to_vec())) };
+    let head = head_of(&stored).filter(|_| pack.size > SMALL).map(|head| Head(head.to_vec()));
+    let indexed = IndexedPack { name, segments: directory.segments, head };
     Ok((WrittenPack { pack, indexed }, stored))
 }
 

@@ -34,6 +34,8 @@ impl<'a> Hindsight<'a> {
                     packs.iter().for_each(|p| found.sweeps.entry(p).or_default().push(body.n));
                 }
                 _ if body.actor != root => {}
+                // One with the root's role is never taken.
+                Entry::ActorAdded(actor) if actor.roles.contains(&Role::Root) => {}
                 Entry::ActorAdded(actor) => {
                     let new = known.insert(actor.key);
                     if new && is_pruner(&actor.roles) {

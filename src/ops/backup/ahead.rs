@@ -121,7 +121,7 @@ fn read(reading: &Reading<'_>, items: Vec<Item>, mut room: Vec<u8>, linked: &mut
     let mut order: Vec<(usize, &Found, usize)> = (0..items.len())
         .filter(|i| reading.is_to_read(&items[*i]).is_some())
         .filter_map(|i| found(i).map(|(f, source)| (i, f, source)))
-        .filter(|(_, f, _)| f.stat.nlink < 2 || linked.insert(f.stat.inode()))
+        .filter(|(_, f, source)| !reading.stable_inodes[*source] || f.stat.nlink < 2 || linked.insert(f.stat.inode()))
         .collect();
     order.sort_by_key(|(_, f, _)| f.stat.ino);
     let sizes = order.iter().map(|(_, f, _)| f.stat.size as usize + 1);
@@ -159,4 +159,19 @@ fn held(start: usize, small: Small<'_>) -> Held {
     let bytes = start..start + small.bytes.len();
     let Small { meta, ranges, problem, stat, .. } = small;
     Held { bytes, rest: Box::new(Small { bytes: &[], meta, ranges, problem, stat }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_said_end_is_the_end() {
+        let ((to, next), (rooms, _back)) = (sync_channel(1), channel());
+        let windows = Windows { next, rooms };
+        to.send(Ok(None)).unwrap();
+        assert!(windows.next().unwrap().is_none());
+        drop(to);
+        assert!(matches!(windows.next(), Err(RepoError::Interrupted)), "its reader died");
+    }
 }

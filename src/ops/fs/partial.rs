@@ -107,6 +107,8 @@ impl Target {
         force: impl FnOnce(&File) -> Result<(), Errno>,
     ) -> Result<Placed, PlaceError> {
         let PartialFile { parent: from, file, owner, .. } = open;
+        // What somebody moved away stays closed to others.
+        partial.is_still_in(from)?;
         let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta, *owner);
         if overwrite == Overwrite::Always {
             force(file).map_err(|e| PlaceError::of(path, e))?;

@@ -122,10 +122,11 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
         drop(partial);
         assert_eq!(names(&to), Vec::<String>::new(), "{swap}");
     }
+    let taken = dir.path().join("taken");
     for swap in ["link", "hard", "file", "none"] {
         let (partial, open) = target.begin_open(&path("f"), 3).unwrap();
         let name = to.join(&names(&to)[0]);
-        fs::remove_file(&name).unwrap();
+        fs::rename(&name, &taken).unwrap();
         match swap {
             "link" => symlink(&victim, &name).unwrap(),
             "hard" => fs::hard_link(&victim, &name).unwrap(),
@@ -136,6 +137,7 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
         let end = target.finish_open(partial, &open, &path("f"), &plain(), Overwrite::Never);
         assert!(matches!(end, Err(PlaceError::PartialGone(_))), "{swap}: {end:?}");
         assert_eq!(names(&to), Vec::<String>::new(), "{swap}");
+        assert_eq!(fs::metadata(&taken).unwrap().permissions().mode() & 0o777, 0o600, "{swap}: closed to others");
     }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "keep");
 }

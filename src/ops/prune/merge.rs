@@ -40,12 +40,13 @@ pub fn merge(repo: &mut Repository, stop: &Stop) -> Result<u64, OpsError> {
     let (mut open, mut raw) = (vec![], 0);
     repo.for_each_pack(&covered, |_, pack| {
         stop.check()?;
-        raw += encode(pack)?.len();
-        open.push(pack.clone());
-        if raw >= FULL {
+        let len = encode(pack)?.len();
+        if raw + len > FULL && !open.is_empty() {
             raw = 0;
             stored.push(close(repo, std::mem::take(&mut open))?);
         }
+        raw += len;
+        open.push(pack.clone());
         Ok::<_, RepoError>(())
     })?;
     if !open.is_empty() {

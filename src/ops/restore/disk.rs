@@ -27,8 +27,9 @@ enum FileState {
     Ended,
 }
 
-/// So many files under way are kept open at the most; the others are opened for each piece. Tests go both ways.
-const OPEN: usize = if cfg!(any(test, feature = "testing")) { 2 } else { 128 };
+/// So many files under way are kept open at the most, with two descriptors each; the others are opened for each piece.
+/// The library's own tests go both ways.
+const OPEN: usize = if cfg!(test) { 2 } else { 32 };
 
 /// A file that is kept open, and counted.
 struct Held {

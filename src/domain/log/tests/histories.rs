@@ -64,7 +64,9 @@ fn ruling() -> impl Strategy<Value = Entry> {
             }
         ),
         (at(), 0u8..5).prop_map(|(a, n)| rulings::done(a, n)),
-        (2u8..9).prop_map(|a| Entry::ActorAdded(actor(a, &[Role::Pruner]))),
+        (2u8..9, prop_oneof![Just(Role::Pruner), Just(Role::Writer), Just(Role::Root)])
+            .prop_map(|(a, role)| Entry::ActorAdded(actor(a, &[role]))),
+        (6u8..9, 1u64..30).prop_map(|(a, from)| Entry::ActorRevoked { actor: ActorId::new([a; 32]), from }),
     ]
 }
 
