@@ -27,9 +27,12 @@ enum FileState {
     Ended,
 }
 
-/// So many files under way are kept open at the most, with two descriptors each; the others are opened for each piece.
-/// The library's own tests go both ways.
-const OPEN: usize = if cfg!(test) { 2 } else { 32 };
+/// So many files under way are kept open at the most, with two descriptors each: a quarter of what this process may have open.
+/// The others are opened for each piece. The library's own tests go both ways.
+fn open_at_most() -> usize {
+    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    if cfg!(test) { 2 } else { allowed.map_or(128, |files| usize::try_from(files / 8).unwrap_or(128)).min(128) }
+}
 
 /// A file that is kept open, and counted.
 struct Held {
@@ -38,9 +41,9 @@ struct Held {
 }
 
 impl Held {
-    fn new(file: &Arc<PartialFile>, count: &Arc<AtomicUsize>) -> Option<Self> {
+    fn new(file: &Arc<PartialFile>, count: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let held = Self { file: Arc::clone(file), count: Arc::clone(count) };
-        (count.fetch_add(1, Ordering::Relaxed) < OPEN).then_some(held)
+        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(held)
     }
 }
 
@@ -70,6 +73,7 @@ pub(super) struct DiskSink<'a> {
     files: &'a [u32],
     states: Vec<Mutex<FileState>>,
     open: Arc<AtomicUsize>,
+    open_at_most: usize,
     fates: Vec<Mutex<Fate>>,
     /// What each file's digest was when it was backed up, where that is known.
     recorded: Vec<Option<Digest>>,
@@ -90,7 +94,18 @@ impl<'a> DiskSink<'a> {
         let fates = files.iter().map(|_| Mutex::new(Fate::Open)).collect();
         let asked = files.iter().zip(&recorded).map(|(at, known)| known.map(|_| items[*at as usize].size));
         let digests = Digests::new(asked);
-        Self { places, items, files, states, open: Arc::default(), fates, recorded, digests, report }
+        Self {
+            places,
+            items,
+            files,
+            states,
+            open: Arc::default(),
+            open_at_most: open_at_most(),
+            fates,
+            recorded,
+            digests,
+            report,
+        }
     }
 
     /// Takes in the holes of these files.
@@ -219,7 +234,7 @@ impl Sink for DiskSink<'_> {
             FileState::Waiting => match self.begin(self.item(file), offset, bytes) {
                 Ok((partial, open)) => {
                     let open = Arc::new(open);
-                    *state = FileState::UnderWay(partial, Held::new(&open, &self.open));
+                    *state = FileState::UnderWay(partial, Held::new(&open, &self.open, self.open_at_most));
                     Ok(open)
                 }
                 Err(e) => {
