@@ -97,9 +97,11 @@ pub(super) fn commit(state: &mut State, body: &Body, snapshot: &Snapshot) -> Res
     Ok(())
 }
 
-/// Nothing cannot take the place of what a snapshot needs.
+/// Nothing, and what nobody describes, cannot take the place of what a snapshot needs.
 pub(super) fn rewrite(state: &mut State, from: &Bits, to: &Bits) -> Result<(), VoidWhy> {
-    if to.iter().any(|t| !matches!(state.packs.get(t as usize).map(|p| p.life), Some(Life::Live))) {
+    let live = |t: u32| matches!(state.packs.get(t as usize).map(|p| p.life), Some(Life::Live));
+    let described = state.described();
+    if to.iter().any(|t| !live(t) || !described.contains(t)) {
         return Err(VoidWhy::Impossible);
     }
     let needs_old = |s: &SnapshotState| from.iter().any(|f| s.snapshot.needs.contains(f));

@@ -213,6 +213,20 @@ fn what_a_pruner_rewrote_before_it_was_cut_off_is_needed_beside_the_old() {
     assert!(w.state().needed().contains(2) && w.state().needed().contains(0), "neither may be deleted");
 }
 
+/// Found by a random history: an index whose name is dead describes nothing.
+#[test]
+fn what_nobody_describes_takes_no_place() {
+    let mut w = World::new();
+    w.say(PRUNER, condemned(&[], &[9], Reason::Orphan));
+    w.say(PRUNER, swept(&[], &[9]));
+    w.say(WRITER, stored(&[1], 1));
+    w.say(WRITER, stored(&[2], 9));
+    let a = w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, Entry::Rewritten { from: bits(&[0]), to: bits(&[1]) });
+    assert_eq!(w.void(), Some(VoidWhy::Impossible));
+    assert_eq!(w.state().snapshot(SnapshotId(a)).unwrap().snapshot.needs, bits(&[0]));
+}
+
 /// Found by a random history: what a thief said of dead packs made snapshots need them for ever.
 #[test]
 fn what_was_dead_or_was_said_after_the_cut_is_needed_by_nobody() {
