@@ -36,6 +36,13 @@ pub struct PartialFile {
     path: RecordPath,
 }
 
+/// So many files under way may be kept open, with two descriptors each: a quarter of what this process may have open. The others
+/// are opened for each piece. The library's own tests go both ways.
+pub fn open_at_most() -> usize {
+    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    if cfg!(test) { 2 } else { allowed.map_or(128, |files| usize::try_from(files / 8).unwrap_or(128)).min(128) }
+}
+
 impl Target {
     /// Begins a file of `size` bytes, all of them a hole, readable by nobody else. Missing parents are made.
     ///

@@ -15,7 +15,7 @@ use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
 use crate::ops::Stop;
-use crate::ops::fs::partial::{Partial, PartialFile};
+use crate::ops::fs::partial::{Partial, PartialFile, open_at_most};
 use crate::ops::fs::place::{Overwrite, PlaceError, Target};
 
 enum FileState {
@@ -25,13 +25,6 @@ enum FileState {
     UnderWay(Partial, Option<Held>),
     /// It is done, or it failed and was reported.
     Ended,
-}
-
-/// So many files under way are kept open at the most, with two descriptors each: a quarter of what this process may have open.
-/// The others are opened for each piece. The library's own tests go both ways.
-fn open_at_most() -> usize {
-    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    if cfg!(test) { 2 } else { allowed.map_or(128, |files| usize::try_from(files / 8).unwrap_or(128)).min(128) }
 }
 
 /// A file that is kept open, and counted.
