@@ -1,6 +1,6 @@
 //! Chunk ids and where chunks lie: the index, stored and in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use minicbor::{CborLen, Decode, Encode};
@@ -125,7 +125,28 @@ pub(super) fn half(id: &ChunkId) -> Half {
     half
 }
 
+/// Chunks that are there, wherever: about 20 bytes a chunk.
+#[derive(Default)]
+pub struct ChunkSet(HashSet<Half, BuildHasherDefault<FirstBytes>>);
+
+impl ChunkSet {
+    /// Notes one.
+    pub fn insert(&mut self, id: &ChunkId) {
+        self.0.insert(half(id));
+    }
+
+    /// Whether it was noted.
+    pub fn contains(&self, id: &ChunkId) -> bool {
+        self.0.contains(&half(id))
+    }
+}
+
 impl ChunkIndex {
+    /// Makes room for so many chunks more.
+    pub fn reserve(&mut self, chunks: usize) {
+        self.chunks.reserve(chunks);
+    }
+
     /// Adds a pack's segments. Where a chunk is known already, `better(old pack, new pack)` decides who wins.
     pub fn add(&mut self, pack: u32, segments: &[Segment], better: impl Fn(u32, u32) -> bool) {
         for segment in segments.iter().filter(|s| is_sane(s, u64::MAX)) {

@@ -121,6 +121,8 @@ impl Repository {
             rank(new) > rank(old)
         };
         let trusted = self.best(objects);
+        let packs = objects.iter().flat_map(|(_, object)| &object.packs);
+        index.reserve(packs.flat_map(|p| &p.segments).map(|s| s.chunks.len()).sum());
         let mut add = |number: u32, pack: &IndexedPack| {
             if self.rank(number, &own, bad, false) > 0 {
                 // A chunk is stored again only when it could not be relied on where it was.

@@ -15,6 +15,8 @@ use crate::domain::id::{ChunkId, PackName};
 
 /// A pack is closed when its segments reach this many bytes.
 pub const PACK_TARGET: usize = 16 << 20;
+/// Or when it holds this many chunks: its directory is in memory, and in the index, as long as a run has not told the log.
+const PACK_CHUNKS: usize = 1 << 16;
 /// No pack of ours is larger than this.
 pub const PACK_MAX: usize = 96 << 20;
 /// What a pack may need beyond the target: its last segment, directory and padding.
@@ -83,6 +85,7 @@ pub enum PackError {
 pub struct PackBuilder {
     plain: Vec<u8>,
     directory: Directory,
+    chunks: usize,
 }
 
 impl PackBuilder {
@@ -90,19 +93,20 @@ impl PackBuilder {
     pub fn filling(mut plain: Vec<u8>) -> Self {
         plain.clear();
         plain.reserve(PACK_TARGET + PACK_SPARE);
-        Self { plain, directory: Directory::default() }
+        Self { plain, ..Self::default() }
     }
 
     /// Adds a compressed segment.
     pub fn add(&mut self, frame: &[u8], raw: u32, chunks: Vec<SegmentChunk>) {
         let (offset, len) = (self.plain.len() as u64, frame.len() as u32);
         self.plain.extend_from_slice(frame);
+        self.chunks += chunks.len();
         self.directory.segments.push(Segment { offset, len, raw, chunks });
     }
 
     /// Whether it is time to close it.
     pub fn is_full(&self) -> bool {
-        self.plain.len() >= PACK_TARGET
+        self.plain.len() >= PACK_TARGET || self.chunks >= PACK_CHUNKS
     }
 
     /// Whether nothing is in it.
@@ -115,7 +119,7 @@ impl PackBuilder {
     /// # Errors
     /// [`PackError::Directory`] when it cannot be encoded: out of memory.
     pub fn finish(mut self) -> Result<(Vec<u8>, Directory), PackError> {
-        let full = self.is_full();
+        let full = self.plain.len() >= PACK_TARGET;
         let mut tail = minicbor::to_vec(&self.directory).map_err(|_| PackError::Directory)?;
         let length = tail.len() as u32;
         tail.extend_from_slice(&length.to_le_bytes());
@@ -336,6 +340,26 @@ mod tests {
         };
         let sizes: std::collections::BTreeSet<usize> = (0..20).map(|more| stored(100_000 + 7 * more)).collect();
         assert!(sizes.len() <= 2, "the lengths of twenty documents can be told apart: {sizes:?}");
+    }
+
+    #[test]
+    fn a_pack_of_very_many_pieces_is_full_before_its_directory_is_large() {
+        let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
+        let mut b = PackBuilder::default();
+        for n in 0..4u32 {
+            assert!(!b.is_full(), "after {n} segments");
+            let pieces = (0..PACK_CHUNKS as u32 / 4).map(|m| (n << 16 | m).to_le_bytes());
+            let raw: Vec<u8> = pieces.clone().flatten().collect();
+            let chunks = pieces.map(|p| SegmentChunk { id: key.id(&p), len: 4 }).collect();
+            b.add(&frame(&raw).unwrap(), raw.len() as u32, chunks);
+        }
+        assert!(b.is_full());
+        let (plain, directory) = b.finish().unwrap();
+        assert_eq!(plain.len(), padme(plain.len()), "a small pack hides its size as every small one");
+        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
+        let mut reader = PackReader::open(&name, stored, &[id]).unwrap();
+        assert_eq!(reader.directory().unwrap(), directory);
+        assert_eq!(reader.verify_all(&directory, &key).unwrap(), 4 * PACK_CHUNKS as u64);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::ahead::Windows;
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
 use super::gather::{Listing, Tally, take, take_up};
 use super::merge::{Merge, Moment};
-use super::session::{PACKS_PER_STORED, Session, describe, journal, packs_there, resume, tell, tell_and_list};
+use super::session::{Session, Waiting, describe, journal, packs_there, resume, tell, tell_and_list};
 use super::side::Side;
 use super::unusual::{Unusual, Usual};
 use super::window::{Links, Reading};
@@ -77,7 +77,8 @@ pub fn run(
     let mut depot = start_depot(repo, options, &listed)?;
     let register = if repo.can_read() { Register::load(repo)? } else { Register::default() };
     let (report, set) = (BackupReport::default(), options.set.clone());
-    let mut tally = Tally { report, waiting: vec![], unusual: Unusual::default(), gone_total: 0, register, set };
+    let mut tally =
+        Tally { report, waiting: Waiting::default(), unusual: Unusual::default(), gone_total: 0, register, set };
     let mut listing = start_listing(&last, &before, &depot)?;
     let moment = Moment { parent: before.parent, began_s: began.as_second() };
     walk(repo, options, &before, moment, &mut depot, &mut listing, &mut tally, session, monitor, stop)?;
@@ -88,11 +89,12 @@ pub fn run(
     let (root, files) = listing.root(&mut depot, options, &before.inherits)?;
     let root_id = depot.put(Stream::Listing, &encode(&root)?)?;
     // The index goes while the last packs are on their way; the log is told when all are there.
-    let last_packs = [std::mem::take(&mut tally.waiting), depot.writer.close()?].concat();
+    let mut last_packs = tally.waiting.take();
+    last_packs.extend(depot.writer.close()?);
     let fresh: Vec<WrittenPack> = last_packs.iter().take(PROVE_BACK).cloned().collect();
     let described = describe(repo, last_packs)?;
     take_up(&mut tally, depot.writer.flush()?);
-    tally.waiting.clear();
+    drop(tally.waiting.take());
     if tally.report.packs_stored > 0 || repo.env.clock.now().duration_since(began) > LISTED_LONG_AGO {
         listed = tell_and_list(repo, session, described)?;
     }
@@ -247,10 +249,10 @@ fn walk(
             reading.settle(&mut window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
                 take(outcome, moment, depot, listing, tally, monitor)?;
                 take_up(tally, depot.writer.take_written());
-                if tally.waiting.len() < PACKS_PER_STORED {
+                if !tally.waiting.is_enough() {
                     return Ok(());
                 }
-                tell(repo, session, std::mem::take(&mut tally.waiting))
+                tell(repo, session, tally.waiting.take())
             })?;
             windows.give_back(window);
         }

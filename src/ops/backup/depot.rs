@@ -1,14 +1,11 @@
 //! Where chunks go: those that are stored already are only noted as needed, the others go to a pack.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
-
 use crate::domain::id::{ActorId, ChunkId};
 use crate::domain::listing::{Kind, Piece, Pieces};
 use crate::domain::log::bits::Bits;
 use crate::domain::log::entry::Reason;
 use crate::domain::log::state::{Life, State};
-use crate::repo::chunk::{ChunkIndex, ChunkKey, FirstBytes};
+use crate::repo::chunk::{ChunkIndex, ChunkKey, ChunkSet};
 use crate::repo::error::RepoError;
 use crate::repo::writer::{PackWriter, Stream};
 
@@ -27,7 +24,7 @@ pub struct Depot {
     /// Packs whose loss a person accepted: they stay needed, though nothing is had from them.
     lost: Bits,
     /// Chunks stored by this run.
-    pending: HashSet<[u8; 32], BuildHasherDefault<FirstBytes>>,
+    pending: ChunkSet,
     /// Packs needed so far, of those stored before this run.
     pub needs: Bits,
     key: ChunkKey,
@@ -72,7 +69,7 @@ impl Depot {
         (reliable, present, lost): (Bits, Bits, Bits),
         key: ChunkKey,
     ) -> Self {
-        Self { writer, index, reliable, present, lost, pending: HashSet::default(), needs: Bits::default(), key }
+        Self { writer, index, reliable, present, lost, pending: ChunkSet::default(), needs: Bits::default(), key }
     }
 
     /// Stores a chunk unless it is stored.
@@ -83,7 +80,7 @@ impl Depot {
         let id = self.key.id(bytes);
         if self.need(&id, false) != Kept::Whole {
             self.writer.add(stream, id, bytes)?;
-            self.pending.insert(*id.as_bytes());
+            self.pending.insert(&id);
         }
         Ok(id)
     }
@@ -91,7 +88,7 @@ impl Depot {
     /// Notes that a chunk is needed, and says whether it is stored where it can be relied on, or, for what can never be
     /// read again, there at all.
     fn need(&mut self, id: &ChunkId, for_good: bool) -> Kept {
-        if self.pending.contains(id.as_bytes()) {
+        if self.pending.contains(id) {
             return Kept::Whole;
         }
         let Some(pack) = self.index.pack_of(id) else { return Kept::Broken };

@@ -2,6 +2,7 @@
 
 use super::depot::{Depot, Kept};
 use super::merge::{Moment, gone_now};
+use super::session::Waiting;
 use super::side::Side;
 use super::unusual::Unusual;
 use super::window::Outcome;
@@ -20,7 +21,7 @@ pub struct Tally {
     /// What is told at the end.
     pub report: BackupReport,
     /// Packs that are in the store and the log was not told of yet.
-    pub waiting: Vec<WrittenPack>,
+    pub waiting: Waiting,
     /// What changed since last time.
     pub unusual: Unusual,
     /// Records in the gone listing.

@@ -23,7 +23,7 @@ use crate::repo::store::{ASKED_BY_NAME, Created, Listed, StoreError, StoreFault}
 use crate::repo::writer::{Acknowledged, WrittenPack};
 
 /// After so many packs the log is told, so that an interruption costs little.
-pub const PACKS_PER_STORED: usize = 64;
+const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
 
@@ -121,6 +121,31 @@ const INDEX_TARGET: usize = 16 << 20;
 /// About how much of an index one pack takes.
 fn index_size(written: &WrittenPack) -> usize {
     written.indexed.segments.iter().map(|s| 32 + 40 * s.chunks.len()).sum::<usize>() + 64
+}
+
+/// Packs that are in the store and the log was not told of yet.
+#[derive(Default)]
+pub struct Waiting {
+    packs: Vec<WrittenPack>,
+    index: usize,
+}
+
+impl Waiting {
+    /// Some more.
+    pub fn extend(&mut self, packs: Vec<WrittenPack>) {
+        self.index += packs.iter().map(index_size).sum::<usize>();
+        self.packs.extend(packs);
+    }
+
+    /// Whether it is time to tell the log: of many packs, or of so much that one index object still describes it.
+    pub fn is_enough(&self) -> bool {
+        self.packs.len() >= PACKS_PER_STORED || self.index >= INDEX_TARGET / 2
+    }
+
+    /// All of them; none waits any more.
+    pub fn take(&mut self) -> Vec<WrittenPack> {
+        std::mem::take(self).packs
+    }
 }
 
 /// Packs that an index object in the store describes, and that the log is to be told of.

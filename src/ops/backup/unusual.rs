@@ -4,7 +4,7 @@
 //! What an office does every night is no alarm (`usual`), unless it is half of everything. Renaming and noise are no
 //! everyday work, so far fewer of them are enough.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// At least so many records, and this share of all, changed or gone at once, are an incident.
@@ -59,11 +59,14 @@ pub struct Unusual {
     pub changed: u64,
     /// Of these, those whose content is noise now.
     noise: u64,
-    endings: HashSet<Vec<u8>>,
+    /// Each ending, spelled once.
+    endings: HashMap<Vec<u8>, u32>,
+    /// Those that records had before.
+    known: HashSet<u32>,
     gone: HashSet<u64>,
     /// Those of them that had an ending.
     ended: HashSet<u64>,
-    fresh: Vec<(u64, Vec<u8>)>,
+    fresh: Vec<(u64, u32)>,
 }
 
 /// A message in a Maildir that somebody may have read since: its flags are no ending.
@@ -111,12 +114,18 @@ impl Unusual {
     }
 
     fn known(&mut self, path: &[u8]) {
-        if let Some((_, ending)) = parts(path)
-            && !self.endings.contains(ending)
-            && self.endings.len() < NAMES
-        {
-            self.endings.insert(ending.to_owned());
+        if let Some(number) = parts(path).and_then(|(_, ending)| self.number(ending)) {
+            self.known.insert(number);
         }
+    }
+
+    /// The number of an ending, while there is room.
+    fn number(&mut self, ending: &[u8]) -> Option<u32> {
+        let next = self.endings.len();
+        if let Some(number) = self.endings.get(ending) {
+            return Some(*number);
+        }
+        (next < NAMES).then(|| *self.endings.entry(ending.to_owned()).or_insert(next as u32))
     }
 
     /// One that went since.
@@ -130,22 +139,22 @@ impl Unusual {
     }
 
     fn new_file(&mut self, path: &[u8]) {
-        if let Some((stem, ending)) = parts(path).filter(|_| self.fresh.len() < NAMES) {
-            self.fresh.push((key(stem), ending.to_owned()));
-        }
+        let Some((stem, ending)) = parts(path).filter(|_| self.fresh.len() < NAMES) else { return };
+        let number = self.number(ending);
+        self.fresh.extend(number.map(|number| (key(stem), number)));
     }
 
     /// Records that went, and stand there with an ending that no record had before: `report.docx.locked`.
     fn renamed(&self) -> u64 {
-        let is = |(stem, ending): &&(u64, Vec<u8>)| self.gone.contains(stem) && !self.endings.contains(ending);
+        let is = |(stem, ending): &&(u64, u32)| self.gone.contains(stem) && !self.known.contains(ending);
         self.fresh.iter().filter(is).count() as u64
     }
 
     /// For the sum of a week: those, and what has one ending more than before: on the second night, the first night's ending
     /// is not new any more.
     pub fn turned(&self) -> u64 {
-        let is = |(stem, ending): &&(u64, Vec<u8>)| {
-            self.ended.contains(stem) || (self.gone.contains(stem) && !self.endings.contains(ending))
+        let is = |(stem, ending): &&(u64, u32)| {
+            self.ended.contains(stem) || (self.gone.contains(stem) && !self.known.contains(ending))
         };
         self.noise + self.fresh.iter().filter(is).count() as u64
     }
