@@ -80,6 +80,12 @@ fn asked() -> std::ops::Range<u64> {
     number(from)..number(to)
 }
 
+/// In these something was found once: a wrong answer of the program, or a condition that was too strict.
+#[test]
+fn lives_that_found_something_are_lived_again() {
+    [0, 2_492, 4_108].into_iter().for_each(|seed| drop(lives(seed..seed + 1)));
+}
+
 #[test]
 fn whatever_happens_in_a_life_nothing_is_lost_or_false_and_it_ends_well() {
     let seeds = asked();
