@@ -1,6 +1,7 @@
 //! One cell of the table, in a process of its own: what one operation costs over a folder that lies there.
 
 use std::num::NonZeroUsize;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -138,6 +139,22 @@ impl Cell {
                 blake3::Hasher::new().update(&file.to_le_bytes()).finalize_xof().fill(&mut bytes);
             }
             std::fs::write(path, bytes).unwrap();
+        }
+    }
+
+    /// So many files of a gibibyte, with a mebibyte of noise in every ten.
+    pub fn sparse(&self, files: u32) {
+        const STRETCH: u64 = 10 << 20;
+        let mut noise = vec![0; 1 << 20];
+        std::fs::create_dir_all(self.path(0).parent().unwrap()).unwrap();
+        for file in 0..files {
+            let made = std::fs::File::create(self.path(file)).unwrap();
+            made.set_len(1 << 30).unwrap();
+            for at in 0..(1 << 30) / STRETCH {
+                let seed = (u64::from(file) << 32 | at).to_le_bytes();
+                blake3::Hasher::new().update(&seed).finalize_xof().fill(&mut noise);
+                made.write_all_at(&noise, at * STRETCH).unwrap();
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! process of its own over a store in a folder; requests are counted at the store's door. On a busy machine processor
 //! seconds say more than the time that passes, which is told where the line decides it.
 //!
-//! `cargo bench --features testing --bench growth [-- files snapshots bytes stored lines] [-- files=1000,10000]`; the folder is
+//! `cargo bench --features testing --bench growth [-- files snapshots bytes sparse stored lines] [-- files=1000,10000]`; the folder is
 //! below `$GROWTH_DIR`, else the system's temporary one, and goes at the end.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -51,6 +51,14 @@ fn main() {
             row("first backup", run(dir, "backup"));
             row("unchanged", run(dir, "backup"));
             row("one back", run(dir, &format!("one {}", n / 2)));
+        });
+    }
+    if wanted("sparse") {
+        grow("GiB, nine tenths of them holes", &sizes("sparse", &[1, 10]), |dir, n, row| {
+            run(dir, &format!("sparse {n}"));
+            run(dir, "create");
+            row("first backup", run(dir, "backup"));
+            row("unchanged", run(dir, "backup"));
         });
     }
     if wanted("stored") {
@@ -132,6 +140,7 @@ fn child(words: &[String]) {
     match words[1].as_str() {
         "create" => cell.create(),
         "fill" => cell.fill(number(2), number(3) as usize),
+        "sparse" => cell.sparse(number(2)),
         "backup" => cell.backup(),
         "history" => cell.history(number(2), number(3)),
         "one" => cell.one(number(2)),
