@@ -57,15 +57,16 @@ pub fn fold(repository: RepositoryId, slots: &[Slot]) -> Result<State, FoldError
 /// # Errors
 /// As [`fold`].
 pub fn fold_one_more(state: &mut State, slots: &[Slot]) -> Result<(), FoldError> {
-    let Some((last, _)) = slots.split_last().filter(|(_, before)| before.len() as u64 == state.next) else {
-        *state = fold(state.repository, slots)?;
-        return Ok(());
-    };
-    if matches!(last.body.as_ref().map(|b| &b.entry), Some(Entry::ActorRevoked { .. })) {
-        *state = fold(state.repository, slots)?;
-        return Ok(());
+    let reaches_back = |slot: &Slot| matches!(slot.body.as_ref().map(|b| &b.entry), Some(Entry::ActorRevoked { .. }));
+    match slots.split_last() {
+        Some((last, before)) if before.len() as u64 == state.next && !reaches_back(last) => {
+            add(state, last, &Hindsight::so_far(state))
+        }
+        _ => {
+            *state = fold(state.repository, slots)?;
+            Ok(())
+        }
     }
-    add(state, last, &Hindsight::so_far(state))
 }
 
 fn add(state: &mut State, slot: &Slot, hindsight: &Hindsight<'_>) -> Result<(), FoldError> {

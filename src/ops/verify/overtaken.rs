@@ -11,7 +11,7 @@ use crate::repo::repository::Repository;
 fn is_swept(state: &State, object: Object) -> bool {
     let swept = |life: &Life| matches!(life, Life::Swept { .. });
     match object {
-        Object::Pack(name) => state.pack(&name).is_some_and(|(_, p)| swept(&p.life)),
+        Object::Pack(name) => state.is_swept(&name),
         Object::Index(name) => {
             let mut same = state.indexes.iter().filter(|i| i.index.name == name).peekable();
             same.peek().is_some() && same.all(|i| swept(&i.life))
