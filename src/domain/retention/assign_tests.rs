@@ -169,6 +169,9 @@ fn what_only_repeats_the_folder_above_is_left_out() {
         let all =
             proposed(&["D/Minutes", "D/Tenders", "D/Registers", "D/Successful tenders", below].map(|name| (name, 1)));
         let found = all.iter().find_map(|p| p.strip_prefix(&format!("{below}: ")));
+        let backwards =
+            proposed(&[below, "D/Successful tenders", "D/Registers", "D/Tenders", "D/Minutes"].map(|name| (name, 1)));
+        assert_eq!(backwards, all, "in any order");
         assert_eq!((all.len(), found), (4 + usize::from(left.is_some()), left), "{below}: {all:?}");
     }
     let deep = [("D/Minutes", 3), ("D/Minutes/Agendas", 2), ("D/Minutes/Agendas/Minutes", 1), ("D/Minutes 2", 4)];

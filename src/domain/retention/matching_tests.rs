@@ -38,6 +38,32 @@ fn patterns_are_anchored_and_know_folders() {
     assert!(fits("a/?", b"a/\xff") && fits("a/*", b"a/\xff\xfe"));
 }
 
+/// What a pattern means, as slowly as it may be worked out.
+fn means(parts: &[Part], path: &[u8]) -> bool {
+    let Some((part, rest)) = parts.split_first() else { return path.is_empty() };
+    let mut ends = 0..=path.len();
+    match part {
+        Part::Byte(a) => path.first() == Some(a) && means(rest, &path[1..]),
+        Part::One => path.first().is_some_and(|b| *b != b'/') && means(rest, &path[1..]),
+        Part::Star => ends.any(|end| !path[..end].contains(&b'/') && means(rest, &path[end..])),
+        Part::Deep => ends.any(|end| means(rest, &path[end..])),
+        Part::Folders => ends.any(|end| (end == 0 || path[end - 1] == b'/') && means(rest, &path[end..])),
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4_000))]
+    #[test]
+    fn the_short_ways_find_what_trying_everything_finds(typed in "[ab/?*]{1,9}", path in "[ab/]{1,9}") {
+        let (Ok(pattern), Ok(_)) = (ClassPattern::new(&typed), RecordPath::new(path.as_str())) else { return Ok(()) };
+        let text = if typed.contains(['*', '?']) { typed } else { format!("{}/**", typed.trim_end_matches('/')) };
+        let text = text.strip_suffix('/').unwrap_or(&text);
+        let expected = means(&ClassPattern::compile(text).parts, path.as_bytes());
+        let itself = pattern.is_plain() && *path == pattern.folder;
+        proptest::prop_assert_eq!(pattern.fits(&path), expected || itself);
+    }
+}
+
 #[test]
 fn what_fits_nothing_is_no_pattern() {
     for (bad, why) in [
