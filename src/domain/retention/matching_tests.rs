@@ -99,6 +99,7 @@ fn the_narrower_pattern_is_the_more_specific() {
         assert!(s(pair[0]) < s(pair[1]), "{} < {}", pair[0], pair[1]);
     }
     let s = |t: &str| ClassPattern::new(t).unwrap().specificity();
+    assert!(s("a/**b") < s("a/*?b") && s("a/*?b") < s("a/*b"), "fewer double stars, then fewer others");
     assert_eq!(s("Documents/Finance"), s("Documents/Finance/**"), "they mean the same, so they tie");
 }
 
