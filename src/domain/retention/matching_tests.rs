@@ -122,3 +122,17 @@ fn composed_and_decomposed_letters_are_the_same() {
     let (one, two) = (ClassPattern::new("A/\u{e9}*").unwrap(), ClassPattern::new("A/e\u{301}*").unwrap());
     assert_eq!(one.specificity(), two.specificity(), "an equal claim is an equal claim");
 }
+
+#[test]
+fn the_narrowest_win_wherever_they_stand_in_the_scheme() {
+    use super::super::samples::{class, scheme};
+    let narrow = |id| class(id, &["Docs/*.pdf"]);
+    let classes = vec![narrow("a"), class("b", &["Docs/**"]), narrow("c"), class("d", &["**", "Docs/*.txt"])];
+    let matcher = Matcher::new(&scheme(classes));
+    let (pdf, text) = (RecordPath::new("Docs/x.pdf").unwrap(), RecordPath::new("docs/x.TXT").unwrap());
+    assert_eq!(matcher.classify(&pdf), ClassMatch::Tie(vec![(0, 0), (2, 0)]));
+    assert_eq!(matcher.classify(&text), ClassMatch::One { class: 3, pattern: 1 });
+    assert_eq!(matcher.claims(&pdf), [(0, 0), (2, 0), (1, 0), (3, 0)], "narrowest first");
+    assert_eq!(matcher.claims(&text), [(3, 1), (1, 0)], "each class once");
+    assert_eq!(matcher.claims(&RecordPath::new("Else/x").unwrap()), [(3, 0)]);
+}
