@@ -101,6 +101,32 @@ fn a_chain_of_parents_ends_at_another_set_and_never_goes_forward() {
 }
 
 #[test]
+fn a_year_keeps_its_newest() {
+    let rule = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 9 };
+    let c = nightly(800);
+    assert_eq!(kept(&c, &rule), [365, 730, 800]);
+    assert_eq!(kept(&c, &KeepRule { yearly: 2, ..rule }), [730, 800]);
+}
+
+#[test]
+fn the_log_says_what_was_tested_partial_or_in_doubt() {
+    use crate::domain::log::entry::{Entry, Incident, IncidentKind, Tested};
+    use crate::domain::log::tests::{TESTER, WRITER, World, snapshot, tested_packs};
+    let mut w = World::new();
+    let of = |problems| {
+        let Entry::Snapshot(s) = snapshot("a", &[], None) else { unreachable!() };
+        Entry::Snapshot(crate::domain::log::entry::Snapshot { problems, ..s })
+    };
+    let ids = [0, 0, 0, 1].map(|problems| w.say(WRITER, of(problems)));
+    let snapshot = Some(SnapshotId(ids[1]));
+    w.say(TESTER, Entry::Tested(Tested { snapshot, documents: 1, ..tested_packs(&[]) }));
+    let snapshot = Some(SnapshotId(ids[2]));
+    w.say(WRITER, Entry::Incident(Incident { what: IncidentKind::Clock, snapshot, counts: vec![] }));
+    let seen: Vec<_> = candidates(&w.state(), "a").iter().map(|c| (c.tested, c.suspect, c.partial)).collect();
+    assert_eq!(seen, [(false, false, false), (true, false, false), (false, true, false), (false, false, true)]);
+}
+
+#[test]
 fn a_rule_is_said_in_words() {
     let none = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
     assert_eq!(none.describe(), "everything");
