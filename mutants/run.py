@@ -139,7 +139,7 @@ def build():
 
 
 def run(executable, names, environment, patience=PATIENCE):
-    """Whether they all passed in time."""
+    """Whether they all passed; `None` where they did not end in time."""
     command = ["nice", "-n", "19", executable, "--exact", "--test-threads=1", *names]
     environment = {**os.environ, "CARGO_MANIFEST_DIR": str(CRATE), **environment}
     try:
@@ -148,7 +148,7 @@ def run(executable, names, environment, patience=PATIENCE):
         )
         return done.returncode == 0
     except subprocess.TimeoutExpired:
-        return False
+        return None
 
 
 def trace(executables):
@@ -174,7 +174,7 @@ def trace(executables):
     return by_mutant
 
 
-def is_found(number, tests, width):
+def judged(number, tests, width):
     """Quick tests first, in small groups, those that pass by few mutants before those that pass by all."""
     order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))
     while order:
@@ -182,9 +182,10 @@ def is_found(number, tests, width):
         order = [test for test in order if test not in group]
         # Many mutants make a loop run for ever: so nobody waits long for what is quick.
         patience = min(PATIENCE, 15 + 20 * sum(seconds for seconds, _, _ in group))
-        if not run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}, patience):
-            return True
-    return False
+        passed = run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}, patience)
+        if not passed:
+            return "does not end" if passed is None else "found"
+    return "missed"
 
 
 def argued():
@@ -206,20 +207,21 @@ def main():
     known_file = WORK / "done"
     known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
     todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
-    found, missed, reasons, same = 0, [], argued(), 0
+    found, endless, missed, reasons, same = 0, 0, [], argued(), 0
 
     def one(mutant):
         key = " ".join(mutant)
         if key not in known:
             number = int(mutant[0])
-            known[key] = "found" if number in by_mutant and is_found(number, by_mutant[number], width) else "missed"
+            known[key] = judged(number, by_mutant.get(number, []), width)
             with known_file.open("a") as file:
                 file.write(f"{key}\t{known[key]}\n")
         return mutant, known[key]
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for mutant, verdict in pool.map(one, todo):
-            found += verdict == "found"
+            found += verdict != "missed"
+            endless += verdict == "does not end"
             line = (ROOT / "src" / "domain" / mutant[1]).read_text().splitlines()[int(mutant[2]) - 1].strip()
             if verdict == "missed" and (mutant[1], line, mutant[3]) in reasons:
                 same += 1
@@ -227,7 +229,8 @@ def main():
                 passed = "" if int(mutant[0]) in by_mutant else " (no test passes by)"
                 missed.append(mutant)
                 print(f"missed  src/domain/{mutant[1]}:{mutant[2]}  {mutant[3]}{passed}  [{mutant[0]}]", flush=True)
-    print(f"{found} of {len(todo)} mutants found, {len(missed)} missed; {same} argued; {len(left_out)} do not compile")
+    print(f"{found} of {len(todo)} mutants found ({endless} of them do not end), {len(missed)} missed; {same} argued")
+    print(f"{len(left_out)} do not compile")
     sys.exit(1 if missed else 0)
 
 
