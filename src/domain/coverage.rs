@@ -366,3 +366,7 @@ impl Plan {
         fits
     }
 }
+
+#[cfg(test)]
+#[path = "coverage_tests.rs"]
+mod tests;

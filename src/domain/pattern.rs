@@ -105,14 +105,12 @@ fn glob(pattern: &[char], name: &[char]) -> bool {
             }
             _ => {}
         }
+        // A star that cannot go on stands before a `/` or at the end, and never can again.
         let within = star.filter(|(_, at)| name.get(*at).is_some_and(|c| *c != '/'));
         let across = deep.filter(|(_, at)| *at < name.len());
         let slot = if within.is_some() { &mut star } else { &mut deep };
         let Some((after, at)) = within.or(across) else { return false };
         *slot = Some((after, at + 1));
-        if within.is_none() {
-            star = None;
-        }
         (p, n) = (after, at + 1);
     }
 }
@@ -182,6 +180,31 @@ mod tests {
             [("may.docx", true), ("minutes/may.docx", true), ("ay.docx", false), ("jun.docx", false), ("May", false)]
         {
             assert_eq!(Pattern::new(typed).is_name_of(&may), whole, "{typed}");
+        }
+    }
+
+    /// What a pattern means, as slowly as it may be worked out.
+    fn means(pattern: &[char], name: &[char]) -> bool {
+        let any = |rest: &[char], within: bool| {
+            let mut ends = (0..=name.len()).take_while(|end| !within || !name[..*end].contains(&'/'));
+            ends.any(|end| means(rest, &name[end..]))
+        };
+        match pattern {
+            [] => name.is_empty(),
+            ['*', '*', rest @ ..] => any(rest, false),
+            ['*', rest @ ..] => any(rest, true),
+            [c, rest @ ..] => {
+                name.first().is_some_and(|d| c == d || (*c == '?' && *d != '/')) && means(rest, &name[1..])
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4_000))]
+        #[test]
+        fn going_back_finds_what_trying_everything_finds(pattern in "[ab/?*]{0,9}", name in "[ab/]{0,9}") {
+            let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+            proptest::prop_assert_eq!(glob(&pattern, &name), means(&pattern, &name));
         }
     }
 

@@ -93,3 +93,57 @@ impl Arc {
         Hand { place, at: self.began.checked_add(share).unwrap_or(self.began), read: true }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    const QUARTER: u64 = 1 << 62;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(3_600 * hours).unwrap()
+    }
+
+    #[test]
+    fn hands_that_nothing_is_known_of_stand_together() {
+        let began = |hours| Hand::began(at(hours), HOUR * 100);
+        assert_eq!([0, 25, 75, 100, 125].map(|h| began(h).place), [0, QUARTER, 3 * QUARTER, 0, QUARTER]);
+        assert_eq!(began(-25).place, 3 * QUARTER);
+        assert_eq!((began(25).at, began(25).read), (at(25), false));
+        assert_eq!(Hand::began(at(25), SignedDuration::ZERO).place, 0);
+    }
+
+    #[test]
+    fn the_hand_passes_what_the_time_allows_and_no_more_than_a_round() {
+        let hand = Hand { place: 3 * QUARTER, at: at(100), read: true };
+        let along = |now, place: u64| hand.arc(at(now), HOUR * 100).along(place);
+        assert_eq!((along(150, 3 * QUARTER), along(150, 0)), (Some(0), Some(QUARTER)));
+        assert_eq!((along(150, QUARTER - 1), along(150, QUARTER)), (Some(2 * QUARTER - 1), None));
+        assert_eq!(along(900, 3 * QUARTER - 1), Some(u64::MAX), "the whole circle");
+        assert_eq!((along(100, 3 * QUARTER), along(76, 3 * QUARTER)), (None, None), "no time has passed");
+        assert_eq!(along(75, 3 * QUARTER - 1), Some(u64::MAX), "more than a day back: a wrong clock");
+        assert_eq!(hand.arc(at(100), HOUR * 100).whole().along(3 * QUARTER - 1), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_hand_that_was_stopped_is_as_old_as_what_it_passed() {
+        let hand = Hand { place: 3 * QUARTER, at: at(100), read: false };
+        let arc = hand.arc(at(150), HOUR * 100);
+        assert_eq!(arc.passed(None), Hand { place: QUARTER, at: at(150), read: true });
+        assert_eq!(arc.passed(Some(QUARTER)), Hand { place: 0, at: at(125), read: true });
+        assert_eq!(arc.passed(Some(u64::MAX)), arc.passed(None));
+        let back = hand.arc(at(90), HOUR * 100).whole();
+        assert_eq!(back.passed(Some(QUARTER)), Hand { place: 0, at: at(100), read: true }, "a clock that was put back");
+        let nothing = hand.arc(at(100), HOUR * 100);
+        assert_eq!(nothing.passed(Some(5)), Hand { at: at(100), read: true, ..hand });
+    }
+
+    #[test]
+    fn a_round_leaves_two_runs_to_spare_but_is_no_shorter_than_a_quarter_of_the_promise() {
+        for (within, every, hours) in [(100, 10, 80), (100, 37, 26), (100, 38, 25), (100, 900, 25), (0, 10, 0)] {
+            let least = SignedDuration::from_secs(1);
+            assert_eq!(round(HOUR * within, HOUR * every), (HOUR * hours).max(least), "{within} {every}");
+        }
+    }
+}

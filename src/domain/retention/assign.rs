@@ -239,3 +239,7 @@ fn covered(matcher: &Matcher, folder: &RecordPath) -> bool {
     // What lies in the folder counts, not the folder: a pattern `Minutes/**` need not match `Minutes` itself.
     folder.child(b"x").is_ok_and(|inside| matcher.classify(&inside) != ClassMatch::None)
 }
+
+#[cfg(test)]
+#[path = "assign_tests.rs"]
+mod tests;

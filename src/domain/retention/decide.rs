@@ -374,3 +374,7 @@ fn moved_reasons<'r>(
         reasons.push(Reason::MovedAction { to: to(moved.action.1), action: moved.action.0 });
     }
 }
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

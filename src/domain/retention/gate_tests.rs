@@ -42,6 +42,9 @@ fn the_day_is_the_earlier_of_two_clocks_that_agree() {
     let store = |minutes| Circumstances { store_now: Some(c.now + SignedDuration::from_mins(minutes)), ..c.clone() };
     assert!(permit_sweep(&w.state(), &store(-10)).unwrap().is_empty());
     assert!(!permit_sweep(&w.state(), &store(10)).unwrap().is_empty());
+    assert!(permit_sweep(&w.state(), &store(-15)).is_ok() && permit_sweep(&w.state(), &store(15)).is_ok());
+    let minutes = Refusal::Clock("it differs from the store's by 16 minutes".into());
+    assert_eq!(permit_sweep(&w.state(), &store(-16)).err(), Some(minutes));
     for apart in [-16, 16, 60 * 24 * 3650] {
         assert!(matches!(permit_sweep(&w.state(), &store(apart)), Err(Refusal::Clock(_))), "{apart}");
         assert!(permit_condemn(&w.state(), &store(apart), &Orphans::default()).is_err());
@@ -54,6 +57,8 @@ fn a_clock_behind_the_log_deletes_nothing_without_a_person() {
     let w = condemned_world();
     let behind = behind_of(&w);
     assert!(matches!(permit_sweep(&w.state(), &behind), Err(Refusal::Clock(_))));
+    let quarter = Circumstances { now: behind.now + SignedDuration::from_mins(1), ..behind.clone() };
+    assert!(permit_sweep(&w.state(), &quarter).is_ok(), "clocks may be a quarter of an hour apart");
     let person = Circumstances { person: true, ..behind };
     assert!(permit_sweep(&w.state(), &person).unwrap().is_empty(), "the wait still counts");
     let listed = |_: &PackName| Some(1);
@@ -121,13 +126,12 @@ fn much_that_somebody_else_swept_needs_a_person_to_delete() {
 #[test]
 fn a_disposal_deletes_what_was_swept_before_it_and_measures_that() {
     let mut w = condemned_world();
-    w.say(PRUNER, condemned(&[9], &[], Reason::Orphan));
-    let n = w.say(PRUNER, swept(&[2, 9], &[]));
+    w.say(PRUNER, condemned(&[0], &[], Reason::Orphan));
+    let n = w.say(PRUNER, swept(&[2, 0], &[]));
     let sizes = |name: &PackName| Some(if *name == pack(1) { 100 << 20 } else { 20 << 20 });
     let permit =
         |since, person| permit_delete_for_disposal(&w.state(), &Circumstances { person, ..at(&w, 0) }, since, sizes);
-    let mut both = vec![pack(2), pack(9)];
-    both.sort();
+    let both = vec![pack(0), pack(2)];
     assert_eq!(permit(n - 1, false).unwrap().parts().0, both, "swept since");
     assert_eq!(permit(n, false).err(), Some(Refusal::TooMuch { percent: 28 }), "swept before");
     assert_eq!(permit(n, true).unwrap().parts().0, both);
@@ -186,6 +190,29 @@ fn what_was_rescued_is_not_swept_and_only_the_swept_is_deleted() {
     w.say(PRUNER, swept(&[2, 9], &[9]));
     let small = permit_delete(&w.state(), &at(&w, 0), None, |_| Some(100)).unwrap();
     assert_eq!(small.parts(), (&[pack(9)][..], &[index(9)][..]));
+}
+
+#[test]
+fn a_sweep_names_each_once_in_order_and_only_what_was_condemned() {
+    let mut w = World::new();
+    w.say(WRITER, stored(&[1, 6, 4], 7));
+    w.say(OTHER, stored(&[1], 7)); // two authors say it
+    w.say(WRITER, stored(&[1], 8));
+    w.say(WRITER, snapshot("a", &[0], None));
+    w.say(PRUNER, stored(&[1, 6, 4], 2));
+    w.say(PRUNER, condemned(&[6, 4], &[7], Reason::Unreferenced));
+    w.say(PRUNER, condemned(&[5], &[3], Reason::Orphan));
+    let permit = permit_sweep(&w.state(), &at(&w, 15)).unwrap();
+    assert_eq!(permit.parts(), (&[4, 5, 6].map(pack)[..], &[3, 7].map(index)[..]), "8 says no more, but waits");
+}
+
+#[test]
+fn a_leap_is_told_with_both_days() {
+    let (from, to) = ("2026-05-01T10:00:00Z".parse().unwrap(), "2037-11-12T10:00:00Z".parse().unwrap());
+    let said = Refusal::Leapt(Leap { from, to }).to_string();
+    let begin =
+        "is it really 12 November 2037? This computer says so, but by the log it was 1 May 2026 at the latest, ";
+    assert!(said.starts_with(begin), "{said}");
 }
 
 #[test]

@@ -90,6 +90,14 @@ mod tests {
     }
 
     #[test]
+    fn every_record_of_a_set_is_looked_at() {
+        let all = ["a.txt", "b.txt", "c.txt"].map(|name| record(&format!("Documents/{name}")));
+        let held =
+            HeldSets::of(&all, &[hold(7, Some(&["b.txt"])), hold(8, Some(&["c.txt"])), hold(9, Some(&["a.txt"]))]);
+        assert_eq!(held.of_set("office"), [7, 8, 9]);
+    }
+
+    #[test]
     fn what_cannot_be_read_or_looked_up_stops_everything() {
         let held = HeldSets::of(&records(), &[hold(7, None), hold(8, Some(&["b.txt"]))]);
         assert_eq!(

@@ -112,3 +112,7 @@ fn first_bytes(record: &RecordFacts) -> u64 {
 fn gone_since(record: &RecordFacts) -> Timestamp {
     record.last_seen.unwrap_or(Timestamp::MIN)
 }
+
+#[cfg(test)]
+#[path = "lineage_tests.rs"]
+mod tests;

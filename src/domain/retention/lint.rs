@@ -256,8 +256,7 @@ fn against_records(scheme: &Scheme, records: &[RecordFacts], found: &mut Vec<Fin
                 }
             }
             ClassMatch::Tie(all) => {
-                let mut classes: Vec<usize> = all.into_iter().map(|(class, _)| class).collect();
-                classes.sort_unstable();
+                let classes: Vec<usize> = all.into_iter().map(|(class, _)| class).collect();
                 ties.entry(classes).or_insert((0, record)).0 += 1;
             }
         }

@@ -95,3 +95,21 @@ fn a_misspelt_trigger_is_no_event() {
     assert_eq!(found.iter().filter(|(severity, _)| *severity == Severity::Warning).count(), 1, "{found:?}");
     assert!(found[0].1.ends_with("did you mean 'lease-break'?"), "{found:?}");
 }
+
+#[test]
+fn findings_say_how_many_and_what_share() {
+    let tie = |records| Found::Tie { classes: vec!["a".into(), "b".into()], records, example: "Docs/x".into() };
+    let overlap = |records| Found::Overlap { loser: "a".into(), records, example: "Docs/x".into() };
+    for (found, said) in [
+        (tie(1), "classes a, b claim 1 record equally, such as Docs/x; they are kept until one pattern is narrower"),
+        (tie(2), "classes a, b claim 2 records equally, such as Docs/x; they are kept until one pattern is narrower"),
+        (overlap(0), "its narrower pattern takes 0 records from class a, such as Docs/x"),
+        (Found::Classed { classed: 2, all: 3 }, "2 of 3 records have a class (66 %)"),
+        (Found::Classed { classed: 3, all: 3 }, "3 of 3 records have a class (100 %)"),
+        (Found::Classed { classed: 0, all: 0 }, "0 of 0 records have a class (none)"),
+        (Found::Datable { datable: 0, classed: 1 }, "0 of 1 record with a class have a date to count from (0 %)"),
+        (Found::Datable { datable: 1, classed: 1 }, "1 of 1 record with a class have a date to count from (100 %)"),
+    ] {
+        assert_eq!(found.to_string(), said);
+    }
+}

@@ -99,7 +99,6 @@ impl ClassPattern {
             text.push_str("/**");
             let mut whole = Self::compile(&text);
             // The folder itself too: a record of that very name.
-            whole.folder = text[..text.len() - 3].to_owned();
             whole.parts.truncate(whole.folder.len());
             return Ok(whole);
         }
@@ -164,7 +163,8 @@ impl ClassPattern {
             let rest = path.strip_prefix(&self.folder);
             return rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         }
-        path.ends_with(&self.tail) && self.needed.find(path.as_bytes()).is_some() && glob(&self.parts, path.as_bytes())
+        let may_fit = path.ends_with(&self.tail) && self.needed.find(path.as_bytes()).is_some();
+        may_fit && glob(&self.parts, path.as_bytes())
     }
 }
 
@@ -234,7 +234,7 @@ pub enum ClassMatch {
         /// Its pattern.
         pattern: usize,
     },
-    /// Two or more classes claim it equally: class and pattern of each.
+    /// Two or more classes claim it equally: class and pattern of each, in the order of classes.
     Tie(Vec<(usize, usize)>),
 }
 

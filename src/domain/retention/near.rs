@@ -53,5 +53,22 @@ mod tests {
         ] {
             assert_eq!(nearest(typed, known), meant, "{typed}");
         }
+        for (typed, known, is_near) in [
+            ("enx", "end", false),
+            ("endx", "end", true),
+            ("teaa", "term", false),
+            ("termxend", "term-end", true),
+            ("termxxnd", "term-end", true),
+            ("termxxxd", "term-end", false),
+            ("employmentxxnd", "employment-end", true),
+            ("employmentxxxd", "employment-end", false),
+        ] {
+            assert_eq!(nearest(typed, [known]).is_some(), is_near, "{typed}");
+        }
+        assert_eq!(
+            nearest("term-ebd", ["term-ezz", "term-ebb", "term-ebc"]),
+            Some("term-ebb"),
+            "the nearest, then the first"
+        );
     }
 }

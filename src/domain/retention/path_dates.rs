@@ -84,9 +84,9 @@ fn pairs_in(name: &str) -> Option<Pair> {
     let (mut right, mut wrong) = (None, false);
     for at in 1..tokens.len() {
         let (a, b) = (tokens[at - 1], tokens[at]);
-        let before = a.gap.is_empty() || !joins(a.gap) || at < 2 || !tokens[at - 2].number;
+        let before = !joins(a.gap) || at < 2 || !tokens[at - 2].number;
         let after = tokens.get(at + 1).is_none_or(|c| !c.number || !joins(c.gap));
-        if !(a.number && b.number && joins(b.gap) && before && after) {
+        if !(joins(b.gap) && before && after) {
             continue;
         }
         match year(a.text).and_then(|first| pair(first, b.text)) {

@@ -16,6 +16,10 @@ fn the_nearest_folder_names_the_financial_year() {
         ("Finance/Accounts 2019 – 20/Paid/x", 2020),
         ("Finance/2018-19/2019-20/x", 2020),
         ("Finance/1999-00/x", 2000),
+        ("Finance/3 2019-20/x", 2020),
+        ("Finance/2019-20 5/x", 2020),
+        ("Finance/2019-20-final/x", 2020),
+        ("Finance/2019  -  20/x", 2020),
         ("Finance/1999-2000/x", 2000),
         ("Finance/2018-19 and 2019-20/x", 2020),
         ("Finance/2018-19/2019-03/x", 2019),
@@ -28,6 +32,12 @@ fn the_nearest_folder_names_the_financial_year() {
         "Finance/2019-21/x",
         "Finance/2019-2021/x",
         "Finance/2019-20-05/x",
+        "Finance/12-2019-20/x",
+        "Finance/2019-ab/x",
+        "Finance/abcd-20/x",
+        "Finance/2019 20/x",
+        "Finance/2019.20/x",
+        "Finance/2019  -   20/x",
         "Finance/19-20/x",
         "Finance/2019/x",
         "Finance/12019-20/x",
@@ -59,6 +69,8 @@ fn full_dates_are_read_the_british_way() {
         "2026_05_12",
         "2026-5-12",
         "12 Mar 2020 12 May 2026",
+        "20200101 20260512 20250101",
+        "12 - May - 2026",
         "x2026-05-12y",
         "12May2026",
     ] {
@@ -81,9 +93,25 @@ fn full_dates_are_read_the_british_way() {
         "A/2026 05 12.pdf",
         "A/May 2026.pdf",
         "A/20260512990000.pdf",
+        "A/20260512240000.pdf",
+        "A/20260512146000.pdf",
+        "A/20260512145960.pdf",
+        "A/12 & May 2026.pdf",
+        "A/12 May & 2026.pdf",
+        "A/12    May 2026.pdf",
+        "A/12 th May 2026.pdf",
+        "A/12 Septem 2026.pdf",
+        "A/2026/+5/12/x.pdf",
         "A/3026-05-12",
     ] {
         assert_eq!(full_date(&path(none)), None, "{none}");
+    }
+}
+
+#[test]
+fn september_has_three_names() {
+    for name in ["A/12 Sep 2026.pdf", "A/12 sept 2026.pdf", "A/12 September 2026.pdf", "2026/September/12/x.pdf"] {
+        assert_eq!(full_date(&path(name)).map(|d| d.date), Some(date(2026, 9, 12)), "{name}");
     }
 }
 

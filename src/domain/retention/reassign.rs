@@ -87,8 +87,16 @@ mod tests {
         let (from_kept, from_none) = (&found[0], &found[1]);
         assert_eq!((from_kept.from.as_deref(), from_kept.to.as_deref()), (Some("minutes"), Some("invoices")));
         assert_eq!((from_kept.from_keep, from_kept.records, from_kept.due_now, from_kept.due_later), (true, 2, 1, 1));
-        assert!(from_kept.first.is_some_and(|day| day > date(2030, 6, 1)));
+        assert_eq!(from_kept.first, Some(date(2036, 1, 2)));
         assert_eq!((from_none.from.as_deref(), from_none.from_keep, from_none.due_now), (None, false, 1));
+        let aged = |year: i16| {
+            let mut record = record(&format!("Docs/a/{year}"));
+            record.modified = date(year, 6, 1).in_tz("UTC").unwrap().timestamp();
+            (record.created, record.observed) = (Some(record.modified), record.modified);
+            record
+        };
+        let found = steps(&law, (&old, &new), &[2026, 2024, 2025].map(aged), date(2030, 6, 2)).unwrap();
+        assert_eq!((found[0].due_now, found[0].due_later, found[0].first), (1, 2, Some(date(2031, 6, 2))));
         assert_eq!(steps(&law, (&old, &old), &records, date(2030, 6, 1)).unwrap(), []);
     }
 }

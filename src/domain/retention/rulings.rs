@@ -140,3 +140,7 @@ fn in_range(text: &HoldText, record: &RecordFacts, zone: &TimeZone) -> bool {
     let Some(day) = plausible_day(record.modified, record, zone) else { return true };
     from.is_none_or(|from| from <= day) && to.is_none_or(|to| day <= to)
 }
+
+#[cfg(test)]
+#[path = "rulings_tests.rs"]
+mod tests;

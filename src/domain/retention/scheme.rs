@@ -197,3 +197,27 @@ impl Scheme {
         self.classes.iter().find(|c| c.id == id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{class, scheme};
+    use super::*;
+
+    #[test]
+    fn every_fault_is_told_with_its_class() {
+        let mut late = class("late", &["Docs/**"]);
+        late.ceiling = Some(Period::years(5));
+        let all = scheme(vec![class("a", &["A", "/B"]), class("A b", &[]), class("a", &[]), late]);
+        let said: Vec<(usize, String)> = all.check().into_iter().map(|e| (e.class, e.to_string())).collect();
+        let rooted = BadPattern::Rooted;
+        let expected = [
+            (0, format!("class 'a': pattern 2, '/B': {rooted}")),
+            (1, "class 'A b': the id must be lower-case letters, digits and hyphens, beginning with a letter".into()),
+            (2, "class 'a': an earlier class has the same id; every class needs its own".into()),
+            (3, "class 'late': the minimum (6 years) can end after the ceiling (5 years)".into()),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(scheme(vec![class("a", &["A"]), class("b-9", &[])]).check(), []);
+        assert_eq!((all.class("late").map(|c| c.minimum), all.class("b")), (Some(Period::years(6)), None));
+    }
+}

@@ -86,6 +86,54 @@ fn parents_say_what_is_carried_on() {
     assert_eq!(candidates(&w.state(), "b").iter().map(|c| c.id.0).collect::<Vec<_>>(), [other]);
 }
 
+#[test]
+fn a_chain_of_parents_ends_at_another_set_and_never_goes_forward() {
+    use crate::domain::log::tests::{WRITER, World, snapshot};
+    let mut w = World::new();
+    let a = w.say(WRITER, snapshot("a", &[], None));
+    let other = w.say(WRITER, snapshot("b", &[], Some(a)));
+    let b = w.say(WRITER, snapshot("a", &[], Some(other)));
+    let carried = |w: &World| candidates(&w.state(), "a").iter().map(|c| (c.id.0, c.carried)).collect::<Vec<_>>();
+    assert_eq!(carried(&w), [(a, false), (b, true)], "what the other set carries on is not carried on here");
+    let own = w.slots.len() as u64;
+    w.say(WRITER, snapshot("a", &[], Some(own)));
+    assert_eq!(carried(&w), [(a, false), (b, false), (own, true)], "a snapshot that calls itself its parent");
+}
+
+#[test]
+fn a_year_keeps_its_newest() {
+    let rule = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 9 };
+    let c = nightly(800);
+    assert_eq!(kept(&c, &rule), [365, 730, 800]);
+    assert_eq!(kept(&c, &KeepRule { yearly: 2, ..rule }), [730, 800]);
+}
+
+#[test]
+fn the_log_says_what_was_tested_partial_or_in_doubt() {
+    use crate::domain::log::entry::{Entry, Incident, IncidentKind, Tested};
+    use crate::domain::log::tests::{TESTER, WRITER, World, snapshot, tested_packs};
+    let mut w = World::new();
+    let of = |problems| {
+        let Entry::Snapshot(s) = snapshot("a", &[], None) else { unreachable!() };
+        Entry::Snapshot(crate::domain::log::entry::Snapshot { problems, ..s })
+    };
+    let ids = [0, 0, 0, 1].map(|problems| w.say(WRITER, of(problems)));
+    let snapshot = Some(SnapshotId(ids[1]));
+    w.say(TESTER, Entry::Tested(Tested { snapshot, documents: 1, ..tested_packs(&[]) }));
+    let snapshot = Some(SnapshotId(ids[2]));
+    w.say(WRITER, Entry::Incident(Incident { what: IncidentKind::Clock, snapshot, counts: vec![] }));
+    let seen: Vec<_> = candidates(&w.state(), "a").iter().map(|c| (c.tested, c.suspect, c.partial)).collect();
+    assert_eq!(seen, [(false, false, false), (true, false, false), (false, true, false), (false, false, true)]);
+}
+
+#[test]
+fn a_rule_is_said_in_words() {
+    let none = KeepRule { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    assert_eq!(none.describe(), "everything");
+    assert_eq!(KeepRule::default().describe(), "8 weekly, 12 monthly, 7 yearly");
+    assert_eq!(KeepRule { last: 1, daily: 2, ..none }.describe(), "1 last, 2 daily");
+}
+
 fn histories() -> impl Strategy<Value = (Vec<Candidate>, KeepRule)> {
     let one = (0i64..2000, prop::bool::weighted(0.1), any::<bool>(), any::<bool>(), prop::bool::weighted(0.9));
     let rule = (0u32..4, 0u32..4, 0u32..4, 0u32..4, 0u32..4);

@@ -259,6 +259,31 @@ mod tests {
     }
 
     #[test]
+    fn a_recorded_day_counts_unless_the_record_is_younger() {
+        let record = super::super::samples::record("Docs/a");
+        let trigger: Trigger = "superseded".parse().unwrap();
+        let source = |on| {
+            let by = String::new();
+            let event = EventDate { at: 7, pattern: String::new(), trigger: trigger.clone(), on, by };
+            date_of(&trigger, &record, &[&event], &TimeZone::UTC).map(|d| (d.date, d.source))
+        };
+        let own = date(2015, 5, 12);
+        assert_eq!(source(date(2015, 5, 11)), Some((own, DateSource::FirstVersion)));
+        assert_eq!(source(own), Some((own, DateSource::Recorded(7))), "the same day: a person said it");
+        assert_eq!(source(date(2015, 5, 13)), Some((date(2015, 5, 13), DateSource::Recorded(7))));
+    }
+
+    #[test]
+    fn days_of_lost_clocks_are_no_days() {
+        let of = |last_seen: &str| {
+            let last_seen = Some(last_seen.parse().unwrap());
+            let record = RecordFacts { last_seen, ..super::super::samples::record("Docs/a") };
+            date_of(&Trigger::LastSeen, &record, &[], &TimeZone::UTC).map(|d| d.date)
+        };
+        assert_eq!((of("1980-01-01T23:59:59Z"), of("1980-01-02T00:00:00Z")), (None, Some(date(1980, 1, 2))));
+    }
+
+    #[test]
     fn names_of_triggers() {
         for name in ["created", "last-seen", "employment-end", "superseded", "x"] {
             assert_eq!(name.parse::<Trigger>().unwrap().to_string(), name);

@@ -325,3 +325,15 @@ fn tests_half_a_day_apart_are_of_one_run_and_no_longer() {
         assert_eq!(w.state().last_passed.unwrap().documents, documents, "{seconds}");
     }
 }
+
+#[test]
+fn a_state_that_is_several_entries_behind_is_added_up_anew() {
+    let mut w = World::new();
+    let old = w.state();
+    for (by, entry) in [(WRITER, stored(&[1], 1)), (WRITER, snapshot("a", &[0], None)), (OTHER, stored(&[2], 2))] {
+        w.say(by, entry);
+        let mut grown = old.clone();
+        crate::domain::log::fold::fold_one_more(&mut grown, &w.slots).unwrap();
+        assert_eq!(grown, w.state());
+    }
+}

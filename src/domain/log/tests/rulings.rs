@@ -315,6 +315,7 @@ fn only_a_pruners_sweep_between_the_listing_and_the_cut_lets_the_listing_stand()
         (new, &[Role::Pruner][..], false, false, true),
         (new, &[Role::Writer], false, false, false),
         (WRITER, &[Role::Writer], false, false, false),
+        (new, &[Role::Root, Role::Pruner], false, false, false),
         (new, &[Role::Pruner], true, false, false),
         (new, &[Role::Pruner], false, true, false),
     ]

@@ -65,19 +65,5 @@ pub(super) fn joined(proposals: Vec<Proposal>, folders: &[(RecordPath, u64)]) ->
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn years_are_whole_names() {
-        for name in ["2019", "2019-20", "2019-2020", "FY2019-20", "fy 2019-20", "2019 – 2020", "2019_20"] {
-            assert!(is_year(name.as_bytes()), "{name}");
-        }
-        for name in ["", "Invoices 2019", "201", "20191", "2019-2", "3019-20", "2019-20-21", "12", "2019a", "FY"] {
-            assert!(!is_year(name.as_bytes()), "{name}");
-        }
-        let star = |text: &str| starred(&RecordPath::new(text).unwrap()).map(|p| p.to_string());
-        assert_eq!(star("D/Finance/2019-20/Invoices").as_deref(), Some("D/Finance/*/Invoices"));
-        assert_eq!((star("2019/Invoices"), star("D/Finance/Invoices 2019")), (None, None));
-    }
-}
+#[path = "years_tests.rs"]
+mod tests;

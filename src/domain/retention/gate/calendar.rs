@@ -97,6 +97,11 @@ mod tests {
         assert_eq!(days("0 7 4000 4060 4061", 9), None, "it was put right");
         assert_eq!(days("0 7 -20000 8 9", 10), None, "a dead clock, seen before, is no leap");
         assert_eq!(days("0 7 4000 4020 4001 4021 4002", 4_022), Some(29), "two that are wrong count no day twice");
+        assert_eq!(
+            (days("0 7 4000", 4_031), days("0 7 4000", 4_032)),
+            (Some(38), Some(7)),
+            "a month of it, and a day more"
+        );
         assert_eq!(days("0+ 7+ 8", 4_000), Some(8), "nobody looked at what came after");
     }
 

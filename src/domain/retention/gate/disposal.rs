@@ -211,3 +211,7 @@ pub fn of_backups_at_work(state: &State) -> Vec<PackName> {
     let live = unneeded.filter(|(_, p)| matches!(p.life, Life::Live) && open(&p.session));
     live.map(|(_, p)| p.pack.name).collect()
 }
+
+#[cfg(test)]
+#[path = "disposal_tests.rs"]
+mod tests;

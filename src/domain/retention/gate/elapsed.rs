@@ -61,6 +61,9 @@ mod tests {
         assert_eq!(days(&[1, 2, 3, -4_000, -3_999, 4, 5, 6], 6), 2, "it was wrong in between");
         let minutes = [60, 600, 10, 660].map(at);
         assert_eq!(time_shown(at(0), minutes.into_iter(), at(660)).as_secs(), 120, "two machines ten minutes apart");
+        let apart =
+            |back: i64| time_shown(at(0), [1_000, 1_000 - back, 1_100].map(at).into_iter(), at(1_100)).as_secs();
+        assert_eq!((apart(900), apart(901)), (100, 0), "a quarter of an hour, and a second more");
     }
 
     /// Before which night, and by how many seconds.

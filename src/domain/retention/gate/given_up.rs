@@ -60,3 +60,7 @@ pub fn given_up(state: &State, slots: &[Slot]) -> HashMap<u32, GivenUp> {
     lost.retain(|pack, _| !needed.contains(*pack));
     lost
 }
+
+#[cfg(test)]
+#[path = "given_up_tests.rs"]
+mod tests;
