@@ -4,7 +4,7 @@
 //! even chances the file that is looked for. Two guessers see names and sizes of all stored objects, and nothing else:
 //! one has seen many such nights with and without the file, the other has every other document of this very night.
 //!
-//! `cargo bench --features testing --bench guessing [-- TRIALS]`; what is printed stands in docs/keys-and-threats.md.
+//! `cargo bench --features testing --bench guessing [-- TRIALS]`; docs/keys-and-threats.md has its figures.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::path::Path;
@@ -74,7 +74,7 @@ fn night(runtime: &tokio::runtime::Runtime, n: u64, target: usize) -> (bool, See
     let (mut sum, mut file) = (0, 0);
     while sum < all {
         let seed = format!("{name}: {file}");
-        // From a kilobyte to four megabytes, most of them small; a third of each is text of a few words.
+        // From a kilobyte to four megabytes, most of them small; a third of each can be compressed.
         let len = (1024.0 * 2f64.powf(number(&seed) as f64 / u64::MAX as f64 * 12.0)) as usize;
         let mut bytes = random(&seed, len);
         bytes.iter_mut().take(len / 3).for_each(|b| *b = b"the council "[usize::from(*b) % 12]);

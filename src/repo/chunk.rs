@@ -125,7 +125,7 @@ pub(super) fn half(id: &ChunkId) -> Half {
     half
 }
 
-/// Chunks that are there, wherever: about 20 bytes a chunk.
+/// Chunks that are there, wherever: 20 to 40 bytes a chunk.
 #[derive(Default)]
 pub struct ChunkSet(HashSet<Half, BuildHasherDefault<FirstBytes>>);
 

@@ -3,7 +3,7 @@
 //! Every byte is checked against its name, wherever it came from; a cached copy is as good as the store's. What an index object
 //! that cannot be read said of packs, the packs say themselves.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -121,27 +121,22 @@ impl Repository {
             rank(new) > rank(old)
         };
         let trusted = self.best(objects);
-        let packs = objects.iter().flat_map(|(_, object)| &object.packs);
-        index.reserve(packs.flat_map(|p| &p.segments).map(|s| s.chunks.len()).sum());
-        let mut add = |number: u32, pack: &IndexedPack| {
-            if self.rank(number, &own, bad, false) > 0 {
-                // A chunk is stored again only when it could not be relied on where it was.
-                index.add(number, &pack.segments, better);
-                index.keep_head(pack);
-            }
-        };
-        for (author, object) in objects {
-            for pack in &object.packs {
-                let Some((number, _)) = state.pack(&pack.name) else { continue };
-                if trusted.get(&number) == Some(&self.trust(author, number, &own)) {
-                    add(number, pack);
-                }
-            }
-        }
-        for pack in more {
-            if let Some((number, _)) = state.pack(&pack.name) {
-                add(number, pack);
-            }
+        let all =
+            objects.iter().flat_map(|(author, object)| object.packs.iter().map(move |pack| (Some(*author), pack)));
+        let believed: Vec<(u32, &IndexedPack)> = all
+            .chain(more.iter().map(|pack| (None, pack)))
+            .filter_map(|(author, pack)| Some((author, state.pack(&pack.name)?.0, pack)))
+            .filter(|(author, n, _)| author.is_none_or(|a| trusted.get(n) == Some(&self.trust(a, *n, &own))))
+            .filter(|(_, number, _)| self.rank(*number, &own, bad, false) > 0)
+            .map(|(_, number, pack)| (number, pack))
+            .collect();
+        let mut once = HashSet::new();
+        let new = believed.iter().filter(|(number, _)| once.insert(*number));
+        index.reserve(new.flat_map(|(_, pack)| &pack.segments).map(|s| s.chunks.len()).sum());
+        for (number, pack) in believed {
+            // A chunk is stored again only when it could not be relied on where it was.
+            index.add(number, &pack.segments, better);
+            index.keep_head(pack);
         }
         index
     }

@@ -16,7 +16,7 @@ use crate::domain::id::{ChunkId, PackName};
 /// A pack is closed when its segments reach this many bytes.
 pub const PACK_TARGET: usize = 16 << 20;
 /// Or when it holds this many chunks: its directory is in memory, and in the index, as long as a run has not told the log.
-const PACK_CHUNKS: usize = 1 << 16;
+pub const PACK_CHUNKS: usize = 1 << 16;
 /// No pack of ours is larger than this.
 pub const PACK_MAX: usize = 96 << 20;
 /// What a pack may need beyond the target: its last segment, directory and padding.
@@ -346,11 +346,13 @@ mod tests {
     fn a_pack_of_very_many_pieces_is_full_before_its_directory_is_large() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let mut b = PackBuilder::default();
-        for n in 0..4u32 {
+        // Where PADMÉ is coarser than the padding of a pack of full size, so that the two can be told apart.
+        const PIECE: usize = 90;
+        for n in 0..4u8 {
             assert!(!b.is_full(), "after {n} segments");
-            let pieces = (0..PACK_CHUNKS as u32 / 4).map(|m| (n << 16 | m).to_le_bytes());
-            let raw: Vec<u8> = pieces.clone().flatten().collect();
-            let chunks = pieces.map(|p| SegmentChunk { id: key.id(&p), len: 4 }).collect();
+            let mut raw = vec![0; PACK_CHUNKS / 4 * PIECE];
+            blake3::Hasher::new().update(&[n]).finalize_xof().fill(&mut raw);
+            let chunks = raw.chunks(PIECE).map(|p| SegmentChunk { id: key.id(p), len: PIECE as u32 }).collect();
             b.add(&frame(&raw).unwrap(), raw.len() as u32, chunks);
         }
         assert!(b.is_full());
@@ -359,7 +361,7 @@ mod tests {
         let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored, &[id]).unwrap();
         assert_eq!(reader.directory().unwrap(), directory);
-        assert_eq!(reader.verify_all(&directory, &key).unwrap(), 4 * PACK_CHUNKS as u64);
+        assert_eq!(reader.verify_all(&directory, &key).unwrap(), (PACK_CHUNKS * PIECE) as u64);
     }
 
     #[test]

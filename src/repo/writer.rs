@@ -19,7 +19,7 @@ use super::error::RepoError;
 use super::lane::{LANES, Lane};
 use super::layout::Key;
 use super::open_pack::SMALL;
-use super::pack::{Directory, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
+use super::pack::{Directory, PACK_CHUNKS, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
 use super::seal::{Identity, Recipient, head_of};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
@@ -28,6 +28,8 @@ use shared::{Shared, Stage, locked};
 
 /// Chunks are compressed together up to this many raw bytes.
 pub const SEGMENT_RAW: usize = 2 << 20;
+/// Or so many chunks, so that a pack ends near its limit.
+const SEGMENT_CHUNKS: usize = PACK_CHUNKS / 4;
 
 /// Packs on their way at one time are kept in memory: no more of them than fit into this.
 const UPLOAD_MEMORY: usize = 96 << 20;
@@ -142,7 +144,8 @@ impl PackWriter {
         let open = &mut self.open[lane as usize];
         open.raw.extend_from_slice(bytes);
         open.chunks.push(SegmentChunk { id, len: bytes.len() as u32 });
-        if open.raw.len() >= SEGMENT_RAW { self.send_segment(lane) } else { Ok(()) }
+        let full = open.raw.len() >= SEGMENT_RAW || open.chunks.len() >= SEGMENT_CHUNKS;
+        if full { self.send_segment(lane) } else { Ok(()) }
     }
 
     fn send_segment(&mut self, lane: Lane) -> Result<(), RepoError> {

@@ -6,10 +6,10 @@ use crate::ops::verify::fixture::Council;
 use crate::repo::chunk::ChunkKey;
 use crate::repo::error::RepoError;
 use crate::repo::layout::PACKS;
-use crate::repo::pack::PackError;
+use crate::repo::pack::{PACK_CHUNKS, PackError};
 use crate::repo::seal::Identity;
 use crate::repo::store::Store;
-use crate::repo::writer::{Acknowledged, PackWriter, Stream, WriterSettings};
+use crate::repo::writer::{Acknowledged, PackWriter, Stream, WriterSettings, WrittenPack};
 use crate::testing::{Fault, Plan};
 
 fn council() -> Council {
@@ -124,4 +124,19 @@ fn what_does_not_prove_itself_is_never_put() {
     let written = writer.flush().unwrap();
     assert_eq!((written.len(), count()), (1, 1));
     assert_eq!(writer.prove_back(&store, &written[0], &key).unwrap(), 7);
+}
+
+/// The directory of a pack is in memory as long as the log was not told: it ends in time, however small the pieces are.
+#[test]
+fn very_small_pieces_end_a_pack_by_their_number() {
+    let (c, key) = (Council::new(), ChunkKey::new([3; 32]));
+    let mut writer = writer(&c.store(), &key, Box::new(|_| Ok(())));
+    let pieces = PACK_CHUNKS as u32 + 10;
+    for n in 0..pieces {
+        let piece = n.to_le_bytes();
+        writer.add(Stream::Content, key.id(&piece), &piece).unwrap();
+    }
+    let written = writer.flush().unwrap();
+    let chunks = |w: &WrittenPack| w.indexed.segments.iter().map(|s| s.chunks.len()).sum::<usize>();
+    assert_eq!(written.iter().map(chunks).collect::<Vec<_>>(), [PACK_CHUNKS, 10]);
 }

@@ -1,7 +1,8 @@
 //! What this run stored, told to the log; and what an interrupted run stored, taken up again.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::Mutex;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,8 @@ use crate::repo::writer::{Acknowledged, WrittenPack};
 const PACKS_PER_STORED: usize = 64;
 
 const JOURNAL: &str = "session.journal";
+/// One at a time writes to a journal.
+static JOURNALS: Mutex<()> = Mutex::new(());
 
 /// Sizes of the packs that the store has. Its listing is a hint, and "nothing" is an answer nobody may act on: packs of the
 /// log that it leaves out are asked for by name, [`ASKED_BY_NAME`] at most. If all of those are missing, it is believed.
@@ -71,14 +74,26 @@ pub struct Session {
 /// Writes each acknowledged pack to the journal, with the keys that it is sealed to, forced to the disk.
 pub fn journal(repo: &Repository) -> Acknowledged {
     let Some(path) = repo.dir().map(|d| d.file(JOURNAL)) else { return Box::new(|_| Ok(())) };
-    let (lock, epoch) = (Arc::new(std::sync::Mutex::new(())), repo.state().epoch().number);
+    let epoch = repo.state().epoch().number;
     Box::new(move |written: &WrittenPack| {
         let cbor = encode(&written.indexed)?;
         let text = format!("{epoch} {} {} {}", written.pack.name, written.pack.size, STANDARD.encode(cbor));
         let line = format!("{} {text}\n", Digest::of(text.as_bytes()));
-        let _one_at_a_time = lock.lock();
+        let _one_at_a_time = JOURNALS.lock();
         Ok(local::append(&path, line.as_bytes())?)
     })
+}
+
+/// Takes out of the journal what the log was told. What came to the store since then stays in it.
+fn forget(path: &Path, told: &HashSet<PackName>) -> Result<(), RepoError> {
+    let _one_at_a_time = JOURNALS.lock();
+    let Some(bytes) = local::read(path)? else { return Ok(()) };
+    let is_told = |line: &&[u8]| {
+        let name = str::from_utf8(line).ok().and_then(|line| line.split(' ').nth(2)?.parse().ok());
+        name.is_none_or(|name| told.contains(&name))
+    };
+    let rest: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').filter(|line| !is_told(line)).collect();
+    if rest.is_empty() { Ok(local::remove(path)?) } else { Ok(local::replace(path, &rest.concat())?) }
 }
 
 fn parse_line(line: &str, epoch: u32) -> Option<WrittenPack> {
@@ -181,6 +196,7 @@ fn tell_of(repo: &mut Repository, session: Session, described: Vec<Described>) -
     if described.is_empty() {
         return Ok(());
     }
+    let told = described.iter().flat_map(|d| d.packs.iter().map(|p| p.name)).collect();
     for Described { packs, index } in described {
         let entry = Entry::Stored(Stored { session: session.id, began: session.began, packs, index });
         repo.append(|state| match state.epoch().number == session.epoch {
@@ -189,7 +205,7 @@ fn tell_of(repo: &mut Repository, session: Session, described: Vec<Described>) -
         })?;
     }
     if let Some(dir) = repo.dir() {
-        local::remove(&dir.file(JOURNAL))?;
+        forget(&dir.file(JOURNAL), &told)?;
     }
     Ok(())
 }
@@ -224,4 +240,30 @@ pub fn put_index(repo: &Repository, object: &IndexObject) -> Result<StoredIndex,
         dir.save_index(&name, &stored);
     }
     Ok(StoredIndex { name, size: stored.len() as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::verify::fixture::Council;
+
+    /// Packs come to the store while the log is told of others.
+    #[test]
+    fn the_journal_forgets_only_what_the_log_was_told() {
+        let (c, segments) = (Council::new(), vec![]);
+        let repo = c.open();
+        let name = |n: u8| PackName::new([n; 32]);
+        let indexed = |n| IndexedPack { name: name(n), segments: segments.clone(), head: None };
+        let written = |n| WrittenPack { pack: StoredPack { name: name(n), size: 7 }, indexed: indexed(n) };
+        let acknowledged = journal(&repo);
+        (1..=3).for_each(|n| acknowledged(&written(n)).unwrap());
+        let path = repo.dir().unwrap().file(JOURNAL);
+        forget(&path, &HashSet::from([name(1), name(3)])).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let left: Vec<_> =
+            text.lines().map(|l| parse_line(l, repo.state().epoch().number).unwrap().pack.name).collect();
+        assert_eq!(left, [name(2)]);
+        forget(&path, &HashSet::from([name(2)])).unwrap();
+        assert!(!path.exists());
+    }
 }

@@ -21,7 +21,9 @@ const WEEK_PERCENT: u64 = 30;
 const TURNED_RECORDS: u64 = 20;
 const TURNED_PERCENT: u64 = 2;
 /// Names that are remembered while a backup runs; beyond this the share of changed and gone records speaks.
-const NAMES: usize = 1 << 20;
+const NAMES: usize = if cfg!(test) { 1 << 10 } else { 1 << 20 };
+/// An ending for which there was no room: no record had it before, as far as is known.
+const UNSPELLED: u32 = u32::MAX;
 /// A longer ending is none.
 const ENDING: usize = 32;
 
@@ -140,8 +142,8 @@ impl Unusual {
 
     fn new_file(&mut self, path: &[u8]) {
         let Some((stem, ending)) = parts(path).filter(|_| self.fresh.len() < NAMES) else { return };
-        let number = self.number(ending);
-        self.fresh.extend(number.map(|number| (key(stem), number)));
+        let number = self.number(ending).unwrap_or(UNSPELLED);
+        self.fresh.push((key(stem), number));
     }
 
     /// Records that went, and stand there with an ending that no record had before: `report.docx.locked`.
@@ -222,6 +224,19 @@ mod tests {
         assert!(renamed(19, ".docx", ".docx.locked").is_incident(19, 500, NOTHING).is_none());
         assert!(renamed(20, ".docx", ".docx.locked").is_incident(20, 1001, NOTHING).is_none());
         assert!(renamed(20, ".docx", ".pdf").is_incident(20, 1000, NOTHING).is_none());
+    }
+
+    /// Whoever gives every file an ending of its own is not to hide the rest behind them.
+    #[test]
+    fn very_many_endings_hide_no_new_one() {
+        let mut unusual = Unusual::default();
+        (0..2 * NAMES).for_each(|n| unusual.known(format!("Documents/!.{n}").as_bytes()));
+        for n in 0..30 {
+            unusual.gone(format!("Documents/{n}.docx").as_bytes());
+            unusual.new_file(format!("Documents/{n}.docx.locked").as_bytes());
+        }
+        assert_eq!((unusual.renamed(), unusual.turned()), (30, 30));
+        assert!(unusual.is_incident(30, 1_000, NOTHING).is_some());
     }
 
     #[test]

@@ -33,8 +33,6 @@ pub struct PartialFile {
     file: File,
     /// Its owner and group when it was made, if it was made just now.
     owner: Option<(u32, u32)>,
-    /// It is written, and gets its name, in one breath.
-    at_once: bool,
     path: RecordPath,
 }
 
@@ -54,7 +52,7 @@ impl Target {
         self.begin_open(path, size).map(|(partial, _)| partial)
     }
 
-    /// The same, and open for writing. What needs no size beforehand is written and finished at once.
+    /// The same, and open for writing.
     ///
     /// # Errors
     /// [`PlaceError`].
@@ -71,7 +69,7 @@ impl Target {
             rustix::fs::ftruncate(&fd, size).map_err(failed)?;
         }
         let owner = Some((stat.uid, stat.gid));
-        Ok((partial, PartialFile { parent, file: File::from(fd), owner, at_once: size == 0, path: path.clone() }))
+        Ok((partial, PartialFile { parent, file: File::from(fd), owner, path: path.clone() }))
     }
 
     /// Gives a complete file its owner, attributes, mode, time and then its final name. If that fails, the
@@ -115,23 +113,16 @@ impl Target {
         overwrite: Overwrite,
         force: impl FnOnce(&File) -> Result<(), Errno>,
     ) -> Result<Placed, PlaceError> {
-        let PartialFile { parent: from, file, owner, at_once, .. } = open;
+        let PartialFile { parent: from, file, owner, .. } = open;
         // What somebody moved away stays closed to others.
         partial.is_still_in(from)?;
         let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta, *owner);
         if overwrite == Overwrite::Always {
             force(file).map_err(|e| PlaceError::of(path, e))?;
         }
-        let name = self.partial_name(partial.serial);
-        let renamed = if *at_once && overwrite == Overwrite::Never && *path == partial.path {
-            // Its folder was found a breath ago.
-            rename(from, &name, from, beneath::split_last(path.as_bytes()).1, overwrite)
-        } else {
-            let (to, last) = self.parent(path)?;
-            partial.is_still_in(from)?;
-            rename(from, &name, &to, last, overwrite)
-        };
-        renamed.map_err(|e| PlaceError::of(path, e))?;
+        let (to, last) = self.parent(path)?;
+        partial.is_still_in(from)?;
+        rename(from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
         partial.under_way = false;
         Ok(Placed { warnings })
     }
@@ -149,7 +140,7 @@ impl Partial {
     /// [`PlaceError::PartialGone`] and others.
     pub fn open(&self) -> Result<PartialFile, PlaceError> {
         let (parent, fd) = self.reopen_as(OFlags::WRONLY)?;
-        Ok(PartialFile { parent, file: File::from(fd), owner: None, at_once: false, path: self.path.clone() })
+        Ok(PartialFile { parent, file: File::from(fd), owner: None, path: self.path.clone() })
     }
 
     /// Writes at a place, opening and closing.

@@ -69,9 +69,10 @@ impl Ground {
                 let report = backup(&mut repo, &self.nodes[node].options(), &Silent, &stop)?;
                 // A pack that was found damaged once is so to everybody, until a test finds it sound.
                 // What the store leaves out of its list and, asked by name, denies too, is not there as far as can be known.
-                let met = self.nodes[node].faults.injected();
-                let left_out = met.iter().any(|(_, f)| matches!(f, Fault::EmptyList | Fault::DropFromList(_)));
-                let denied = met.iter().any(|(_, f)| *f == Fault::NotFound);
+                let (met, calls) = (self.nodes[node].faults.injected(), self.nodes[node].faults.record());
+                let left_out = |f: &Fault| matches!(f, Fault::EmptyList | Fault::DropFromList(_));
+                let left_out = met.iter().any(|(n, f)| left_out(f) && calls[*n].starts_with("list packs"));
+                let denied = met.iter().any(|(n, f)| *f == Fault::NotFound && calls[*n].starts_with("head packs/"));
                 let known = before || doubted(&repo) || (left_out && denied);
                 let honest = report.problems.iter().all(|p| known && p.kind == ProblemKind::Damaged);
                 assert!(honest && report.incident.is_none(), "{report:?}");
