@@ -347,7 +347,7 @@ mod tests {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let mut b = PackBuilder::default();
         // Where PADMÉ is coarser than the padding of a pack of full size, so that the two can be told apart.
-        const PIECE: usize = 90;
+        const PIECE: usize = 100;
         for n in 0..4u8 {
             assert!(!b.is_full(), "after {n} segments");
             let mut raw = vec![0; PACK_CHUNKS / 4 * PIECE];
