@@ -82,7 +82,7 @@ fn night(runtime: &tokio::runtime::Runtime, n: u64, target: usize) -> (bool, See
         (sum, file) = (sum + len as u64, file + 1);
     }
     let without = seen(runtime, tmp.path(), &format!("{name}: another key"));
-    let there = number(&format!("{name}: there")) % 2 == 0;
+    let there = number(&format!("{name}: there")).is_multiple_of(2);
     if there {
         std::fs::write(docs.join("looked for.pdf"), random("looked for", target)).unwrap();
     }
