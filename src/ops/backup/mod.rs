@@ -17,6 +17,8 @@ mod merge;
 #[cfg(test)]
 mod refused_tests;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod side;
 mod source;
 #[cfg(test)]
