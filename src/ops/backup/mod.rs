@@ -10,6 +10,8 @@
 
 mod ahead;
 mod commit;
+#[cfg(test)]
+mod commit_tests;
 mod content;
 mod depot;
 mod gather;

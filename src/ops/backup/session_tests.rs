@@ -61,7 +61,7 @@ fn what_a_listing_leaves_out_is_asked_for_by_name() {
 }
 
 /// Packs that a run stored, of which the log was not told: in the store and in the journal.
-fn acknowledged(repo: &Repository, contents: &[&[u8]]) -> Vec<WrittenPack> {
+pub(super) fn acknowledged(repo: &Repository, contents: &[&[u8]]) -> Vec<WrittenPack> {
     let mut all = vec![];
     for content in contents {
         let mut writer = PackWriter::start(WriterSettings {
@@ -167,29 +167,30 @@ fn no_index_object_describes_more_than_readers_take() {
     assert_eq!(described, 5, "the log was told of each");
 }
 
+/// How often the log says that clocks differ.
+pub(super) fn clocks_said(c: &Council) -> usize {
+    let repo = c.open();
+    let bodies = repo.slots().iter().filter_map(|s| s.body.as_ref());
+    bodies.filter(|b| matches!(&b.entry, Entry::Incident(i) if i.what == IncidentKind::Clock)).count()
+}
+
 #[test]
 fn an_entry_that_is_another_in_the_store_is_no_commit() {
     let mut c = Council::new();
     c.own_clock = true;
     c.write("minutes.txt", "resolved");
     let id = c.backup();
-    let clocks = |c: &Council| {
-        let repo = c.open();
-        let bodies = repo.slots().iter().filter_map(|s| s.body.as_ref());
-        let clock = |e: &Entry| matches!(e, Entry::Incident(i) if i.what == IncidentKind::Clock);
-        bodies.filter(|b| clock(&b.entry)).count()
-    };
     let mut repo = c.open();
     after_commit(&mut repo, id.0).unwrap();
-    assert_eq!(clocks(&c), 0);
+    assert_eq!(clocks_said(&c), 0);
     // The store's clock is a day and an hour behind: that is said, of a store that has a clock.
     c.clock.advance(jiff::SignedDuration::from_hours(25));
     c.own_clock = false;
     after_commit(&mut c.open(), id.0).unwrap();
-    assert_eq!(clocks(&c), 0);
+    assert_eq!(clocks_said(&c), 0);
     c.own_clock = true;
     after_commit(&mut repo, id.0).unwrap();
-    assert_eq!(clocks(&c), 1);
+    assert_eq!(clocks_said(&c), 1);
     let key = Key::Log(id.0);
     c.store().delete(&key).unwrap();
     c.store().create(&key, &"another entry".into()).unwrap();
