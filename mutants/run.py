@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Mutation testing of src/domain: how many small mistakes no test of that floor finds.
+"""Mutation testing: how many small mistakes no test finds.
 
-    mutants/run.py                 every mutant
-    mutants/run.py log retention/gate   those in files whose names begin so
+    mutants/run.py                      every mutant of src/domain
+    mutants/run.py --paths              those of the other floors' files in which data could be lost (PATHS)
+    mutants/run.py [--paths] NAME…      those in files whose names below src begin so
 
-The floor is pure, so it is built alone, with all mutants in it at once (see src/main.rs), once. Each test says which mutants
-it passes by; each mutant is then switched on by itself, and those tests run that pass by it, the quick ones first. A test
-that fails, crashes or does not end finds it. What does not compile is left out and counted.
+All mutants are planted at once (see src/main.rs), and built once: the pure floor alone with its tests, or the whole library
+with its own. Each test says which mutants it passes by; each mutant is then switched on by itself, and those tests run that
+pass by it, the quick ones first. A test that fails, crashes or does not end finds it. What does not compile is left out and
+counted.
 
-MUTANTS_TESTS names the files of tests/ that are run besides the floor's own tests.
+MUTANTS_TESTS names the files of tests/ that are run besides the floor's own tests. MUTANTS_MOST says how many tests a mutant
+must survive to count as missed, those first that pass by few mutants: by default all, with --paths 40.
 
-Everything lies in $MUTANTS_DIR, else in target/mutants. What was found before is kept there in `done`; delete it to begin anew.
+Everything lies in $MUTANTS_DIR, else in target/mutants. What was found before is kept there in `crate/done` or `paths/done`;
+delete it to begin anew.
 """
 
 import concurrent.futures
@@ -19,20 +23,33 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = pathlib.Path(os.environ.get("MUTANTS_DIR", ROOT / "target" / "mutants")).resolve()
-CRATE = WORK / "crate"
-TESTS = os.environ.get("MUTANTS_TESTS", "retention_law coverage").split()
+WHOLE = "--paths" in sys.argv
+CRATE = WORK / ("paths" if WHOLE else "crate")
+PATHS = """
+repo/log.rs repo/log_copy.rs
+ops/backup/commit.rs ops/backup/session.rs ops/backup/depot.rs
+ops/prune/
+ops/restore/apply.rs ops/restore/disk.rs ops/restore/engine.rs ops/restore/part.rs ops/restore/digest.rs ops/fs/partial.rs
+"""
+PLANTED = PATHS.split() if WHOLE else ["domain/"]
+# Of the library's tests those of these floors and rooms that do not take long.
+TESTED = ("ops::backup", "ops::prune", "ops::restore", "ops::fs", "ops::verify", "repo::") if WHOLE else ("",)
+LONGEST = 5.0 if WHOLE else float("inf")
+FEATURES = ["--features", "testing"] if WHOLE else []
+TESTS = os.environ.get("MUTANTS_TESTS", "" if WHOLE else "retention_law coverage").split()
+MOST = int(os.environ.get("MUTANTS_MOST", "40" if WHOLE else "1000000"))
 WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
-QUICK, GROUP, PATIENCE = 2.0, 8, float(os.environ.get("MUTANTS_PATIENCE", "120"))
-SWITCH = """#![allow(warnings)]
-pub mod domain;
+QUICK, GROUP, PATIENCE = 3.0, 8, float(os.environ.get("MUTANTS_PATIENCE", "120"))
+SWITCH = """
 pub mod mutant {
     use std::io::Write;
     use std::sync::OnceLock;
@@ -88,14 +105,20 @@ def used_only(manifest):
 
 
 def prepare():
-    """The program's own manifest, so that its dependencies are the same, with the one floor for sources."""
-    manifest = used_only((ROOT / "Cargo.toml").read_text())
+    """The program's own manifest, so that its dependencies are the same."""
+    manifest = (ROOT / "Cargo.toml").read_text()
+    manifest = manifest if WHOLE else used_only(manifest)
     manifest = re.sub(r"(?m)^\[\[(bench|bin)\]\]\n(.+\n)*", "", manifest).replace('default-run = "strongroom"\n', "")
     manifest = manifest[: manifest.index("[lints.rust]")]
-    manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", r"\g<1>1\ndebug = false", manifest)
+    # The whole library takes a long time to optimise, and most of what its tests do is in its dependencies.
+    optimised = 0 if WHOLE else 1
+    manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", rf"\g<1>{optimised}\ndebug = false", manifest)
     write_if_other(CRATE / "Cargo.toml", manifest + "\n[workspace]\n")
     shutil.copy(ROOT / "Cargo.lock", CRATE / "Cargo.lock")
-    write_if_other(CRATE / "src" / "lib.rs", SWITCH)
+    floors = (ROOT / "src" / "lib.rs").read_text() if WHOLE else "pub mod domain;\n"
+    write_if_other(CRATE / "src" / "lib.rs", "#![allow(warnings)]\n" + floors + SWITCH)
+    for source in (ROOT / "config").rglob("*.*"):
+        write_if_other(CRATE / source.relative_to(ROOT), source.read_text())
     for source in (ROOT / "tests").rglob("*"):
         name = source.relative_to(ROOT / "tests")
         if source.is_file() and (name.parts[0].split(".")[0] in TESTS or name.parts[0].startswith("retention")):
@@ -108,14 +131,14 @@ def plant():
     code, _ = cargo("build", "--release", folder=ROOT / "mutants", target="tool")
     if code:
         sys.exit("the planter does not compile")
-    left_out, left_file = set(), WORK / "left-out.txt"
+    left_out, left_file = set(), CRATE / "left-out.txt"
     if left_file.exists():
         left_out = set(map(int, left_file.read_text().split()))
     while True:
         left_file.write_text(" ".join(map(str, sorted(left_out))))
         tool = WORK / "tool" / "release" / "strongroom-mutants"
-        subprocess.run([tool, ROOT / "src" / "domain", CRATE / "src" / "domain", WORK / "list.txt", left_file], check=True)
-        code, messages = cargo("check", "--lib")
+        subprocess.run([tool, ROOT / "src", CRATE / "src", CRATE / "list.txt", left_file, *PLANTED], check=True)
+        code, messages = cargo("check", "--lib", *FEATURES)
         if code == 0:
             return left_out
         wrong = set()
@@ -131,7 +154,7 @@ def plant():
 
 
 def build():
-    code, messages = cargo("test", "--no-run", "--lib", *[word for name in TESTS for word in ("--test", name)])
+    code, messages = cargo("test", "--no-run", "--lib", *FEATURES, *[word for name in TESTS for word in ("--test", name)])
     if code:
         sys.exit("the tests do not compile")
     artifacts = [m for m in messages if m.get("reason") == "compiler-artifact" and m.get("executable")]
@@ -139,16 +162,21 @@ def build():
 
 
 def run(executable, names, environment, patience=PATIENCE):
-    """Whether they all passed; `None` where they did not end in time."""
-    command = ["nice", "-n", "19", executable, "--exact", "--test-threads=1", *names]
-    environment = {**os.environ, "CARGO_MANIFEST_DIR": str(CRATE), **environment}
-    try:
-        done = subprocess.run(
-            command, cwd=CRATE, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=patience
-        )
-        return done.returncode == 0
-    except subprocess.TimeoutExpired:
-        return None
+    """Whether they all passed, `None` where they did not end; and how many seconds of a processor they took."""
+    # A mutant may take all the memory there is, and what is killed leaves its files. Where others are at work on this
+    # machine, no clock on the wall says how long a test takes.
+    limits = ["prlimit", f"--cpu={int(patience) + 1}", "--as=8000000000", "--fsize=2000000000"]
+    command = [*limits, "nice", "-n", "19", executable, "--exact", "--test-threads=1", *names]
+    environment = {**os.environ, "CARGO_MANIFEST_DIR": str(CRATE), "TMPDIR": str(CRATE / "tmp"), **environment}
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=CRATE, env=environment, stdout=silent, stderr=silent) as child:
+        asleep = threading.Timer(4 * patience, child.kill)
+        asleep.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        asleep.cancel()
+        child.returncode = os.waitstatus_to_exitcode(status)
+    endless = child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+    return None if endless else child.returncode == 0, usage.ru_utime + usage.ru_stime
 
 
 def trace(executables):
@@ -156,16 +184,17 @@ def trace(executables):
     by_mutant, tests = {}, []
     for executable in executables:
         listed = subprocess.run([executable, "--list"], cwd=CRATE, stdout=subprocess.PIPE, text=True).stdout
-        tests += [(executable, line[:-6]) for line in listed.splitlines() if line.endswith(": test")]
+        names = [line[:-6] for line in listed.splitlines() if line.endswith(": test")]
+        tests += [(executable, name) for name in names if name.startswith(TESTED)]
 
     def one(test):
         executable, name = test
         with tempfile.NamedTemporaryFile("r") as file:
-            began = time.monotonic()
-            if not run(executable, [name], {"MUTANT_TRACE": file.name}):
-                print(f"left out: {name} fails, or takes too long, without any mutant", flush=True)
+            passed, seconds = run(executable, [name], {"MUTANT_TRACE": file.name}, min(PATIENCE, 2 * LONGEST))
+            if not passed or seconds > LONGEST:
+                print(f"left out: {name} {'takes too long' if passed else 'fails, or does not end,'} without any mutant", flush=True)
                 return 0, executable, name, []
-            return time.monotonic() - began, executable, name, file.read().split()
+            return seconds, executable, name, file.read().split()
 
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         for seconds, executable, name, hits in pool.map(one, tests):
@@ -176,13 +205,16 @@ def trace(executables):
 
 def judged(number, tests, width):
     """Quick tests first, in small groups, those that pass by few mutants before those that pass by all."""
-    order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))
+    order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))[:MOST]
     while order:
-        group = [test for test in order[:GROUP] if test[1] == order[0][1] and test[0] < QUICK] or order[:1]
+        group = order[:1]
+        for test in order[1:GROUP]:
+            if test[1] == order[0][1] and sum(seconds for seconds, _, _ in group) + test[0] < QUICK:
+                group.append(test)
         order = [test for test in order if test not in group]
         # Many mutants make a loop run for ever: so nobody waits long for what is quick.
-        patience = min(PATIENCE, 15 + 20 * sum(seconds for seconds, _, _ in group))
-        passed = run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}, patience)
+        patience = min(PATIENCE, 10 + 10 * sum(seconds for seconds, _, _ in group))
+        passed, _ = run(group[0][1], [name for _, _, name in group], {"MUTANT": str(number)}, patience)
         if not passed:
             return "does not end" if passed is None else "found"
     return "missed"
@@ -195,16 +227,20 @@ def argued():
 
 
 def main():
-    wanted = sys.argv[1:]
-    CRATE.mkdir(parents=True, exist_ok=True)
+    wanted = [name for name in sys.argv[1:] if name != "--paths"]
+    shutil.rmtree(CRATE / "tmp", ignore_errors=True)
+    (CRATE / "tmp").mkdir(parents=True)
     prepare()
     left_out = plant()
-    mutants = [line.split("\t") for line in (WORK / "list.txt").read_text().splitlines()]
-    by_mutant, width = trace(build()), {}
+    mutants = [line.split("\t") for line in (CRATE / "list.txt").read_text().splitlines()]
+    print(f"{len(mutants)} mutants are planted", flush=True)
+    executables, width = build(), {}
+    print("the tests are built", flush=True)
+    by_mutant = trace(executables)
     for tests in by_mutant.values():
         for _, executable, name in tests:
             width[(executable, name)] = width.get((executable, name), 0) + 1
-    known_file = WORK / "done"
+    known_file = CRATE / "done"
     known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
     todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
     found, endless, missed, reasons, same = 0, 0, [], argued(), 0
@@ -222,13 +258,13 @@ def main():
         for mutant, verdict in pool.map(one, todo):
             found += verdict != "missed"
             endless += verdict == "does not end"
-            line = (ROOT / "src" / "domain" / mutant[1]).read_text().splitlines()[int(mutant[2]) - 1].strip()
+            line = (ROOT / "src" / mutant[1]).read_text().splitlines()[int(mutant[2]) - 1].strip()
             if verdict == "missed" and (mutant[1], line, mutant[3]) in reasons:
                 same += 1
             elif verdict == "missed":
                 passed = "" if int(mutant[0]) in by_mutant else " (no test passes by)"
                 missed.append(mutant)
-                print(f"missed  src/domain/{mutant[1]}:{mutant[2]}  {mutant[3]}{passed}  [{mutant[0]}]", flush=True)
+                print(f"missed  src/{mutant[1]}:{mutant[2]}  {mutant[3]}{passed}  [{mutant[0]}]", flush=True)
     print(f"{found} of {len(todo)} mutants found ({endless} of them do not end), {len(missed)} missed; {same} argued")
     print(f"{len(left_out)} do not compile")
     sys.exit(1 if missed else 0)

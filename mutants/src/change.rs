@@ -273,6 +273,13 @@ impl VisitMut for Planter<'_> {
         if let Expr::Closure(closure) = expr {
             return self.visit_expr_mut(&mut closure.body);
         }
+        // What `?` follows is no yes or no, whatever it is called.
+        if let Expr::Try(tried) = expr
+            && let Expr::MethodCall(call) = &mut *tried.expr
+            && call.method.to_string().starts_with("is_")
+        {
+            return visit_mut::visit_expr_method_call_mut(self, call);
+        }
         let beside_let = matches!(expr, Expr::Binary(b) if matches!(b.op, BinOp::And(_))) && has_let(expr);
         visit_mut::visit_expr_mut(self, expr);
         let taken = std::mem::replace(expr, Expr::Verbatim(proc_macro2::TokenStream::new()));

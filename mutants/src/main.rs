@@ -1,7 +1,7 @@
-//! Plants small mistakes ("mutants") into the sources of one floor, all at once, each behind a switch that is off: so
-//! that one build serves thousands of them. `mutants SOURCE OUT LIST [LEFT-OUT]` reads every file below SOURCE, writes the
-//! changed ones below OUT, and a line for each mutant to LIST: number, file, line, what it does. LEFT-OUT has the numbers of
-//! those that do not compile. What only tests use is left as it is.
+//! Plants small mistakes ("mutants") into sources, all at once, each behind a switch that is off: so that one build serves
+//! thousands of them. `mutants SOURCE OUT LIST LEFT-OUT BEGIN…` copies every file below the folders of SOURCE to OUT, plants
+//! in those whose names begin with a BEGIN, and writes a line for each mutant to LIST: number, file, line, what it does.
+//! LEFT-OUT has the numbers of those that do not compile. What only tests use is left as it is.
 
 mod change;
 
@@ -41,16 +41,20 @@ fn write_if_other(path: &Path, text: &str) {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let (source, out, list) = (Path::new(&arguments[1]), Path::new(&arguments[2]), &arguments[3]);
-    let left_out = arguments.get(4).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    let (left_out, begins) = (std::fs::read_to_string(&arguments[4]).unwrap_or_default(), &arguments[5..]);
     let left_out: BTreeSet<u32> = left_out.split_whitespace().map(|n| n.parse().unwrap()).collect();
     let (mut all, mut lines, mut next) = (vec![], String::new(), 1);
     files(source, &mut all);
     for path in all {
         let name = path.strip_prefix(source).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
+        // What stands above the folders says which of them there are.
+        if name.components().count() == 1 {
+            continue;
+        }
         let to = out.join(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        if is_test(name) {
+        if is_test(name) || !begins.iter().any(|begin| name.to_string_lossy().starts_with(begin)) {
             write_if_other(&to, &text);
             continue;
         }

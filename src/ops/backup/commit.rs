@@ -370,7 +370,7 @@ fn known_damage(repo: &Repository) -> HashSet<PackName> {
 }
 
 /// Reads the entry back, which also shows the store's clock; a clock far off makes the snapshot's time suspect.
-fn after_commit(repo: &mut Repository, n: u64) -> Result<(), RepoError> {
+pub(super) fn after_commit(repo: &mut Repository, n: u64) -> Result<(), RepoError> {
     let (stored, store_time) = repo.store.get_dated(&Key::Log(n))?;
     let (slots, at) = (repo.slots(), n as usize);
     if slots[at - 1].link.then(&stored) != slots[at].link {

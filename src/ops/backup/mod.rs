@@ -10,6 +10,8 @@
 
 mod ahead;
 mod commit;
+#[cfg(test)]
+mod commit_tests;
 mod content;
 mod depot;
 mod gather;
@@ -17,6 +19,8 @@ mod merge;
 #[cfg(test)]
 mod refused_tests;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod side;
 mod source;
 #[cfg(test)]

@@ -287,3 +287,46 @@ pub(in crate::ops) fn copy(
     }
     Ok(written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PackName;
+    use crate::domain::log::entry::Reason;
+    use crate::ops::verify::fixture::Council;
+
+    /// Whoever names packs that may go must have seen every listing that needs them, and the new ones must be there.
+    #[test]
+    fn packs_are_exchanged_only_where_all_who_need_them_were_read_and_the_new_ones_live() {
+        let c = Council::new();
+        c.write("a.bin", Council::noise(1, 100_000));
+        let first = c.backup();
+        c.write("a.bin", Council::noise(2, 100_000));
+        let second = c.backup();
+        let mut repo = c.open();
+        let needed = walk(&mut repo, &Stop::default()).unwrap();
+        let state = repo.state();
+        let needs = |id| state.snapshot(id).unwrap().snapshot.needs.clone();
+        let old = needs(first).iter().find(|n| !needs(second).contains(*n)).unwrap();
+        let from: Bits = [old].into_iter().collect();
+        let new = needs(second).iter().next().unwrap();
+        let to = [state.packs[new as usize].pack];
+        let said =
+            |state: &State, needed: &Needed, names: &[StoredPack]| exchange(state, needed, &from, names).is_some();
+        assert!(said(state, &needed, &to));
+        assert!(!said(state, &needed, &[]), "for nothing");
+        let unknown = StoredPack { name: PackName::of(b"unknown"), size: 1 };
+        assert!(!said(state, &needed, &[unknown]) && !said(state, &needed, &[to[0], unknown]));
+        let read =
+            |snapshots: &[SnapshotId]| Needed { snapshots: snapshots.iter().copied().collect(), ..Needed::default() };
+        assert!(said(state, &read(&[first]), &to), "who was not read does not need it");
+        assert!(!said(state, &read(&[second]), &to), "who was not read needs it");
+        let mut void = state.clone();
+        void.packs[new as usize].void = true;
+        assert!(!said(&void, &needed, &to));
+        let mut condemned = state.clone();
+        condemned.packs[new as usize].life =
+            Life::Condemned { at: 1, time: c.env.clock.now(), reason: Reason::Unreferenced };
+        assert!(!said(&condemned, &needed, &to));
+    }
+}

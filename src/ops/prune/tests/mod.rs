@@ -1,6 +1,7 @@
 //! Pruning under every single failure of the store, beside running backups and other pruners.
 
 mod crash;
+mod edges;
 mod grudging;
 mod holds;
 mod merging;

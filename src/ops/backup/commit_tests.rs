@@ -1,0 +1,194 @@
+//! What a run takes up, looks at, remembers and says around its commit.
+
+use std::collections::HashSet;
+use std::os::unix::fs::FileExt;
+
+use jiff::SignedDuration;
+
+use super::session_tests::{acknowledged, clocks_said};
+use super::{BackupOptions, BackupReport, backup};
+use crate::domain::listing::{Kind, Pieces};
+use crate::domain::log::entry::Entry;
+use crate::ops::error::OpsError;
+use crate::ops::verify::Object;
+use crate::ops::verify::fixture::Council;
+use crate::ops::{Monitor, Silent, Stop};
+use crate::repo::error::RepoError;
+use crate::repo::last_listing::LastListing;
+use crate::repo::machine::DAMAGED_PACKS;
+use crate::testing::{Fault, Plan};
+
+fn options(c: &Council) -> BackupOptions {
+    BackupOptions::new(&c.set, vec![c.source()])
+}
+
+/// Does something just before the last packs are stored.
+struct BeforeStoring<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync> Monitor for BeforeStoring<F> {
+    fn stage(&self, what: &str, _: Option<u64>) {
+        if what == "storing" {
+            (self.0)();
+        }
+    }
+    fn advance(&self, _: u64) {}
+    fn problem(&self, _: &crate::domain::problem::Problem) {}
+}
+
+fn with(c: &Council, then: impl Fn() + Send + Sync, stop: &Stop) -> Result<BackupReport, OpsError> {
+    backup(&mut c.open(), &options(c), &BeforeStoring(then), stop)
+}
+
+#[test]
+fn nothing_at_all_is_no_backup_unless_it_is_meant_so() {
+    let c = Council::new();
+    let run = |options: &BackupOptions| backup(&mut c.open(), options, &Silent, &Stop::default());
+    assert!(matches!(run(&options(&c)), Err(OpsError::Nothing(_))));
+    assert!(c.open().state().snapshots.is_empty());
+    let meant = BackupOptions { allow_empty: true, ..options(&c) };
+    assert_eq!(run(&meant).unwrap().files, 0);
+    // A folder in it is no document, but there was a backup before.
+    std::fs::create_dir(c.docs().join("empty")).unwrap();
+    assert_eq!(run(&options(&c)).unwrap().files, 0);
+}
+
+#[test]
+fn a_run_takes_up_what_one_that_died_had_stored() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    let stored = acknowledged(&c.open(), &[b"what the run before had stored"]);
+    c.backup();
+    assert!(c.open().state().pack(&stored[0].pack.name).is_some());
+}
+
+#[test]
+fn a_listing_of_long_ago_is_not_what_a_snapshot_is_committed_on() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    c.backup();
+    c.backup();
+    let quarter = SignedDuration::from_mins(15);
+    for (waits, listings) in [(SignedDuration::ZERO, 1), (quarter, 1), (quarter + SignedDuration::from_secs(1), 2)] {
+        c.faults.restart(Plan::none());
+        let report = with(&c, || c.clock.advance(waits), &Stop::default()).unwrap();
+        assert_eq!((report.packs_stored, c.faults.count("list packs")), (0, listings), "{waits}");
+    }
+}
+
+#[test]
+fn a_machine_that_cannot_read_proves_what_it_stored_and_says_so() {
+    let c = Council::write_only();
+    c.write("minutes.txt", "resolved");
+    let report = c.try_backup().unwrap();
+    assert!(report.packs_proved > 0);
+    let repo = c.open();
+    let proved = |e: &Entry| if let Entry::Proved { packs, .. } = e { packs.count() as u64 } else { 0 };
+    let said: u64 = repo.slots().iter().filter_map(|s| s.body.as_ref()).map(|b| proved(&b.entry)).sum();
+    assert_eq!(said, report.packs_proved);
+    let other = Council::new();
+    other.write("minutes.txt", "resolved");
+    assert_eq!(other.try_backup().unwrap().packs_proved, 0, "who can read tests in another way");
+}
+
+#[test]
+fn the_listing_is_kept_for_the_next_run() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    let id = c.backup();
+    let root = c.open().state().snapshot(id).unwrap().snapshot.root;
+    assert!(LastListing::new(&c.dir(), &c.set).find(&root).is_some());
+}
+
+#[test]
+fn who_is_stopped_before_the_commit_commits_nothing() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    let stop = Stop::default();
+    let stopped = with(&c, || stop.set(), &stop);
+    assert!(matches!(stopped, Err(OpsError::Repo(RepoError::Interrupted))), "{stopped:?}");
+    assert!(c.open().state().snapshots.is_empty());
+    c.backup();
+}
+
+#[test]
+fn a_run_reports_its_own_incident_and_no_other() {
+    let c = Council::new();
+    let write = |words: &str| (0..200).for_each(|n| c.write(&format!("{n}.txt"), format!("{words} {n}")));
+    write("first");
+    c.backup();
+    write("quite another, and longer");
+    let report = c.try_backup().unwrap();
+    assert_eq!(report.incident, report.snapshot.map(|id| id.0));
+    assert!(report.incident.is_some() && report.touched == 200, "{report:?}");
+    assert_eq!(c.try_backup().unwrap().incident, None, "the open one is of the run before");
+}
+
+#[test]
+fn a_run_says_how_far_the_clocks_are_apart() {
+    let mut c = Council::new();
+    c.own_clock = true;
+    c.write("minutes.txt", "resolved");
+    c.backup();
+    assert_eq!(clocks_said(&c), 0);
+    c.clock.advance(SignedDuration::from_hours(25));
+    c.backup();
+    assert_eq!(clocks_said(&c), 1);
+}
+
+/// Content in a pack of its own; the number of that pack.
+fn with_content(c: &Council) -> (u32, Object) {
+    c.write("plan.bin", Council::noise(1, 100_000));
+    c.backup();
+    c.pack_of("Documents/plan.bin")
+}
+
+#[test]
+fn nothing_new_relies_on_a_pack_that_is_damaged_or_not_there() {
+    let c = Council::new();
+    let (old, _) = with_content(&c);
+    let name = c.open().pack_name(old).unwrap();
+    assert!(c.try_backup().unwrap().bytes_stored < 50_000);
+    c.dir().save_json(DAMAGED_PACKS, &HashSet::from([name])).unwrap();
+    assert!(c.try_backup().unwrap().bytes_stored > 100_000, "it is damaged, as this machine found");
+    let newest = c.open().state().newest(&c.set).unwrap().snapshot.needs.clone();
+    assert!(!newest.contains(old));
+    let c = Council::new();
+    let (_, pack) = with_content(&c);
+    c.lose(pack);
+    assert!(c.try_backup().unwrap().bytes_stored > 100_000, "it is not there");
+}
+
+#[test]
+fn a_machine_that_forgot_the_last_listing_brings_it_back_with_what_is_gone() {
+    let c = Council::new();
+    c.write("other.txt", "so that the folder is never empty");
+    // Of so many pieces that its entry does not hold them itself.
+    let (noise, large) = (Council::noise(2, 700 * 4096), std::fs::File::create(c.docs().join("large.bin")).unwrap());
+    noise.chunks(4096).zip(0..).for_each(|(part, n)| large.write_all_at(part, n * 16_384).unwrap());
+    drop(large);
+    c.backup();
+    assert!(matches!(c.entry("Documents/large.bin").kind, Kind::File(f) if matches!(f.pieces, Pieces::Listed(_))));
+    std::fs::remove_file(c.docs().join("large.bin")).unwrap();
+    c.backup();
+    c.faults.restart(Plan::none());
+    c.backup();
+    assert_eq!(c.faults.count("get packs"), 0, "who has the last listing asks for nothing");
+    std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
+    c.faults.restart(Plan::within("packs/", Fault::FailBefore));
+    assert!(c.try_backup().is_err(), "a store that gives nothing is no damage");
+    c.faults.restart(Plan::none());
+    let report = c.try_backup().unwrap();
+    assert!(report.problems.is_empty() && report.bytes_stored < 50_000, "{report:?}");
+    assert!(c.entry("Documents/large.bin").gone.is_some());
+    c.everything();
+    // Where it is damaged there, everything is read again, and what is gone is inherited.
+    let root = c.open().state().newest(&c.set).unwrap().snapshot.root;
+    let mut repo = c.open();
+    let pack = repo.chunks().unwrap().pack_of(&root).unwrap();
+    let name = repo.pack_name(pack).unwrap();
+    c.damage(Object::Pack(name), |bytes| bytes.fill(7));
+    std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
+    let id = c.try_backup().unwrap().snapshot.unwrap();
+    let inherited = c.open().state().snapshot(id).unwrap().snapshot.needs.clone();
+    assert!(inherited.contains(pack), "what the damaged listing needs stays needed");
+}
