@@ -122,11 +122,9 @@ pub fn resume(repo: &mut Repository, session: Session, listed: &HashMap<PackName
         .filter(|w| names.insert(w.pack.name))
         .collect();
     let count = found.len() as u64;
-    if found.is_empty() {
-        local::remove(&path)?;
-    } else {
-        tell(repo, session, found)?;
-    }
+    tell(repo, session, found)?;
+    // Nobody writes to it yet, and what was not taken up never is.
+    local::remove(&path)?;
     Ok(count)
 }
 
