@@ -3,13 +3,15 @@
 // The lint's leave for tests does not reach helpers.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/growing.rs"]
+mod growing;
 mod office;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
+use growing::kill_after_changes;
 use office::{assert_same, quick_dir};
 use strongroom::ops::fs::random_tree::Rng;
 
@@ -38,30 +40,14 @@ fn a_restore_that_is_killed_goes_on_and_ends_the_same() {
 
     let to = tmp.path().join("to");
     let words = ["restore", "--all", "--to", to.to_str().unwrap()];
-    let (mut killed, mut wait) = (0, Duration::from_millis(20));
-    for _ in 0..60 {
-        let mut child = program(&home, &words).spawn().unwrap();
-        let began = Instant::now();
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if began.elapsed() >= wait {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                break None;
-            }
-            std::thread::sleep(Duration::from_millis(2));
+    let mut killed = 0;
+    for step in 1.. {
+        let Some(out) = kill_after_changes(program(&home, &words), &[&to], step * 5) else {
+            killed += 1;
+            continue;
         };
-        match ended {
-            Some(status) => {
-                let out = child.wait_with_output().unwrap();
-                assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
-                break;
-            }
-            None => killed += 1,
-        }
-        wait += Duration::from_millis(15);
+        assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+        break;
     }
     assert!(killed >= 3, "it was killed a few times: {killed}");
     let last = program(&home, &words).output().unwrap();

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use strongroom::ops::retention::disposals::{Stage, disposals};
 use strongroom::repo::machine::StateDir;
@@ -12,6 +12,7 @@ use strongroom::repo::repository::{Env, Repository};
 use strongroom::repo::store::{StoreOptions, open};
 use strongroom::testing::{FakeClock, SeededEntropy};
 
+use super::growing::kill_after_changes;
 use super::town::{Everything, Town, noise, stretches, without};
 
 const GONE: [&str; 2] = ["Documents/Finance/2009-10/a.bin", "Documents/Finance/2009-10/b.bin"];
@@ -100,14 +101,10 @@ impl Office {
         (office, all, summary["plan"].as_str().unwrap().to_owned())
     }
 
-    /// SIGKILL after so long. Whether it was still at work then.
-    fn kill(&self, args: &[&str], after: Duration) -> bool {
-        let mut child = self.command(args).spawn().unwrap();
-        std::thread::sleep(after);
-        let running = child.try_wait().unwrap().is_none();
-        let _ = child.kill();
-        child.wait().unwrap();
-        running
+    /// SIGKILL after so many changes of its files. Whether it was still at work then.
+    fn kill(&self, args: &[&str], changes: u32) -> bool {
+        let (repository, state) = (self.path("repository"), self.path("home"));
+        kill_after_changes(self.command(args), &[&repository, &state], changes).is_none()
     }
 }
 
@@ -121,17 +118,17 @@ fn a_disposal_that_is_killed_again_and_again_converges() {
     let approving = ["retention", "approve", &plan, "--by", "The Clerk", "--minute", "8a"];
     let applying = ["retention", "apply", &plan, "--urgent", "--reason", "an order", "--yes"];
     let mut killed = 0;
-    for step in 1..=4 {
-        killed += u32::from(office.kill(&approving, Duration::from_millis(step * 25)));
+    for changes in 1..=4 {
+        killed += u32::from(office.kill(&approving, changes));
     }
     if office.stage().is_none() {
         office.must(&approving);
     }
     // Later and later, until one run comes to its end.
-    let (mut stages, mut after) = (vec![], Duration::from_millis(20));
+    let (mut stages, mut changes) = (vec![], 0);
     while office.stage() != Some(Stage::Done) {
-        killed += u32::from(office.kill(&applying, after));
-        after += Duration::from_millis(15) + after / 10;
+        changes += 1;
+        killed += u32::from(office.kill(&applying, changes));
         stages.push(office.stage());
         let now = Town::everything_of(&mut office.open());
         for (key, bytes) in &expected {
@@ -150,14 +147,14 @@ fn a_disposal_that_is_killed_again_and_again_converges() {
     let (orphans, rest): (Vec<_>, Vec<_>) =
         plain.into_iter().partition(|(place, _)| place.starts_with("note ") && !needed.contains(place));
     Town::assert_not_in(&rest, &[b"2009-10/a.bin".to_vec()], "its name");
-    assert!(orphans.len() < 6, "{} notes that nothing needs", orphans.len());
+    assert!(orphans.len() <= killed as usize, "{} notes that nothing needs after {killed} kills", orphans.len());
     // What a folder's driver had not finished writing lies there under a name of its own, and is no object.
     let unfinished = objects(&office.path("repository")).iter().filter(|p| p.to_string_lossy().contains('#')).count();
     office.must(&["verify", "check"]);
     office.must(&["verify", "restore", "--all"]);
     assert!(killed >= 5, "only {killed} were killed in the middle");
     println!(
-        "{killed} kills, the last after {after:?}, {stages:?}, {unfinished} unfinished files, {:?}",
+        "{killed} kills, the last run ended before change {changes}, {stages:?}, {unfinished} unfinished files, {:?}",
         began.elapsed()
     );
 }

@@ -5,6 +5,8 @@
 mod certificate;
 mod crash;
 mod cut_off;
+#[path = "../support/growing.rs"]
+mod growing;
 mod guards;
 mod killed;
 mod left_over;
