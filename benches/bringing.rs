@@ -4,12 +4,15 @@
 //! was just written much is still in memory.
 //!
 //! `cargo bench --features testing --bench bringing [-- MIB]`
+//!
+//! With a folder instead of a number, that folder is backed up once, and nothing in it changes. What lies in the kernel's
+//! cache is dropped before each measurement where this is allowed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod support;
 
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -34,6 +37,7 @@ const PLACES: u64 = 200;
 
 fn main() {
     let mib = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(512u64);
+    let given = std::env::args().skip(1).find(|a| a.starts_with('/')).map(PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let tmp = tempfile::tempdir().unwrap();
     let url = format!("file://{}", tmp.path().join("store").display());
@@ -43,14 +47,18 @@ fn main() {
     let dir = StateDir::new(tmp.path().join("state"));
     let options = CreateOptions { machine_name: "bench".into(), write_only: false, single_machine: false };
     create(&store, &dir, &env, &options, |_| Ok(())).unwrap();
-    let docs = tmp.path().join("docs");
-    write(&docs, mib << 20);
+    let docs = given.clone().unwrap_or_else(|| tmp.path().join("docs"));
+    if given.is_none() {
+        write(&docs, mib << 20);
+    }
     let again = || Repository::open_fresh(store.clone(), dir.clone(), env.clone()).unwrap();
-    for edit in 0..=EDITS {
+    for edit in 0..=if given.is_some() { 0 } else { EDITS } {
         let source = Source { name: RecordPath::new("Documents").unwrap(), path: docs.clone() };
         backup(&mut again(), &BackupOptions::new("documents", vec![source]), &Silent, &Stop::default()).unwrap();
         clock.advance(SignedDuration::from_hours(24));
-        change(&docs.join("large.bin"), edit);
+        if given.is_none() {
+            change(&docs.join("large.bin"), edit);
+        }
     }
     let stop = Stop::default();
     measure("restore of everything", || {
@@ -71,6 +79,9 @@ fn main() {
         assert!(report.failed.is_empty() && report.left == 0);
         format!("{} objects", report.examined.objects)
     });
+    if given.is_some() {
+        return;
+    }
     measure("the large file alone", || {
         let path = RecordPath::new("Documents/large.bin").unwrap();
         let mut out = std::fs::File::create(tmp.path().join("one")).unwrap();
@@ -80,13 +91,17 @@ fn main() {
 }
 
 fn measure(what: &str, work: impl FnOnce() -> String) {
+    rustix::fs::sync();
+    // Who is not root measures with what is in memory.
+    let cold = std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok();
     forget_peak();
     let (start, before) = (Spent::so_far(), kib("VmRSS"));
     let done = work();
     let peak = kib("VmHWM");
     println!(
-        "{what:22} {}, {done}; memory {} MiB, {} MiB of it more than before",
+        "{what:22} {}{}, {done}; memory {} MiB, {} MiB of it more than before",
         Spent::so_far().since(&start),
+        if cold { ", caches empty" } else { "" },
         peak >> 10,
         peak.saturating_sub(before) >> 10
     );

@@ -6,15 +6,19 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::beneath;
 use super::place::{Overwrite, PlaceError, Placed, Target, rename};
 use super::stat::{FoundKind, Stat};
 use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
+
+const MOST_OPEN: u64 = 2_048;
 
 /// See the module.
 #[derive(Debug)]
@@ -29,18 +33,29 @@ pub struct Partial {
 /// A partial, open for writing, for as long as that lasts.
 #[derive(Debug)]
 pub struct PartialFile {
-    parent: OwnedFd,
+    /// The folder it was made in, shared with others that were made in it.
+    parent: Arc<OwnedFd>,
     file: File,
     /// Its owner and group when it was made, if it was made just now.
     owner: Option<(u32, u32)>,
     path: RecordPath,
 }
 
-/// So many files under way may be kept open, with two descriptors each: a quarter of what this process may have open. The others
-/// are opened for each piece. The library's own tests go both ways.
+/// So many files under way may be kept open, with two descriptors each at the most: half of what this process may have open,
+/// which is raised for it as far as the system allows. The others are opened for each piece. The library's own tests go both ways.
 pub fn open_at_most() -> usize {
-    let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    if cfg!(test) { 2 } else { allowed.map_or(128, |files| usize::try_from(files / 8).unwrap_or(128)).min(128) }
+    if cfg!(test) {
+        return 2;
+    }
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(MOST_OPEN * 4, |most| most.min(MOST_OPEN * 4));
+    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+    let current = match limit.current {
+        Some(few) if few < wanted && setrlimit(Resource::Nofile, raised).is_ok() => wanted,
+        Some(current) => current,
+        None => wanted,
+    };
+    (current / 4).min(MOST_OPEN) as usize
 }
 
 impl Target {
@@ -58,9 +73,17 @@ impl Target {
     /// [`PlaceError`].
     pub fn begin_open(&self, path: &RecordPath, size: u64) -> Result<(Partial, PartialFile), PlaceError> {
         let failed = |e| PlaceError::of(path, e);
-        let (parent, _) = self.parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, Mode::RUSR | Mode::WUSR));
+        let make =
+            |parent: &OwnedFd| self.with_name(|name| rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR));
+        let mut parent = self.parent_of_late(path)?;
+        let mut made = make(&parent);
+        if made.as_ref().is_err_and(|e| *e == Errno::NOENT) {
+            // Somebody removed it meanwhile.
+            self.forget_lately();
+            parent = self.parent_of_late(path)?;
+            made = make(&parent);
+        }
         let (serial, fd) = made.map_err(failed)?;
         let mut partial = Partial { target: self.clone(), path: path.clone(), serial, inode: (0, 0), under_way: true };
         let stat = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?);
@@ -140,7 +163,7 @@ impl Partial {
     /// [`PlaceError::PartialGone`] and others.
     pub fn open(&self) -> Result<PartialFile, PlaceError> {
         let (parent, fd) = self.reopen_as(OFlags::WRONLY)?;
-        Ok(PartialFile { parent, file: File::from(fd), owner: None, path: self.path.clone() })
+        Ok(PartialFile { parent: Arc::new(parent), file: File::from(fd), owner: None, path: self.path.clone() })
     }
 
     /// Writes at a place, opening and closing.
