@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -18,7 +17,7 @@ use super::stat::{FoundKind, Stat};
 use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
 
-const MOST_OPEN: u64 = 2_048;
+const MOST_OPEN: u64 = 512;
 
 /// See the module.
 #[derive(Debug)]
@@ -33,29 +32,28 @@ pub struct Partial {
 /// A partial, open for writing, for as long as that lasts.
 #[derive(Debug)]
 pub struct PartialFile {
-    /// The folder it was made in, shared with others that were made in it.
-    parent: Arc<OwnedFd>,
+    parent: OwnedFd,
     file: File,
     /// Its owner and group when it was made, if it was made just now.
     owner: Option<(u32, u32)>,
     path: RecordPath,
 }
 
-/// So many files under way may be kept open, with two descriptors each at the most: half of what this process may have open,
-/// which is raised for it as far as the system allows. The others are opened for each piece. The library's own tests go both ways.
+/// So many files under way may be kept open, with two descriptors each: a quarter of what this process may have open, which is
+/// raised for it as far as the system allows. The others are opened for each piece. The library's own tests go both ways.
 pub fn open_at_most() -> usize {
     if cfg!(test) {
         return 2;
     }
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(MOST_OPEN * 4, |most| most.min(MOST_OPEN * 4));
+    let wanted = limit.maximum.map_or(MOST_OPEN * 8, |most| most.min(MOST_OPEN * 8));
     let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
     let current = match limit.current {
         Some(few) if few < wanted && setrlimit(Resource::Nofile, raised).is_ok() => wanted,
         Some(current) => current,
         None => wanted,
     };
-    (current / 4).min(MOST_OPEN) as usize
+    (current / 8).min(MOST_OPEN) as usize
 }
 
 impl Target {
@@ -73,17 +71,9 @@ impl Target {
     /// [`PlaceError`].
     pub fn begin_open(&self, path: &RecordPath, size: u64) -> Result<(Partial, PartialFile), PlaceError> {
         let failed = |e| PlaceError::of(path, e);
+        let (parent, _) = self.parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let make =
-            |parent: &OwnedFd| self.with_name(|name| rustix::fs::openat(parent, name, flags, Mode::RUSR | Mode::WUSR));
-        let mut parent = self.parent_of_late(path)?;
-        let mut made = make(&parent);
-        if made.as_ref().is_err_and(|e| *e == Errno::NOENT) {
-            // Somebody removed it meanwhile.
-            self.forget_lately();
-            parent = self.parent_of_late(path)?;
-            made = make(&parent);
-        }
+        let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, Mode::RUSR | Mode::WUSR));
         let (serial, fd) = made.map_err(failed)?;
         let mut partial = Partial { target: self.clone(), path: path.clone(), serial, inode: (0, 0), under_way: true };
         let stat = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?);
@@ -163,7 +153,7 @@ impl Partial {
     /// [`PlaceError::PartialGone`] and others.
     pub fn open(&self) -> Result<PartialFile, PlaceError> {
         let (parent, fd) = self.reopen_as(OFlags::WRONLY)?;
-        Ok(PartialFile { parent: Arc::new(parent), file: File::from(fd), owner: None, path: self.path.clone() })
+        Ok(PartialFile { parent, file: File::from(fd), owner: None, path: self.path.clone() })
     }
 
     /// Writes at a place, opening and closing.

@@ -3,14 +3,13 @@
 //! Every parent is resolved beneath the target without following a symbolic link, whether the link was
 //! there before or was restored a moment ago. What is unfinished has a name that is known for it.
 
-use std::collections::HashMap;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -72,12 +71,8 @@ pub(super) struct Inner {
     dir: PathBuf,
     nonce: u64,
     counter: AtomicU64,
-    /// Folders in which something was begun lately, by path.
-    lately: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
 }
 
-/// So many folders at most are kept open for what is begun in them.
-const MOST_LATELY: usize = 16;
 pub(super) const PREFIX: &str = ".strongroom-partial-";
 /// Digits behind the prefix: 16 for the restore, 8 or more for the file.
 const DIGITS: usize = 24;
@@ -115,8 +110,7 @@ impl Target {
             strangers: Mutex::default(),
         };
         let counter = AtomicU64::new(0);
-        let lately = Mutex::default();
-        let inner = Inner { root, policy, dir: dir.to_owned(), nonce: options.nonce, counter, lately };
+        let inner = Inner { root, policy, dir: dir.to_owned(), nonce: options.nonce, counter };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -219,30 +213,6 @@ impl Target {
             other => other,
         };
         opened.map_err(|e| PlaceError::of(path, e))
-    }
-
-    /// The parent in which something unfinished is made: as it was when others were made there lately. What lies there is closed
-    /// to others, and is only finished in a parent that is opened again.
-    pub(super) fn parent_of_late(&self, path: &RecordPath) -> Result<Arc<OwnedFd>, PlaceError> {
-        let (folder, _) = beneath::split_last(path.as_bytes());
-        if let Some(parent) = self.lately().get(folder) {
-            return Ok(Arc::clone(parent));
-        }
-        let parent = Arc::new(self.parent(path)?.0);
-        let mut lately = self.lately();
-        if lately.len() >= MOST_LATELY {
-            lately.clear();
-        }
-        lately.insert(folder.to_owned(), Arc::clone(&parent));
-        Ok(parent)
-    }
-
-    pub(super) fn forget_lately(&self) {
-        self.lately().clear();
-    }
-
-    fn lately(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<OwnedFd>>> {
-        self.inner.lately.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn make_dirs(&self, rel: &[u8]) -> Result<bool, Errno> {

@@ -9,10 +9,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use super::compare::snapshot_tree;
 use super::excludes::Excludes;
 use super::open::open_file;
-use super::place::{Overwrite, Target};
+use super::place::Target;
 use super::tests_round_trip::{OPTIONS, copy};
 use super::walk::{Source, WalkItem, walk};
-use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
 
 const STEP: &str = "a-name-of-24-bytes-------";
@@ -142,27 +141,4 @@ fn many_files_can_be_under_way_at_once() {
     }
     drop(partials);
     assert_eq!(snapshot_tree(&dir.path().join("to/S")).unwrap().len(), 1, "all were removed");
-}
-
-/// Files are begun in the folder of the one before without looking for it again; finished where their path says.
-#[test]
-fn a_folder_removed_or_moved_away_between_two_files_is_made_again() {
-    let dir = quick_dir();
-    let to = dir.path().join("to");
-    let target = Target::create(&to, OPTIONS).unwrap();
-    let path = |name: &str| RecordPath::new(name).unwrap();
-    let put = |name: &str| {
-        let (partial, open) = target.begin_open(&path(name), 0)?;
-        open.write_at(0, name.as_bytes())?;
-        target.finish_open(partial, &open, &path(name), &Meta::default(), Overwrite::Never).map(drop)
-    };
-    put("S/one").unwrap();
-    fs::rename(to.join("S"), to.join("moved")).unwrap();
-    put("S/two").unwrap();
-    assert_eq!(fs::read(to.join("S/two")).unwrap(), b"S/two", "not in the folder that was moved");
-    fs::remove_dir_all(to.join("S")).unwrap();
-    put("S/three").unwrap();
-    assert_eq!(fs::read(to.join("S/three")).unwrap(), b"S/three");
-    let there: Vec<_> = fs::read_dir(to.join("moved")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(there, ["one"], "nothing unfinished stays in it");
 }
