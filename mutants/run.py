@@ -10,8 +10,8 @@ with its own and those of tests/ that neither start the program nor need a servi
 each mutant is then switched on by itself, and those tests run that pass by it, the quick ones first. A test that fails, crashes
 or does not end finds it. What does not compile is left out and counted.
 
-MUTANTS_TESTS names the files of tests/ that are run besides the floors' own tests. MUTANTS_TESTED runs only tests whose names
-begin so. MUTANTS_MOST says how many quick tests a mutant must survive, those first that pass by few mutants: by default all,
+MUTANTS_TESTS names the files of tests/ that are run besides the floors' own tests, MUTANTS_TESTED how the names of those begin
+that are run of the latter: both are worth narrowing to try anew what a new test should find. MUTANTS_MOST says how many quick tests a mutant must survive, those first that pass by few mutants: by default all,
 with --paths 40; then come as many slow ones as MUTANTS_SLOW says, 6 with --paths.
 
 Everything lies in $MUTANTS_DIR, else in target/mutants. What was tried before is kept there in `crate/done` or `paths/done`,
@@ -44,8 +44,8 @@ ops/restore/apply.rs ops/restore/disk.rs ops/restore/engine.rs ops/restore/part.
 """
 PLANTED = PATHS.split() if WHOLE else ["domain/"]
 # Of the library's tests those of these floors and rooms.
-ROOMS = ("ops::backup", "ops::prune", "ops::restore", "ops::fs", "ops::verify", "repo::") if WHOLE else ("",)
-TESTED = tuple(os.environ.get("MUTANTS_TESTED", "").split()) or ("",)
+ROOMS = "ops::backup ops::prune ops::restore ops::fs ops::verify repo::" if WHOLE else ""
+TESTED = tuple(os.environ.get("MUTANTS_TESTED", ROOMS).split()) or ("",)
 LONGEST = 20.0 if WHOLE else float("inf")
 FEATURES = ["--features", "testing"] if WHOLE else []
 NO_PROGRAM = "restore round_trip machines renamed_set local_state query retention_ops under_fire"
@@ -187,7 +187,7 @@ def trace(executables):
     for executable, beside in executables:
         listed = subprocess.run([executable, "--list"], cwd=CRATE, stdout=subprocess.PIPE, text=True).stdout
         names = [line[:-6] for line in listed.splitlines() if line.endswith(": test")]
-        tests += [(executable, name) for name in names if name.startswith(TESTED) and (beside or name.startswith(ROOMS))]
+        tests += [(executable, name) for name in names if beside or name.startswith(TESTED)]
 
     def one(test):
         executable, name = test
