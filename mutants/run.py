@@ -11,8 +11,9 @@ each mutant is then switched on by itself, and those tests run that pass by it, 
 or does not end finds it. What does not compile is left out and counted.
 
 MUTANTS_TESTS names the files of tests/ that are run besides the floors' own tests, MUTANTS_TESTED how the names of those begin
-that are run of the latter: both are worth narrowing to try anew what a new test should find. MUTANTS_MOST says how many quick tests a mutant must survive, those first that pass by few mutants: by default all,
-with --paths 40; then come as many slow ones as MUTANTS_SLOW says, 6 with --paths.
+that are run of the latter: both are worth narrowing to try anew what a new test should find. MUTANTS_MOST says how many quick
+tests a mutant must survive, those first that pass by few mutants: by default all, with --paths 40; then come as many slow ones
+as MUTANTS_SLOW says, 6 with --paths.
 
 Everything lies in $MUTANTS_DIR, else in target/mutants. What was tried before is kept there in `crate/done` or `paths/done`,
 by file, text of the line and change, so that it is still known after an edit. What was missed is tried again where MUTANTS_AGAIN
