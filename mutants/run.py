@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -165,6 +166,24 @@ def build():
     return [(m["executable"], m["target"]["kind"] == ["test"]) for m in artifacts if m["profile"]["test"]]
 
 
+def watch(child):
+    """Ends what only sleeps: all its threads for a minute. One that waits for a processor does not sleep."""
+
+    def sleeps(task):
+        return (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+    asleep = 0
+    while asleep < 12:
+        time.sleep(5)
+        try:
+            asleep = asleep + 1 if all(map(sleeps, pathlib.Path(f"/proc/{child.pid}/task").iterdir())) else 0
+        except OSError:
+            asleep = 0
+        if child.returncode is not None:
+            return
+    child.kill()
+
+
 def run(executable, names, environment, patience=PATIENCE):
     """Whether they all passed, `None` where they did not end; and how many seconds of a processor they took."""
     # A mutant may take all the memory there is, and what is killed leaves its files. Where others are at work on this
@@ -174,10 +193,8 @@ def run(executable, names, environment, patience=PATIENCE):
     environment = {**os.environ, "CARGO_MANIFEST_DIR": str(CRATE), "TMPDIR": str(CRATE / "tmp"), **environment}
     silent = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=CRATE, env=environment, stdout=silent, stderr=silent) as child:
-        asleep = threading.Timer(4 * patience, child.kill)
-        asleep.start()
+        threading.Thread(target=watch, args=(child,), daemon=True).start()
         _, status, usage = os.wait4(child.pid, 0)
-        asleep.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
     endless = child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
     return None if endless else child.returncode == 0, usage.ru_utime + usage.ru_stime
