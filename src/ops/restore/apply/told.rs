@@ -188,6 +188,25 @@ fn a_further_name_that_goes_to_another_folder_is_written_as_a_file() {
     assert_eq!(report.folders_used, [one, two]);
 }
 
+#[test]
+fn a_further_name_of_a_file_that_could_not_be_written_is_written_as_a_file() {
+    let c = Council::new();
+    std::fs::create_dir(c.docs().join("d")).unwrap();
+    c.write("d/a", "one inode");
+    std::fs::hard_link(c.docs().join("d/a"), c.docs().join("z")).unwrap();
+    c.backup();
+    let mut repo = c.open();
+    let back = c.tmp.path().join("back/Documents");
+    std::fs::create_dir_all(&back).unwrap();
+    let plan = planned(&c, &mut repo);
+    // Since the plan was made, somebody has put a folder where the first of its names should be.
+    std::fs::create_dir_all(back.join("d/a")).unwrap();
+    let report = apply(plan, &mut repo, &Silent, &Stop::default()).unwrap();
+    let failed: Vec<_> = report.problems.iter().map(|p| p.path.as_ref().unwrap().to_string()).collect();
+    assert_eq!((report.files, failed), (1, vec!["Documents/d/a".to_string()]));
+    assert_eq!(std::fs::read(back.join("z")).unwrap(), b"one inode");
+}
+
 /// Changes whatever is unfinished as soon as something of it has come.
 struct Meddler(std::path::PathBuf);
 
