@@ -1,9 +1,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::domain::listing::Kind;
+use crate::domain::id::ChunkId;
+use crate::domain::listing::{Content, Kind, Piece, Pieces};
 use crate::domain::log::entry::Entry as LogEntry;
 use crate::ops::Silent;
+use crate::ops::restore::item::Item;
 use crate::ops::restore::{Destination, RestoreOptions, plan};
 use crate::ops::verify::fixture::Council;
 use crate::testing::{Fault, Plan};
@@ -103,6 +105,9 @@ fn a_person_hears_of_each_problem_once_and_of_all_bytes() {
     assert!(report.problems.contains(&before));
     let paths: Vec<_> = report.problems.iter().filter_map(|p| p.path.as_ref()).map(ToString::to_string).collect();
     assert_eq!(paths, ["Documents/a", "Documents/z"], "and its further name");
+    assert_eq!(report.damaged.len(), 2, "{:?}", report.problems);
+    let further = report.problems.last().unwrap();
+    assert_eq!(further.detail, "it is a further name of a file whose stored data is damaged");
     for problem in report
         .problems
         .iter()
@@ -126,6 +131,28 @@ fn a_restore_that_is_stopped_asks_the_store_for_nothing_more() {
     }
     let report = restored(&c, &Heard::default()).unwrap();
     assert_eq!((report.files, report.packs_fetched, packs_asked_for(&c)), (3, 3, 3));
+}
+
+#[test]
+fn after_a_stop_nothing_more_is_looked_up() {
+    let c = of_several_packs(&["a"]);
+    let mut repo = c.open();
+    let mut plan = planned(&c, &mut repo);
+    let (mut unknown, piece) = (c.entry("Documents/a"), Piece::Raw(ChunkId::new([1; 32]), 5));
+    let pieces = Pieces::Inline(vec![piece]);
+    unknown.kind = Kind::File(Content { size: 5, pieces, digest: None, link_group: None });
+    let at = plan.items.iter().position(|i| i.what == What::File).unwrap();
+    plan.items[at] = Item::new(&unknown).unwrap().unwrap();
+    plan.places.make(plan.items.iter().map(|i| &i.path)).unwrap();
+    let files = [at as u32];
+    for stopped in [true, false] {
+        let (report, stop) = (Mutex::default(), Stop::default());
+        if stopped {
+            stop.set();
+        }
+        let done = write_files(&plan, &mut repo.chunks().unwrap(), &files, &report, None, &Silent, &stop);
+        assert_eq!((done.is_err(), locked(&report).failed), (stopped, u64::from(!stopped)));
+    }
 }
 
 #[test]
