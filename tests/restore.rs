@@ -356,9 +356,12 @@ fn owners_that_this_computer_does_not_know_are_told_in_one_sentence() {
     let id = office.repo.chunk_key().id(b"evil");
     let mut all = ["A", "B"].map(|name| entry(name, file(Some(Piece::Raw(id, 4)), 4)));
     all.iter_mut().for_each(|entry| entry.meta.user = Some("nobody-of-this-computer".into()));
+    all[1].meta.mode = 0o4755;
     office.plant("documents", all.to_vec(), &[b"evil"]);
     let report = office.restore(&RestoreOptions::everything(office.tmp.path().join("to"))).unwrap();
     assert_eq!(report.files, 2);
     let said: Vec<_> = report.warnings.iter().filter(|w| w.contains("nobody-of-this-computer")).collect();
     assert!(said.len() == 1 && said[0].contains("this computer does not know"), "{:?}", report.warnings);
+    let own = "B: its set-uid or set-gid bit was left off, since it has another owner now";
+    assert!(report.warnings.iter().any(|w| w == own), "{:?}", report.warnings);
 }

@@ -146,25 +146,16 @@ impl<'a> DiskSink<'a> {
         let item = self.item(file);
         if let Some(recorded) = self.recorded[file as usize] {
             // What was not digested on the way is read back.
-            let found = match self.digests.found(file) {
-                Some(found) => Ok(found),
-                None => match partial.read_back() {
-                    Ok(back) => digest_of(&back),
-                    Err(e) => return self.refused(file, e),
-                },
+            let unread = |source| PlaceError::Io { path: item.path.clone(), source };
+            let read_back = || digest_of(&partial.read_back()?).map_err(unread);
+            let found = match self.digests.found(file).map_or_else(read_back, Ok) {
+                Ok(found) => found,
+                Err(e) => return self.refused(file, e),
             };
-            match found {
-                Ok(found) if found == recorded => {}
-                Ok(_) => {
-                    let detail = "what came back is not what was backed up; it was not put in place";
-                    self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
-                    return Ok(());
-                }
-                Err(e) => {
-                    let detail = format!("it could not be read back from the target: {e}");
-                    self.end(file, Fate::NotWritten, Problem::of(&item.path, ProblemKind::NotWritten, detail));
-                    return Ok(());
-                }
+            if found != recorded {
+                let detail = "what came back is not what was backed up; it was not put in place";
+                self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
+                return Ok(());
             }
         }
         let (_, meta) = item.unpack()?;

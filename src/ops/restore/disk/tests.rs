@@ -118,6 +118,51 @@ fn what_is_not_what_was_backed_up_is_never_put_in_place_whichever_way_it_was_dig
 }
 
 #[test]
+fn a_file_that_is_taken_away_on_its_way_is_told_once() {
+    let world = planned(&["a", "b", "c"].map(|name| (name, &b"12"[..])));
+    let report = Mutex::default();
+    let sink = sink(&world, &report);
+    // The third is opened again for each piece.
+    (0..3).for_each(|file| sink.piece(file, 0, b"1").unwrap());
+    let folder = world.0.tmp.path().join("back/Documents");
+    std::fs::read_dir(&folder).unwrap().for_each(|found| std::fs::remove_file(found.unwrap().path()).unwrap());
+    sink.piece(2, 1, b"2").unwrap();
+    sink.piece(2, 1, b"2").unwrap();
+    sink.complete(2).unwrap();
+    assert_eq!(locked(&report).problems.len(), 1);
+    assert_eq!(sink.fates(), [Fate::Open, Fate::Open, Fate::NotWritten]);
+}
+
+#[test]
+fn a_file_that_ends_with_a_hole_is_as_long_as_it_was() {
+    let world = planned(&[("a", &[0; 5_000])]);
+    let report = Mutex::default();
+    let sink = sink(&world, &report);
+    let mut window = Window::default();
+    window.holes.push((0, 1_000, 4_000));
+    sink.holes(&window, &Stop::default()).unwrap();
+    sink.piece(0, 0, &[0; 1_000]).unwrap();
+    sink.complete(0).unwrap();
+    let back = world.0.tmp.path().join("back/Documents/a");
+    assert_eq!((std::fs::read(back).unwrap(), sink.fates()), (vec![0; 5_000], vec![Fate::Done]));
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_written() {
+    let world = planned(&[("a", b"12345")]);
+    let report = Mutex::default();
+    let sink = sink(&world, &report);
+    sink.piece(0, 0, b"12345").unwrap();
+    sink.digests.forget(0);
+    let folder = world.0.tmp.path().join("back/Documents");
+    std::fs::remove_file(std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path()).unwrap();
+    sink.complete(0).unwrap();
+    assert_eq!(sink.fates(), [Fate::NotWritten]);
+    assert_eq!(locked(&report).problems[0].kind, ProblemKind::NotWritten);
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+#[test]
 fn of_what_was_digested_on_its_way_holes_too_nothing_is_read_back() {
     let world = planned(&[("a", &[0; 5_000])]);
     let report = Mutex::default();

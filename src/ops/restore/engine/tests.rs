@@ -94,6 +94,20 @@ fn every_pack_is_fetched_once_whatever_the_order_of_the_files() {
 }
 
 #[test]
+fn an_empty_file_is_complete_and_no_pack_is_fetched_for_it() {
+    let c = of_several_packs(&["a"], 5_000);
+    c.write("empty", "");
+    c.backup();
+    for (names, packs) in [(&["empty", "empty"][..], 0), (&["a", "empty"], 1)] {
+        let sink = Taken::answering(&go_on);
+        assert_eq!(brought(&c, names, &sink, 3, &Stop::default()).unwrap(), packs);
+        let mut complete = locked(&sink.complete).clone();
+        complete.sort_unstable();
+        assert_eq!(complete, [0, 1]);
+    }
+}
+
+#[test]
 fn a_segment_that_several_need_is_one_place() {
     let c = of_several_packs(&["a"], 60_000);
     let Kind::File(content) = c.entry("Documents/a").kind else { panic!("no file") };
