@@ -5,7 +5,7 @@ use crate::domain::listing::Kind;
 use crate::ops::Silent;
 use crate::ops::verify::Object;
 use crate::ops::verify::fixture::Council;
-use crate::testing::Plan;
+use crate::testing::{Fault, Plan};
 
 /// Takes note of what comes; what it answers to a piece, and to what is lost, a test says.
 struct Taken<'t> {
@@ -45,6 +45,18 @@ impl Sink for Taken<'_> {
 }
 
 fn brought(c: &Council, names: &[&str], sink: &Taken<'_>, connections: usize, stop: &Stop) -> Result<u64, OpsError> {
+    brought_from(c, names, sink, How { connections, whole: None }, Plan::none(), stop)
+}
+
+fn brought_from(
+    c: &Council,
+    names: &[&str],
+    sink: &Taken<'_>,
+    how: How<'_>,
+    faults: Plan,
+    stop: &Stop,
+) -> Result<u64, OpsError> {
+    c.faults.restart(Plan::none());
     let contents: Vec<_> = names.iter().map(|name| c.entry(&format!("Documents/{name}")).kind).collect();
     let (mut repo, mut window) = (c.open(), Window::default());
     let mut chunks = repo.chunks().unwrap();
@@ -52,8 +64,8 @@ fn brought(c: &Council, names: &[&str], sink: &Taken<'_>, connections: usize, st
         let Kind::File(content) = kind else { panic!("{kind:?}") };
         window.add(&mut chunks, &content).unwrap();
     }
-    c.faults.restart(Plan::none());
-    run(chunks.repository(), window, sink, How { connections, whole: None }, &Silent, stop)
+    c.faults.restart(faults);
+    run(chunks.repository(), window, sink, how, &Silent, stop)
 }
 
 /// Files in packs of their own, one from each backup.
@@ -91,6 +103,28 @@ fn every_pack_is_fetched_once_whatever_the_order_of_the_files() {
     assert_eq!([bytes(0), bytes(1), bytes(2), bytes(3)], [60_000, 180_000, 60_000, 60_000]);
     pieces.dedup();
     assert_eq!(pieces.len(), locked(&sink.pieces).len(), "no piece comes twice");
+}
+
+#[test]
+fn a_store_that_fails_ends_it_and_a_pack_that_is_gone_fails_its_test() {
+    let c = of_several_packs(&["a"], 60_000);
+    let (number, pack) = c.pack_of("Documents/a");
+    let Object::Pack(name) = pack else { panic!("{pack:?}") };
+    let (sink, stop) = (Taken::answering(&go_on), Stop::default());
+    let how = |whole| How { connections: 1, whole };
+    let failing = Plan::within("packs/", Fault::FailBefore);
+    let failed = brought_from(&c, &["a"], &sink, how(None), failing, &stop);
+    assert!(matches!(failed, Err(OpsError::Repo(RepoError::Store(_)))), "{failed:?}");
+    assert!(locked(&sink.lost).is_empty() && locked(&sink.complete).is_empty(), "nothing is known to be lost");
+    let whole = Whole::stated(&c.open(), &[number].into_iter().collect()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(brought_from(&c, &["a"], &sink, how(Some(&whole)), Plan::none(), &stop).unwrap(), 1);
+        assert!(locked(&whole.results)[&name].is_ok());
+    }
+    c.lose(Object::Pack(name));
+    let whole = Whole::default();
+    assert_eq!(brought_from(&c, &["a"], &sink, how(Some(&whole)), Plan::none(), &stop).unwrap(), 0);
+    assert!(whole.into_results()[&name].as_ref().is_err_and(|why| why.contains("missing") || why.contains("gone")));
 }
 
 #[test]
