@@ -46,14 +46,19 @@ pub fn open_at_most() -> usize {
         return 2;
     }
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(MOST_OPEN * 8, |most| most.min(MOST_OPEN * 8));
-    let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-    let current = match limit.current {
-        Some(few) if few < wanted && setrlimit(Resource::Nofile, raised).is_ok() => wanted,
-        Some(current) => current,
-        None => wanted,
-    };
-    (current / 8).min(MOST_OPEN) as usize
+    let raised = to_be_raised_to(&limit)
+        .filter(|more| setrlimit(Resource::Nofile, Rlimit { current: Some(*more), maximum: limit.maximum }).is_ok());
+    an_eighth_of(raised.or(limit.current))
+}
+
+/// What a process may ask for itself, where that is more than it has and is of use.
+fn to_be_raised_to(limit: &Rlimit) -> Option<u64> {
+    let wanted = limit.maximum.unwrap_or(u64::MAX).min(MOST_OPEN * 8);
+    limit.current.filter(|current| *current < wanted).map(|_| wanted)
+}
+
+fn an_eighth_of(allowed: Option<u64>) -> usize {
+    (allowed.map_or(MOST_OPEN, |files| files / 8).min(MOST_OPEN)) as usize
 }
 
 impl Target {
@@ -172,18 +177,6 @@ impl Partial {
         self.reopen_as(OFlags::RDONLY).map(|(_, fd)| File::from(fd))
     }
 
-    /// Removes it, and says if that could not be done.
-    ///
-    /// # Errors
-    /// [`PlaceError`].
-    pub fn discard(mut self) -> Result<(), PlaceError> {
-        self.under_way = false;
-        match self.unlink() {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(e) => Err(PlaceError::of(&self.path, e)),
-        }
-    }
-
     fn failed(&self, e: Errno) -> PlaceError {
         match e {
             Errno::NOENT => PlaceError::PartialGone(self.path.clone()),
@@ -236,5 +229,30 @@ impl PartialFile {
     /// [`PlaceError::NoSpace`] and others.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), PlaceError> {
         self.file.write_all_at(bytes, offset).map_err(|e| PlaceError::of_io(&self.path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_files_are_kept_open_that_most_descriptors_are_left() {
+        for (allowed, most) in [(0, 0), (7, 0), (64, 8), (1_023, 127), (4_095, 511), (1 << 20, 512), (u64::MAX, 512)] {
+            assert_eq!(an_eighth_of(Some(allowed)), most, "{allowed}");
+        }
+        assert_eq!(an_eighth_of(None), 512, "without a limit");
+        for (current, maximum, more) in [
+            (Some(1_024), Some(524_288), Some(4_096)),
+            (Some(1_024), None, Some(4_096)),
+            (Some(1_024), Some(2_000), Some(2_000)),
+            (Some(1_024), Some(1_024), None),
+            (Some(4_096), Some(524_288), None),
+            (Some(9_000), None, None),
+            (None, None, None),
+        ] {
+            assert_eq!(to_be_raised_to(&Rlimit { current, maximum }), more, "{current:?} of {maximum:?}");
+        }
+        assert_eq!(open_at_most(), 2, "few, so that most of these tests open files again for each piece");
     }
 }

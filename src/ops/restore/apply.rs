@@ -70,10 +70,10 @@ fn bring_forced(
         monitor.problem(&problem);
         locked(&report).fail(problem);
     }
-    let finish = make_folders(&plan, &report, stop)?;
+    let finish = telling(&report, monitor, || make_folders(&plan, &report, stop))?;
     write(&plan, &mut repo.chunks()?, &report, whole, monitor, stop)?;
-    make_nodes(&plan, &report, stop)?;
-    finish_folders(&plan, &finish, &report)?;
+    telling(&report, monitor, || make_nodes(&plan, &report, stop))?;
+    telling(&report, monitor, || finish_folders(&plan, &finish, &report))?;
     for (target, _) in plan.places.targets() {
         // It names no file: what replaced another was forced to the disk by itself, and failed by name.
         force(target).map_err(|e| {
@@ -94,6 +94,14 @@ fn bring_forced(
     report.warnings.extend(plan.places.targets().filter_map(|(t, _)| t.strangers()));
     report.folders_used = plan.places.targets().map(|(t, _)| t.dir().to_owned()).collect();
     Ok(report)
+}
+
+/// Does something, and says at once what failed of it, also when it ends early.
+fn telling<T>(report: &Mutex<RestoreReport>, monitor: &dyn Monitor, what: impl FnOnce() -> T) -> T {
+    let known = locked(report).problems.len();
+    let done = what();
+    locked(report).problems.iter().skip(known).for_each(|p| monitor.problem(p));
+    done
 }
 
 /// What an earlier run that was killed left unfinished.
@@ -127,8 +135,20 @@ fn write(
     let leaders: Vec<u32> = files().filter(|(at, i)| !done(*at) && i.link.is_none()).map(|(at, _)| at as u32).collect();
     monitor.stage("restoring", Some(plan.bytes));
     let fates = write_files(plan, chunks, &leaders, report, whole, monitor, stop)?;
+    let copies = telling(report, monitor, || further_names(plan, &fates, report, stop))?;
+    write_files(plan, chunks, &copies, report, whole, monitor, stop)?;
+    Ok(())
+}
+
+/// Gives files that are in place their further names. Says which must be written as files of their own.
+fn further_names(
+    plan: &RestorePlan,
+    fates: &HashMap<u32, Fate>,
+    report: &Mutex<RestoreReport>,
+    stop: &Stop,
+) -> Result<Vec<u32>, OpsError> {
     let mut copies = vec![];
-    for (at, item) in files() {
+    for (at, item) in plan.items.iter().enumerate().filter(|(_, i)| i.what == What::File) {
         let Some(leader) = item.link else { continue };
         stop.check()?;
         match fates.get(&leader).copied().unwrap_or(Fate::Done) {
@@ -140,8 +160,7 @@ fn write(
             Fate::Done | Fate::Open | Fate::NotWritten => copies.push(at as u32),
         }
     }
-    write_files(plan, chunks, &copies, report, whole, monitor, stop)?;
-    Ok(())
+    Ok(copies)
 }
 
 /// Window by window. Gives the fate of every file that is not in place now.
@@ -166,16 +185,13 @@ fn write_files(
         }
         chunks.rest();
         let (now, later) = rest.split_at(recorded.len());
-        let known = locked(report).problems.len();
         let sink = DiskSink::new(&plan.places, &plan.items, now, recorded, report);
         sink.holes(&window, stop)?;
         let how = How { connections: plan.connections, whole };
-        let fetched = run(chunks.repository(), window, &sink, how, monitor, stop)?;
+        let fetched = telling(report, monitor, || run(chunks.repository(), window, &sink, how, monitor, stop))?;
         let fates = now.iter().copied().zip(sink.fates());
         failed.extend(fates.filter(|(_, fate)| *fate != Fate::Done));
-        let mut report = locked(report);
-        report.packs_fetched += fetched;
-        report.problems.iter().skip(known).for_each(|p| monitor.problem(p));
+        locked(report).packs_fetched += fetched;
         rest = later;
     }
     Ok(failed)
@@ -192,6 +208,9 @@ fn note(repo: &mut Repository, report: &mut RestoreReport) {
         report.warnings.push(format!("this restore could not be noted in the log: {e}"));
     }
 }
+
+#[cfg(test)]
+mod told;
 
 #[cfg(test)]
 mod tests {

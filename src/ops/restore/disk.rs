@@ -123,9 +123,9 @@ impl<'a> DiskSink<'a> {
     }
 
     /// Begins a file of which these bytes come first; one that is all there needs no size beforehand.
-    fn begin(&self, item: &Item, offset: u64, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
+    fn begin(&self, item: &Item, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
         let (target, path) = self.spot(item)?;
-        let whole = offset == 0 && bytes.len() as u64 == item.size;
+        let whole = bytes.len() as u64 == item.size;
         target.begin_open(&path, if whole { 0 } else { item.size })
     }
 
@@ -146,25 +146,16 @@ impl<'a> DiskSink<'a> {
         let item = self.item(file);
         if let Some(recorded) = self.recorded[file as usize] {
             // What was not digested on the way is read back.
-            let found = match self.digests.found(file) {
-                Some(found) => Ok(found),
-                None => match partial.read_back() {
-                    Ok(back) => digest_of(&back),
-                    Err(e) => return self.refused(file, e),
-                },
+            let unread = |source| PlaceError::Io { path: item.path.clone(), source };
+            let read_back = || digest_of(&partial.read_back()?).map_err(unread);
+            let found = match self.digests.found(file).map_or_else(read_back, Ok) {
+                Ok(found) => found,
+                Err(e) => return self.refused(file, e),
             };
-            match found {
-                Ok(found) if found == recorded => {}
-                Ok(_) => {
-                    let detail = "what came back is not what was backed up; it was not put in place";
-                    self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
-                    return Ok(());
-                }
-                Err(e) => {
-                    let detail = format!("it could not be read back from the target: {e}");
-                    self.end(file, Fate::NotWritten, Problem::of(&item.path, ProblemKind::NotWritten, detail));
-                    return Ok(());
-                }
+            if found != recorded {
+                let detail = "what came back is not what was backed up; it was not put in place";
+                self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
+                return Ok(());
             }
         }
         let (_, meta) = item.unpack()?;
@@ -224,7 +215,7 @@ impl Sink for DiskSink<'_> {
     fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
         let mut state = locked(&self.states[file as usize]);
         let opened = match &*state {
-            FileState::Waiting => match self.begin(self.item(file), offset, bytes) {
+            FileState::Waiting => match self.begin(self.item(file), bytes) {
                 Ok((partial, open)) => {
                     let open = Arc::new(open);
                     *state = FileState::UnderWay(partial, Held::new(&open, &self.open, self.open_at_most));
@@ -267,10 +258,13 @@ impl Sink for DiskSink<'_> {
             FileState::Ended => Ok(()),
             FileState::UnderWay(partial, held) => self.finish(file, partial, held.as_ref().map(|held| &*held.file)),
             // It is empty, or one hole.
-            FileState::Waiting => match self.begin(self.item(file), 0, b"") {
+            FileState::Waiting => match self.begin(self.item(file), b"") {
                 Ok((partial, open)) => self.finish(file, partial, Some(&open)),
                 Err(e) => self.refused(file, e),
             },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
