@@ -148,6 +148,11 @@ fn what_a_run_that_died_stored_is_taken_up_once_and_only_what_is_there_and_nobod
     // Nothing to tell: no entry, and the journal is left alone.
     tell(&mut repo, now, vec![]).unwrap();
     assert_eq!((c.open().state().next, path.exists()), (next, true));
+    std::fs::remove_file(&path).unwrap();
+    let five = acknowledged(&repo, &[b"five"]);
+    assert!(path.exists());
+    tell(&mut repo, now, five).unwrap();
+    assert!(!path.exists(), "what the log was told needs no journal");
 }
 
 /// As if it held so many chunks.
@@ -223,6 +228,7 @@ fn the_log_and_the_index_name_each_pack_that_is_told() {
     let (mut repo, now) = (c.open(), session(&c));
     let written: Vec<WrittenPack> = (0..3).map(|n| of_chunks(n, usize::from(n) + 1)).collect();
     tell(&mut repo, now, written.clone()).unwrap();
+    c.faults.restart(Plan::none());
     let repo = c.open();
     let told: Vec<StoredPack> = repo.state().packs.iter().map(|p| p.pack).collect();
     assert_eq!(told, written.iter().map(|w| w.pack).collect::<Vec<_>>());
@@ -233,6 +239,7 @@ fn the_log_and_the_index_name_each_pack_that_is_told() {
     })
     .unwrap();
     assert_eq!(described, written.into_iter().map(|w| w.indexed).collect::<Vec<_>>());
+    assert_eq!(c.faults.count("get index"), 0, "who wrote it has a copy");
 }
 
 /// How often the log says that clocks differ.

@@ -196,6 +196,7 @@ fn two_sets() -> Council {
     for (set, seed) in [("documents", 10), ("other", 20)] {
         c.set = set.into();
         c.write("a.bin", Council::noise(seed, 30_000));
+        c.write("minutes.txt", format!("the {set} were resolved. ").repeat(1000));
         c.backup();
         c.write("kept.bin", Council::noise(seed + 1, 30_000));
         c.write("a.bin", Council::noise(seed + 2, 100_000));
@@ -284,6 +285,9 @@ fn listings_that_are_rewritten_lie_apart_from_content() {
         assert!(ids.len() == ids.iter().collect::<HashSet<_>>().len(), "each once");
     }
     assert_eq!(new.iter().flat_map(|p| ids_of(&p.indexed)).collect::<Ids>(), needed.all, "all that is needed, no more");
+    let content = new.iter().filter(|p| !ids_of(&p.indexed).any(|id| is_listing(&id)));
+    let both = content.filter(|p| p.indexed.segments.len() == 2).count();
+    assert_eq!(both, 2, "of each set's content what compresses is kept apart from what does not");
 }
 
 #[test]
