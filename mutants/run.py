@@ -6,15 +6,18 @@
     mutants/run.py [--paths] NAME…      those in files whose names below src begin so
 
 All mutants are planted at once (see src/main.rs), and built once: the pure floor alone with its tests, or the whole library
-with its own. Each test says which mutants it passes by; each mutant is then switched on by itself, and those tests run that
-pass by it, the quick ones first. A test that fails, crashes or does not end finds it. What does not compile is left out and
-counted.
+with its own and those of tests/ that neither start the program nor need a service. Each test says which mutants it passes by;
+each mutant is then switched on by itself, and those tests run that pass by it, the quick ones first. A test that fails, crashes
+or does not end finds it. What does not compile is left out and counted.
 
-MUTANTS_TESTS names the files of tests/ that are run besides the floor's own tests. MUTANTS_MOST says how many tests a mutant
-must survive to count as missed, those first that pass by few mutants: by default all, with --paths 40.
+MUTANTS_TESTS names the files of tests/ that are run besides the floors' own tests, MUTANTS_TESTED how the names of those begin
+that are run of the latter: both are worth narrowing to try anew what a new test should find. MUTANTS_MOST says how many quick
+tests a mutant must survive, those first that pass by few mutants: by default all, with --paths 40; then come as many slow ones
+as MUTANTS_SLOW says, 6 with --paths.
 
-Everything lies in $MUTANTS_DIR, else in target/mutants. What was found before is kept there in `crate/done` or `paths/done`;
-delete it to begin anew.
+Everything lies in $MUTANTS_DIR, else in target/mutants. What was tried before is kept there in `crate/done` or `paths/done`,
+by file, text of the line and change, so that it is still known after an edit. What was missed is tried again where MUTANTS_AGAIN
+is set; delete the file to begin anew.
 """
 
 import concurrent.futures
@@ -41,12 +44,16 @@ ops/prune/
 ops/restore/apply.rs ops/restore/disk.rs ops/restore/engine.rs ops/restore/part.rs ops/restore/digest.rs ops/fs/partial.rs
 """
 PLANTED = PATHS.split() if WHOLE else ["domain/"]
-# Of the library's tests those of these floors and rooms that do not take long.
-TESTED = ("ops::backup", "ops::prune", "ops::restore", "ops::fs", "ops::verify", "repo::") if WHOLE else ("",)
-LONGEST = 5.0 if WHOLE else float("inf")
+# Of the library's tests those of these floors and rooms.
+ROOMS = "ops::backup ops::prune ops::restore ops::fs ops::verify repo::" if WHOLE else ""
+TESTED = tuple(os.environ.get("MUTANTS_TESTED", ROOMS).split()) or ("",)
+LONGEST = 20.0 if WHOLE else float("inf")
 FEATURES = ["--features", "testing"] if WHOLE else []
-TESTS = os.environ.get("MUTANTS_TESTS", "" if WHOLE else "retention_law coverage").split()
+NO_PROGRAM = "restore round_trip machines renamed_set local_state query retention_ops under_fire"
+TESTS = os.environ.get("MUTANTS_TESTS", NO_PROGRAM if WHOLE else "retention_law coverage").split()
 MOST = int(os.environ.get("MUTANTS_MOST", "40" if WHOLE else "1000000"))
+SLOW = int(os.environ.get("MUTANTS_SLOW", "6" if WHOLE else "1000000"))
+AGAIN = bool(os.environ.get("MUTANTS_AGAIN"))
 WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
 QUICK, GROUP, PATIENCE = 3.0, 8, float(os.environ.get("MUTANTS_PATIENCE", "120"))
 SWITCH = """
@@ -80,9 +87,10 @@ pub mod mutant {
 
 
 def write_if_other(path, text):
-    if not path.exists() or path.read_text() != text:
+    content = text if isinstance(text, bytes) else text.encode()
+    if not path.exists() or path.read_bytes() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_bytes(content)
 
 
 def cargo(*arguments, folder=CRATE, target="target"):
@@ -110,20 +118,15 @@ def prepare():
     manifest = manifest if WHOLE else used_only(manifest)
     manifest = re.sub(r"(?m)^\[\[(bench|bin)\]\]\n(.+\n)*", "", manifest).replace('default-run = "strongroom"\n', "")
     manifest = manifest[: manifest.index("[lints.rust]")]
-    # The whole library takes a long time to optimise, and most of what its tests do is in its dependencies.
-    optimised = 0 if WHOLE else 1
-    manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", rf"\g<1>{optimised}\ndebug = false", manifest)
+    manifest = re.sub(r"(\[profile\.dev\]\nopt-level = )0\ndebug = .*", r"\g<1>1\ndebug = false", manifest)
     write_if_other(CRATE / "Cargo.toml", manifest + "\n[workspace]\n")
     shutil.copy(ROOT / "Cargo.lock", CRATE / "Cargo.lock")
     floors = (ROOT / "src" / "lib.rs").read_text() if WHOLE else "pub mod domain;\n"
     write_if_other(CRATE / "src" / "lib.rs", "#![allow(warnings)]\n" + floors + SWITCH)
-    for source in (ROOT / "config").rglob("*.*"):
-        write_if_other(CRATE / source.relative_to(ROOT), source.read_text())
-    for source in (ROOT / "tests").rglob("*"):
-        name = source.relative_to(ROOT / "tests")
-        if source.is_file() and (name.parts[0].split(".")[0] in TESTS or name.parts[0].startswith("retention")):
-            if name.suffix != ".rs" or name.parts[0] in ["retention", "coverage"] or name.stem in TESTS:
-                write_if_other(CRATE / "tests" / name, source.read_text())
+    # Cargo builds only the tests it is asked for; the others share modules with them.
+    for source in [*(ROOT / "config").rglob("*"), *(ROOT / "tests").rglob("*")]:
+        if source.is_file():
+            write_if_other(CRATE / source.relative_to(ROOT), source.read_bytes())
 
 
 def plant():
@@ -158,7 +161,7 @@ def build():
     if code:
         sys.exit("the tests do not compile")
     artifacts = [m for m in messages if m.get("reason") == "compiler-artifact" and m.get("executable")]
-    return [m["executable"] for m in artifacts if m["profile"]["test"]]
+    return [(m["executable"], m["target"]["kind"] == ["test"]) for m in artifacts if m["profile"]["test"]]
 
 
 def run(executable, names, environment, patience=PATIENCE):
@@ -182,10 +185,10 @@ def run(executable, names, environment, patience=PATIENCE):
 def trace(executables):
     """For each mutant the tests that pass by it: (seconds, executable, name)."""
     by_mutant, tests = {}, []
-    for executable in executables:
+    for executable, beside in executables:
         listed = subprocess.run([executable, "--list"], cwd=CRATE, stdout=subprocess.PIPE, text=True).stdout
         names = [line[:-6] for line in listed.splitlines() if line.endswith(": test")]
-        tests += [(executable, name) for name in names if name.startswith(TESTED)]
+        tests += [(executable, name) for name in names if beside or name.startswith(TESTED)]
 
     def one(test):
         executable, name = test
@@ -205,7 +208,8 @@ def trace(executables):
 
 def judged(number, tests, width):
     """Quick tests first, in small groups, those that pass by few mutants before those that pass by all."""
-    order = sorted(tests, key=lambda test: (test[0] >= QUICK, width[test[1:]]))[:MOST]
+    quick = sorted((test for test in tests if test[0] < QUICK), key=lambda test: width[test[1:]])
+    order = quick[:MOST] + sorted(test for test in tests if test[0] >= QUICK)[:SLOW]
     while order:
         group = order[:1]
         for test in order[1:GROUP]:
@@ -226,11 +230,23 @@ def argued():
     return {(mutant["file"], mutant["line"], mutant["change"]): mutant["why"] for mutant in argued}
 
 
+def keys_of(mutants, sources):
+    """What a mutant is called whatever is edited around it: file, line (its text), change, and which of several such."""
+    keys, seen = {}, {}
+    for number, file, line, change in mutants:
+        name = (file, sources[file][int(line) - 1].strip(), change)
+        seen[name] = seen.get(name, 0) + 1
+        keys[number] = "\t".join([*name, str(seen[name])])
+    return keys
+
+
 def main():
     wanted = [name for name in sys.argv[1:] if name != "--paths"]
     shutil.rmtree(CRATE / "tmp", ignore_errors=True)
     (CRATE / "tmp").mkdir(parents=True)
     prepare()
+    src = ROOT / "src"
+    sources = {str(path.relative_to(src)): path.read_text().splitlines() for path in src.rglob("*.rs")}
     left_out = plant()
     mutants = [line.split("\t") for line in (CRATE / "list.txt").read_text().splitlines()]
     print(f"{len(mutants)} mutants are planted", flush=True)
@@ -241,12 +257,15 @@ def main():
         for _, executable, name in tests:
             width[(executable, name)] = width.get((executable, name), 0) + 1
     known_file = CRATE / "done"
-    known = dict(line.split("\t", 1) for line in known_file.read_text().splitlines()) if known_file.exists() else {}
+    lines = known_file.read_text().splitlines() if known_file.exists() else []
+    known = {key: verdict for key, verdict in (line.rsplit("\t", 1) for line in lines)}
+    known = {key: verdict for key, verdict in known.items() if not (AGAIN and verdict == "missed")}
+    keys = keys_of(mutants, sources)
     todo = [m for m in mutants if not wanted or any(m[1].startswith(begin) for begin in wanted)]
     found, endless, missed, reasons, same = 0, 0, [], argued(), 0
 
     def one(mutant):
-        key = " ".join(mutant)
+        key = keys[mutant[0]]
         if key not in known:
             number = int(mutant[0])
             known[key] = judged(number, by_mutant.get(number, []), width)
@@ -258,8 +277,7 @@ def main():
         for mutant, verdict in pool.map(one, todo):
             found += verdict != "missed"
             endless += verdict == "does not end"
-            line = (ROOT / "src" / mutant[1]).read_text().splitlines()[int(mutant[2]) - 1].strip()
-            if verdict == "missed" and (mutant[1], line, mutant[3]) in reasons:
+            if verdict == "missed" and tuple(keys[mutant[0]].split("\t")[:3]) in reasons:
                 same += 1
             elif verdict == "missed":
                 passed = "" if int(mutant[0]) in by_mutant else " (no test passes by)"

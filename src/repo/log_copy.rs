@@ -71,30 +71,24 @@ impl StateDir {
     }
 
     /// Adds to the copy what it does not hold; all of it anew where the file is not what was `kept` of it. One that cannot be
-    /// written is no failure.
+    /// written is no failure: the next time, it is not what was kept.
     pub(super) fn keep_copy(&self, repository: RepositoryId, slots: &[Slot], kept: &mut Kept) {
         let path = self.file(FILE);
-        let fits = kept.slots <= slots.len() && std::fs::symlink_metadata(&path).is_ok_and(|m| m.len() == kept.bytes);
-        if !fits {
+        let fits = std::fs::symlink_metadata(&path).is_ok_and(|m| m.len() == kept.bytes);
+        let more = if fits { slots.get(kept.slots..) } else { None };
+        if more.is_none() {
             *kept = Kept::default();
         }
         let whole = kept.slots == 0;
         let mut lines = vec![];
-        for slot in &slots[kept.slots..] {
+        for slot in more.unwrap_or(slots) {
             let line = LineOf { n: slot.n, link: slot.link, body: slot.body.as_ref() };
             let Ok(text) = serde_json::to_vec(&line) else { return };
             let digest = kept.next(repository, &text);
             lines.extend([digest.to_hex().as_bytes(), b" ", &text, b"\n"].concat());
             kept.add(digest, &text);
         }
-        let written = match whole {
-            true => local::replace_copy(&path, &lines),
-            false if lines.is_empty() => Ok(()),
-            false => local::append_copy(&path, &lines),
-        };
-        if written.is_err() {
-            *kept = Kept::default();
-        }
+        let _ = if whole { local::replace_copy(&path, &lines) } else { local::append_copy(&path, &lines) };
     }
 }
 

@@ -40,7 +40,12 @@ pub struct PartialFile {
 /// are opened for each piece. The library's own tests go both ways.
 pub fn open_at_most() -> usize {
     let allowed = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    if cfg!(test) { 2 } else { allowed.map_or(128, |files| usize::try_from(files / 8).unwrap_or(128)).min(128) }
+    if cfg!(test) { 2 } else { an_eighth_of(allowed) }
+}
+
+fn an_eighth_of(allowed: Option<u64>) -> usize {
+    const MOST: usize = 128;
+    allowed.map_or(MOST, |files| usize::try_from(files / 8).unwrap_or(MOST).min(MOST))
 }
 
 impl Target {
@@ -223,5 +228,19 @@ impl PartialFile {
     /// [`PlaceError::NoSpace`] and others.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), PlaceError> {
         self.file.write_all_at(bytes, offset).map_err(|e| PlaceError::of_io(&self.path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_files_are_kept_open_that_most_descriptors_are_left() {
+        for (allowed, most) in [(0, 0), (7, 0), (64, 8), (1_023, 127), (1_024, 128), (1 << 20, 128), (u64::MAX, 128)] {
+            assert_eq!(an_eighth_of(Some(allowed)), most, "{allowed}");
+        }
+        assert_eq!(an_eighth_of(None), 128, "without a limit");
+        assert_eq!(open_at_most(), 2, "few, so that most of these tests open files again for each piece");
     }
 }

@@ -194,6 +194,10 @@ fn note(repo: &mut Repository, report: &mut RestoreReport) {
 }
 
 #[cfg(test)]
+#[path = "apply_tests.rs"]
+mod told;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::ops::Silent;

@@ -123,9 +123,9 @@ impl<'a> DiskSink<'a> {
     }
 
     /// Begins a file of which these bytes come first; one that is all there needs no size beforehand.
-    fn begin(&self, item: &Item, offset: u64, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
+    fn begin(&self, item: &Item, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
         let (target, path) = self.spot(item)?;
-        let whole = offset == 0 && bytes.len() as u64 == item.size;
+        let whole = bytes.len() as u64 == item.size;
         target.begin_open(&path, if whole { 0 } else { item.size })
     }
 
@@ -224,7 +224,7 @@ impl Sink for DiskSink<'_> {
     fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
         let mut state = locked(&self.states[file as usize]);
         let opened = match &*state {
-            FileState::Waiting => match self.begin(self.item(file), offset, bytes) {
+            FileState::Waiting => match self.begin(self.item(file), bytes) {
                 Ok((partial, open)) => {
                     let open = Arc::new(open);
                     *state = FileState::UnderWay(partial, Held::new(&open, &self.open, self.open_at_most));
@@ -267,10 +267,14 @@ impl Sink for DiskSink<'_> {
             FileState::Ended => Ok(()),
             FileState::UnderWay(partial, held) => self.finish(file, partial, held.as_ref().map(|held| &*held.file)),
             // It is empty, or one hole.
-            FileState::Waiting => match self.begin(self.item(file), 0, b"") {
+            FileState::Waiting => match self.begin(self.item(file), b"") {
                 Ok((partial, open)) => self.finish(file, partial, Some(&open)),
                 Err(e) => self.refused(file, e),
             },
         }
     }
 }
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

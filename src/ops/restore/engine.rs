@@ -46,8 +46,8 @@ struct Job<'a> {
     left: Vec<AtomicU32>,
     next: AtomicUsize,
     fetched: AtomicUsize,
-    /// A worker ended early: the others need not go on.
-    failed: AtomicBool,
+    /// A worker ended, because nothing is left to take or because it failed: the others need take nothing more.
+    ended: AtomicBool,
     whole: Option<&'a Whole>,
     sink: &'a dyn Sink,
     monitor: &'a dyn Monitor,
@@ -89,7 +89,7 @@ pub(super) fn run(
         left: window.left.iter().map(|n| AtomicU32::new(*n)).collect(),
         next: AtomicUsize::new(0),
         fetched: AtomicUsize::new(0),
-        failed: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
         whole: how.whole,
         sink,
         monitor,
@@ -115,12 +115,11 @@ fn places(group: &[Need]) -> Vec<(u64, u32)> {
 
 impl<'a> Job<'a> {
     fn work(&self) -> Result<(), OpsError> {
-        let guard = FailOnDrop(&self.failed);
-        while !self.failed.load(Ordering::Relaxed) {
+        let _guard = EndOthers(&self.ended);
+        while !self.ended.load(Ordering::Relaxed) {
             let Some(group) = self.groups.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
             self.group(group)?;
         }
-        std::mem::forget(guard);
         Ok(())
     }
 
@@ -209,11 +208,15 @@ impl<'a> Job<'a> {
     }
 }
 
-/// A worker that ends early, by error or panic, ends the others.
-struct FailOnDrop<'t>(&'t AtomicBool);
+/// A worker that ends, however it does, ends the others.
+struct EndOthers<'t>(&'t AtomicBool);
 
-impl Drop for FailOnDrop<'_> {
+impl Drop for EndOthers<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

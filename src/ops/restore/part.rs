@@ -209,6 +209,42 @@ mod tests {
     use crate::ops::restore::check_stream;
     use crate::ops::verify::fixture::Council;
     use crate::ops::{Silent, Stop};
+    use crate::repo::pack::SegmentChunk;
+
+    #[test]
+    fn whatever_is_said_otherwise_of_a_pack_is_another_statement() {
+        let chunk = |n: u8, len| SegmentChunk { id: ChunkId::new([n; 32]), len };
+        let first = Segment { offset: 0, len: 30, raw: 40, chunks: (1..=4).map(|n| chunk(n, 10)).collect() };
+        let said = vec![first.clone(), Segment { offset: 30, len: 8, raw: 9, chunks: vec![chunk(5, 9)] }];
+        let otherwise: [fn(&mut Vec<Segment>); 9] = [
+            |s| s[1].offset += 1,
+            |s| s[0].len += 1,
+            |s| s[0].raw += 1,
+            |s| s[0].chunks[1].len += 1,
+            |s| s[1].chunks[0].id = ChunkId::new([6; 32]),
+            |s| s[0].chunks.swap(0, 1),
+            |s| s[0].chunks.truncate(3),
+            |s| s.truncate(1),
+            |s| s.swap(0, 1),
+        ];
+        for (n, change) in otherwise.into_iter().enumerate() {
+            let mut other = said.clone();
+            change(&mut other);
+            assert_ne!(statement(&other), statement(&said), "{n}");
+        }
+        assert_eq!(statement(&said.clone()), statement(&said));
+        // The numbers of a segment and its chunks, told as segments without any chunk.
+        let mut numbers = [&[0; 8][..], &first.len.to_le_bytes(), &first.raw.to_le_bytes()].concat();
+        first.chunks.iter().for_each(|c| numbers.extend([c.id.as_bytes(), &c.len.to_le_bytes()[..]].concat()));
+        let four = |at: &[u8]| u32::from_le_bytes(at.try_into().unwrap());
+        let bare = numbers.chunks(16).map(|s| Segment {
+            offset: u64::from_le_bytes(s[..8].try_into().unwrap()),
+            len: four(&s[8..12]),
+            raw: four(&s[12..]),
+            chunks: vec![],
+        });
+        assert_ne!(statement(&bare.collect::<Vec<_>>()), statement(&[first]));
+    }
 
     /// What documents need may be right while the index says something else of the rest of the pack.
     #[test]

@@ -1,0 +1,188 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::domain::log::entry::Entry as LogEntry;
+use crate::ops::Silent;
+use crate::ops::restore::{Destination, RestoreOptions, plan};
+use crate::ops::verify::fixture::Council;
+use crate::testing::{Fault, Plan};
+
+/// What a person at the screen hears; it stops the restore when it has heard of so many bytes, or of the stage.
+#[derive(Default)]
+struct Heard {
+    stages: Mutex<Vec<(String, Option<u64>)>>,
+    problems: Mutex<Vec<Problem>>,
+    bytes: AtomicU64,
+    stop_after: Option<u64>,
+    stop: Stop,
+}
+
+impl Heard {
+    fn stopping_after(bytes: u64) -> Self {
+        Self { stop_after: Some(bytes), ..Self::default() }
+    }
+
+    fn stop_if(&self, bytes: u64) {
+        if self.stop_after.is_some_and(|after| bytes >= after) {
+            self.stop.set();
+        }
+    }
+}
+
+impl Monitor for Heard {
+    fn stage(&self, what: &str, total: Option<u64>) {
+        locked(&self.stages).push((what.into(), total));
+        self.stop_if(0);
+    }
+    fn advance(&self, amount: u64) {
+        self.stop_if(self.bytes.fetch_add(amount, Ordering::SeqCst) + amount);
+    }
+    fn problem(&self, problem: &Problem) {
+        locked(&self.problems).push(problem.clone());
+    }
+}
+
+fn options(c: &Council) -> RestoreOptions {
+    RestoreOptions { connections: 1, ..RestoreOptions::everything(c.tmp.path().join("back")) }
+}
+
+fn planned(c: &Council, repo: &mut Repository) -> RestorePlan {
+    plan(repo, &options(c), &Silent, &Stop::default()).unwrap()
+}
+
+fn restored(c: &Council, heard: &Heard) -> Result<RestoreReport, OpsError> {
+    let mut repo = c.open();
+    let plan = planned(c, &mut repo);
+    c.faults.restart(Plan::none());
+    apply(plan, &mut repo, heard, &heard.stop)
+}
+
+/// How many packs were asked for since the plan was made.
+fn packs_asked_for(c: &Council) -> usize {
+    let mut names: Vec<String> = c
+        .faults
+        .record()
+        .iter()
+        .filter(|call| call.starts_with("get packs/"))
+        .map(|call| call.split(' ').nth(1).unwrap().into())
+        .collect();
+    names.sort();
+    names.dedup();
+    names.len()
+}
+
+/// Files in packs of their own, one from each backup.
+fn of_several_packs(names: &[&str]) -> Council {
+    let c = Council::new();
+    for (n, name) in (1..).zip(names) {
+        c.write(name, Council::noise(n, 60_000));
+        c.backup();
+    }
+    c
+}
+
+fn is_interrupted(result: &Result<RestoreReport, OpsError>) -> bool {
+    matches!(result, Err(OpsError::Repo(crate::repo::error::RepoError::Interrupted)))
+}
+
+#[test]
+fn a_person_hears_of_each_problem_once_and_of_all_bytes() {
+    let c = of_several_packs(&["a", "b", "c"]);
+    std::fs::hard_link(c.docs().join("a"), c.docs().join("z")).unwrap();
+    c.backup();
+    let (_, pack) = c.pack_of("Documents/a");
+    c.lose(pack);
+    let mut repo = c.open();
+    let mut plan = planned(&c, &mut repo);
+    let before = Problem { path: None, kind: ProblemKind::Damaged, detail: "met while planning".into() };
+    plan.problems.push(before.clone());
+    let heard = Heard::default();
+    let report = apply(plan, &mut repo, &heard, &heard.stop).unwrap();
+    let heard_of = |p: &Problem| locked(&heard.problems).iter().filter(|heard| *heard == p).count();
+    assert!(report.problems.contains(&before));
+    let paths: Vec<_> = report.problems.iter().filter_map(|p| p.path.as_ref()).map(ToString::to_string).collect();
+    assert_eq!(paths, ["Documents/a", "Documents/z"], "and its further name");
+    for problem in report
+        .problems
+        .iter()
+        .filter(|p| **p == before || p.path.as_ref().is_some_and(|p| p.as_bytes().ends_with(b"a")))
+    {
+        assert_eq!(heard_of(problem), 1, "{problem:?}");
+    }
+    assert_eq!(*locked(&heard.stages), [("restoring".to_string(), Some(180_000))]);
+    assert_eq!((heard.bytes.into_inner(), report.bytes, report.packs_fetched), (120_000, 120_000, 2));
+    assert_eq!(report.folders_used, [c.tmp.path().join("back")]);
+}
+
+#[test]
+fn a_restore_that_is_stopped_asks_the_store_for_nothing_more() {
+    let c = of_several_packs(&["a", "b", "c"]);
+    for (bytes, packs) in [(0, 0), (1, 1), (60_001, 2)] {
+        let heard = Heard::stopping_after(bytes);
+        assert!(is_interrupted(&restored(&c, &heard)), "{bytes}");
+        assert_eq!(packs_asked_for(&c), packs, "{bytes}");
+        std::fs::remove_dir_all(c.tmp.path().join("back")).unwrap();
+    }
+    let report = restored(&c, &Heard::default()).unwrap();
+    assert_eq!((report.files, report.packs_fetched, packs_asked_for(&c)), (3, 3, 3));
+}
+
+#[test]
+fn a_restore_that_is_stopped_gives_no_further_names() {
+    let c = Council::new();
+    c.write("a", "12345");
+    std::fs::hard_link(c.docs().join("a"), c.docs().join("z")).unwrap();
+    c.backup();
+    let heard = Heard::stopping_after(5);
+    assert!(is_interrupted(&restored(&c, &heard)));
+    let back = c.tmp.path().join("back/Documents");
+    assert!(back.join("a").exists() && !back.join("z").exists());
+}
+
+#[test]
+fn a_restore_that_cannot_be_noted_in_the_log_says_so_and_is_done() {
+    let c = Council::new();
+    c.write("a", "12345");
+    c.backup();
+    let mut repo = c.open();
+    let (first, mut again) = (planned(&c, &mut repo), repo.slots().len());
+    c.faults.restart(Plan::within("log/", Fault::FailBefore));
+    let report = apply(first, &mut repo, &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.files, report.warnings.len()), (1, 1));
+    assert!(report.warnings[0].starts_with("this restore could not be noted in the log: "), "{:?}", report.warnings);
+    c.faults.restart(Plan::none());
+    // Of a restore that found all of it there already, there is nothing to say.
+    for (removed, said) in [(true, true), (false, false)] {
+        if removed {
+            std::fs::remove_file(c.tmp.path().join("back/Documents/a")).unwrap();
+        }
+        let plan = planned(&c, &mut repo);
+        let report = apply(plan, &mut repo, &Silent, &Stop::default()).unwrap();
+        assert_eq!((report.files, report.already, report.warnings), (u64::from(said), u64::from(!said), vec![]));
+        again += usize::from(said);
+        assert_eq!(repo.slots().len(), again);
+    }
+    let last = repo.slots().last().unwrap().body.clone().unwrap().entry;
+    assert!(matches!(last, LogEntry::Restored { files: 1, bytes: 5, .. }));
+}
+
+/// Two names of one file that lie in two folders of this computer, which may be on two disks.
+#[test]
+fn a_further_name_that_goes_to_another_folder_is_written_as_a_file() {
+    let c = Council::new();
+    std::fs::create_dir(c.docs().join("d")).unwrap();
+    c.write("a", "one inode");
+    std::fs::hard_link(c.docs().join("a"), c.docs().join("d/z")).unwrap();
+    c.backup();
+    let (one, two) = (c.tmp.path().join("one"), c.tmp.path().join("two"));
+    let path = |text: &str| RecordPath::new(text).unwrap();
+    let folders = vec![(path("Documents"), one.clone()), (path("Documents/d"), two.clone())];
+    let to = Destination::InPlace { folders, label: "x".into() };
+    let mut repo = c.open();
+    let plan = plan(&mut repo, &RestoreOptions { to, ..options(&c) }, &Silent, &Stop::default()).unwrap();
+    let report = apply(plan, &mut repo, &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.files, report.failed), (2, 0), "{:?}", report.problems);
+    assert_eq!(std::fs::read(one.join("a")).unwrap(), b"one inode");
+    assert_eq!(std::fs::read(two.join("z")).unwrap(), b"one inode");
+    assert_eq!(report.folders_used, [one, two]);
+}
