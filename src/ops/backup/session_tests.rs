@@ -18,7 +18,7 @@ use crate::repo::layout::Key;
 use crate::repo::pack::{Segment, SegmentChunk};
 use crate::repo::repository::Repository;
 use crate::repo::store::ASKED_BY_NAME;
-use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
+use crate::repo::writer::{Acknowledged, PackWriter, Stream, WriterSettings, WrittenPack};
 use crate::testing::{Fault, Plan};
 
 fn session(c: &Council) -> Session {
@@ -86,18 +86,27 @@ fn what_is_swept_is_not_asked_for_and_a_refusal_ends_the_asking() {
     assert_eq!(c.faults.count("head packs"), 1, "one refusal says it all");
 }
 
+fn writer(repo: &Repository, acknowledged: Acknowledged) -> PackWriter {
+    PackWriter::start(WriterSettings {
+        store: repo.store.clone(),
+        reading: repo.reading_recipient().unwrap(),
+        chunk_key: repo.chunk_key(),
+        compressors: 1,
+        uploaders: 1,
+        acknowledged,
+    })
+}
+
+/// One of whose packs nobody hears.
+pub(super) fn quiet_writer(repo: &Repository) -> PackWriter {
+    writer(repo, Box::new(|_| Ok(())))
+}
+
 /// Packs that a run stored, of which the log was not told: in the store and in the journal.
 pub(super) fn acknowledged(repo: &Repository, contents: &[&[u8]]) -> Vec<WrittenPack> {
     let mut all = vec![];
     for content in contents {
-        let mut writer = PackWriter::start(WriterSettings {
-            store: repo.store.clone(),
-            reading: repo.reading_recipient().unwrap(),
-            chunk_key: repo.chunk_key(),
-            compressors: 1,
-            uploaders: 1,
-            acknowledged: journal(repo),
-        });
+        let mut writer = writer(repo, journal(repo));
         writer.add(Stream::Content, repo.chunk_key().id(content), content).unwrap();
         all.extend(writer.flush().unwrap());
     }

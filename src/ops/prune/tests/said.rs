@@ -45,6 +45,28 @@ fn what_is_condemned_waits_is_swept_and_deleted_and_each_time_it_is_told() {
 }
 
 #[test]
+fn of_all_that_wait_the_first_says_when_the_next_sweep_is() {
+    let c = council();
+    let stray = |words: &'static str| {
+        let bytes = bytes::Bytes::from_static(words.as_bytes());
+        c.store().create(&Key::Pack(crate::domain::id::PackName::of(&bytes)), &bytes).unwrap();
+        c.store().create(&Key::Index(crate::domain::id::IndexName::of(&bytes)), &bytes).unwrap();
+    };
+    stray("one");
+    c.clock.advance_days(15);
+    let would = run(&c, &PruneOptions { dry_run: true, ..options() }).0;
+    let (first, said, _) = run(&c, &options());
+    assert_eq!(would.condemned, first.condemned);
+    assert_eq!((first.condemned.packs, first.condemned.bytes, first.condemned.indexes, said.len()), (1, 0, 1, 1));
+    let then = c.clock.now() + GRACE;
+    assert_eq!((first.waiting, first.next_sweep), (first.condemned, Some(then)));
+    thin_to_last(&c);
+    c.clock.advance_days(3);
+    let (second, ..) = run(&c, &options());
+    assert_eq!((second.condemned.packs, second.waiting.packs, second.next_sweep), (2, 3, Some(then)));
+}
+
+#[test]
 fn packs_are_rewritten_only_where_that_is_wanted() {
     let c = council();
     thin_to_last(&c);
