@@ -242,6 +242,9 @@ impl Council {
     }
 }
 
+/// What was to come of a stage, and how far it got.
+pub(crate) type Progress = (Option<u64>, u64);
+
 /// Hears each stage, what was to come of it and how far it got; and does something when one begins.
 pub(crate) struct Heard<F: Fn(&str) + Send + Sync>(pub Mutex<Vec<(String, Option<u64>, u64)>>, pub F);
 
@@ -256,7 +259,7 @@ impl<F: Fn(&str) + Send + Sync> Heard<F> {
     }
 
     /// Of one stage.
-    pub(crate) fn of(&self, what: &str) -> Option<(Option<u64>, u64)> {
+    pub(crate) fn of(&self, what: &str) -> Option<Progress> {
         self.all().into_iter().find(|(name, ..)| name == what).map(|(_, total, done)| (total, done))
     }
 }

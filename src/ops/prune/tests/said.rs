@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::clock::Clock;
-use crate::ops::verify::fixture::Heard;
+use crate::ops::verify::fixture::{Heard, Progress};
 
 /// Nothing is rewritten: only what nobody needs at all goes.
 fn options() -> PruneOptions {
@@ -10,7 +10,7 @@ fn options() -> PruneOptions {
 }
 
 /// What a run reports, the names of the entries it made, and what was heard of it.
-fn run(c: &Council, options: &PruneOptions) -> (PruneReport, Vec<&'static str>, Option<(Option<u64>, u64)>) {
+fn run(c: &Council, options: &PruneOptions) -> (PruneReport, Vec<&'static str>, Option<Progress>) {
     let mut repo = c.open();
     let (first, heard) = (repo.slots().len(), Heard::and(|_| ()));
     let report = prune(&mut repo, options, &heard, &Stop::default()).unwrap();
