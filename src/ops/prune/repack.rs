@@ -293,5 +293,4 @@ pub(in crate::ops) fn copy(
 }
 
 #[cfg(test)]
-#[path = "repack_tests.rs"]
 mod tests;
