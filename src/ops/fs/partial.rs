@@ -164,18 +164,6 @@ impl Partial {
         self.reopen_as(OFlags::RDONLY).map(|(_, fd)| File::from(fd))
     }
 
-    /// Removes it, and says if that could not be done.
-    ///
-    /// # Errors
-    /// [`PlaceError`].
-    pub fn discard(mut self) -> Result<(), PlaceError> {
-        self.under_way = false;
-        match self.unlink() {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(e) => Err(PlaceError::of(&self.path, e)),
-        }
-    }
-
     fn failed(&self, e: Errno) -> PlaceError {
         match e {
             Errno::NOENT => PlaceError::PartialGone(self.path.clone()),

@@ -142,6 +142,25 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "keep");
 }
 
+/// It is looked at once more when it has everything, and the disk has it.
+#[test]
+fn an_unfinished_file_that_is_swapped_at_the_very_end_gets_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("to");
+    let target = Target::create(&to, OPTIONS).unwrap();
+    let _ = put(&target, "f", "old", Overwrite::Never).unwrap();
+    let (partial, open) = target.begin_open(&path("f"), 3).unwrap();
+    open.write_at(0, b"new").unwrap();
+    let end = target.finish_forced(partial, &open, &path("f"), &plain(), Overwrite::Always, |_| {
+        let unfinished = to.join(names(&to).iter().find(|name| *name != "f").unwrap());
+        fs::remove_file(&unfinished).unwrap();
+        fs::write(unfinished, "somebody else's").unwrap();
+        Ok(())
+    });
+    assert!(matches!(end, Err(PlaceError::PartialGone(_))), "{end:?}");
+    assert_eq!((names(&to), fs::read_to_string(to.join("f")).unwrap()), (vec!["f".to_owned()], "old".to_owned()));
+}
+
 /// A disk may take bytes and lose them later: then what they were to replace is still there, and the file is named.
 #[test]
 fn nothing_is_replaced_by_what_is_not_on_the_disk() {
@@ -310,7 +329,7 @@ fn a_full_disk_is_said_to_be_full() {
     let partial = target.begin_file(&path("f"), 1 << 20).unwrap();
     let e = partial.write_at(0, &vec![1; 1 << 20]).unwrap_err();
     assert!(matches!(e, PlaceError::NoSpace(_)) && e.to_string().contains("full"), "{e}");
-    partial.discard().unwrap();
+    drop(partial);
     assert_eq!(names(mounted.0), Vec::<String>::new());
     drop(target);
 }

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::domain::listing::Kind;
 use crate::domain::log::entry::Entry as LogEntry;
 use crate::ops::Silent;
 use crate::ops::restore::{Destination, RestoreOptions, plan};
@@ -185,4 +186,34 @@ fn a_further_name_that_goes_to_another_folder_is_written_as_a_file() {
     assert_eq!(std::fs::read(one.join("a")).unwrap(), b"one inode");
     assert_eq!(std::fs::read(two.join("z")).unwrap(), b"one inode");
     assert_eq!(report.folders_used, [one, two]);
+}
+
+/// Changes whatever is unfinished as soon as something of it has come.
+struct Meddler(std::path::PathBuf);
+
+impl Monitor for Meddler {
+    fn stage(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {
+        for found in std::fs::read_dir(&self.0).unwrap() {
+            std::fs::write(found.unwrap().path(), "changed").unwrap();
+        }
+    }
+    fn problem(&self, _: &Problem) {}
+}
+
+/// A file may be one hole, as long as a disk: it would take hours to read it back.
+#[test]
+fn holes_are_digested_without_being_read_back() {
+    let c = Council::new();
+    c.write("hollow", "a few bytes and nothing");
+    std::fs::OpenOptions::new().write(true).open(c.docs().join("hollow")).unwrap().set_len(4 << 20).unwrap();
+    c.backup();
+    assert!(matches!(c.entry("Documents/hollow").kind, Kind::File(content) if content.digest.is_some()));
+    let mut repo = c.open();
+    let plan = planned(&c, &mut repo);
+    // Only who reads it back would see what this does.
+    let meddler = Meddler(c.tmp.path().join("back/Documents"));
+    let report = apply(plan, &mut repo, &meddler, &Stop::default()).unwrap();
+    assert_eq!((report.files, report.failed), (1, 0), "{:?}", report.problems);
+    assert_eq!(std::fs::read(meddler.0.join("hollow")).unwrap(), b"changed");
 }

@@ -182,7 +182,7 @@ impl Digests {
         let before = tree.kept();
         tree.take(made);
         let more = tree.kept() as i64 - before as i64;
-        if self.kept.fetch_add(more, Ordering::Relaxed) + more > MOST_KEPT && more > 0 {
+        if self.kept.fetch_add(more, Ordering::Relaxed) + more > MOST_KEPT {
             self.kept.fetch_sub(tree.kept() as i64, Ordering::Relaxed);
             *file = File::None;
         }
@@ -300,6 +300,39 @@ mod tests {
         let whole = given(&[(0, &content[..5_000]), (5_000, &content[5_000..])]);
         let other = given(&[(0, &content[..5_000]), (5_000, &content[..5_000])]);
         assert!(whole.is_some() && other.is_some() && whole != other);
+    }
+
+    #[test]
+    fn what_was_kept_for_a_file_is_let_go_when_nobody_asks_for_it_any_more() {
+        let digests = Digests::new([Some(10_000), Some(10_000)].into_iter());
+        let kept = || digests.kept.load(Ordering::Relaxed);
+        digests.piece(0, 0, &[1; 2_500]);
+        let one = kept();
+        digests.piece(1, 0, &[1; 2_500]);
+        assert!(one > 0 && kept() == 2 * one, "{one} of {}", kept());
+        digests.forget(0);
+        assert_eq!(kept(), one);
+        digests.piece(0, 2_500, &[1; 2_500]);
+        assert_eq!(kept(), one, "nothing more is kept for it");
+        assert_eq!((digests.found(1), kept()), (None, 0), "not all of it came");
+        // What is longer than the file takes nothing with it.
+        let digests = Digests::new([Some(10_000)].into_iter());
+        digests.piece(0, 0, &[1; 2_500]);
+        digests.piece(0, 2_500, &[1; 7_501]);
+        assert_eq!((digests.kept.load(Ordering::Relaxed), digests.found(0)), (0, None));
+    }
+
+    #[test]
+    fn as_much_is_kept_as_is_allowed() {
+        let most = MOST_KEPT as u64 / SUBTREE as u64;
+        let digests = Digests::new([Some(2 * (most + 1) * BLOCK)].into_iter());
+        let block = [1; BLOCK as usize];
+        (0..most).for_each(|n| digests.piece(0, 2 * n * BLOCK, &block));
+        assert_eq!(digests.kept.load(Ordering::Relaxed), MOST_KEPT);
+        digests.piece(0, 2 * most * BLOCK, &block);
+        assert_eq!(digests.kept.load(Ordering::Relaxed), 0, "that was too much");
+        digests.piece(0, BLOCK, &block);
+        assert_eq!(digests.kept.load(Ordering::Relaxed), 0, "and it is not begun again");
     }
 
     #[test]

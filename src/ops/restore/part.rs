@@ -204,6 +204,10 @@ impl<'a> Part<'a> {
 }
 
 #[cfg(test)]
+#[path = "part_tests.rs"]
+mod by_hand;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::ops::restore::check_stream;
