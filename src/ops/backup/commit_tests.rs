@@ -17,6 +17,7 @@ use crate::ops::verify::fixture::{Council, Heard};
 use crate::ops::{Silent, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::LastListing;
+use crate::repo::listing::read_root;
 use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
 use crate::repo::store::Store;
@@ -274,9 +275,17 @@ fn a_machine_that_forgot_the_last_listing_brings_it_back_with_what_is_gone() {
     let mut repo = c.open();
     let pack = repo.chunks().unwrap().pack_of(&root).unwrap();
     let name = repo.pack_name(pack).unwrap();
+    let bytes = c.store().get(&Object::Pack(name).key()).unwrap();
     c.damage(Object::Pack(name), |bytes| bytes.fill(7));
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
     let id = c.try_backup().unwrap().snapshot.unwrap();
-    let inherited = c.open().state().snapshot(id).unwrap().snapshot.needs.clone();
-    assert!(inherited.contains(pack), "what the damaged listing needs stays needed");
+    let inherited = c.open().state().snapshot(id).unwrap().snapshot.clone();
+    assert!(inherited.needs.contains(pack), "what the damaged listing needs stays needed");
+    // A listing that inherits is not all there is: who has it no more inherits it in turn.
+    c.damage(Object::Pack(name), |damaged| *damaged = bytes.to_vec());
+    std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
+    let id = c.try_backup().unwrap().snapshot.unwrap();
+    let (mut repo, next) = (c.open(), c.open().state().snapshot(id).unwrap().snapshot.clone());
+    assert!(next.needs.contains(pack));
+    assert_eq!(read_root(&mut repo.chunks().unwrap(), &next.root).unwrap().inherits, [inherited.root]);
 }
