@@ -7,6 +7,7 @@ use crate::domain::log::entry::Reason;
 use crate::domain::log::state::Life;
 use crate::ops::verify::fixture::Council;
 use crate::repo::last_listing::Known;
+use crate::repo::listing::chunks_of;
 use crate::repo::writer::Stream;
 
 fn bits(numbers: &[u32]) -> Bits {
@@ -46,7 +47,8 @@ fn what_is_kept_is_needed_and_how_much_of_it_is_there_is_said() {
     c.backup();
     let (number, _) = c.pack_of("Documents/plan.bin");
     let known = Known::new(c.entry("Documents/plan.bin"), None, None);
-    let pack = bits(&[number]);
+    let (pack, mut repo) = (bits(&[number]), c.open());
+    let chunks = chunks_of(&mut repo.chunks().unwrap(), &known.entry).unwrap();
     let none = Bits::default;
     for (reliable, present, lost, kept, for_good) in [
         (pack.clone(), pack.clone(), none(), true, Kept::Whole),
@@ -61,8 +63,13 @@ fn what_is_kept_is_needed_and_how_much_of_it_is_there_is_said() {
             Depot::new(writer, index, (reliable.clone(), present.clone(), lost.clone()), key)
         };
         let (mut first, mut second) = (depot(), depot());
+        assert!(chunks.iter().all(|id| first.holds(id) == kept));
+        assert!(first.needs.is_empty(), "to look is not to need");
         assert_eq!(first.keep(&known), kept);
         assert_eq!(first.needs, if kept { pack.clone() } else { none() });
+        let mut page = depot();
+        page.keep_page(&chunks[0]);
+        assert_eq!(page.needs, first.needs);
         assert_eq!(second.keep_for_good(&known), for_good);
         assert_eq!(second.needs, if for_good == Kept::Broken { none() } else { pack.clone() });
     }

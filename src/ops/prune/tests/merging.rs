@@ -172,16 +172,18 @@ fn a_merged_index_ends_before_it_is_larger_than_readers_take() {
     })
     .unwrap();
     assert!(lens.len() >= 4, "{lens:?}");
-    let all: usize = lens.iter().sum();
-    // So large an object, and so many packs in each.
-    let first = lens[0] + lens[1];
-    for (full, first) in [(all, lens.len()), (all - 1, lens.len() - 1), (first, 2), (first - 1, 1), (0, 1)] {
+    let (all, two) = (lens.iter().sum::<usize>(), lens[0] + lens[1]);
+    for full in [all, all - 1, two, two - 1, lens[2] + lens[3], 0] {
         let c = start.fork();
         let (kept, before) = (c.everything(), living(&c).len());
         let limits = merge::Limits { above: 0, large: u64::MAX, full };
         merge::merge_within(&mut c.open(), &limits, &Stop::default()).unwrap();
         let new: Vec<Vec<u32>> = living(&c)[before..].iter().map(|(packs, _)| packs.clone()).collect();
-        assert_eq!(new[0].len(), first, "{full}: {new:?}");
+        let len = |n: &u32| lens[alive.iter().position(|a| a == n).unwrap()];
+        let sizes: Vec<usize> = new.iter().map(|packs| packs.iter().map(len).sum()).collect();
+        assert!(new.iter().zip(&sizes).all(|(packs, size)| packs.len() == 1 || *size <= full), "{full}: {sizes:?}");
+        let next = new.iter().skip(1).map(|packs| len(&packs[0]));
+        assert!(sizes.iter().zip(next).all(|(size, next)| size + next > full), "each is filled: {full}: {sizes:?}");
         let mut covered = new.concat();
         covered.sort();
         assert_eq!(covered, alive, "each once");

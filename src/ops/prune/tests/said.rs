@@ -113,7 +113,12 @@ fn who_is_stopped_condemns_nothing() {
 fn what_others_said_meanwhile_counts() {
     let c = council();
     let mut early = c.open();
+    c.backup();
+    let circumstances = circumstances(&early, GRACE, false);
+    let report = thin(&mut early, &LAST, &TimeZone::UTC, &circumstances, true).unwrap();
+    assert_eq!((report.snapshots.len(), report.thinned().count()), (4, 3));
+    let mut early = c.open();
     thin_to_last(&c);
     let dry = PruneOptions { dry_run: true, ..options() };
-    assert!(prune(&mut early, &dry, &Silent, &Stop::default()).unwrap().condemned.packs >= 2);
+    assert!(prune(&mut early, &dry, &Silent, &Stop::default()).unwrap().condemned.packs >= 3);
 }
