@@ -304,3 +304,61 @@ fn a_restore_is_noted_in_the_log_by_counts() {
     let last = office.repo.slots().last().unwrap().body.clone().unwrap().entry;
     assert_eq!(last, LogEntry::Restored { snapshot, files: 1, bytes: 5 });
 }
+
+/// What a person at the screen hears.
+#[derive(Default)]
+struct Heard(std::sync::Mutex<Vec<Problem>>);
+
+impl Monitor for Heard {
+    fn stage(&self, _: &str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+    fn problem(&self, problem: &Problem) {
+        self.0.lock().unwrap().push(problem.clone());
+    }
+}
+
+#[test]
+fn what_a_damaged_pack_held_comes_from_another_and_the_damage_is_told() {
+    let mut told = vec![];
+    for (damaged, wanted) in [(0, 1), (1, 0)] {
+        let mut office = Office::open(20);
+        let id = office.repo.chunk_key().id(b"kept twice");
+        // Each listing lies in the pack with its document; the documents are the same.
+        let listing = |name: &str| vec![entry(name, file(Some(Piece::Raw(id, 10)), 10))];
+        let of = ["documents", "email"].map(|set| office.plant(set, listing(set), &[b"kept twice"]));
+        let pack = office.packs()[damaged];
+        office.flip(&pack, pack.size / 2);
+        let to = office.tmp.path().join("to");
+        let which = Which { snapshot: Some(of[wanted]), ..Which::default() };
+        let options = RestoreOptions { which, ..RestoreOptions::everything(&to) };
+        let (heard, stop) = (Heard::default(), Stop::default());
+        let plan = plan(&mut office.repo, &options, &Silent, &stop).unwrap();
+        let report = apply(plan, &mut office.repo, &heard, &stop).unwrap();
+        assert_eq!(text(&to, ["documents", "email"][wanted]), "kept twice");
+        assert_eq!(*heard.0.lock().unwrap(), report.problems);
+        for problem in &report.problems {
+            let words = ["packs/", "is damaged", "what was needed of it came from another pack"];
+            assert!(problem.path.is_none() && words.iter().all(|word| problem.detail.contains(word)), "{problem:?}");
+            assert_eq!(report.exit(), Exit::Damage);
+        }
+        told.push(report.problems.len());
+    }
+    told.sort_unstable();
+    assert_eq!(told, [0, 1], "one of the two packs was preferred, and had to be read around");
+}
+
+#[test]
+fn owners_that_this_computer_does_not_know_are_told_in_one_sentence() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return; // To anybody else, all files are their own.
+    }
+    let mut office = Office::open(21);
+    let id = office.repo.chunk_key().id(b"evil");
+    let mut all = ["A", "B"].map(|name| entry(name, file(Some(Piece::Raw(id, 4)), 4)));
+    all.iter_mut().for_each(|entry| entry.meta.user = Some("nobody-of-this-computer".into()));
+    office.plant("documents", all.to_vec(), &[b"evil"]);
+    let report = office.restore(&RestoreOptions::everything(office.tmp.path().join("to"))).unwrap();
+    assert_eq!(report.files, 2);
+    let said: Vec<_> = report.warnings.iter().filter(|w| w.contains("nobody-of-this-computer")).collect();
+    assert!(said.len() == 1 && said[0].contains("this computer does not know"), "{:?}", report.warnings);
+}

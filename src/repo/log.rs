@@ -249,7 +249,6 @@ fn check_chain(slots: &[Slot], remembered: u64, accepted: u64) -> Result<(), Rep
 }
 
 #[cfg(test)]
-#[path = "log_tests.rs"]
 mod from_stores;
 
 #[cfg(test)]

@@ -194,7 +194,6 @@ fn note(repo: &mut Repository, report: &mut RestoreReport) {
 }
 
 #[cfg(test)]
-#[path = "apply_tests.rs"]
 mod told;
 
 #[cfg(test)]

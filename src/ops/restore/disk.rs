@@ -276,5 +276,4 @@ impl Sink for DiskSink<'_> {
 }
 
 #[cfg(test)]
-#[path = "disk_tests.rs"]
 mod tests;

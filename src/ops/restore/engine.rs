@@ -218,5 +218,4 @@ impl Drop for EndOthers<'_> {
 }
 
 #[cfg(test)]
-#[path = "engine_tests.rs"]
 mod tests;

@@ -204,7 +204,6 @@ impl<'a> Part<'a> {
 }
 
 #[cfg(test)]
-#[path = "part_tests.rs"]
 mod by_hand;
 
 #[cfg(test)]

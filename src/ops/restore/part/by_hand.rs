@@ -28,6 +28,9 @@ struct Hand {
     segments: Vec<Segment>,
 }
 
+/// A segment's place and, for each need of it, whether it can be given.
+type Opened = (u64, Vec<bool>);
+
 impl Hand {
     /// A pack of segments of these chunks; `lie` changes what it says of each chunk.
     fn holding(segments: &[&[&[u8]]], lie: fn(&mut SegmentChunk)) -> Self {
@@ -73,8 +76,8 @@ impl Hand {
         Whole { stated: [(self.name, statement(&self.segments))].into(), ..Whole::default() }
     }
 
-    /// For each segment that was opened its place and, for each need, whether it can be given; and what came of the test.
-    fn open(&self, needs: &[Need], whole: Option<&Whole>) -> (Vec<(u64, Vec<bool>)>, Result<u64, String>) {
+    /// What was opened, and what came of the test.
+    fn open(&self, needs: &[Need], whole: Option<&Whole>) -> (Vec<Opened>, Result<u64, String>) {
         let (mut pack, mut tally) = (self.source().whole(&self.name).unwrap(), Tally::default());
         let parts = Part::all(&mut pack, needs, whole.map(|w| (w, &self.name)), &mut tally).unwrap();
         let opened = parts.into_iter().map(|part| {
