@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::commit::compressors;
 use super::session_tests::{acknowledged, clocks_said};
-use super::{BackupOptions, BackupReport, backup};
+use super::{BackupOptions, BackupReport, Sum, Usual, Week, backup};
 use crate::domain::listing::{Kind, Pieces};
 use crate::domain::log::entry::Entry;
 use crate::ops::error::OpsError;
@@ -88,6 +88,20 @@ fn a_machine_that_cannot_read_proves_what_it_stored_and_says_so() {
     assert_eq!(other.try_backup().unwrap().packs_proved, 0, "who can read tests in another way");
 }
 
+#[test]
+fn a_pack_that_is_not_seen_in_the_store_is_in_no_snapshot() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    let mut repo = c.open();
+    let unseen = Plan::within("packs/", Fault::NotFound);
+    c.faults.restart((0..1000).fold(unseen, |plan, call| plan.and(call, Fault::EmptyList)));
+    let failed = backup(&mut repo, &options(&c), &Silent, &Stop::default());
+    assert!(matches!(failed, Err(OpsError::Repo(RepoError::PackMissing(_)))), "{failed:?}");
+    c.faults.restart(Plan::none());
+    assert!(c.open().state().snapshots.is_empty());
+    c.backup();
+}
+
 /// The number of the first call by which a backup brings something of a pack back.
 fn first_answer(c: &Council) -> usize {
     let c = c.fork();
@@ -155,6 +169,21 @@ fn a_run_reports_its_own_incident_and_no_other() {
     assert_eq!(report.incident, report.snapshot.map(|id| id.0));
     assert!(report.incident.is_some() && report.touched == 200, "{report:?}");
     assert_eq!(c.try_backup().unwrap().incident, None, "the open one is of the run before");
+}
+
+#[test]
+fn a_run_reports_what_changed_what_turned_and_how_much_it_is_in_a_week() {
+    let c = Council::new();
+    (0..200).for_each(|n| c.write(&format!("{n}.txt"), format!("first {n}")));
+    c.backup();
+    std::fs::rename(c.docs().join("0.txt"), c.docs().join("0.txt.locked")).unwrap();
+    (1..20).for_each(|n| c.write(&format!("{n}.txt"), format!("first {n}, and then another")));
+    let mut with = options(&c);
+    let touched = Sum { so_far: 60, usual: 0 };
+    with.usual = Usual { once: Some(1000), week: Some(Week { touched, turned: None }) };
+    let report = backup(&mut c.open(), &with, &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.touched, report.turned, report.in_week), (20, 1, Some(80)));
+    assert_eq!(report.incident, report.snapshot.map(|id| id.0));
 }
 
 #[test]
@@ -274,18 +303,18 @@ fn a_machine_that_forgot_the_last_listing_brings_it_back_with_what_is_gone() {
     let root = c.open().state().newest(&c.set).unwrap().snapshot.root;
     let mut repo = c.open();
     let pack = repo.chunks().unwrap().pack_of(&root).unwrap();
-    let name = repo.pack_name(pack).unwrap();
+    let (name, content) = (repo.pack_name(pack).unwrap(), c.pack_of("Documents/large.bin").0);
     let bytes = c.store().get(&Object::Pack(name).key()).unwrap();
     c.damage(Object::Pack(name), |bytes| bytes.fill(7));
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
     let id = c.try_backup().unwrap().snapshot.unwrap();
     let inherited = c.open().state().snapshot(id).unwrap().snapshot.clone();
-    assert!(inherited.needs.contains(pack), "what the damaged listing needs stays needed");
+    assert!(inherited.needs.contains(pack) && inherited.needs.contains(content), "what it named stays needed");
     // A listing that inherits is not all there is: who has it no more inherits it in turn.
     c.damage(Object::Pack(name), |damaged| *damaged = bytes.to_vec());
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
     let id = c.try_backup().unwrap().snapshot.unwrap();
     let (mut repo, next) = (c.open(), c.open().state().snapshot(id).unwrap().snapshot.clone());
-    assert!(next.needs.contains(pack));
+    assert!(next.needs.contains(pack) && next.needs.contains(content));
     assert_eq!(read_root(&mut repo.chunks().unwrap(), &next.root).unwrap().inherits, [inherited.root]);
 }
