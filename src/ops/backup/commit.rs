@@ -18,8 +18,8 @@ use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
 use crate::domain::listing::{Content, Kind, Pieces};
 use crate::domain::log::bits::Bits;
-use crate::domain::log::entry::{Entry, Incident, IncidentKind, Reason, Snapshot};
-use crate::domain::log::state::Life;
+use crate::domain::log::entry::{Entry, Incident, IncidentKind, Snapshot};
+use crate::domain::log::state::State;
 use crate::ops::error::OpsError;
 use crate::ops::fs::mount::mount_of;
 use crate::ops::fs::names::Names;
@@ -333,6 +333,12 @@ fn all_needs(
     Ok(needs)
 }
 
+/// Whether one of these packs is dead, about to be destroyed, or described no more.
+pub(super) fn leans_on_what_is_gone(state: &State, needs: &Bits) -> bool {
+    let (there, described) = (present_packs(state, |_| true), state.described());
+    needs.iter().any(|n| !there.contains(n) || !described.contains(n))
+}
+
 /// Commits, unless something the snapshot needs was swept since it was relied on, or the listing it goes on from was
 /// written anew: then it would bring back what a disposal took away.
 fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<ChunkId>) -> Result<u64, RepoError> {
@@ -341,14 +347,7 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
         if parent.is_some_and(|p| Some(p.snapshot.root) != before) {
             return Err(RepoError::ChunkUnknown);
         }
-        let dead = |number: u32| {
-            matches!(
-                state.packs.get(number as usize).map(|p| p.life),
-                None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. })
-            )
-        };
-        let described = state.described();
-        if snapshot.needs.iter().any(|n| dead(n) || !described.contains(n)) {
+        if leans_on_what_is_gone(state, &snapshot.needs) {
             return Err(RepoError::ChunkUnknown);
         }
         Ok(Some(Entry::Snapshot(snapshot.clone())))

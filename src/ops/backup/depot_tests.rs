@@ -1,5 +1,6 @@
 //! Which packs count for what, and what is noted as needed.
 
+use super::commit::leans_on_what_is_gone;
 use super::depot::{Depot, Kept, lost_packs, present_packs, reliable_packs};
 use super::session_tests::quiet_writer;
 use crate::domain::log::bits::Bits;
@@ -27,6 +28,7 @@ fn a_pack_is_there_unless_it_is_dead_or_about_to_be_destroyed_or_was_not_seen() 
     let all = bits(&[0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!((present_packs(&state, |_| true), reliable_packs(&state, &own, |_| true)), (all.clone(), all));
     assert_eq!(reliable_packs(&state, &[], |_| true), bits(&[]), "another's, and nobody tested it");
+    assert!(!leans_on_what_is_gone(&state, &bits(&[0, 1, 2, 7])) && !leans_on_what_is_gone(&state, &bits(&[])));
     let condemned = |reason| Life::Condemned { at: 9, time: c.env.clock.now(), reason };
     state.packs[0].life = Life::Swept { at: 9 };
     state.packs[1].life = condemned(Reason::Disposal);
@@ -37,6 +39,11 @@ fn a_pack_is_there_unless_it_is_dead_or_about_to_be_destroyed_or_was_not_seen() 
     assert_eq!(present_packs(&state, |n| n != 2 && n != 7), bits(&[3, 5, 6]));
     assert_eq!(present_packs(&state, |_| false), bits(&[]));
     assert_eq!(lost_packs(&state), bits(&[3, 5]), "seen or not");
+    let gone = |n| leans_on_what_is_gone(&state, &bits(&[n, 7]));
+    assert_eq!([0, 1, 2, 4, 6, 8].map(gone), [true, true, false, true, false, true], "dead, or nobody knows it");
+    let index = state.indexes.iter_mut().find(|i| i.covers.contains(6)).unwrap();
+    index.life = Life::Swept { at: 9 };
+    assert!(leans_on_what_is_gone(&state, &bits(&[6])), "there, and nobody can find anything in it");
     assert!(!reliable_packs(&state, &own, |n| n != 7).contains(7));
 }
 
