@@ -3,6 +3,7 @@
 //! `<state>/machine.json` (0600) holds secrets; `<state>/memory.json` the witness; `<state>/cache/` only what
 //! can be fetched again and is checked when it is used.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::log_copy::Kept;
 use super::seal::{Identity, SealError, identity_line};
 use super::sign::Seed;
 use super::store::Mark;
-use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, RepositoryId};
+use crate::domain::id::{ActorId, IndexName, KeyholderId, Link, PackName, RepositoryId};
 use crate::domain::log::entry::{Actor, Keyholder, Role};
 use crate::domain::log::state::Slot;
 
@@ -188,6 +189,22 @@ impl StateDir {
     /// A small JSON file of this machine's own; `None` when it is absent or damaged.
     pub fn load_json<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Option<T> {
         serde_json::from_slice(&local::read(&self.file(name)).ok()??).ok()
+    }
+
+    /// Packs that this machine found damaged and has not found sound since.
+    pub fn damaged_packs(&self) -> BTreeSet<PackName> {
+        self.load_json(DAMAGED_PACKS).unwrap_or_default()
+    }
+
+    /// Notes that these are damaged, too: no backup relies on them, and what the sources still have is stored again.
+    ///
+    /// # Errors
+    /// [`RepoError::Local`].
+    pub fn note_damaged(&self, packs: impl IntoIterator<Item = PackName>) -> Result<(), RepoError> {
+        let mut known = self.damaged_packs();
+        let before = known.len();
+        known.extend(packs);
+        if known.len() == before { Ok(()) } else { self.save_json(DAMAGED_PACKS, &known) }
     }
 
     /// Keeps a copy of the slots and, forced to the disk, the newest link seen.

@@ -53,6 +53,8 @@ pub enum Fault {
     StallBefore,
     /// The effect at once, but no answer for [`STALL`](super::store_faults::STALL).
     StallAfter,
+    /// The size is not told: a key that may not read.
+    RefuseHead,
     /// The delete is refused: a key that may not, or an object lock.
     RefuseDelete,
     /// The delete is answered with "deleted", and the object stays.
@@ -70,6 +72,7 @@ impl Fault {
             Fault::AlreadyExists | Fault::Conflict | Fault::IgnorePrecondition => verb == Verb::Create,
             Fault::NotFound => matches!(verb, Verb::Get | Verb::Head),
             Fault::FlipBit(_) | Fault::Truncate(_) => verb == Verb::Get,
+            Fault::RefuseHead => verb == Verb::Head,
             Fault::EmptyList | Fault::DropFromList(_) => verb == Verb::List,
             Fault::RefuseDelete | Fault::DeleteInVain => verb == Verb::Delete,
             Fault::LandLate(_) => matches!(verb, Verb::Create | Verb::Put | Verb::Delete),

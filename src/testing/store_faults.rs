@@ -153,6 +153,7 @@ impl FaultStore {
             Some(Fault::FailBefore) => Err(failure("the call failed, without effect")),
             Some(Fault::Conflict) => Err(already_exists(location)),
             Some(Fault::NotFound) => Err(not_found(location)),
+            Some(Fault::RefuseHead) => Err(denied(location)),
             Some(Fault::StallBefore) => {
                 tokio::time::sleep(STALL).await;
                 Ok((call, fault))

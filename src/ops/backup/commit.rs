@@ -1,6 +1,6 @@
 //! One attempt at a backup, from the first look at the log to the committed snapshot.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,37 +8,40 @@ use jiff::SignedDuration;
 
 use super::ahead::Windows;
 use super::depot::{Depot, lost_packs, present_packs, reliable_packs};
-use super::gather::{Listing, Tally, take, take_up};
+use super::gather::{Listing, Tally, take, take_up, tell_in_time};
 use super::merge::{Merge, Moment};
-use super::session::{Session, Waiting, describe, journal, packs_there, resume, tell, tell_and_list};
+use super::session::{Session, Waiting, describe, journal, packs_there, resume, tell_and_list};
 use super::side::Side;
 use super::unusual::{Unusual, Usual};
 use super::window::{Links, Reading};
 use super::{BackupOptions, BackupReport};
 use crate::domain::id::{ChunkId, PackName, SessionId, SnapshotId};
-use crate::domain::listing::{Kind, Pieces};
+use crate::domain::listing::{Content, Kind, Pieces};
 use crate::domain::log::bits::Bits;
-use crate::domain::log::entry::{Entry, Incident, IncidentKind, Reason, Snapshot};
-use crate::domain::log::state::Life;
+use crate::domain::log::entry::{Entry, Incident, IncidentKind, Snapshot};
+use crate::domain::log::state::State;
 use crate::ops::error::OpsError;
 use crate::ops::fs::mount::mount_of;
 use crate::ops::fs::names::Names;
 use crate::ops::fs::open::Opener;
+use crate::ops::fs::walk::Source;
 use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::retention::register::Register;
 use crate::repo::cut::{CutBuffer, Gear, GearKey};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{FoundListing, Kept, Known, LastListing, Reader};
 use crate::repo::layout::Key;
-use crate::repo::listing::{encode, read_page, read_root};
+use crate::repo::listing::{encode, read_page, read_pieces, read_root};
 use crate::repo::local::LocalError;
-use crate::repo::machine::{DAMAGED_PACKS, StateDir};
+use crate::repo::machine::StateDir;
 use crate::repo::repository::Repository;
 use crate::repo::store::StoreFault;
 use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
 
 /// A snapshot whose machine's clock differs from the store's by more than this has a suspect time.
 const CLOCK_SUSPECT: SignedDuration = SignedDuration::from_hours(24);
+/// More threads than this do not compress at once, however many processors there are.
+const MOST_COMPRESSORS: usize = 8;
 /// How many packs a write-only machine brings back in the run that stored them.
 const PROVE_BACK: usize = 4;
 
@@ -131,19 +134,23 @@ fn start_depot(
     let own = repo.own_actors();
     let state = repo.state();
     let seen = |n: u32| state.packs.get(n as usize).is_some_and(|p| listed.get(&p.pack.name) == Some(&p.pack.size));
-    let damaged = known_damage(repo);
+    let damaged = repo.dir().map(StateDir::damaged_packs).unwrap_or_default();
     let sound = |n: u32| seen(n) && state.packs.get(n as usize).is_some_and(|p| !damaged.contains(&p.pack.name));
     let packs = (reliable_packs(state, &own, sound), present_packs(state, seen), lost_packs(state));
     let settings = WriterSettings {
         store: repo.store.clone(),
         reading: repo.reading_recipient()?,
         chunk_key: repo.chunk_key(),
-        compressors: std::thread::available_parallelism().map_or(2, usize::from).min(8),
+        compressors: compressors(std::thread::available_parallelism().ok().map(usize::from)),
         uploaders: options.connections,
         acknowledged: journal(repo),
     };
     let index = repo.take_index()?;
     Ok(Depot::new(PackWriter::start(settings), index, packs, repo.chunk_key()))
+}
+
+pub(super) fn compressors(processors: Option<usize>) -> usize {
+    processors.map_or(2, |n| n.min(MOST_COMPRESSORS))
 }
 
 /// Both listings, which go on from the last ones where this machine has them with their pages.
@@ -187,9 +194,7 @@ fn fetch_listing(
             for page in pages {
                 for entry in read_page(&mut chunks, page)? {
                     let pieces = match &entry.kind {
-                        Kind::File(c) if matches!(c.pieces, Pieces::Listed(_)) => {
-                            Some(crate::repo::listing::read_pieces(&mut chunks, c)?)
-                        }
+                        Kind::File(c @ Content { pieces: Pieces::Listed(_), .. }) => Some(read_pieces(&mut chunks, c)?),
                         _ => None,
                     };
                     out.add(&Known::new(entry, None, pieces))?;
@@ -227,7 +232,8 @@ fn walk(
     };
     let merge = Merge::start(&options.folders, &options.exclude, live, gone, moment)?;
     let openers = open_all(options)?;
-    let stable: Vec<bool> = options.folders.iter().map(|f| has_stable_inodes(&f.path)).collect();
+    let stable = |f: &Source| mount_of(&f.path).is_ok_and(|m| keeps_inodes(&m.fs_type));
+    let stable: Vec<bool> = options.folders.iter().map(stable).collect();
     let (names, gear) = (Names::load(), Gear::new(&GearKey::new(repo.chunk_key().gear())));
     let clock = Arc::clone(&repo.env.clock);
     let reading = Reading {
@@ -248,11 +254,7 @@ fn walk(
             monitor.advance(window.items.len() as u64);
             reading.settle(&mut window, depot, &mut links, &mut buffer, &mut |depot, outcome| {
                 take(outcome, moment, depot, listing, tally, monitor)?;
-                take_up(tally, depot.writer.take_written());
-                if !tally.waiting.is_enough() {
-                    return Ok(());
-                }
-                tell(repo, session, tally.waiting.take())
+                tell_in_time(repo, session, tally, depot.writer.take_written())
             })?;
             windows.give_back(window);
         }
@@ -261,15 +263,11 @@ fn walk(
 }
 
 fn open_all(options: &BackupOptions) -> Result<Vec<Opener>, OpsError> {
-    let open = |s: &crate::ops::fs::walk::Source| Opener::new(s).map_err(|e| LocalError::new(&s.path, &e).into());
+    let open = |s: &Source| Opener::new(s).map_err(|e| LocalError::new(&s.path, &e).into());
     options.folders.iter().map(open).collect()
 }
 
 /// On network and user-space file systems an inode's number may change from one mount to the next.
-fn has_stable_inodes(path: &std::path::Path) -> bool {
-    keeps_inodes(&mount_of(path).map(|m| m.fs_type).unwrap_or_default())
-}
-
 pub(super) fn keeps_inodes(kind: &str) -> bool {
     !["cifs", "smb", "nfs", "fuse", "9p", "afs", "vfat", "exfat"].iter().any(|k| kind.starts_with(k))
 }
@@ -286,9 +284,14 @@ fn prove_back(
         return Ok(());
     }
     for pack in fresh {
-        let proved = depot.writer.prove_back(&repo.store, pack, &repo.chunk_key());
-        let missing = |e: &RepoError| e.store_fault() == Some(StoreFault::Missing);
-        proved.map_err(|e| if missing(&e) { RepoError::PackMissing(pack.pack.name) } else { e })?;
+        let name = pack.pack.name;
+        match depot.writer.prove_back(&repo.store, pack, &repo.chunk_key()) {
+            Ok(_) => {}
+            Err(e) if e.store_fault() == Some(StoreFault::Missing) => return Err(RepoError::PackMissing(name)),
+            // The log was told that it is stored. The next run must not believe that, and stores its content again.
+            Err(e) if e.is_damage() => return repo.dir().map_or(Ok(()), |d| d.note_damaged([name])).and(Err(e)),
+            Err(e) => return Err(e),
+        }
     }
     tally.report.packs_proved = fresh.len() as u64;
     let names: Vec<PackName> = fresh.iter().map(|w| w.pack.name).collect();
@@ -330,6 +333,12 @@ fn all_needs(
     Ok(needs)
 }
 
+/// Whether one of these packs is dead, about to be destroyed, or described no more.
+pub(super) fn leans_on_what_is_gone(state: &State, needs: &Bits) -> bool {
+    let (there, described) = (present_packs(state, |_| true), state.described());
+    needs.iter().any(|n| !there.contains(n) || !described.contains(n))
+}
+
 /// Commits, unless something the snapshot needs was swept since it was relied on, or the listing it goes on from was
 /// written anew: then it would bring back what a disposal took away.
 fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<ChunkId>) -> Result<u64, RepoError> {
@@ -338,14 +347,7 @@ fn append_snapshot(repo: &mut Repository, snapshot: Snapshot, before: Option<Chu
         if parent.is_some_and(|p| Some(p.snapshot.root) != before) {
             return Err(RepoError::ChunkUnknown);
         }
-        let dead = |number: u32| {
-            matches!(
-                state.packs.get(number as usize).map(|p| p.life),
-                None | Some(Life::Swept { .. } | Life::Condemned { reason: Reason::Disposal, .. })
-            )
-        };
-        let described = state.described();
-        if snapshot.needs.iter().any(|n| dead(n) || !described.contains(n)) {
+        if leans_on_what_is_gone(state, &snapshot.needs) {
             return Err(RepoError::ChunkUnknown);
         }
         Ok(Some(Entry::Snapshot(snapshot.clone())))
@@ -362,11 +364,6 @@ fn mass_change(before: &Before, tally: &mut Tally, usual: Usual) -> Option<Vec<u
     let counts = before.parent.and_then(|_| tally.unusual.is_incident(gone, records, usual))?;
     tally.report.in_week = counts.get(5).copied();
     Some(counts)
-}
-
-/// Packs that this machine found damaged and has not found sound since: nothing new relies on them.
-fn known_damage(repo: &Repository) -> HashSet<PackName> {
-    repo.dir().and_then(|d| d.load_json(DAMAGED_PACKS)).unwrap_or_default()
 }
 
 /// Reads the entry back, which also shows the store's clock; a clock far off makes the snapshot's time suspect.

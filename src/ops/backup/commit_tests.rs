@@ -2,41 +2,39 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::commit::compressors;
 use super::session_tests::{acknowledged, clocks_said};
-use super::{BackupOptions, BackupReport, backup};
+use super::{BackupOptions, BackupReport, Sum, Usual, Week, backup};
 use crate::domain::listing::{Kind, Pieces};
 use crate::domain::log::entry::Entry;
 use crate::ops::error::OpsError;
 use crate::ops::verify::Object;
-use crate::ops::verify::fixture::Council;
-use crate::ops::{Monitor, Silent, Stop};
+use crate::ops::verify::fixture::{Council, Heard};
+use crate::ops::{Silent, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::LastListing;
+use crate::repo::listing::read_root;
 use crate::repo::machine::DAMAGED_PACKS;
-use crate::testing::{Fault, Plan};
+use crate::repo::repository::Repository;
+use crate::repo::store::Store;
+use crate::testing::{DatedStore, FakeClock, Fault, Plan};
 
 fn options(c: &Council) -> BackupOptions {
     BackupOptions::new(&c.set, vec![c.source()])
 }
 
 /// Does something just before the last packs are stored.
-struct BeforeStoring<F: Fn() + Send + Sync>(F);
-
-impl<F: Fn() + Send + Sync> Monitor for BeforeStoring<F> {
-    fn stage(&self, what: &str, _: Option<u64>) {
-        if what == "storing" {
-            (self.0)();
-        }
-    }
-    fn advance(&self, _: u64) {}
-    fn problem(&self, _: &crate::domain::problem::Problem) {}
-}
-
 fn with(c: &Council, then: impl Fn() + Send + Sync, stop: &Stop) -> Result<BackupReport, OpsError> {
-    backup(&mut c.open(), &options(c), &BeforeStoring(then), stop)
+    let before_storing = |what: &str| {
+        if what == "storing" {
+            then();
+        }
+    };
+    backup(&mut c.open(), &options(c), &Heard::and(before_storing), stop)
 }
 
 #[test]
@@ -91,6 +89,56 @@ fn a_machine_that_cannot_read_proves_what_it_stored_and_says_so() {
 }
 
 #[test]
+fn a_pack_that_is_not_seen_in_the_store_is_in_no_snapshot() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    let mut repo = c.open();
+    let unseen = Plan::within("packs/", Fault::NotFound);
+    c.faults.restart((0..1000).fold(unseen, |plan, call| plan.and(call, Fault::EmptyList)));
+    let failed = backup(&mut repo, &options(&c), &Silent, &Stop::default());
+    assert!(matches!(failed, Err(OpsError::Repo(RepoError::PackMissing(_)))), "{failed:?}");
+    c.faults.restart(Plan::none());
+    assert!(c.open().state().snapshots.is_empty());
+    c.backup();
+}
+
+/// The number of the first call by which a backup brings something of a pack back.
+fn first_answer(c: &Council) -> usize {
+    let c = c.fork();
+    c.faults.restart(Plan::none());
+    c.try_backup().unwrap();
+    c.faults.record().iter().position(|call| call.starts_with("get packs")).unwrap()
+}
+
+#[test]
+fn what_does_not_come_back_as_it_was_stored_is_no_backup_and_is_stored_again() {
+    for (fault, why) in [(Fault::FlipBit(4000), "is damaged"), (Fault::NotFound, "is missing from the store")] {
+        let c = Council::write_only();
+        c.write("minutes.txt", "resolved");
+        c.faults.restart(Plan::within("packs/", fault));
+        let failed = c.try_backup().unwrap_err();
+        assert!(matches!(&failed, OpsError::Repo(e) if e.is_damage()), "{failed}");
+        assert!(failed.to_string().starts_with("pack ") && failed.to_string().contains(why), "{failed}");
+        c.faults.restart(Plan::none());
+        let repo = c.open();
+        assert!(repo.state().snapshots.is_empty() && repo.state().packs.len() == 2);
+        let Fault::FlipBit(_) = fault else { continue };
+        let noted = c.dir().damaged_packs();
+        assert!(noted.len() == 1 && noted.iter().all(|name| repo.state().pack(name).is_some()), "{noted:?}");
+        let report = c.try_backup().unwrap();
+        assert_eq!((report.packs_stored, report.packs_proved), (1, 1), "only what may be damaged");
+        let needs = c.open().state().newest(&c.set).unwrap().snapshot.needs.clone();
+        assert!(noted.iter().all(|name| !needs.contains(repo.state().pack(name).unwrap().0)), "nothing relies on it");
+    }
+    let c = Council::write_only();
+    c.write("minutes.txt", "resolved");
+    c.faults.restart(Plan::at(first_answer(&c), Fault::FailBefore));
+    let failed = c.try_backup();
+    assert!(matches!(failed, Err(OpsError::Repo(RepoError::Store(_)))), "no answer is no damage: {failed:?}");
+    assert!(c.dir().damaged_packs().is_empty());
+}
+
+#[test]
 fn the_listing_is_kept_for_the_next_run() {
     let c = Council::new();
     c.write("minutes.txt", "resolved");
@@ -124,6 +172,21 @@ fn a_run_reports_its_own_incident_and_no_other() {
 }
 
 #[test]
+fn a_run_reports_what_changed_what_turned_and_how_much_it_is_in_a_week() {
+    let c = Council::new();
+    (0..200).for_each(|n| c.write(&format!("{n}.txt"), format!("first {n}")));
+    c.backup();
+    std::fs::rename(c.docs().join("0.txt"), c.docs().join("0.txt.locked")).unwrap();
+    (1..20).for_each(|n| c.write(&format!("{n}.txt"), format!("first {n}, and then another")));
+    let mut with = options(&c);
+    let touched = Sum { so_far: 60, usual: 0 };
+    with.usual = Usual { once: Some(1000), week: Some(Week { touched, turned: None }) };
+    let report = backup(&mut c.open(), &with, &Silent, &Stop::default()).unwrap();
+    assert_eq!((report.touched, report.turned, report.in_week), (20, 1, Some(80)));
+    assert_eq!(report.incident, report.snapshot.map(|id| id.0));
+}
+
+#[test]
 fn a_run_says_how_far_the_clocks_are_apart() {
     let mut c = Council::new();
     c.own_clock = true;
@@ -133,6 +196,60 @@ fn a_run_says_how_far_the_clocks_are_apart() {
     c.clock.advance(SignedDuration::from_hours(25));
     c.backup();
     assert_eq!(clocks_said(&c), 1);
+}
+
+#[test]
+fn clocks_a_day_apart_are_told_from_the_second_after() {
+    let c = Council::new();
+    let then: jiff::Timestamp = "2031-03-01T00:00:00Z".parse().unwrap();
+    c.clock.set(then);
+    let dated = Arc::new(DatedStore::new(Arc::new(c.faults.clone()), FakeClock::at(then)));
+    let open = || {
+        let (path, handle) = (object_store::path::Path::default(), c.runtime.handle().clone());
+        let store = Store::new(dated.clone(), path, handle, "memory".into(), true);
+        Repository::open_fresh(store, c.dir(), c.env.clone()).unwrap()
+    };
+    c.write("minutes.txt", "resolved");
+    let run = || backup(&mut open(), &options(&c), &Silent, &Stop::default()).unwrap();
+    run();
+    c.clock.advance(SignedDuration::from_hours(24));
+    run();
+    assert_eq!(clocks_said(&c), 0);
+    c.clock.advance(SignedDuration::from_secs(1));
+    run();
+    assert_eq!(clocks_said(&c), 1);
+}
+
+#[test]
+fn a_run_tells_how_far_it_is_and_ends_when_it_is_told_to() {
+    let c = Council::new();
+    c.write("minutes.txt", "resolved");
+    c.write("plan.txt", "as drawn");
+    for known in [None, Some(2)] {
+        let heard = Heard::and(|_| ());
+        backup(&mut c.open(), &options(&c), &heard, &Stop::default()).unwrap();
+        assert_eq!(heard.all(), [("reading".into(), known, 3), ("storing".into(), None, 0)], "a folder and two files");
+    }
+    let stop = Stop::default();
+    let heard = Heard::and(|_| stop.set());
+    let stopped = backup(&mut c.open(), &options(&c), &heard, &stop);
+    assert!(matches!(stopped, Err(OpsError::Repo(RepoError::Interrupted))), "{stopped:?}");
+    assert_eq!(heard.all(), [("reading".into(), Some(2), 0)], "nothing is read any more");
+}
+
+#[test]
+fn a_file_of_two_names_on_a_disk_is_read_once() {
+    let c = Council::new();
+    c.write("a.txt", "both");
+    std::fs::hard_link(c.docs().join("a.txt"), c.docs().join("b.txt")).unwrap();
+    let report = c.try_backup().unwrap();
+    assert_eq!((report.files, report.files_read), (2, 1));
+}
+
+#[test]
+fn as_many_compress_as_there_are_processors_up_to_a_limit() {
+    let processors = [None, Some(1), Some(8), Some(9), Some(256)];
+    assert_eq!(processors.map(compressors), [2, 1, 8, 8, 8]);
 }
 
 /// Content in a pack of its own; the number of that pack.
@@ -174,8 +291,9 @@ fn a_machine_that_forgot_the_last_listing_brings_it_back_with_what_is_gone() {
     c.backup();
     assert_eq!(c.faults.count("get packs"), 0, "who has the last listing asks for nothing");
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
-    c.faults.restart(Plan::within("packs/", Fault::FailBefore));
-    assert!(c.try_backup().is_err(), "a store that gives nothing is no damage");
+    c.faults.restart(Plan::at(first_answer(&c), Fault::FailBefore));
+    let failed = c.try_backup();
+    assert!(matches!(failed, Err(OpsError::Repo(RepoError::Store(_)))), "no answer is no damage: {failed:?}");
     c.faults.restart(Plan::none());
     let report = c.try_backup().unwrap();
     assert!(report.problems.is_empty() && report.bytes_stored < 50_000, "{report:?}");
@@ -185,10 +303,18 @@ fn a_machine_that_forgot_the_last_listing_brings_it_back_with_what_is_gone() {
     let root = c.open().state().newest(&c.set).unwrap().snapshot.root;
     let mut repo = c.open();
     let pack = repo.chunks().unwrap().pack_of(&root).unwrap();
-    let name = repo.pack_name(pack).unwrap();
+    let (name, content) = (repo.pack_name(pack).unwrap(), c.pack_of("Documents/large.bin").0);
+    let bytes = c.store().get(&Object::Pack(name).key()).unwrap();
     c.damage(Object::Pack(name), |bytes| bytes.fill(7));
     std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
     let id = c.try_backup().unwrap().snapshot.unwrap();
-    let inherited = c.open().state().snapshot(id).unwrap().snapshot.needs.clone();
-    assert!(inherited.contains(pack), "what the damaged listing needs stays needed");
+    let inherited = c.open().state().snapshot(id).unwrap().snapshot.clone();
+    assert!(inherited.needs.contains(pack) && inherited.needs.contains(content), "what it named stays needed");
+    // A listing that inherits is not all there is: who has it no more inherits it in turn.
+    c.damage(Object::Pack(name), |damaged| *damaged = bytes.to_vec());
+    std::fs::remove_dir_all(c.dir().file("sets")).unwrap();
+    let id = c.try_backup().unwrap().snapshot.unwrap();
+    let (mut repo, next) = (c.open(), c.open().state().snapshot(id).unwrap().snapshot.clone());
+    assert!(next.needs.contains(pack) && next.needs.contains(content));
+    assert_eq!(read_root(&mut repo.chunks().unwrap(), &next.root).unwrap().inherits, [inherited.root]);
 }

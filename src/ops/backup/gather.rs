@@ -2,7 +2,7 @@
 
 use super::depot::{Depot, Kept};
 use super::merge::{Moment, gone_now};
-use super::session::Waiting;
+use super::session::{Session, Waiting, tell};
 use super::side::Side;
 use super::unusual::Unusual;
 use super::window::Outcome;
@@ -14,6 +14,7 @@ use crate::ops::monitor::Monitor;
 use crate::ops::retention::register::Register;
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::{Kept as KeptFile, Known};
+use crate::repo::repository::Repository;
 use crate::repo::writer::WrittenPack;
 
 /// Everything gathered on the way.
@@ -150,4 +151,15 @@ pub fn take_up(tally: &mut Tally, written: Vec<WrittenPack>) {
     tally.report.packs_stored += written.len() as u64;
     tally.report.bytes_stored += written.iter().map(|w| w.pack.size).sum::<u64>();
     tally.waiting.extend(written);
+}
+
+/// Takes up what came to the store; once that is much, the log is told.
+pub fn tell_in_time(
+    repo: &mut Repository,
+    session: Session,
+    tally: &mut Tally,
+    written: Vec<WrittenPack>,
+) -> Result<(), RepoError> {
+    take_up(tally, written);
+    if tally.waiting.is_enough() { tell(repo, session, tally.waiting.take()) } else { Ok(()) }
 }

@@ -14,6 +14,8 @@ mod commit;
 mod commit_tests;
 mod content;
 mod depot;
+#[cfg(test)]
+mod depot_tests;
 mod gather;
 mod merge;
 #[cfg(test)]

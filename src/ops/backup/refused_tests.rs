@@ -1,6 +1,8 @@
 //! What the store refuses, and where a run dies: the run fails in words, the log claims nothing that is not there, and the
 //! next run gets everything in.
 
+use crate::domain::log::entry::{Entry, Reason};
+use crate::domain::log::state::Life;
 use crate::domain::problem::Exit;
 use crate::ops::verify::fixture::Council;
 use crate::repo::chunk::ChunkKey;
@@ -83,6 +85,42 @@ fn a_run_that_died_anywhere_leaves_nothing_claimed_that_is_not_there() {
         }
     }
     assert!(died * 4 > calls * 6, "most of these must hurt: {died} of {}", calls * 2);
+}
+
+/// What it leans on is swept between the last look and its entry: an entry that names it would be void.
+#[test]
+fn what_is_swept_just_before_the_commit_is_in_no_snapshot() {
+    let c = Council::new();
+    c.write("plan.bin", Council::noise(1, 200_000));
+    let first = c.backup();
+    let (old, _) = c.pack_of("Documents/plan.bin");
+    c.write("plan.bin", Council::noise(2, 200_000));
+    c.backup();
+    let say = |c: &Council, entry: Entry| c.open().append(|_| Ok(Some(entry.clone()))).unwrap().unwrap();
+    say(&c, Entry::Thinned { snapshots: vec![first], rule: "by hand".into() });
+    c.write("plan.bin", Council::noise(1, 200_000));
+    let commit = {
+        let c = c.fork();
+        c.faults.restart(Plan::none());
+        assert!(c.try_backup().unwrap().bytes_stored < 50_000, "it leans on nothing");
+        c.faults.record().iter().rposition(|call| call.starts_with("create log")).unwrap()
+    };
+    c.faults.restart(Plan::none());
+    let pause = c.faults.pause_at(commit);
+    let report = std::thread::scope(|scope| {
+        let backup = scope.spawn(|| c.try_backup().unwrap());
+        assert!(pause.reached());
+        let packs = vec![c.open().pack_name(old).unwrap()];
+        say(&c, Entry::Condemned { packs: packs.clone(), indexes: vec![], reason: Reason::Unreferenced });
+        say(&c, Entry::Swept { packs, indexes: vec![] });
+        pause.go();
+        backup.join().unwrap()
+    });
+    let repo = c.open();
+    assert!(matches!(repo.state().packs[old as usize].life, Life::Swept { .. }) && repo.state().voids.is_empty());
+    let needs = &repo.state().snapshot(report.snapshot.unwrap()).unwrap().snapshot.needs;
+    assert!(!needs.contains(old) && report.bytes_stored > 200_000, "it was stored again: {report:?}");
+    c.everything();
 }
 
 fn writer(store: &Store, key: &ChunkKey, acknowledged: Acknowledged) -> PackWriter {

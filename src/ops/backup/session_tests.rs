@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::BackupReport;
 use super::commit::after_commit;
+use super::gather::{Tally, tell_in_time};
 use super::session::*;
+use super::unusual::Unusual;
 use crate::domain::clock::Clock;
 use crate::domain::id::{ChunkId, IndexName, PackName, SessionId};
 use crate::domain::log::entry::{Entry, IncidentKind, Reason, Stored, StoredIndex, StoredPack};
+use crate::ops::retention::register::Register;
 use crate::ops::verify::fixture::Council;
 use crate::repo::chunk::IndexedPack;
 use crate::repo::error::RepoError;
@@ -14,7 +18,7 @@ use crate::repo::layout::Key;
 use crate::repo::pack::{Segment, SegmentChunk};
 use crate::repo::repository::Repository;
 use crate::repo::store::ASKED_BY_NAME;
-use crate::repo::writer::{PackWriter, Stream, WriterSettings, WrittenPack};
+use crate::repo::writer::{Acknowledged, PackWriter, Stream, WriterSettings, WrittenPack};
 use crate::testing::{Fault, Plan};
 
 fn session(c: &Council) -> Session {
@@ -60,18 +64,50 @@ fn what_a_listing_leaves_out_is_asked_for_by_name() {
     }
 }
 
+#[test]
+fn what_is_swept_is_not_asked_for_and_a_refusal_ends_the_asking() {
+    let c = Council::new();
+    let mut all = packs(&c, 3);
+    let swept = *all.keys().next().unwrap();
+    let condemned = Entry::Condemned { packs: vec![swept], indexes: vec![], reason: Reason::Unreferenced };
+    for entry in [condemned, Entry::Swept { packs: vec![swept], indexes: vec![] }] {
+        c.open().append(|_| Ok(Some(entry.clone()))).unwrap();
+    }
+    c.store().delete(&Key::Pack(swept)).unwrap();
+    all.remove(&swept);
+    c.faults.restart(Plan::none());
+    let there = packs_there(&mut c.open()).unwrap();
+    assert_eq!((&there, c.faults.count("head packs")), (&all, 0));
+    // A computer that may not read has only the listing.
+    let lost: Vec<PackName> = there.keys().copied().collect();
+    lost.iter().for_each(|name| c.store().delete(&Key::Pack(*name)).unwrap());
+    let mut repo = c.open();
+    c.faults.restart(Plan::within("packs/", Fault::RefuseHead));
+    assert!(packs_there(&mut repo).unwrap().is_empty());
+    assert_eq!(c.faults.count("head packs"), 1, "one refusal says it all");
+}
+
+fn writer(repo: &Repository, acknowledged: Acknowledged) -> PackWriter {
+    PackWriter::start(WriterSettings {
+        store: repo.store.clone(),
+        reading: repo.reading_recipient().unwrap(),
+        chunk_key: repo.chunk_key(),
+        compressors: 1,
+        uploaders: 1,
+        acknowledged,
+    })
+}
+
+/// One of whose packs nobody hears.
+pub(super) fn quiet_writer(repo: &Repository) -> PackWriter {
+    writer(repo, Box::new(|_| Ok(())))
+}
+
 /// Packs that a run stored, of which the log was not told: in the store and in the journal.
 pub(super) fn acknowledged(repo: &Repository, contents: &[&[u8]]) -> Vec<WrittenPack> {
     let mut all = vec![];
     for content in contents {
-        let mut writer = PackWriter::start(WriterSettings {
-            store: repo.store.clone(),
-            reading: repo.reading_recipient().unwrap(),
-            chunk_key: repo.chunk_key(),
-            compressors: 1,
-            uploaders: 1,
-            acknowledged: journal(repo),
-        });
+        let mut writer = writer(repo, journal(repo));
         writer.add(Stream::Content, repo.chunk_key().id(content), content).unwrap();
         all.extend(writer.flush().unwrap());
     }
@@ -122,6 +158,11 @@ fn what_a_run_that_died_stored_is_taken_up_once_and_only_what_is_there_and_nobod
     // Nothing to tell: no entry, and the journal is left alone.
     tell(&mut repo, now, vec![]).unwrap();
     assert_eq!((c.open().state().next, path.exists()), (next, true));
+    std::fs::remove_file(&path).unwrap();
+    let five = acknowledged(&repo, &[b"five"]);
+    assert!(path.exists());
+    tell(&mut repo, now, five).unwrap();
+    assert!(!path.exists(), "what the log was told needs no journal");
 }
 
 /// As if it held so many chunks.
@@ -151,6 +192,26 @@ fn the_log_is_told_after_many_packs_or_of_much() {
         assert_eq!(waiting.is_enough(), enough, "{rest}");
         assert_eq!(waiting.take().len(), 2);
     }
+    // Three packs of 8 MiB to the byte.
+    waiting.extend(vec![of_chunks(1, half), of_chunks(2, half), of_chunks(3, 9_708)]);
+    assert!(waiting.is_enough());
+}
+
+#[test]
+fn a_run_tells_the_log_on_its_way_once_it_is_much() {
+    let c = Council::new();
+    let (mut repo, now) = (c.open(), session(&c));
+    let (report, set) = (BackupReport::default(), c.set.clone());
+    let register = Register::default();
+    let mut tally =
+        Tally { report, waiting: Waiting::default(), unusual: Unusual::default(), gone_total: 0, register, set };
+    let next = repo.state().next;
+    tell_in_time(&mut repo, now, &mut tally, (0..40).map(|n| of_chunks(n, 1)).collect()).unwrap();
+    tell_in_time(&mut repo, now, &mut tally, (40..63).map(|n| of_chunks(n, 1)).collect()).unwrap();
+    assert_eq!((repo.state().next, tally.report.packs_stored, tally.report.bytes_stored), (next, 63, 63));
+    tell_in_time(&mut repo, now, &mut tally, vec![of_chunks(63, 1)]).unwrap();
+    assert_eq!((c.open().state().packs.len(), tally.report.packs_stored), (64, 64), "all of them");
+    assert!(tally.waiting.take().is_empty(), "none is told twice");
 }
 
 #[test]
@@ -165,6 +226,30 @@ fn no_index_object_describes_more_than_readers_take() {
     }
     let described = repo.state().indexes.len();
     assert_eq!(described, 5, "the log was told of each");
+    // Six packs of 16 MiB to the byte.
+    let first = c.objects().len();
+    tell(&mut repo, now, (10..16).map(|n| of_chunks(n, if n == 10 { 69_901 } else { 69_903 })).collect()).unwrap();
+    assert_eq!(c.objects().len() - first, 1);
+}
+
+#[test]
+fn the_log_and_the_index_name_each_pack_that_is_told() {
+    let c = Council::new();
+    let (mut repo, now) = (c.open(), session(&c));
+    let written: Vec<WrittenPack> = (0..3).map(|n| of_chunks(n, usize::from(n) + 1)).collect();
+    tell(&mut repo, now, written.clone()).unwrap();
+    c.faults.restart(Plan::none());
+    let repo = c.open();
+    let told: Vec<StoredPack> = repo.state().packs.iter().map(|p| p.pack).collect();
+    assert_eq!(told, written.iter().map(|w| w.pack).collect::<Vec<_>>());
+    let mut described = vec![];
+    repo.for_each_pack(&(0..3).collect(), |_, pack| {
+        described.push(pack.clone());
+        Ok::<_, RepoError>(())
+    })
+    .unwrap();
+    assert_eq!(described, written.into_iter().map(|w| w.indexed).collect::<Vec<_>>());
+    assert_eq!(c.faults.count("get index"), 0, "who wrote it has a copy");
 }
 
 /// How often the log says that clocks differ.

@@ -13,7 +13,7 @@ use crate::ops::monitor::{Monitor, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
 use crate::repo::repository::Repository;
-use crate::repo::store::{Listed, StoreFault};
+use crate::repo::store::{Listed, StoreError, StoreFault};
 
 /// After so many refusals in a row the store is asked no more.
 const REFUSALS: u64 = 16;
@@ -43,12 +43,17 @@ pub(super) fn unneeded_notes<'l>(
 
 /// What killed writers left half-written in a folder used as a store: nothing names it, and nobody reads it.
 pub(super) fn half_written(repo: &Repository, report: &mut PruneReport) -> Result<(), OpsError> {
-    match repo.store.remove_leftovers(repo.env.clock.now()) {
-        Ok((files, bytes)) => {
-            report.deleted += files;
+    note(report, repo.store.remove_leftovers(repo.env.clock.now()))
+}
+
+/// Counts what was deleted, so many objects and bytes, or that the store refused it.
+pub(super) fn note(report: &mut PruneReport, deleted: Result<(u64, u64), StoreError>) -> Result<(), OpsError> {
+    match deleted {
+        Ok((objects, bytes)) => {
+            report.deleted += objects;
             report.deleted_bytes += bytes;
         }
-        Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly) => {
+        Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly | StoreFault::Unsupported) => {
             report.refused += 1;
             report.refused_why.get_or_insert_with(|| e.to_string());
         }
@@ -67,20 +72,10 @@ pub(in crate::ops) fn delete(
 ) -> Result<(), OpsError> {
     for (at, object) in there.iter().enumerate() {
         stop.check()?;
-        match repo.store.delete(&object.key) {
-            Ok(()) => {
-                report.deleted += 1;
-                report.deleted_bytes += object.size;
-            }
-            Err(e) if matches!(e.fault(), StoreFault::Denied | StoreFault::ReadOnly | StoreFault::Unsupported) => {
-                report.refused += 1;
-                report.refused_why.get_or_insert_with(|| e.to_string());
-                if report.refused >= REFUSALS && report.deleted == 0 {
-                    report.refused = (there.len() - at) as u64 + report.refused - 1;
-                    return Ok(());
-                }
-            }
-            Err(e) => return Err(e.into()),
+        note(report, repo.store.delete(&object.key).map(|()| (1, object.size)))?;
+        if report.refused >= REFUSALS && report.deleted == 0 {
+            report.refused += (there.len() - at - 1) as u64;
+            return Ok(());
         }
         monitor.advance(1);
     }

@@ -18,30 +18,40 @@ use crate::repo::repository::Repository;
 
 /// Merging begins above this many live index objects.
 pub const MERGE_ABOVE: usize = 32;
-/// An index object at least this large (stored) is left as it is.
-const LARGE: u64 = 8 << 20;
-/// Raw size at which a merged object is closed.
-const FULL: usize = 32 << 20;
+
+/// What is many, and what is large.
+pub(super) struct Limits {
+    /// Merging begins above this many live index objects.
+    pub above: usize,
+    /// An index object at least this large (stored) is left as it is.
+    pub large: u64,
+    /// No merged object of more than one pack is larger than this (raw).
+    pub full: usize,
+}
+
+const LIMITS: Limits = Limits { above: MERGE_ABOVE, large: 8 << 20, full: 32 << 20 };
 
 /// Merges if there are too many. Says how many objects were merged.
 pub fn merge(repo: &mut Repository, stop: &Stop) -> Result<u64, OpsError> {
+    merge_within(repo, &LIMITS, stop)
+}
+
+pub(super) fn merge_within(repo: &mut Repository, limits: &Limits, stop: &Stop) -> Result<u64, OpsError> {
     let state = repo.state();
     let live: Vec<_> = state.indexes.iter().filter(|i| matches!(i.life, Life::Live) && !i.void).collect();
-    let small: Vec<_> = live.iter().filter(|i| i.index.size < LARGE).collect();
-    if live.len() <= MERGE_ABOVE || small.len() < 2 {
+    let small: Vec<_> = live.iter().filter(|i| i.index.size < limits.large).collect();
+    if live.len() <= limits.above || small.len() < 2 {
         return Ok(0);
     }
-    let mut covered = Bits::default();
-    small.iter().for_each(|i| covered.union(&i.covers));
-    let dead = |n: u32| matches!(state.packs.get(n as usize).map(|p| p.life), Some(Life::Swept { .. }));
-    let covered: Bits = covered.iter().filter(|n| !dead(*n)).collect();
+    let dead = |n: &u32| matches!(state.packs.get(*n as usize).map(|p| p.life), Some(Life::Swept { .. }));
+    let covered: Bits = small.iter().flat_map(|i| i.covers.iter()).filter(|n| !dead(n)).collect();
     let merged = small.len() as u64;
     let mut stored = vec![];
     let (mut open, mut raw) = (vec![], 0);
     repo.for_each_pack(&covered, |_, pack| {
         stop.check()?;
         let len = encode(pack)?.len();
-        if raw + len > FULL && !open.is_empty() {
+        if raw + len > limits.full && !open.is_empty() {
             raw = 0;
             stored.push(close(repo, std::mem::take(&mut open))?);
         }

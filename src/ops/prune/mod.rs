@@ -126,9 +126,7 @@ pub fn prune(
         Err(OpsError::Refused(refusal)) => report.held_back = Some(refusal),
         other => other?,
     }
-    if !options.dry_run {
-        note_waiting(repo.state(), options.grace, &mut report);
-    }
+    note_waiting(repo.state(), options.grace, &mut report);
     Ok(report)
 }
 
@@ -181,7 +179,6 @@ impl Run<'_> {
         // Everything below may be refused; ask before anything is written.
         self.ask(repo.state(), repo)?;
         report.abandoned = self.abandon(repo)?;
-        self.stop.check()?;
         report.merged = merge::merge(repo, self.stop)?;
         if self.options.repack && repo.can_read() {
             report.repacked = repack::repack(repo, self.monitor, self.stop)?;
@@ -189,7 +186,6 @@ impl Run<'_> {
         self.newest = (repo.state().next > self.first).then(|| repo.state().next - 1);
         self.stop.check()?;
         self.condemn(repo, report)?;
-        self.stop.check()?;
         self.sweep(repo, report)?;
         self.delete(repo, report)
     }
@@ -204,7 +200,6 @@ impl Run<'_> {
         let permit = permit_sweep(state, &self.circumstances(repo, None))?;
         let (packs, indexes) = permit.parts();
         add(&mut report.swept, state, packs.len(), packs.iter(), indexes.len());
-        note_waiting(state, self.options.grace, report);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! snapshot finds in the new packs all that it needed from the old. A snapshot that came meanwhile and needs an
 //! old pack stops the exchange; one that comes later rescues the old pack. Damage: what it may hit stays as it is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasherDefault;
 
 use crate::domain::id::{ChunkId, SessionId, SnapshotId};
@@ -46,7 +46,7 @@ pub(in crate::ops) struct Old {
     /// Its number.
     pub number: u32,
     /// The sets whose snapshots need it: content of different sets is never compressed together.
-    sets: Vec<String>,
+    sets: BTreeSet<String>,
     segments: Vec<Segment>,
 }
 
@@ -195,14 +195,23 @@ impl Walk<'_> {
     }
 }
 
+/// Bytes of old packs that one run rewrites so far.
+#[derive(Default)]
+struct Chosen(u64);
+
+impl Chosen {
+    /// Takes a pack that is needed for less than half of its content, where there is room for it.
+    fn take(&mut self, used: u64, all: u64, size: u64) -> bool {
+        let worth = used * 2 < all && self.0 + size <= RUN_BYTES;
+        self.0 += if worth { size } else { 0 };
+        worth
+    }
+}
+
 /// Living packs that snapshots need for less than half of their content, as many as one run rewrites.
 fn worth_it(repo: &Repository, needed: &Needed) -> Result<Vec<Old>, RepoError> {
-    let mut bytes = 0;
-    let mut old = choose(repo, needed, |used, all, size| {
-        let worth = used * 2 < all && bytes + size <= RUN_BYTES;
-        bytes += if worth { size } else { 0 };
-        worth
-    })?;
+    let mut chosen = Chosen::default();
+    let mut old = choose(repo, needed, |used, all, size| chosen.take(used, all, size))?;
     // What is left of a damaged pack is a repair's business; it keeps no other from being rewritten.
     let state = repo.state();
     old.retain(|o| state.packs.get(o.number as usize).is_some_and(|p| p.quarantined.is_none()));
@@ -229,13 +238,8 @@ pub(in crate::ops) fn choose(
         let used: u64 = used.map(|c| u64::from(c.len)).sum();
         let size = state.packs[number as usize].pack.size;
         if pick(used, all, size) {
-            let mut sets: Vec<String> = state
-                .live_snapshots()
-                .filter(|s| s.snapshot.needs.contains(number))
-                .map(|s| s.snapshot.set.clone())
-                .collect();
-            sets.sort();
-            sets.dedup();
+            let needing = state.live_snapshots().filter(|s| s.snapshot.needs.contains(number));
+            let sets = needing.map(|s| s.snapshot.set.clone()).collect();
             old.push(Old { number, sets, segments: pack.segments.clone() });
         }
         Ok::<_, RepoError>(())
@@ -263,7 +267,7 @@ pub(in crate::ops) fn copy(
     monitor: &dyn Monitor,
     stop: &Stop,
 ) -> Result<Vec<(Bits, Vec<WrittenPack>)>, RepoError> {
-    let mut by_set: BTreeMap<&[String], Vec<&Old>> = BTreeMap::new();
+    let mut by_set: BTreeMap<&BTreeSet<String>, Vec<&Old>> = BTreeMap::new();
     for pack in old {
         by_set.entry(&pack.sets).or_default().push(pack);
     }
@@ -289,44 +293,4 @@ pub(in crate::ops) fn copy(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::id::PackName;
-    use crate::domain::log::entry::Reason;
-    use crate::ops::verify::fixture::Council;
-
-    /// Whoever names packs that may go must have seen every listing that needs them, and the new ones must be there.
-    #[test]
-    fn packs_are_exchanged_only_where_all_who_need_them_were_read_and_the_new_ones_live() {
-        let c = Council::new();
-        c.write("a.bin", Council::noise(1, 100_000));
-        let first = c.backup();
-        c.write("a.bin", Council::noise(2, 100_000));
-        let second = c.backup();
-        let mut repo = c.open();
-        let needed = walk(&mut repo, &Stop::default()).unwrap();
-        let state = repo.state();
-        let needs = |id| state.snapshot(id).unwrap().snapshot.needs.clone();
-        let old = needs(first).iter().find(|n| !needs(second).contains(*n)).unwrap();
-        let from: Bits = [old].into_iter().collect();
-        let new = needs(second).iter().next().unwrap();
-        let to = [state.packs[new as usize].pack];
-        let said =
-            |state: &State, needed: &Needed, names: &[StoredPack]| exchange(state, needed, &from, names).is_some();
-        assert!(said(state, &needed, &to));
-        assert!(!said(state, &needed, &[]), "for nothing");
-        let unknown = StoredPack { name: PackName::of(b"unknown"), size: 1 };
-        assert!(!said(state, &needed, &[unknown]) && !said(state, &needed, &[to[0], unknown]));
-        let read =
-            |snapshots: &[SnapshotId]| Needed { snapshots: snapshots.iter().copied().collect(), ..Needed::default() };
-        assert!(said(state, &read(&[first]), &to), "who was not read does not need it");
-        assert!(!said(state, &read(&[second]), &to), "who was not read needs it");
-        let mut void = state.clone();
-        void.packs[new as usize].void = true;
-        assert!(!said(&void, &needed, &to));
-        let mut condemned = state.clone();
-        condemned.packs[new as usize].life =
-            Life::Condemned { at: 1, time: c.env.clock.now(), reason: Reason::Unreferenced };
-        assert!(!said(&condemned, &needed, &to));
-    }
-}
+mod tests;

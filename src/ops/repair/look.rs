@@ -16,7 +16,7 @@ use crate::ops::monitor::{Monitor, Stop};
 use crate::ops::verify::{self, Budget, Damage, Examined, Object};
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
-use crate::repo::machine::DAMAGED_PACKS;
+use crate::repo::machine::StateDir;
 use crate::repo::pack::{PackReader, Segment};
 use crate::repo::repository::Repository;
 use crate::repo::store::StoreFault;
@@ -198,7 +198,7 @@ pub(super) fn load(repo: &mut Repository, bad: &Bits) -> Result<(), RepoError> {
 
 /// Packs that this computer noted as damaged, or that the log says are damaged or lost.
 fn known(repo: &Repository) -> BTreeSet<u32> {
-    let noted: BTreeSet<PackName> = repo.dir().and_then(|d| d.load_json(DAMAGED_PACKS)).unwrap_or_default();
+    let noted: BTreeSet<PackName> = repo.dir().map(StateDir::damaged_packs).unwrap_or_default();
     let packs = repo.state().packs.iter().enumerate();
     let bad = packs.filter(|(_, p)| p.quarantined.is_some() || p.lost.is_some() || noted.contains(&p.pack.name));
     bad.map(|(n, _)| n as u32).collect()

@@ -311,7 +311,7 @@ fn note_what_is_left(repo: &Repository, found: &Found) -> Result<(), RepoError> 
     let needed = repo.state().needed();
     let left: BTreeSet<PackName> =
         found.packs.keys().filter(|n| needed.contains(**n)).filter_map(|n| repo.pack_name(*n).ok()).collect();
-    if dir.load_json::<BTreeSet<PackName>>(DAMAGED_PACKS).unwrap_or_default() != left {
+    if dir.damaged_packs() != left {
         dir.save_json(DAMAGED_PACKS, &left)?;
     }
     Ok(())

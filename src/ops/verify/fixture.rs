@@ -1,7 +1,7 @@
 //! A small council for tests: real files, real backups, a store in memory that can be made to fail.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -12,13 +12,14 @@ use crate::domain::listing::Entry;
 use crate::domain::log::Role;
 use crate::domain::log::entry::{Body, FORMAT_VERSION};
 use crate::domain::path::RecordPath;
+use crate::domain::problem::Problem;
 use crate::ops::backup::{BackupOptions, BackupReport, backup};
 use crate::ops::error::OpsError;
 use crate::ops::fs::walk::Source;
 use crate::ops::prune::{PruneOptions, PruneReport, prune};
 use crate::ops::restore::check_entries;
 use crate::ops::verify::Object;
-use crate::ops::{Silent, Stop};
+use crate::ops::{Monitor, Silent, Stop};
 use crate::repo::create::{CreateOptions, create};
 use crate::repo::layout::Key;
 use crate::repo::listing::{read_page, read_root};
@@ -239,6 +240,41 @@ impl Council {
         let number = chunks.pack_of(&ids[0]).unwrap();
         (number, Object::Pack(repo.pack_name(number).unwrap()))
     }
+}
+
+/// What was to come of a stage, and how far it got.
+pub(crate) type Progress = (Option<u64>, u64);
+
+/// Hears each stage, what was to come of it and how far it got; and does something when one begins.
+pub(crate) struct Heard<F: Fn(&str) + Send + Sync>(pub Mutex<Vec<(String, Option<u64>, u64)>>, pub F);
+
+impl<F: Fn(&str) + Send + Sync> Heard<F> {
+    pub(crate) fn and(then: F) -> Self {
+        Self(Mutex::default(), then)
+    }
+
+    /// All of it, in order.
+    pub(crate) fn all(&self) -> Vec<(String, Option<u64>, u64)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Of one stage.
+    pub(crate) fn of(&self, what: &str) -> Option<Progress> {
+        self.all().into_iter().find(|(name, ..)| name == what).map(|(_, total, done)| (total, done))
+    }
+}
+
+impl<F: Fn(&str) + Send + Sync> Monitor for Heard<F> {
+    fn stage(&self, what: &str, total: Option<u64>) {
+        self.0.lock().unwrap().push((what.into(), total, 0));
+        (self.1)(what);
+    }
+    fn advance(&self, amount: u64) {
+        if let Some((.., done)) = self.0.lock().unwrap().last_mut() {
+            *done += amount;
+        }
+    }
+    fn problem(&self, _: &Problem) {}
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

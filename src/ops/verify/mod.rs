@@ -39,7 +39,6 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -55,7 +54,6 @@ use crate::ops::error::OpsError;
 
 use crate::repo::error::RepoError;
 use crate::repo::layout::Key;
-use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
 use crate::repo::store::StoreFault;
 
@@ -285,12 +283,8 @@ pub(crate) fn put_on_record(repo: &mut Repository, entry: &Entry) -> Result<Opti
 /// Packs found damaged are not relied on by the next backup: what the sources still have is stored again.
 fn remember_damage(repo: &Repository, report: &VerifyReport) -> Result<(), RepoError> {
     let Some(dir) = repo.dir() else { return Ok(()) };
-    let mut known: BTreeSet<PackName> = dir.load_json(DAMAGED_PACKS).unwrap_or_default();
-    let before = known.len();
-    known.extend(
-        report.failed.iter().filter_map(|d| if let Some(Object::Pack(name)) = d.object { Some(name) } else { None }),
-    );
-    if known.len() == before { Ok(()) } else { dir.save_json(DAMAGED_PACKS, &known) }
+    let pack = |object| if let Some(Object::Pack(name)) = object { Some(name) } else { None };
+    dir.note_damaged(report.failed.iter().filter_map(|d| pack(d.object)))
 }
 
 /// The damage, with the snapshots that need the object.

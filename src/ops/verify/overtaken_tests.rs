@@ -75,7 +75,7 @@ fn is_not_misled(what: &str, examine: impl Fn(&mut Repository) -> Examined + Syn
             let report = examined.join().unwrap().unwrap_or_else(|e| panic!("{what}, call {call} of {calls}: {e}"));
             assert!(report.failed.is_empty(), "{what}, call {call} of {calls}: {:?}", report.failed);
         });
-        assert!(c.dir().load_json::<BTreeSet<PackName>>(DAMAGED_PACKS).is_none_or(|known| known.is_empty()));
+        assert!(c.dir().damaged_packs().is_empty());
         assert_eq!(failed_on_record(&c), 0, "{what}, call {call}");
     }
 }

@@ -5,9 +5,10 @@ use crate::domain::clock::Clock;
 use crate::domain::id::{IndexName, PackName};
 use crate::domain::log::entry::{Stored, StoredPack};
 use crate::ops::backup::put_index;
+use crate::ops::verify::fixture::Heard;
 use crate::repo::chunk::IndexObject;
 use crate::repo::create::{CreateOptions, create};
-use crate::repo::store::{StoreOptions, open};
+use crate::repo::store::{StoreError, StoreOptions, open};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -111,13 +112,24 @@ fn a_store_that_refuses_is_not_asked_for_ever() {
     let (repo, stop) = (c.open(), Stop::default());
     let all: Vec<Listed> = (0..20).map(|n| listed(Key::Pack(PackName::of(&[n])), c.clock.now())).collect();
     let all: Vec<&Listed> = all.iter().collect();
-    for (deleted, asked) in [(0, 16), (1, 20)] {
+    for (deleted, asked, told) in [(0, 16, 15), (1, 20, 20)] {
         c.faults.restart(Plan::always(Fault::RefuseDelete));
         let mut report = PruneReport { deleted, ..PruneReport::default() };
-        delete::delete(&repo, &all, &mut report, &Silent, &stop).unwrap();
+        let heard = Heard::and(|_| ());
+        heard.stage("deleting", None);
+        delete::delete(&repo, &all, &mut report, &heard, &stop).unwrap();
+        assert_eq!(heard.of("deleting"), Some((None, told)));
         assert_eq!((c.faults.count("delete"), report.refused, report.deleted), (asked, 20, deleted));
         assert!(report.refused_why.is_some());
     }
+    // Each that is deleted is counted, with its size.
+    c.faults.restart(Plan::none());
+    let (heard, mut report) =
+        (Heard::and(|_| ()), PruneReport { deleted: 3, deleted_bytes: 5, ..PruneReport::default() });
+    heard.stage("deleting", None);
+    delete::delete(&repo, &all, &mut report, &heard, &stop).unwrap();
+    assert_eq!((report.deleted, report.deleted_bytes, report.refused), (23, 25, 0));
+    assert_eq!((heard.of("deleting"), c.faults.count("delete")), (Some((None, 20)), 20));
     // Any other fault is one.
     c.faults.restart(Plan::always(Fault::FailBefore));
     let mut report = PruneReport::default();
@@ -151,4 +163,57 @@ fn what_was_left_half_written_in_a_folder_is_counted() {
     let mut report = PruneReport::default();
     assert!(delete::half_written(&repo, &mut report).is_err(), "what is no refusal is a fault");
     assert_eq!((report.refused, report.refused_why), (0, None));
+}
+
+#[test]
+fn a_refusal_is_counted_and_the_first_is_told() {
+    use std::io::ErrorKind as Kind;
+    let refused = |what: &str, kind| Err(StoreError::of_io(what, "a folder", kind));
+    let mut report = PruneReport { refused: 1, ..PruneReport::default() };
+    delete::note(&mut report, refused("one", Kind::PermissionDenied)).unwrap();
+    delete::note(&mut report, refused("two", Kind::ReadOnlyFilesystem)).unwrap();
+    assert!(delete::note(&mut report, refused("three", Kind::TimedOut)).is_err());
+    assert_eq!((report.refused, report.deleted), (3, 0));
+    assert!(report.refused_why.as_ref().unwrap().contains("one"), "{report:?}");
+    delete::note(&mut report, Ok((2, 7))).unwrap();
+    assert_eq!((report.refused, report.deleted, report.deleted_bytes), (3, 2, 7));
+}
+
+/// What one run says and does is the same whatever order the store or the memory has it in.
+#[test]
+fn orphans_sessions_and_deletions_go_in_the_order_of_their_names() {
+    let c = council();
+    let stray: Vec<bytes::Bytes> = (0..12u8).map(|n| vec![n].into()).collect();
+    for bytes in &stray {
+        c.store().create(&Key::Pack(PackName::of(bytes)), bytes).unwrap();
+        c.store().create(&Key::Index(IndexName::of(bytes)), bytes).unwrap();
+    }
+    let index = put_index(&c.open(), &IndexObject::default()).unwrap();
+    for n in [7, 3, 9, 1, 8, 2, 6, 4, 5, 11, 10, 12] {
+        let (bytes, session) = (bytes::Bytes::from(vec![n, n]), SessionId::new([n; 32]));
+        let pack = StoredPack { name: PackName::of(&bytes), size: 2 };
+        c.store().create(&Key::Pack(pack.name), &bytes).unwrap();
+        let stored = Entry::Stored(Stored { session, began: c.clock.now(), packs: vec![pack], index });
+        c.open().append(|_| Ok(Some(stored.clone()))).unwrap();
+    }
+    let first = c.open().state().next;
+    c.clock.advance_days(15);
+    assert_eq!(c.prune().abandoned, 12);
+    let repo = c.open();
+    let said: Vec<&Entry> =
+        repo.slots()[first as usize..].iter().filter_map(|s| Some(&s.body.as_ref()?.entry)).collect();
+    let ended = |e: &&Entry| if let Entry::Abandoned { session } = e { Some(*session) } else { None };
+    let sessions: Vec<SessionId> = said.iter().filter_map(ended).collect();
+    assert!(sessions.len() == 12 && sessions.is_sorted(), "{sessions:?}");
+    let orphans = |e: &&Entry| match e {
+        Entry::Condemned { packs, indexes, reason: Reason::Orphan } => Some((packs.clone(), indexes.clone())),
+        _ => None,
+    };
+    let (packs, indexes) = said.iter().find_map(orphans).unwrap();
+    assert!(packs.len() == 12 && packs.is_sorted() && indexes.len() == 12 && indexes.is_sorted());
+    c.clock.advance_days(15);
+    c.faults.restart(Plan::none());
+    assert!(c.prune().deleted >= 24);
+    let deleted: Vec<String> = c.faults.record().into_iter().filter(|call| call.starts_with("delete")).collect();
+    assert!(deleted.len() >= 24 && deleted.is_sorted(), "{deleted:?}");
 }

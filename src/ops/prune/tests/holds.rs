@@ -3,6 +3,7 @@
 use jiff::civil::date;
 
 use super::*;
+use crate::domain::log::entry::Tested;
 use crate::domain::retention::rulings::HoldText;
 use crate::ops::retention::hold::{PlaceHold, Which, place, release};
 use crate::ops::retention::note;
@@ -86,6 +87,65 @@ fn without_a_hold_no_listing_is_read() {
     thin(&mut repo, &LAST, &TimeZone::UTC, &circumstances, true).unwrap();
     assert!(!listed(&repo), "thinning must stay cheap");
     hold(&c, "minutes.bin");
+    repo.refresh().unwrap();
+    let all = KeepRule { last: 3, ..LAST };
+    thin(&mut repo, &all, &TimeZone::UTC, &circumstances, true).unwrap();
+    assert!(!listed(&repo), "nothing would go");
     thin(&mut repo, &LAST, &TimeZone::UTC, &circumstances, true).unwrap();
     assert!(listed(&repo));
+}
+
+/// What somebody does just before the entry is appended by which snapshots are thinned.
+fn thin_while(c: &Council, act: impl Fn(&Council)) -> ThinReport {
+    let append = {
+        let c = c.fork();
+        c.faults.restart(Plan::none());
+        assert_eq!(thin_to_last(&c).thinned().count(), 2);
+        c.faults.record().iter().position(|call| call.starts_with("create log")).unwrap()
+    };
+    c.faults.restart(Plan::none());
+    let pause = c.faults.pause_at(append);
+    std::thread::scope(|scope| {
+        let thinned = scope.spawn(|| thin_to_last(c));
+        assert!(pause.reached());
+        act(c);
+        pause.go();
+        thinned.join().unwrap()
+    })
+}
+
+#[test]
+fn a_hold_or_a_backup_that_was_faster_counts() {
+    let c = council();
+    let before = c.everything();
+    let report = thin_while(&c, |c| {
+        hold(c, "minutes.bin");
+    });
+    assert_eq!((report.thinned().count(), report.held().count(), report.entry), (0, 2, None));
+    assert_eq!(c.everything(), before);
+    // The hold was there, and now there is a record that it touches.
+    let c = council();
+    hold(&c, "planning-appeal*");
+    let report = thin_while(&c, |c| {
+        c.write("planning-appeal.txt", "first");
+        c.backup();
+    });
+    assert_eq!((report.thinned().count(), report.held().count(), report.entry), (0, 3, None));
+    // What changes nothing is no hindrance.
+    let c = council();
+    let report = thin_while(&c, |c| {
+        c.open().append(|_| Ok(Some(Entry::Restored { snapshot: None, files: 0, bytes: 0 }))).unwrap();
+    });
+    assert!(report.thinned().count() == 2 && report.entry.is_some());
+    // A test that it passed keeps a snapshot.
+    let c = council();
+    let first = c.open().state().live_snapshots().next().unwrap().id;
+    let report = thin_while(&c, |c| {
+        let keyholder = c.open().machine.as_ref().unwrap().id;
+        let (snapshot, packs, bundles) = (Some(first), Default::default(), vec![]);
+        let (documents, bytes, failed, complete) = (3, 3, 0, true);
+        let tested = Tested { snapshot, packs, documents, bytes, failed, complete, keyholder, bundles };
+        c.open().append(|_| Ok(Some(Entry::Tested(tested.clone())))).unwrap();
+    });
+    assert!(matches!(report.snapshots[0].fate, Fate::Keep(_)) && report.thinned().count() == 1, "{report:?}");
 }

@@ -7,6 +7,7 @@ mod holds;
 mod merging;
 mod notes;
 mod overlap;
+mod said;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
