@@ -140,7 +140,7 @@ fn fetch_parallel(
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Got>>> = Mutex::new((0..count).map(|_| None).collect());
     std::thread::scope(|scope| {
-        for _ in 0..READERS {
+        for _ in 0..READERS.min(count) {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);

@@ -191,7 +191,7 @@ impl StateDir {
         serde_json::from_slice(&local::read(&self.file(name)).ok()??).ok()
     }
 
-    /// Packs that this machine found damaged and has not found sound since.
+    /// Packs that this machine found damaged, until a repair takes them off the note.
     pub fn damaged_packs(&self) -> BTreeSet<PackName> {
         self.load_json(DAMAGED_PACKS).unwrap_or_default()
     }

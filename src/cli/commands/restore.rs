@@ -29,7 +29,7 @@ use crate::ops::restore::{
 };
 use crate::ops::retention::disposed::Memory;
 use crate::repo::repository::Repository;
-use crate::service::plain::{counted, size};
+use crate::service::plain::{counted, number, size};
 
 pub fn run(shell: &Shell, args: &RestoreArgs) -> Result<Done, Failure> {
     let config = shell.config()?;
@@ -246,8 +246,7 @@ fn say(shell: &Shell, report: &RestoreReport, options: &RestoreOptions) -> Done 
         shell.out.row(|| format!("It now lies at: {}", printable(place.as_os_str().as_bytes())), object);
     }
     if report.failed > 0 {
-        let failed = counted(report.failed, "item", "items");
-        shell.out.note(format!("{failed} could not be brought back; they are named above."));
+        shell.out.note(not_brought_back(report.failed, report.problems.len()));
         if !report.damaged.is_empty() {
             shell.out.note("What can be had back, and what is lost: strongroom repair --all");
         }
@@ -309,5 +308,22 @@ pub fn cat(shell: &Shell, args: &CatArgs) -> Result<Done, Failure> {
         // Who only wanted the beginning has it; a full disk is reported at the end.
         Err(_) if shell.out.is_closed() => Ok(Done::ok()),
         other => Ok(Done::ok().with("files", 1).with("bytes", other?)),
+    }
+}
+
+fn not_brought_back(failed: u64, named: usize) -> String {
+    let some = if (named as u64) < failed { format!("the first {}", number(named as u64)) } else { "they".into() };
+    format!("{} could not be brought back; {some} are named above.", counted(failed, "item", "items"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_above_is_said_as_it_is() {
+        assert_eq!(not_brought_back(3, 3), "3 items could not be brought back; they are named above.");
+        let many = "12,000 items could not be brought back; the first 10,000 are named above.";
+        assert_eq!(not_brought_back(12_000, 10_000), many);
     }
 }

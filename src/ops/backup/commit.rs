@@ -283,15 +283,24 @@ fn prove_back(
     if repo.can_read() || fresh.is_empty() {
         return Ok(());
     }
+    // The log was told that they are stored. The next run must not believe that of what is not as it was, nor there.
+    let (mut unsound, mut first) = (vec![], None);
     for pack in fresh {
         let name = pack.pack.name;
-        match depot.writer.prove_back(&repo.store, pack, &repo.chunk_key()) {
-            Ok(_) => {}
-            Err(e) if e.store_fault() == Some(StoreFault::Missing) => return Err(RepoError::PackMissing(name)),
-            // The log was told that it is stored. The next run must not believe that, and stores its content again.
-            Err(e) if e.is_damage() => return repo.dir().map_or(Ok(()), |d| d.note_damaged([name])).and(Err(e)),
-            Err(e) => return Err(e),
+        let found = match depot.writer.prove_back(&repo.store, pack, &repo.chunk_key()) {
+            Ok(_) => continue,
+            Err(e) if e.store_fault() == Some(StoreFault::Missing) => RepoError::PackMissing(name),
+            Err(e) => e,
+        };
+        if found.is_damage() {
+            unsound.push(name);
         }
+        first.get_or_insert(found);
+    }
+    if let Some(found) = first {
+        // Where no note can be kept, the next run fails by itself; what was found is told now.
+        let _ = repo.dir().map_or(Ok(()), |dir| dir.note_damaged(unsound));
+        return Err(found);
     }
     tally.report.packs_proved = fresh.len() as u64;
     let names: Vec<PackName> = fresh.iter().map(|w| w.pack.name).collect();

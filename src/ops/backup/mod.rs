@@ -145,7 +145,7 @@ pub fn backup(
         match commit::run(repo, options, monitor, stop) {
             // What it stored is named nowhere, and goes with the next prune.
             Err(OpsError::Repo(RepoError::KeysChanged)) if attempt < MAX_ATTEMPTS => {}
-            Err(OpsError::Repo(e)) if e.is_damage() && (swept_since(repo, read)? || starts_over(&e, attempt)) => {}
+            Err(OpsError::Repo(e)) if gone(&e) && (swept_since(repo, read) || starts_over(&e, attempt)) => {}
             Ok(report) => {
                 source::remember(repo, options, &mounts)?;
                 return Ok(report);
@@ -156,15 +156,19 @@ pub fn backup(
     Err(RepoError::Contention.into())
 }
 
+/// What looks like damage and may have been swept by somebody. Bytes that are other than they were stored never are.
+fn gone(error: &RepoError) -> bool {
+    error.is_damage() && !matches!(error, RepoError::Pack { .. })
+}
+
 /// The listing it went on from was written anew, or what it needs is swept, or not described any more.
 fn starts_over(error: &RepoError, attempt: u32) -> bool {
     matches!(error, RepoError::ChunkUnknown) && attempt < MAX_ATTEMPTS
 }
 
 /// Reads what others said since entry `from`. Whether they swept anything: then what is missing or cannot be read is
-/// no damage. It is rightly gone, and the next attempt does without it.
-fn swept_since(repo: &mut Repository, from: usize) -> Result<bool, RepoError> {
-    repo.refresh()?;
+/// no damage. It is rightly gone, and the next attempt does without it. Where nobody can say, what was found is told.
+fn swept_since(repo: &mut Repository, from: usize) -> bool {
     let swept = |slot: &Slot| slot.body.as_ref().is_some_and(|body| matches!(body.entry, Entry::Swept { .. }));
-    Ok(repo.slots().iter().skip(from).any(swept))
+    repo.refresh().is_ok() && repo.slots().iter().skip(from).any(swept)
 }

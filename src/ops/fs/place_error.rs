@@ -42,6 +42,14 @@ pub enum PlaceError {
     /// No permission.
     #[error("{0} was not written: no permission to write there; run as root, or choose another target")]
     Denied(RecordPath),
+    /// It is all there and cannot be looked at.
+    #[error("{path} was written and could not be read back from the target, so it was not put in place: {source}")]
+    NotReadBack {
+        /// The record.
+        path: RecordPath,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// Anything else.
     #[error("{path} was not written: {source}")]
     Io {

@@ -186,6 +186,7 @@ impl Run<'_> {
         self.newest = (repo.state().next > self.first).then(|| repo.state().next - 1);
         self.stop.check()?;
         self.condemn(repo, report)?;
+        self.stop.check()?;
         self.sweep(repo, report)?;
         self.delete(repo, report)
     }

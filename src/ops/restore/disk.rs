@@ -146,7 +146,7 @@ impl<'a> DiskSink<'a> {
         let item = self.item(file);
         if let Some(recorded) = self.recorded[file as usize] {
             // What was not digested on the way is read back.
-            let unread = |source| PlaceError::Io { path: item.path.clone(), source };
+            let unread = |source| PlaceError::NotReadBack { path: item.path.clone(), source };
             let read_back = || digest_of(&partial.read_back()?).map_err(unread);
             let found = match self.digests.found(file).map_or_else(read_back, Ok) {
                 Ok(found) => found,

@@ -1,8 +1,14 @@
 //! What a prune says in the log and in its report, entry by entry.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::Timestamp;
+
 use super::*;
 use crate::domain::clock::Clock;
 use crate::ops::verify::fixture::{Heard, Progress};
+use crate::repo::repository::Env;
 
 /// Nothing is rewritten: only what nobody needs at all goes.
 fn options() -> PruneOptions {
@@ -121,4 +127,45 @@ fn what_others_said_meanwhile_counts() {
     thin_to_last(&c);
     let dry = PruneOptions { dry_run: true, ..options() };
     assert!(prune(&mut early, &dry, &Silent, &Stop::default()).unwrap().condemned.packs >= 3);
+}
+
+/// A clock that stops the run when it was asked so often.
+struct Stopping {
+    clock: Arc<dyn Clock>,
+    stop: Stop,
+    left: AtomicU32,
+}
+
+impl Clock for Stopping {
+    fn now(&self) -> Timestamp {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.set();
+        }
+        self.clock.now()
+    }
+}
+
+/// What is swept is gone: a person who stops it before that has not asked for it.
+#[test]
+fn who_is_stopped_while_it_condemns_sweeps_nothing() {
+    let c = council();
+    thin_to_last(&c);
+    let now = PruneOptions { grace: SignedDuration::ZERO, person: true, ..options() };
+    let mut stopped_between = 0;
+    for asked in 1..50 {
+        let (c, stop) = (c.fork(), Stop::default());
+        let clock = Stopping { clock: c.env.clock.clone(), stop: stop.clone(), left: AtomicU32::new(asked) };
+        let env = Env { clock: Arc::new(clock), entropy: c.env.entropy.clone() };
+        let mut repo = Repository::open_fresh(c.store(), c.dir(), env).unwrap();
+        let first = repo.slots().len();
+        let ended = prune(&mut repo, &now, &Silent, &stop);
+        let said: Vec<_> =
+            repo.slots()[first..].iter().filter_map(|s| s.body.as_ref()).map(|b| b.entry.name()).collect();
+        if !stop.is_set() {
+            assert_eq!(said, ["condemned", "swept"]);
+            break;
+        }
+        stopped_between += u32::from(ended.is_err() && said == ["condemned"]);
+    }
+    assert!(stopped_between > 0, "the clock was never asked for the date of what is condemned");
 }

@@ -160,6 +160,10 @@ fn what_cannot_be_read_back_is_not_written() {
     assert_eq!(sink.fates(), [Fate::NotWritten]);
     assert_eq!(locked(&report).problems[0].kind, ProblemKind::NotWritten);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+    let path = RecordPath::new("Documents/a").unwrap();
+    let said = PlaceError::NotReadBack { path, source: std::io::Error::from_raw_os_error(5) }.to_string();
+    let words = "was written and could not be read back from the target, so it was not put in place: Input/output error (os error 5)";
+    assert_eq!(said, format!("Documents/a {words}"));
 }
 
 #[test]
