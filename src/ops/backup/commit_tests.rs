@@ -10,6 +10,7 @@ use super::commit::compressors;
 use super::session_tests::{acknowledged, clocks_said};
 use super::{BackupOptions, BackupReport, Sum, Usual, Week, backup};
 use crate::domain::listing::{Kind, Pieces};
+use crate::domain::log::Role;
 use crate::domain::log::entry::Entry;
 use crate::ops::error::OpsError;
 use crate::ops::verify::Object;
@@ -135,6 +136,17 @@ fn what_does_not_come_back_as_it_was_stored_is_no_backup_and_is_stored_again() {
     let failed = c.try_backup();
     assert!(matches!(failed, Err(OpsError::Repo(RepoError::Store(_)))), "no answer is no damage: {failed:?}");
     assert!(c.dir().damaged_packs().is_empty());
+}
+
+#[test]
+fn changed_bytes_are_told_also_where_somebody_swept_meanwhile() {
+    let c = Council::write_only();
+    c.write("minutes.txt", "resolved");
+    c.faults.restart(Plan::within("packs/", Fault::FlipBit(4000)));
+    let swept = || Entry::Swept { packs: vec![], indexes: vec![] };
+    let failed = with(&c, || c.say_as(Role::Writer, swept()), &Stop::default()).unwrap_err();
+    assert!(matches!(failed, OpsError::Repo(RepoError::Pack { .. })), "{failed}");
+    assert_eq!(c.faults.count("get packs"), 2, "and it is not tried again");
 }
 
 #[test]
