@@ -109,7 +109,7 @@ fn fetch_all(store: &Store, writing: &[Identity], accepted: u64) -> Result<Vec<R
     loop {
         let first = all.len() as u64;
         check_length(first)?;
-        let likely = listed.iter().filter(|n| (first..).contains(n)).count();
+        let likely = listed.iter().filter(|n| **n >= first).count();
         let mut got = fetch_parallel(store, writing, first, likely.clamp(1, BATCH))?.into_iter();
         all.extend(got.by_ref().map_while(|stored| stored));
         let missing = all.len() as u64;

@@ -88,7 +88,11 @@ impl StateDir {
             lines.extend([digest.to_hex().as_bytes(), b" ", &text, b"\n"].concat());
             kept.add(digest, &text);
         }
-        let _ = if whole { local::replace_copy(&path, &lines) } else { local::append_copy(&path, &lines) };
+        let _ = match whole {
+            true => local::replace_copy(&path, &lines),
+            false if lines.is_empty() => Ok(()),
+            false => local::append_copy(&path, &lines),
+        };
     }
 }
 

@@ -202,9 +202,16 @@ impl StateDir {
     /// [`RepoError::Local`].
     pub fn note_damaged(&self, packs: impl IntoIterator<Item = PackName>) -> Result<(), RepoError> {
         let mut known = self.damaged_packs();
-        let before = known.len();
         known.extend(packs);
-        if known.len() == before { Ok(()) } else { self.save_json(DAMAGED_PACKS, &known) }
+        self.set_damaged(&known)
+    }
+
+    /// Notes that these are damaged, and no others.
+    ///
+    /// # Errors
+    /// [`RepoError::Local`].
+    pub fn set_damaged(&self, packs: &BTreeSet<PackName>) -> Result<(), RepoError> {
+        if self.damaged_packs() == *packs { Ok(()) } else { self.save_json(DAMAGED_PACKS, packs) }
     }
 
     /// Keeps a copy of the slots and, forced to the disk, the newest link seen.

@@ -34,7 +34,7 @@ pub fn kill_after_changes(mut command: Command, folders: &[&Path], changes: usiz
     };
     let (mut before, mut seen, began) = (now(), 0, Instant::now());
     let words = tempfile::NamedTempFile::new().unwrap();
-    let said = || Stdio::from(words.reopen().unwrap());
+    let said = || Stdio::from(words.as_file().try_clone().unwrap());
     let mut child = command.stdout(said()).stderr(said()).spawn().unwrap();
     let mut ended = None;
     while seen < changes && ended.is_none() {

@@ -1,6 +1,5 @@
 //! What a run takes up, looks at, remembers and says around its commit.
 
-use std::collections::HashSet;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -19,7 +18,6 @@ use crate::ops::{Silent, Stop};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::LastListing;
 use crate::repo::listing::read_root;
-use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
 use crate::repo::store::Store;
 use crate::testing::{DatedStore, FakeClock, Fault, Plan};
@@ -276,7 +274,7 @@ fn nothing_new_relies_on_a_pack_that_is_damaged_or_not_there() {
     let (old, _) = with_content(&c);
     let name = c.open().pack_name(old).unwrap();
     assert!(c.try_backup().unwrap().bytes_stored < 50_000);
-    c.dir().save_json(DAMAGED_PACKS, &HashSet::from([name])).unwrap();
+    c.dir().note_damaged([name]).unwrap();
     assert!(c.try_backup().unwrap().bytes_stored > 100_000, "it is damaged, as this machine found");
     let newest = c.open().state().newest(&c.set).unwrap().snapshot.needs.clone();
     assert!(!newest.contains(old));

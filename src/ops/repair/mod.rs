@@ -32,7 +32,6 @@ use crate::ops::verify::live::is_unchanged;
 use crate::ops::verify::{Accepted, Damage, Examined, LossNote, Object, damage};
 use crate::repo::error::RepoError;
 use crate::repo::last_listing::LastListing;
-use crate::repo::machine::DAMAGED_PACKS;
 use crate::repo::repository::Repository;
 
 pub use accept::{Acceptance, AcceptedLoss, accept};
@@ -311,10 +310,7 @@ fn note_what_is_left(repo: &Repository, found: &Found) -> Result<(), RepoError> 
     let needed = repo.state().needed();
     let left: BTreeSet<PackName> =
         found.packs.keys().filter(|n| needed.contains(**n)).filter_map(|n| repo.pack_name(*n).ok()).collect();
-    if dir.damaged_packs() != left {
-        dir.save_json(DAMAGED_PACKS, &left)?;
-    }
-    Ok(())
+    dir.set_damaged(&left)
 }
 
 /// The snapshots of all losses, each once.

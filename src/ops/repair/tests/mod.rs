@@ -12,6 +12,7 @@ use crate::ops::Silent;
 use crate::ops::backup::BackupOptions;
 use crate::ops::verify::fixture::Council;
 use crate::ops::verify::{self, Budget, TestOptions, VerifyReport};
+use crate::repo::machine::DAMAGED_PACKS;
 
 impl Council {
     fn options(&self) -> RepairOptions {

@@ -24,6 +24,13 @@ fn sink<'p>((c, plan, files): &'p (Council, RestorePlan, Vec<u32>), report: &'p 
     DiskSink::new(&plan.places, &plan.items, files, recorded, report)
 }
 
+/// Of the first file, all but a thousand bytes is a hole.
+fn with_a_hole() -> Window {
+    let mut window = Window::default();
+    window.holes.push((0, 1_000, 4_000));
+    window
+}
+
 #[test]
 fn only_so_many_files_are_kept_open_and_one_that_is_closed_makes_room() {
     let (_c, plan, _) = planned(&[("a", b"1")]);
@@ -138,8 +145,7 @@ fn a_file_that_ends_with_a_hole_is_as_long_as_it_was() {
     let world = planned(&[("a", &[0; 5_000])]);
     let report = Mutex::default();
     let sink = sink(&world, &report);
-    let mut window = Window::default();
-    window.holes.push((0, 1_000, 4_000));
+    let window = with_a_hole();
     sink.holes(&window, &Stop::default()).unwrap();
     sink.piece(0, 0, &[0; 1_000]).unwrap();
     sink.complete(0).unwrap();
@@ -171,8 +177,7 @@ fn of_what_was_digested_on_its_way_holes_too_nothing_is_read_back() {
     let world = planned(&[("a", &[0; 5_000])]);
     let report = Mutex::default();
     let sink = sink(&world, &report);
-    let mut window = Window::default();
-    window.holes.push((0, 1_000, 4_000));
+    let window = with_a_hole();
     let stop = Stop::default();
     stop.set();
     assert!(sink.holes(&window, &stop).is_err(), "a hole may be long");

@@ -7,6 +7,14 @@ use crate::ops::verify::Object;
 use crate::ops::verify::fixture::Council;
 use crate::testing::{Fault, Plan};
 
+/// Asks for a stop, and takes what came.
+fn stopping(stop: &Stop) -> impl Fn(usize) -> Result<(), OpsError> + Sync {
+    move |_| {
+        stop.set();
+        Ok(())
+    }
+}
+
 /// Takes note of what comes; what it answers to a piece, and to what is lost, a test says.
 struct Taken<'t> {
     pieces: Mutex<Vec<(u32, u64, usize)>>,
@@ -170,10 +178,7 @@ fn a_stop_ends_it_before_the_next_empty_file_the_next_pack_the_next_segment_and_
     }
     // In the middle of a pack: its other segments are not opened.
     let stop = Stop::default();
-    let at_once = |_: usize| {
-        stop.set();
-        Ok(())
-    };
+    let at_once = stopping(&stop);
     let sink = Taken::answering(&at_once);
     assert!(is_interrupted(&brought(&c, &["a"], &sink, 1, &stop)));
     let come: usize = locked(&sink.pieces).iter().map(|p| p.2).sum();
@@ -182,10 +187,7 @@ fn a_stop_ends_it_before_the_next_empty_file_the_next_pack_the_next_segment_and_
     let (_, pack) = c.pack_of("Documents/a");
     c.lose(pack);
     let stop = Stop::default();
-    let at_once = |_: usize| {
-        stop.set();
-        Ok(())
-    };
+    let at_once = stopping(&stop);
     let sink = Taken::answering(&at_once);
     assert!(is_interrupted(&brought(&c, &["a"], &sink, 1, &stop)));
     assert_eq!(*locked(&sink.lost), [0]);
