@@ -166,7 +166,7 @@ impl Hand<'_> {
         let (id, len) = (self.key.id(bytes), bytes.len() as u32);
         let framed = frame(bytes).unwrap();
         self.filled += framed.len();
-        self.builder.add(&framed, len, vec![SegmentChunk { id, len }]);
+        self.builder.add(&framed, len, vec![SegmentChunk { id, len }]).unwrap();
         if self.filled > PACK {
             self.end_pack();
         }
@@ -184,8 +184,7 @@ impl Hand<'_> {
             return;
         }
         let (plain, directory) = std::mem::take(&mut self.builder).finish().unwrap();
-        let (name, stored) =
-            seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
+        let (name, stored) = seal_pack(&plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.repo.store.create(&Key::Pack(name), &stored).unwrap();
         self.packs.push(StoredPack { name, size: stored.len() as u64 });
         self.indexed.push(IndexedPack { name, segments: directory.segments, head: None });
@@ -263,7 +262,7 @@ fn fill_one(
     began: &[i64],
 ) -> Filled {
     let key = repo.chunk_key();
-    let mut hand = Hand { repo, key, builder: PackBuilder::default(), filled: 0, packs: vec![], indexed: vec![] };
+    let mut hand = Hand { repo, key, builder: PackBuilder::plain(), filled: 0, packs: vec![], indexed: vec![] };
     for page in dirty {
         let numbers = page * PAGE..((page + 1) * PAGE).min(states.len() as u32);
         let there = numbers.filter(|n| states[*n as usize].gone.is_none());

@@ -80,30 +80,29 @@ pub fn is_dense(raw: &[u8]) -> bool {
 /// Samples that shrink to less than this are worth compressing.
 const DENSE_PERCENT: usize = 98;
 
-/// One standard frame that holds `raw` as it is, for what [`is_dense`]: its header with the length, and raw blocks.
+/// Writes one standard frame that holds `raw` as it is, for what [`is_dense`]: its header with the length, and raw blocks. Says how
+/// long the frame is.
 ///
 /// # Errors
-/// [`CompressError`] when it is longer than any frame may be.
-pub fn frame_as_it_is_into(raw: &[u8], out: &mut Vec<u8>) -> Result<(), CompressError> {
+/// When `raw` is longer than any frame may be; those of `out`.
+pub fn write_as_it_is(raw: &[u8], out: &mut impl Write) -> std::io::Result<usize> {
     const MAGIC: u32 = 0xFD2F_B528;
     /// One segment, a length of four bytes, no checksum, no dictionary.
     const HEADER: u8 = 0b1010_0000;
     const BLOCK: usize = 128 << 10;
     let length = u32::try_from(raw.len()).ok().filter(|_| raw.len() <= MAX_FRAME_RAW);
-    let length = length.ok_or_else(|| CompressError("it is too long".into()))?;
-    out.clear();
-    out.reserve(raw.len() + 12 + 3 * (raw.len() / BLOCK));
-    out.extend_from_slice(&MAGIC.to_le_bytes());
-    out.push(HEADER);
-    out.extend_from_slice(&length.to_le_bytes());
+    let length = length.ok_or_else(|| std::io::Error::other("it is too long"))?;
+    out.write_all(&MAGIC.to_le_bytes())?;
+    out.write_all(&[HEADER])?;
+    out.write_all(&length.to_le_bytes())?;
     let last = raw.len().div_ceil(BLOCK).saturating_sub(1);
     for n in 0..=last {
         let block = &raw[n * BLOCK..raw.len().min((n + 1) * BLOCK)];
         let header = u32::from(n == last) | (block.len() as u32) << 3;
-        out.extend_from_slice(&header.to_le_bytes()[..3]);
-        out.extend_from_slice(block);
+        out.write_all(&header.to_le_bytes()[..3])?;
+        out.write_all(block)?;
     }
-    Ok(())
+    Ok(raw.len() + 9 + 3 * (last + 1))
 }
 
 /// The content of one frame, which must be exactly `raw_len` bytes.
@@ -211,8 +210,8 @@ mod tests {
         assert!(is_dense(&noise) && !is_dense(&text) && !is_dense(&noise[..1000]));
         assert!(!is_dense(&[&noise[..100_000], &text[..100_000]].concat()));
         for raw in [&noise[..], &text, &noise[..128 << 10], &noise[..(128 << 10) + 1], b"x", b""] {
-            let mut framed = b"left over".to_vec();
-            frame_as_it_is_into(raw, &mut framed).unwrap();
+            let mut framed = vec![];
+            assert_eq!(write_as_it_is(raw, &mut framed).unwrap(), framed.len());
             assert!(framed.len() < raw.len() + 70);
             assert_eq!(zstd::stream::decode_all(&framed[..]).unwrap(), raw, "any zstd opens it");
             assert_eq!(unframe(&framed, raw.len()).unwrap(), raw);

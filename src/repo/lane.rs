@@ -1,6 +1,6 @@
 //! Segments being filled: what compresses is kept apart from what does not, within the same packs.
 
-use super::compress::{CompressError, frame_as_it_is_into, frame_into, is_dense};
+use super::compress::is_dense;
 use super::writer::Stream;
 
 /// Where a chunk waits until its segment is full.
@@ -32,12 +32,8 @@ impl Lane {
         if matches!(self, Self::Listing) { Stream::Listing } else { Stream::Content }
     }
 
-    /// A segment's frame, in a buffer that was used before.
-    pub(super) fn frame(self, raw: &[u8], mut room: Vec<u8>) -> Result<Vec<u8>, CompressError> {
-        match self {
-            Self::Dense => frame_as_it_is_into(raw, &mut room)?,
-            Self::Content | Self::Listing => frame_into(raw, &mut room)?,
-        }
-        Ok(room)
+    /// Whether its segments are worth compressing.
+    pub(super) fn compresses(self) -> bool {
+        !matches!(self, Self::Dense)
     }
 }

@@ -1,5 +1,7 @@
 //! Files this machine keeps for itself: written whole or not at all, and forced to the disk before success.
 
+pub mod direct;
+
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};

@@ -4,12 +4,16 @@
 //! directory, whose last eight bytes are the directory's length and a magic. `age -d | zstd -d` gives all
 //! chunks one after the other. Padding hides how much a run stored: full packs to 64 KiB, others by PADMÉ.
 
-use bytes::{Bytes, BytesMut};
+mod builder;
+
+use bytes::Bytes;
 use minicbor::{CborLen, Decode, Encode};
 
+pub use builder::{PackBuilder, padme};
+
 use super::chunk::ChunkKey;
-use super::compress::{CompressError, MAX_FRAME_RAW, SKIPPABLE_OVERHEAD, skippable, unframe, unframe_into};
-use super::seal::{Identity, Opened, Recipient, SealError, open, seal_into};
+use super::compress::{CompressError, MAX_FRAME_RAW, unframe, unframe_into};
+use super::seal::{Identity, Opened, Recipient, SealError, open, seal};
 use super::stretches::{Stored, Stretches};
 use crate::domain::id::{ChunkId, PackName};
 
@@ -19,9 +23,6 @@ pub const PACK_TARGET: usize = 16 << 20;
 pub const PACK_CHUNKS: usize = 1 << 16;
 /// No pack of ours is larger than this.
 pub const PACK_MAX: usize = 96 << 20;
-/// What a pack may need beyond the target: its last segment, directory and padding.
-const PACK_SPARE: usize = 4 << 20;
-const FULL_PADDING: usize = 64 << 10;
 const MAGIC: &[u8; 4] = b"SRP1";
 
 /// One segment, as the pack's directory and the index describe it.
@@ -80,76 +81,12 @@ pub enum PackError {
     Directory,
 }
 
-/// A pack being filled.
-#[derive(Default)]
-pub struct PackBuilder {
-    plain: Vec<u8>,
-    directory: Directory,
-    chunks: usize,
-}
-
-impl PackBuilder {
-    /// Fills a buffer that was used before.
-    pub fn filling(mut plain: Vec<u8>) -> Self {
-        plain.clear();
-        plain.reserve(PACK_TARGET + PACK_SPARE);
-        Self { plain, ..Self::default() }
-    }
-
-    /// Adds a compressed segment.
-    pub fn add(&mut self, frame: &[u8], raw: u32, chunks: Vec<SegmentChunk>) {
-        let (offset, len) = (self.plain.len() as u64, frame.len() as u32);
-        self.plain.extend_from_slice(frame);
-        self.chunks += chunks.len();
-        self.directory.segments.push(Segment { offset, len, raw, chunks });
-    }
-
-    /// Whether it is time to close it.
-    pub fn is_full(&self) -> bool {
-        self.plain.len() >= PACK_TARGET || self.chunks >= PACK_CHUNKS
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.directory.segments.is_empty()
-    }
-
-    /// Adds padding and directory; the plain bytes are ready for sealing.
-    ///
-    /// # Errors
-    /// [`PackError::Directory`] when it cannot be encoded: out of memory.
-    pub fn finish(mut self) -> Result<(Vec<u8>, Directory), PackError> {
-        let full = self.plain.len() >= PACK_TARGET;
-        let mut tail = minicbor::to_vec(&self.directory).map_err(|_| PackError::Directory)?;
-        let length = tail.len() as u32;
-        tail.extend_from_slice(&length.to_le_bytes());
-        tail.extend_from_slice(MAGIC);
-        let tail = skippable(&tail);
-        let bare = self.plain.len() + SKIPPABLE_OVERHEAD + tail.len();
-        let target = if full { bare.next_multiple_of(FULL_PADDING) } else { padme(bare) };
-        self.plain.extend(skippable(&vec![0; target - bare]));
-        self.plain.extend(tail);
-        Ok((self.plain, self.directory))
-    }
-}
-
-/// PADMÉ: rounds a length up so that its low bits say nothing; costs at most 12 %, for large ones far less.
-pub fn padme(len: usize) -> usize {
-    if len < 2 {
-        return len;
-    }
-    let exponent = usize::BITS - 1 - len.leading_zeros();
-    let significant = u32::BITS - exponent.leading_zeros();
-    let mask = (1usize << exponent.saturating_sub(significant)) - 1;
-    (len + mask) & !mask
-}
-
-/// Seals a finished pack into `buffer`; its name follows from the result.
+/// Seals the plain bytes of a finished pack; its name follows from the result.
 ///
 /// # Errors
 /// [`PackError::Seal`].
-pub fn seal_pack(buffer: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> Result<(PackName, Bytes), PackError> {
-    let stored = seal_into(buffer, plain, recipients)?.freeze();
+pub fn seal_pack(plain: &[u8], recipients: &[&Recipient]) -> Result<(PackName, Bytes), PackError> {
+    let stored = Bytes::from(seal(plain, recipients)?);
     Ok((PackName::of(&stored), stored))
 }
 
@@ -299,10 +236,10 @@ mod tests {
     use crate::repo::compress::frame;
 
     fn pack(key: &ChunkKey, parts: &[&[u8]]) -> (Vec<u8>, Directory) {
-        let mut b = PackBuilder::default();
+        let mut b = PackBuilder::plain();
         for part in parts {
             let chunks = vec![SegmentChunk { id: key.id(part), len: part.len() as u32 }];
-            b.add(&frame(part).unwrap(), part.len() as u32, chunks);
+            b.add(&frame(part).unwrap(), part.len() as u32, chunks).unwrap();
         }
         b.finish().unwrap()
     }
@@ -311,7 +248,7 @@ mod tests {
     fn a_pack_opens_in_parts_and_knows_its_own_directory() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let (plain, directory) = pack(&key, &[b"agenda", b"minutes"]);
-        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
+        let (name, stored) = seal_pack(&plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored.clone(), &[id]).unwrap();
         assert_eq!(reader.directory().unwrap(), directory);
         assert_eq!(reader.verify_all(&directory, &key).unwrap(), 13);
@@ -324,7 +261,7 @@ mod tests {
     fn a_chunk_under_a_wrong_id_is_found() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
         let (plain, directory) = pack(&ChunkKey::new([8; 32]), &[b"agenda"]);
-        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
+        let (name, stored) = seal_pack(&plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored, &[id]).unwrap();
         assert!(matches!(reader.verify_all(&directory, &key), Err(PackError::Chunk(_))));
     }
@@ -345,7 +282,7 @@ mod tests {
     #[test]
     fn a_pack_of_very_many_pieces_is_full_before_its_directory_is_large() {
         let (key, id) = (ChunkKey::new([9; 32]), Identity::generate());
-        let mut b = PackBuilder::default();
+        let mut b = PackBuilder::plain();
         // Where PADMÉ is coarser than the padding of a pack of full size, so that the two can be told apart.
         const PIECE: usize = 100;
         for n in 0..4u8 {
@@ -353,12 +290,12 @@ mod tests {
             let mut raw = vec![0; PACK_CHUNKS / 4 * PIECE];
             blake3::Hasher::new().update(&[n]).finalize_xof().fill(&mut raw);
             let chunks = raw.chunks(PIECE).map(|p| SegmentChunk { id: key.id(p), len: PIECE as u32 }).collect();
-            b.add(&frame(&raw).unwrap(), raw.len() as u32, chunks);
+            b.add(&frame(&raw).unwrap(), raw.len() as u32, chunks).unwrap();
         }
         assert!(b.is_full());
         let (plain, directory) = b.finish().unwrap();
         assert_eq!(plain.len(), padme(plain.len()), "a small pack hides its size as every small one");
-        let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&id.recipient()]).unwrap();
+        let (name, stored) = seal_pack(&plain, &[&id.recipient()]).unwrap();
         let mut reader = PackReader::open(&name, stored, &[id]).unwrap();
         assert_eq!(reader.directory().unwrap(), directory);
         assert_eq!(reader.verify_all(&directory, &key).unwrap(), (PACK_CHUNKS * PIECE) as u64);

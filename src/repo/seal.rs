@@ -7,7 +7,8 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
-use age::stream::StreamReader;
+use age::stream::{StreamReader, StreamWriter};
+use bytes::buf::Writer;
 use bytes::{BufMut, Bytes, BytesMut};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -102,23 +103,48 @@ pub fn identity_line(identity: &Identity) -> String {
 /// # Errors
 /// [`SealError::Seal`].
 pub fn seal(plain: &[u8], recipients: &[&Recipient]) -> Result<Vec<u8>, SealError> {
-    Ok(seal_into(BytesMut::new(), plain, recipients)?.into())
+    let mut sealing = Sealing::begin(BytesMut::new(), plain.len(), recipients)?;
+    sealing.write_all(plain).map_err(unsealed)?;
+    Ok(sealing.finish()?.into())
 }
 
-/// The same into a buffer that was used before, for objects so large that memory should be used again.
-///
-/// # Errors
-/// [`SealError::Seal`].
-pub fn seal_into(mut out: BytesMut, plain: &[u8], recipients: &[&Recipient]) -> Result<BytesMut, SealError> {
-    let all = recipients.iter().map(|r| &r.0 as &dyn age::Recipient);
-    let encryptor = age::Encryptor::with_recipients(all).map_err(|e| SealError::Seal(e.to_string()))?;
-    out.clear();
-    out.reserve(plain.len() + plain.len() / 2048 + 4096);
-    let fail = |e: std::io::Error| SealError::Seal(e.to_string());
-    let mut writer = encryptor.wrap_output((&mut out).writer()).map_err(fail)?;
-    writer.write_all(plain).map_err(fail)?;
-    writer.finish().map_err(fail)?;
-    Ok(out)
+/// An object that is sealed while it is written.
+pub struct Sealing(StreamWriter<Writer<BytesMut>>);
+
+impl Sealing {
+    /// Begins one of about so many bytes, in a buffer that may have been used before.
+    ///
+    /// # Errors
+    /// [`SealError::Seal`].
+    pub fn begin(mut out: BytesMut, about: usize, recipients: &[&Recipient]) -> Result<Self, SealError> {
+        let all = recipients.iter().map(|r| &r.0 as &dyn age::Recipient);
+        let encryptor = age::Encryptor::with_recipients(all).map_err(|e| SealError::Seal(e.to_string()))?;
+        out.clear();
+        out.reserve(about + about / 2048 + 4096);
+        encryptor.wrap_output(out.writer()).map(Self).map_err(unsealed)
+    }
+
+    /// The sealed object.
+    ///
+    /// # Errors
+    /// [`SealError::Seal`].
+    pub fn finish(self) -> Result<BytesMut, SealError> {
+        self.0.finish().map(Writer::into_inner).map_err(unsealed)
+    }
+}
+
+impl Write for Sealing {
+    fn write(&mut self, plain: &[u8]) -> std::io::Result<usize> {
+        self.0.write(plain)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn unsealed(error: std::io::Error) -> SealError {
+    SealError::Seal(error.to_string())
 }
 
 /// A sealed object of which parts can be read in any order; only the parts asked for are decrypted.

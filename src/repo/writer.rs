@@ -1,4 +1,4 @@
-//! From chunks to packs in the store: compress, pack, seal, prove, put; each stage in threads of its own,
+//! From chunks to packs in the store: compress, seal, prove, put; each stage in threads of its own,
 //! with few pieces between them, so that memory is bounded whatever the speed of each.
 //!
 //! A pack is proved before it is put: opened with a key that lives only as long as this writer, every segment
@@ -15,12 +15,13 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 
 use super::chunk::{ChunkKey, Head, IndexedPack};
+use super::compress::frame_into;
 use super::error::RepoError;
 use super::lane::{LANES, Lane};
 use super::layout::Key;
 use super::open_pack::SMALL;
-use super::pack::{Directory, PACK_CHUNKS, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk, seal_pack};
-use super::seal::{Identity, Recipient, head_of};
+use super::pack::{Directory, PACK_CHUNKS, PACK_TARGET, PackBuilder, PackError, PackReader, SegmentChunk};
+use super::seal::{Identity, Recipient, Sealing, head_of};
 use super::store::{Created, Store};
 use crate::domain::id::{ChunkId, PackName};
 use crate::domain::log::entry::StoredPack;
@@ -62,7 +63,7 @@ pub struct WriterSettings {
     pub chunk_key: ChunkKey,
     /// Threads that compress.
     pub compressors: usize,
-    /// Threads that seal, prove and put.
+    /// Threads that prove and put.
     pub uploaders: usize,
     /// Called for every pack that is in the store, before anything else learns of it.
     pub acknowledged: Acknowledged,
@@ -83,7 +84,8 @@ enum Task {
 }
 
 enum Framed {
-    Segment { stream: Stream, frame: Vec<u8>, raw: u32, chunks: Vec<SegmentChunk> },
+    /// As it is; or compressed, with its length before: its bytes are gone then.
+    Segment(RawSegment, Option<(Vec<u8>, u32)>),
     Close,
 }
 
@@ -120,8 +122,11 @@ impl PackWriter {
         }
         drop(frames);
         {
-            let shared = Arc::clone(&shared);
-            threads.push(std::thread::spawn(move || assemble(&shared, &frame_queue, &packs)));
+            let (shared, settings) = (Arc::clone(&shared), Arc::clone(&settings));
+            threads.push(std::thread::spawn(move || {
+                let recipients = [&settings.0.reading, &settings.1.recipient()];
+                assemble(&shared, &frame_queue, &packs, &recipients);
+            }));
         }
         for _ in 0..settings.0.uploaders.clamp(1, UPLOAD_MEMORY / PACK_TARGET) {
             let (shared, queue, settings) = (Arc::clone(&shared), Arc::clone(&pack_queue), Arc::clone(&settings));
@@ -238,17 +243,24 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
     while let Some(task) = next(queue) {
         let framed = match task {
             Task::Close(sequence) => (sequence, Framed::Close),
-            Task::Segment(sequence, s) => match s.lane.frame(&s.raw, shared.frames.take()) {
-                Ok(frame) => {
-                    let (stream, raw, chunks) = (s.lane.stream(), s.raw.len() as u32, s.chunks);
-                    shared.raw.give(s.raw);
-                    (sequence, Framed::Segment { stream, frame, raw, chunks })
+            Task::Segment(sequence, mut segment) => {
+                let framed = segment.lane.compresses().then(|| {
+                    let mut frame = shared.frames.take();
+                    frame_into(&segment.raw, &mut frame).map(|()| (frame, segment.raw.len() as u32))
+                });
+                match framed.transpose() {
+                    Ok(frame) => {
+                        if frame.is_some() {
+                            shared.raw.give(std::mem::take(&mut segment.raw));
+                        }
+                        (sequence, Framed::Segment(segment, frame))
+                    }
+                    Err(e) => {
+                        shared.fail(RepoError::Index(e.to_string()));
+                        (sequence, Framed::Close)
+                    }
                 }
-                Err(e) => {
-                    shared.fail(RepoError::Index(e.to_string()));
-                    (sequence, Framed::Close)
-                }
-            },
+            }
         };
         if out.send(framed).is_err() {
             return;
@@ -256,8 +268,13 @@ fn compress(shared: &Shared, queue: &Mutex<Receiver<Task>>, out: &SyncSender<(u6
     }
 }
 
-/// Puts segments into packs in the order in which their chunks came.
-fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender<PackBuilder>) {
+/// Seals segments into packs in the order in which their chunks came.
+fn assemble(
+    shared: &Shared,
+    queue: &Receiver<(u64, Framed)>,
+    packs: &SyncSender<PackBuilder<Sealing>>,
+    recipients: &[&Recipient],
+) {
     let _stage = Stage(shared);
     let mut early: BTreeMap<u64, Framed> = BTreeMap::new();
     let mut expected = 0;
@@ -266,39 +283,68 @@ fn assemble(shared: &Shared, queue: &Receiver<(u64, Framed)>, packs: &SyncSender
         early.insert(sequence, framed);
         while let Some(framed) = early.remove(&expected) {
             expected += 1;
-            match framed {
-                Framed::Segment { stream, frame, raw, chunks } => {
-                    let slot: &mut Option<PackBuilder> = &mut builders[stream as usize];
-                    let builder = slot.get_or_insert_with(|| PackBuilder::filling(shared.plain.take()));
-                    builder.add(&frame, raw, chunks);
-                    shared.frames.give(frame);
-                    if slot.as_ref().is_some_and(PackBuilder::is_full) && !send_pack(shared, packs, slot.take()) {
-                        return;
+            let sent = match framed {
+                Framed::Segment(segment, frame) => {
+                    let slot = &mut builders[segment.lane.stream() as usize];
+                    if let Err(e) = add_segment(slot, segment, frame, shared, recipients) {
+                        return shared.fail(unnamed(e));
                     }
+                    !slot.as_ref().is_some_and(PackBuilder::is_full) || send_pack(shared, packs, slot.take())
                 }
-                Framed::Close => {
-                    if !builders.iter_mut().all(|slot| send_pack(shared, packs, slot.take())) {
-                        return;
-                    }
-                }
+                Framed::Close => builders.iter_mut().all(|slot| send_pack(shared, packs, slot.take())),
+            };
+            if !sent {
+                return;
             }
             shared.count(-1, 0);
         }
     }
 }
 
-fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder>, pack: Option<PackBuilder>) -> bool {
+/// Adds a segment to a pack, which is begun if there is none.
+fn add_segment(
+    slot: &mut Option<PackBuilder<Sealing>>,
+    segment: RawSegment,
+    frame: Option<(Vec<u8>, u32)>,
+    shared: &Shared,
+    recipients: &[&Recipient],
+) -> Result<(), PackError> {
+    let RawSegment { raw, chunks, .. } = segment;
+    let mut builder = match slot.take() {
+        Some(builder) => builder,
+        None => PackBuilder::sealing(shared.sealed.take(), recipients)?,
+    };
+    match frame {
+        Some((frame, raw)) => {
+            builder.add(&frame, raw, chunks)?;
+            shared.frames.give(frame);
+        }
+        None => {
+            builder.add_as_it_is(&raw, chunks)?;
+            shared.raw.give(raw);
+        }
+    }
+    *slot = Some(builder);
+    Ok(())
+}
+
+fn send_pack(shared: &Shared, packs: &SyncSender<PackBuilder<Sealing>>, pack: Option<PackBuilder<Sealing>>) -> bool {
     let Some(pack) = pack else { return true };
     shared.count(1, 0);
     packs.send(pack).is_ok()
 }
 
-fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &WriterSettings, session: &Identity) {
+fn upload(
+    shared: &Shared,
+    queue: &Mutex<Receiver<PackBuilder<Sealing>>>,
+    settings: &WriterSettings,
+    session: &Identity,
+) {
     let _stage = Stage(shared);
     while let Some(builder) = next(queue) {
         let going_on = !shared.failed.load(Ordering::SeqCst);
-        let sealed = going_on.then(|| seal_one(builder, shared, settings, session).map_err(|e| shared.fail(e)));
-        let Some(Ok((written, stored))) = sealed else {
+        let proved = going_on.then(|| prove_one(builder, shared, settings, session).map_err(|e| shared.fail(e)));
+        let Some(Ok((written, stored))) = proved else {
             shared.count(-1, 0);
             continue;
         };
@@ -313,21 +359,23 @@ fn upload(shared: &Shared, queue: &Mutex<Receiver<PackBuilder>>, settings: &Writ
     }
 }
 
-/// Seals a pack and proves it.
-fn seal_one(
-    builder: PackBuilder,
+/// A pack that has no name yet failed.
+fn unnamed(error: PackError) -> RepoError {
+    RepoError::Pack { name: PackName::new([0; 32]), error }
+}
+
+/// Ends a pack and proves it.
+fn prove_one(
+    builder: PackBuilder<Sealing>,
     shared: &Shared,
     settings: &WriterSettings,
     session: &Identity,
 ) -> Result<(WrittenPack, Bytes), RepoError> {
-    let none = PackName::new([0; 32]);
-    let bad = |error| RepoError::Pack { name: none, error };
-    let mut turn = locked(&shared.sealing);
-    let (plain, directory) = builder.finish().map_err(bad)?;
-    let recipients = [&settings.reading, &session.recipient()];
-    let (name, stored) = seal_pack(shared.sealed.take(), &plain, &recipients).map_err(bad)?;
-    shared.plain.give(plain);
-    let mut reader = PackReader::of_sealed(stored.clone(), session).map_err(bad)?;
+    let mut turn = locked(&shared.proving);
+    let (sealing, directory) = builder.finish().map_err(unnamed)?;
+    let stored = sealing.finish().map_err(|e| unnamed(e.into()))?.freeze();
+    let name = PackName::of(&stored);
+    let mut reader = PackReader::of_sealed(stored.clone(), session).map_err(unnamed)?;
     let proved = reader.verify_with(&directory, &settings.chunk_key, &mut turn);
     proved.map_err(|error| RepoError::Pack { name, error })?;
     let pack = StoredPack { name, size: stored.len() as u64 };

@@ -32,7 +32,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("qrcodegen", &["src/cli/qr.rs"]),
     ("quick-xml", &["src/ops/sound/archive.rs", "src/repo/store/protection_xml.rs"]),
     ("reqwest", &["src/repo/store/wire.rs", "src/service/web.rs"]),
-    ("rustix", &["src/ops/fs/", "src/repo/local.rs", "src/service/durable.rs", "src/cli/wiring*"]),
+    ("rustix", &["src/ops/fs/", "src/repo/local.rs", "src/repo/local/", "src/service/durable.rs", "src/cli/wiring*"]),
     ("rustls", &["src/service/mail.rs", "src/repo/store/", "src/cli/wiring*"]),
     ("sd-notify", &["src/cli/wiring*"]),
     ("tokio", &["src/repo/store/", "src/service/mail.rs", "src/service/web.rs", "src/cli/"]),

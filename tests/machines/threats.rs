@@ -2,7 +2,7 @@
 //! replayed, moved and from elsewhere, poisoned content, junk, bombs. What must come of it stands in
 //! docs/keys-and-threats.md.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use strongroom::domain::id::{IndexName, SessionId};
 use strongroom::domain::log::bundles::Epoch;
 use strongroom::domain::log::entry::{Body, FORMAT_VERSION, Keyholder, Reason, Stored, StoredIndex, StoredPack};
@@ -241,12 +241,12 @@ fn entries_replayed_or_moved_or_from_elsewhere_count_nowhere() {
 fn plant(world: &World, seed: &Seed, claimed: &[u8], content: &[u8]) {
     let repo = world.open().unwrap();
     let key: ChunkKey = repo.chunk_key();
-    let mut builder = PackBuilder::default();
+    let mut builder = PackBuilder::plain();
     let chunks = vec![SegmentChunk { id: key.id(claimed), len: content.len() as u32 }];
-    builder.add(&frame(content).unwrap(), content.len() as u32, chunks);
+    builder.add(&frame(content).unwrap(), content.len() as u32, chunks).unwrap();
     let (plain, directory) = builder.finish().unwrap();
     let recipient = repo.reading_recipient().unwrap();
-    let (name, stored) = seal_pack(BytesMut::new(), &plain, &[&recipient]).unwrap();
+    let (name, stored) = seal_pack(&plain, &[&recipient]).unwrap();
     world.store().create(&Key::Pack(name), &stored).unwrap();
     let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments, head: None }] };
     let index = put_index(world, &frame(&encode(&object).unwrap()).unwrap());

@@ -128,7 +128,7 @@ impl Office {
 
     /// Commits a snapshot with this very listing, as a hostile or broken writer could.
     pub fn plant(&mut self, set: &str, live: Vec<Entry>, chunks: &[&[u8]]) -> SnapshotId {
-        let mut hand = Hand { builder: PackBuilder::default(), key: self.repo.chunk_key() };
+        let mut hand = Hand { builder: PackBuilder::plain(), key: self.repo.chunk_key() };
         for chunk in chunks {
             hand.store(chunk);
         }
@@ -140,8 +140,7 @@ impl Office {
         let live: Vec<PageRef> = pages.finish(&mut store).unwrap();
         let root = hand.store(&encode(&Root { set: set.into(), live, ..Root::default() }).unwrap());
         let (plain, directory) = hand.builder.finish().unwrap();
-        let (name, stored) =
-            seal_pack(bytes::BytesMut::new(), &plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
+        let (name, stored) = seal_pack(&plain, &[&self.repo.reading_recipient().unwrap()]).unwrap();
         self.store.create(&Key::Pack(name), &stored).unwrap();
         let object = IndexObject { packs: vec![IndexedPack { name, segments: directory.segments, head: None }] };
         let framed = frame(&encode(&object).unwrap()).unwrap();
@@ -187,7 +186,7 @@ struct Hand {
 impl Hand {
     fn store(&mut self, bytes: &[u8]) -> ChunkId {
         let (id, len) = (self.key.id(bytes), bytes.len() as u32);
-        self.builder.add(&frame(bytes).unwrap(), len, vec![SegmentChunk { id, len }]);
+        self.builder.add(&frame(bytes).unwrap(), len, vec![SegmentChunk { id, len }]).unwrap();
         id
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here is believed: every object read is checked against its digest or signature by the caller.
 //! `create` never overwrites. An unknown outcome is resolved by reading back, never by guessing.
 
+mod direct;
 mod error;
 mod leftovers;
 mod look;
@@ -263,6 +264,9 @@ impl Store {
         for _ in 0..LOOKS {
             let put = self.wait("write", size, async {
                 self.pass(&self.up, size).await;
+                if let Some(put) = self.put_directly(key, bytes).await {
+                    return put;
+                }
                 self.writer.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await
             });
             let error = match put {
@@ -272,7 +276,7 @@ impl Store {
             };
             // Our own earlier try may have landed, and "exists" may mean "somebody is writing": look.
             match self.get(key) {
-                Ok(there) if there == *bytes => return Ok((Created::Ours, None)),
+                Ok(there) if there == *bytes => return self.settle(key).map(|()| (Created::Ours, None)),
                 Ok(_) => return Ok((Created::Taken, None)),
                 Err(e) if e.is_too_large() => return Ok((Created::Taken, None)),
                 Err(e) if e.fault() == StoreFault::Missing => last = Some(error),

@@ -207,6 +207,8 @@ fn folder(options: &StoreOptions, url: &Url, handle: &Handle) -> Result<Store, S
     if !path.is_dir() {
         return Err(StoreError::missing_folder(&options.url));
     }
+    // A link on the way there may lead elsewhere later: all of it goes to one folder.
+    let path = path.canonicalize().map_err(|e| fail(e.to_string()))?;
     let local = LocalFileSystem::new_with_prefix(&path).map_err(|e| fail(e.to_string()))?.with_fsync(true);
     Ok(Store::new(Arc::new(local), Path::default(), handle.clone(), options.url.clone(), false)
         .in_folder(path)

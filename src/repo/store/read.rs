@@ -1,7 +1,6 @@
 //! What comes of an object: all of it in pieces, stretches, or only its length.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -23,9 +22,8 @@ impl Store {
     pub(super) async fn read_file(&self, file: File, size: u64) -> object_store::Result<Bytes> {
         let mut buffer = self.buffers.buffer(usize::try_from(size).unwrap_or(usize::MAX));
         let reading = self.handle.spawn_blocking(move || {
-            file.take(size).read_to_end(&mut buffer.bytes)?;
-            let whole = buffer.bytes.len() as u64 == size;
-            whole.then_some(buffer).ok_or_else(|| std::io::Error::from(ErrorKind::UnexpectedEof))
+            buffer.fill(&file, usize::try_from(size).unwrap_or(usize::MAX))?;
+            Ok::<_, std::io::Error>(buffer)
         });
         let failed = |source| object_store::Error::Generic { store: "LocalFileSystem", source };
         let read = reading.await.map_err(|e| failed(Box::new(e)))?;
@@ -47,12 +45,12 @@ impl Store {
         while let Some(piece) = tokio::time::timeout(patience, stream.next()).await.map_err(silent)? {
             let piece = piece?;
             self.pass(&self.down, piece.len() as u64).await;
-            if digest.is_none() && (kept.bytes.len() + piece.len()) as u64 > most {
+            if digest.is_none() && (kept.as_ref().len() + piece.len()) as u64 > most {
                 if !to_the_end {
                     return Ok(Fetched::TooLarge([0; 32]));
                 }
                 let mut begun = Box::new(blake3::Hasher::new());
-                begun.update(&kept.bytes);
+                begun.update(kept.as_ref());
                 kept = self.buffers.buffer(0);
                 digest = Some(begun);
             }
@@ -60,7 +58,7 @@ impl Store {
                 Some(digest) => {
                     digest.update(&piece);
                 }
-                None => kept.bytes.extend_from_slice(&piece),
+                None => kept.extend(&piece),
             }
         }
         Ok(digest.map_or_else(|| Fetched::Whole(kept.into_bytes()), |d| Fetched::TooLarge(*d.finalize().as_bytes())))

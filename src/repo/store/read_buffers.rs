@@ -4,14 +4,15 @@
 //! however many objects are read one after the other. Without this the allocator of a process with many threads keeps
 //! much that nobody uses (`docs/performance.md` has the figures).
 
+use std::fs::File;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::repo::local::direct::{ALIGNED, LARGE, read_aligned};
 use crate::repo::pack::PACK_TARGET;
 
-/// Smaller objects get memory of their own.
-const LARGE: usize = 1 << 20;
 /// A buffer takes any pack but one of a single huge segment: its target, its last segment, directory and padding.
 const USUAL: usize = PACK_TARGET + (4 << 20);
 /// So many are kept for later: more are in use at one time only where a link is fast and memory plenty.
@@ -28,37 +29,64 @@ pub(super) struct ReadBuffers {
 impl ReadBuffers {
     /// An empty buffer for about so many bytes.
     pub fn buffer(self: &Arc<Self>, bytes: usize) -> ReadBuffer {
+        // Smaller objects get memory of their own.
         if bytes < LARGE {
-            return ReadBuffer { bytes: Vec::with_capacity(bytes), home: None };
+            return ReadBuffer { room: Vec::with_capacity(bytes), object: 0..0, home: None };
         }
         let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut buffer = known.unwrap_or_else(|| {
+        let mut room = known.unwrap_or_else(|| {
             #[cfg(test)]
             self.made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             Vec::with_capacity(USUAL)
         });
-        buffer.clear();
-        buffer.reserve_exact(bytes);
-        ReadBuffer { bytes: buffer, home: Some(Arc::clone(self)) }
+        room.reserve_exact((bytes + 2 * ALIGNED).saturating_sub(room.len()));
+        ReadBuffer { room, object: 0..0, home: Some(Arc::clone(self)) }
     }
 }
 
 /// Memory that an object is read into. It comes back to be used again when the last who reads it lets go.
 pub(super) struct ReadBuffer {
-    pub bytes: Vec<u8>,
+    /// What was in it before is not cleared.
+    room: Vec<u8>,
+    object: Range<usize>,
     home: Option<Arc<ReadBuffers>>,
 }
 
 impl ReadBuffer {
     /// What was read, to be shared.
     pub fn into_bytes(mut self) -> Bytes {
-        if self.home.is_some() { Bytes::from_owner(self) } else { std::mem::take(&mut self.bytes).into() }
+        if self.home.is_some() {
+            return Bytes::from_owner(self);
+        }
+        Bytes::from(std::mem::take(&mut self.room)).slice(self.object.clone())
+    }
+
+    /// Adds what came.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        let end = self.object.end;
+        let (over, more) = bytes.split_at(bytes.len().min(self.room.len() - end));
+        self.room[end..end + over.len()].copy_from_slice(over);
+        self.room.extend_from_slice(more);
+        self.object.end += bytes.len();
+    }
+
+    /// Reads exactly so many bytes, straight from the disk where that can be.
+    ///
+    /// # Errors
+    /// The kernel's, and `UnexpectedEof`.
+    pub fn fill(&mut self, file: &File, size: usize) -> std::io::Result<()> {
+        let room = if size < LARGE { size } else { size + 2 * ALIGNED };
+        if self.room.len() < room {
+            self.room.resize(room, 0);
+        }
+        self.object = read_aligned(file, size, &mut self.room)?;
+        Ok(())
     }
 }
 
 impl AsRef<[u8]> for ReadBuffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.room[self.object.clone()]
     }
 }
 
@@ -67,8 +95,8 @@ impl Drop for ReadBuffer {
         let Some(home) = self.home.take() else { return };
         let mut idle = home.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // One that grew for a huge object goes.
-        if idle.len() < MOST_IDLE && self.bytes.capacity() <= 2 * USUAL {
-            idle.push(std::mem::take(&mut self.bytes));
+        if idle.len() < MOST_IDLE && self.room.capacity() <= 2 * USUAL {
+            idle.push(std::mem::take(&mut self.room));
         }
     }
 }

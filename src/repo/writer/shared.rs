@@ -29,14 +29,13 @@ impl<T: Default> Pool<T> {
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) raw: Pool<Vec<u8>>,
-    pub(super) plain: Pool<Vec<u8>>,
     pub(super) sealed: Pool<BytesMut>,
     pub(super) frames: Pool<Vec<u8>>,
-    /// One pack is sealed and proved at a time: only then is it in memory twice.
-    pub(super) sealing: Mutex<ProofRoom>,
+    /// One pack is proved at a time.
+    pub(super) proving: Mutex<ProofRoom>,
     pub(super) failed: AtomicBool,
     pub(super) error: Mutex<Option<RepoError>>,
-    /// Packs that have their names, and whether they are in the store: in the order of their sealing.
+    /// Packs that have their names, and whether they are in the store: in the order in which they were proved.
     pub(super) named: Mutex<Vec<(WrittenPack, bool)>>,
     /// Pieces of work that have no pack with a name yet, and packs that have one and are on their way.
     pub(super) under_way: Mutex<(u64, u64)>,

@@ -262,10 +262,10 @@ pub(super) fn pack(data: &[u8]) {
 
 pub(super) fn packs() -> Vec<Vec<u8>> {
     let key = ChunkKey::new([9; 32]);
-    let mut builder = PackBuilder::default();
+    let mut builder = PackBuilder::plain();
     for part in [&b"agenda"[..], b"minutes of the meeting", &[0; 3000]] {
         let chunks = vec![SegmentChunk { id: key.id(part), len: part.len() as u32 }];
-        builder.add(&frame(part).unwrap_or_default(), part.len() as u32, chunks);
+        builder.add(&frame(part).unwrap_or_default(), part.len() as u32, chunks).unwrap_or_default();
     }
     builder.finish().map(|(plain, _)| vec![plain]).unwrap_or_default()
 }
@@ -309,8 +309,8 @@ pub(super) fn index(data: &[u8]) {
 
 pub(super) fn indexes() -> Vec<Vec<u8>> {
     let key = ChunkKey::new([9; 32]);
-    let mut builder = PackBuilder::default();
-    builder.add(b"frame", 6, vec![SegmentChunk { id: key.id(b"agenda"), len: 6 }]);
+    let mut builder = PackBuilder::plain();
+    builder.add(b"frame", 6, vec![SegmentChunk { id: key.id(b"agenda"), len: 6 }]).unwrap_or_default();
     let segments = builder.finish().map(|(_, directory)| directory.segments).unwrap_or_default();
     let object = IndexObject {
         packs: vec![IndexedPack { name: PackName::new([4; 32]), segments, head: Some(Head(vec![7; 40])) }],

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
@@ -35,13 +34,13 @@ impl Hand {
     /// A pack of segments of these chunks; `lie` changes what it says of each chunk.
     fn holding(segments: &[&[&[u8]]], lie: fn(&mut SegmentChunk)) -> Self {
         let key = ChunkKey::new([9; 32]);
-        let mut builder = PackBuilder::default();
+        let mut builder = PackBuilder::plain();
         for chunks in segments {
             let raw = chunks.concat();
             let said = chunks.iter().map(|c| SegmentChunk { id: key.id(c), len: c.len() as u32 });
             let mut said: Vec<_> = said.collect();
             said.iter_mut().for_each(lie);
-            builder.add(&frame(&raw).unwrap(), raw.len() as u32, said);
+            builder.add(&frame(&raw).unwrap(), raw.len() as u32, said).unwrap();
         }
         let (plain, directory) = builder.finish().unwrap();
         Self::stored(&plain, directory.segments, key)
@@ -53,7 +52,7 @@ impl Hand {
         let inner = Arc::new(faults.clone());
         let store = Store::new(inner, Path::default(), runtime.handle().clone(), "memory".into(), false);
         let reading = [Identity::generate()];
-        let (name, stored) = seal_pack(BytesMut::new(), plain, &[&reading[0].recipient()]).unwrap();
+        let (name, stored) = seal_pack(plain, &[&reading[0].recipient()]).unwrap();
         store.create(&Key::Pack(name), &stored).unwrap();
         let size = stored.len() as u64;
         Self { _runtime: runtime, faults, store, reading, key, name, size, segments }
@@ -145,8 +144,8 @@ fn what_the_index_says_otherwise_of_a_segment_than_the_pack_fails_a_test() {
     let (one, two) = (frame(b"one").unwrap(), frame(b"two").unwrap());
     let key = ChunkKey::new([9; 32]);
     let chunks = [b"one", b"two"].map(|c| SegmentChunk { id: key.id(c), len: 3 });
-    let mut builder = PackBuilder::default();
-    builder.add(&[&one[..], &two].concat(), 6, chunks.to_vec());
+    let mut builder = PackBuilder::plain();
+    builder.add(&[&one[..], &two].concat(), 6, chunks.to_vec()).unwrap();
     let (plain, _) = builder.finish().unwrap();
     let segment = |offset, len, chunk| Segment { offset, len, raw: 3, chunks: vec![chunk] };
     let (first, len) = (one.len() as u32, two.len() as u32);
