@@ -42,6 +42,20 @@ pub struct Strangers {
 /// More names are not listed.
 const MAX_NAMES: usize = 20;
 
+/// Owner, group and permission bits of a file that was made just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present {
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+impl From<&Stat> for Present {
+    fn from(stat: &Stat) -> Self {
+        Self { uid: stat.uid, gid: stat.gid, mode: stat.permissions() }
+    }
+}
+
 /// Whether owner and group are now those of the record.
 struct Owned {
     user: bool,
@@ -49,16 +63,19 @@ struct Owned {
 }
 
 impl Policy {
-    /// For an open file or folder; with its owner and group, if they are known.
-    pub fn apply_open(&self, fd: BorrowedFd<'_>, kind: FoundKind, meta: &Meta, now: Option<(u32, u32)>) -> Vec<String> {
+    /// For an open file or folder; with what it has already, if that is known.
+    pub fn apply_open(&self, fd: BorrowedFd<'_>, kind: FoundKind, meta: &Meta, now: Option<Present>) -> Vec<String> {
         let mut warnings = Vec::new();
         let owned = self.own(meta, &mut warnings, |u, g| match now {
-            Some(now) if u.is_none_or(|u| u.as_raw() == now.0) && g.is_none_or(|g| g.as_raw() == now.1) => Ok(()),
+            Some(now) if u.is_none_or(|u| u.as_raw() == now.uid) && g.is_none_or(|g| g.as_raw() == now.gid) => Ok(()),
             _ => rustix::fs::fchown(fd, u, g),
         });
         warnings.extend(xattrs::write(At::Open(fd), &meta.xattrs));
         let mode = mode_for(meta, kind, &owned, &mut warnings);
-        note(&mut warnings, "mode", rustix::fs::fchmod(fd, mode));
+        // An ACL changes the mode.
+        if now.is_none_or(|now| now.mode != mode.as_raw_mode()) || !meta.xattrs.is_empty() {
+            note(&mut warnings, "mode", rustix::fs::fchmod(fd, mode));
+        }
         let times = times(meta, &mut warnings);
         note(&mut warnings, "modification time", rustix::fs::futimens(fd, &times));
         warnings

@@ -13,6 +13,7 @@ pub mod existing;
 pub mod holes;
 pub mod meta;
 pub mod mount;
+mod nameless;
 pub mod names;
 pub mod open;
 pub mod partial;
@@ -26,6 +27,8 @@ pub mod stat;
 mod tests_deep;
 #[cfg(test)]
 mod tests_hostile;
+#[cfg(test)]
+mod tests_nameless;
 #[cfg(test)]
 mod tests_round_trip;
 #[cfg(test)]

@@ -1,41 +1,58 @@
-//! A file on its way: under an unfinished name beside its final one, until it is complete.
+//! A file on its way, until it is complete: without any name, or under an unfinished one beside its final one.
 //!
-//! It holds no descriptor, so that any number can be under way; it is opened for each stretch of writing, or kept open
-//! beside it where there are few. One that is dropped unfinished is removed.
+//! One without a name lives as long as it is open: what kills the restore leaves nothing of it, and nobody can put something else
+//! in its place. One with a name holds no descriptor, so that any number can be under way; it is opened for each stretch of writing,
+//! or kept open beside it where there are few. One that is dropped unfinished is removed.
 
 use std::fs::File;
+use std::io::Seek;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, statat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::attributes::Present;
 use super::beneath;
 use super::place::{Overwrite, PlaceError, Placed, Target, rename};
 use super::stat::{FoundKind, Stat};
 use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
 
-const MOST_OPEN: u64 = 512;
+const MOST_OPEN: u64 = 2048;
+
+/// Nobody else may open it before it is finished.
+pub(super) const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// See the module.
 #[derive(Debug)]
 pub struct Partial {
     target: Target,
     path: RecordPath,
-    serial: u64,
+    name: Name,
     inode: (u64, u64),
-    under_way: bool,
+}
+
+#[derive(Debug)]
+enum Name {
+    /// It has none, and is open therefore.
+    NotYet(Arc<PartialFile>),
+    /// The unfinished one with this number.
+    Unfinished(u64),
+    /// Its final one; or what is closed is gone.
+    Ended,
 }
 
 /// A partial, open for writing, for as long as that lasts.
 #[derive(Debug)]
 pub struct PartialFile {
-    parent: OwnedFd,
+    /// The folder its unfinished name is in, if it has one.
+    parent: Option<OwnedFd>,
     file: File,
-    /// Its owner and group when it was made, if it was made just now.
-    owner: Option<(u32, u32)>,
+    /// What it had when it was made, if it was made just now.
+    present: Option<Present>,
     path: RecordPath,
 }
 
@@ -62,32 +79,39 @@ fn an_eighth_of(allowed: Option<u64>) -> usize {
 }
 
 impl Target {
-    /// Begins a file of `size` bytes, all of them a hole, readable by nobody else. Missing parents are made.
+    /// Begins a file of `size` bytes, all of them a hole, readable by nobody else, under an unfinished name. Missing parents are
+    /// made.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub fn begin_file(&self, path: &RecordPath, size: u64) -> Result<Partial, PlaceError> {
-        self.begin_open(path, size).map(|(partial, _)| partial)
+        self.begin_named(path, size).map(|(partial, _)| partial)
     }
 
     /// The same, and open for writing.
     ///
     /// # Errors
     /// [`PlaceError`].
-    pub fn begin_open(&self, path: &RecordPath, size: u64) -> Result<(Partial, PartialFile), PlaceError> {
-        let failed = |e| PlaceError::of(path, e);
+    pub fn begin_named(&self, path: &RecordPath, size: u64) -> Result<(Partial, Arc<PartialFile>), PlaceError> {
         let (parent, _) = self.parent(path)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, Mode::RUSR | Mode::WUSR));
-        let (serial, fd) = made.map_err(failed)?;
-        let mut partial = Partial { target: self.clone(), path: path.clone(), serial, inode: (0, 0), under_way: true };
-        let stat = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?);
-        partial.inode = stat.inode();
-        if size > 0 {
-            rustix::fs::ftruncate(&fd, size).map_err(failed)?;
-        }
-        let owner = Some((stat.uid, stat.gid));
-        Ok((partial, PartialFile { parent, file: File::from(fd), owner, path: path.clone() }))
+        let made = self.with_name(|name| rustix::fs::openat(&parent, name, flags, PRIVATE));
+        let (serial, fd) = made.map_err(|e| PlaceError::of(path, e))?;
+        let begun = Partial { target: self.clone(), path: path.clone(), name: Name::Unfinished(serial), inode: (0, 0) };
+        begun.take_up(Some(parent), fd, size)
+    }
+
+    /// The same without a name, where the file system can do that. It is open until it is finished.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn begin_open(&self, path: &RecordPath, size: u64) -> Result<(Partial, Arc<PartialFile>), PlaceError> {
+        let (parent, _) = self.parent(path)?;
+        let Some(fd) = self.inner.ways.begin(&parent, PRIVATE) else { return self.begin_named(path, size) };
+        let begun = Partial { target: self.clone(), path: path.clone(), name: Name::Ended, inode: (0, 0) };
+        let (mut partial, open) = begun.take_up(None, fd, size)?;
+        partial.name = Name::NotYet(Arc::clone(&open));
+        Ok((partial, open))
     }
 
     /// Gives a complete file its owner, attributes, mode, time and then its final name. If that fails, the
@@ -131,17 +155,32 @@ impl Target {
         overwrite: Overwrite,
         force: impl FnOnce(&File) -> Result<(), Errno>,
     ) -> Result<Placed, PlaceError> {
-        let PartialFile { parent: from, file, owner, .. } = open;
+        let failed = |e| PlaceError::of(path, e);
+        let PartialFile { parent: from, file, present, .. } = open;
+        let from = from.as_ref();
         // What somebody moved away stays closed to others.
         partial.is_still_in(from)?;
-        let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta, *owner);
+        let warnings = self.inner.policy.apply_open(file.as_fd(), FoundKind::File, meta, *present);
         if overwrite == Overwrite::Always {
-            force(file).map_err(|e| PlaceError::of(path, e))?;
+            force(file).map_err(failed)?;
         }
         let (to, last) = self.parent(path)?;
         partial.is_still_in(from)?;
-        rename(from, &self.partial_name(partial.serial), &to, last, overwrite).map_err(|e| PlaceError::of(path, e))?;
-        partial.under_way = false;
+        match (&partial.name, from) {
+            (Name::Unfinished(serial), Some(from)) => {
+                rename(from, &self.partial_name(*serial), &to, last, overwrite).map_err(failed)?;
+            }
+            _ if overwrite == Overwrite::Never => self.inner.ways.name(file, &to, last).map_err(failed)?,
+            _ => {
+                // Only what has a name can replace something.
+                let (serial, ()) =
+                    self.with_name(|name| self.inner.ways.name(file, &to, name.as_bytes())).map_err(failed)?;
+                partial.name = Name::Unfinished(serial);
+                partial.is_still_in(Some(&to))?;
+                rename(&to, &self.partial_name(serial), &to, last, overwrite).map_err(failed)?;
+            }
+        }
+        partial.name = Name::Ended;
         Ok(Placed { warnings })
     }
 }
@@ -152,13 +191,22 @@ impl Partial {
         &self.path
     }
 
+    /// Whether it has no name yet.
+    #[cfg(test)]
+    pub(super) fn is_nameless(&self) -> bool {
+        matches!(self.name, Name::NotYet(_))
+    }
+
     /// Opens it for a stretch of writing.
     ///
     /// # Errors
     /// [`PlaceError::PartialGone`] and others.
-    pub fn open(&self) -> Result<PartialFile, PlaceError> {
+    pub fn open(&self) -> Result<Arc<PartialFile>, PlaceError> {
+        if let Name::NotYet(open) = &self.name {
+            return Ok(Arc::clone(open));
+        }
         let (parent, fd) = self.reopen_as(OFlags::WRONLY)?;
-        Ok(PartialFile { parent, file: File::from(fd), owner: None, path: self.path.clone() })
+        Ok(Arc::new(PartialFile { parent: Some(parent), file: File::from(fd), present: None, path: self.path.clone() }))
     }
 
     /// Writes at a place, opening and closing.
@@ -169,12 +217,36 @@ impl Partial {
         self.open()?.write_at(offset, bytes)
     }
 
-    /// Opens it for reading back what was written.
+    /// Opens it for reading back what was written, from its beginning.
     ///
     /// # Errors
     /// As [`Partial::open`].
     pub fn read_back(&self) -> Result<File, PlaceError> {
-        self.reopen_as(OFlags::RDONLY).map(|(_, fd)| File::from(fd))
+        match &self.name {
+            Name::NotYet(open) => {
+                let again = open.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+                again.map_err(|e| PlaceError::of_io(&self.path, e))
+            }
+            _ => self.reopen_as(OFlags::RDONLY).map(|(_, fd)| File::from(fd)),
+        }
+    }
+
+    /// What was just made, with its size.
+    fn take_up(
+        mut self,
+        parent: Option<OwnedFd>,
+        fd: OwnedFd,
+        size: u64,
+    ) -> Result<(Self, Arc<PartialFile>), PlaceError> {
+        let failed = |e| PlaceError::of(&self.path, e);
+        let stat = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?);
+        if size > 0 {
+            rustix::fs::ftruncate(&fd, size).map_err(failed)?;
+        }
+        self.inode = stat.inode();
+        let present = Some(Present::from(&stat));
+        let open = PartialFile { parent, file: File::from(fd), present, path: self.path.clone() };
+        Ok((self, Arc::new(open)))
     }
 
     fn failed(&self, e: Errno) -> PlaceError {
@@ -184,9 +256,17 @@ impl Partial {
         }
     }
 
-    /// Whether what has its name there is this very file.
-    fn is_still_in(&self, parent: &OwnedFd) -> Result<(), PlaceError> {
-        let there = rustix::fs::statat(parent, self.target.partial_name(self.serial), AtFlags::SYMLINK_NOFOLLOW);
+    fn unfinished_name(&self) -> Result<String, Errno> {
+        match self.name {
+            Name::Unfinished(serial) => Ok(self.target.partial_name(serial)),
+            _ => Err(Errno::NOENT),
+        }
+    }
+
+    /// Whether what has its unfinished name there is this very file. One that has none is.
+    fn is_still_in(&self, parent: Option<&OwnedFd>) -> Result<(), PlaceError> {
+        let Some(parent) = parent else { return Ok(()) };
+        let there = self.unfinished_name().and_then(|name| statat(parent, name, AtFlags::SYMLINK_NOFOLLOW));
         match Stat::from(there.map_err(|e| self.failed(e))?).inode() == self.inode {
             true => Ok(()),
             false => Err(PlaceError::PartialGone(self.path.clone())),
@@ -197,7 +277,7 @@ impl Partial {
         let failed = |e| self.failed(e);
         let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes()).map_err(failed)?;
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let name = self.target.partial_name(self.serial);
+        let name = self.unfinished_name().map_err(failed)?;
         let fd = rustix::fs::openat(&parent, name, flags, Mode::empty())
             .map_err(|e| failed(if e == Errno::LOOP { Errno::NOENT } else { e }))?;
         let inode = Stat::from(rustix::fs::fstat(&fd).map_err(failed)?).inode();
@@ -208,21 +288,29 @@ impl Partial {
     }
 
     fn unlink(&self) -> Result<(), Errno> {
+        let name = self.unfinished_name()?;
         let (parent, _) = beneath::open_parent(self.target.inner.root.as_fd(), self.path.as_bytes())?;
-        rustix::fs::unlinkat(parent, self.target.partial_name(self.serial), AtFlags::empty())
+        rustix::fs::unlinkat(parent, name, AtFlags::empty())
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.under_way {
-            // What cannot be removed now is a leftover by its name, and the next restore removes it.
-            let _ = self.unlink();
-        }
+        // What cannot be removed now is a leftover by its name, and the next restore removes it.
+        let _ = self.unlink();
     }
 }
 
 impl PartialFile {
+    /// One that was made just now and has no name.
+    pub(super) fn nameless(fd: OwnedFd, present: Present, path: &RecordPath) -> Self {
+        Self { parent: None, file: File::from(fd), present: Some(present), path: path.clone() }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Writes at a place. What is never written stays a hole.
     ///
     /// # Errors
@@ -238,17 +326,18 @@ mod tests {
 
     #[test]
     fn so_many_files_are_kept_open_that_most_descriptors_are_left() {
-        for (allowed, most) in [(0, 0), (7, 0), (64, 8), (1_023, 127), (4_095, 511), (1 << 20, 512), (u64::MAX, 512)] {
+        for (allowed, most) in [(0, 0), (7, 0), (64, 8), (1_023, 127), (4_095, 511), (1 << 20, 2048), (u64::MAX, 2048)]
+        {
             assert_eq!(an_eighth_of(Some(allowed)), most, "{allowed}");
         }
-        assert_eq!(an_eighth_of(None), 512, "without a limit");
+        assert_eq!(an_eighth_of(None), 2048, "without a limit");
         for (current, maximum, more) in [
-            (Some(1_024), Some(524_288), Some(4_096)),
-            (Some(1_024), None, Some(4_096)),
+            (Some(1_024), Some(524_288), Some(16_384)),
+            (Some(1_024), None, Some(16_384)),
             (Some(1_024), Some(2_000), Some(2_000)),
             (Some(1_024), Some(1_024), None),
-            (Some(4_096), Some(524_288), None),
-            (Some(9_000), None, None),
+            (Some(16_384), Some(524_288), None),
+            (Some(90_000), None, None),
             (None, None, None),
         ] {
             assert_eq!(to_be_raised_to(&Rlimit { current, maximum }), more, "{current:?} of {maximum:?}");

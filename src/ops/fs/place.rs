@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::attributes::Policy;
 use super::beneath;
+use super::nameless::Ways;
 use super::names::Names;
 pub use super::place_error::PlaceError;
 use super::stat::{FoundKind, Stat};
@@ -71,6 +72,7 @@ pub(super) struct Inner {
     dir: PathBuf,
     nonce: u64,
     counter: AtomicU64,
+    pub ways: Ways,
 }
 
 pub(super) const PREFIX: &str = ".strongroom-partial-";
@@ -110,7 +112,7 @@ impl Target {
             strangers: Mutex::default(),
         };
         let counter = AtomicU64::new(0);
-        let inner = Inner { root, policy, dir: dir.to_owned(), nonce: options.nonce, counter };
+        let inner = Inner { root, policy, dir: dir.to_owned(), nonce: options.nonce, counter, ways: Ways::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 

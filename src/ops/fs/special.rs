@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath;
+use super::partial::PRIVATE;
 use super::place::{Overwrite, PlaceError, Placed, Target, rename};
 use super::stat::{FoundKind, Stat};
 use crate::domain::listing::Meta;
@@ -21,9 +22,6 @@ pub enum Device {
     /// Major and minor number of a block device.
     Block(u32, u32),
 }
-
-/// Nobody else may open it before it is finished.
-const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 impl Target {
     /// Makes a symbolic link. Where it points is not looked at: a link is data here, and is never followed.

@@ -12,21 +12,21 @@ use super::tests_round_trip::OPTIONS;
 use crate::domain::listing::{Meta, Xattr};
 use crate::domain::path::RecordPath;
 
-fn path(s: &str) -> RecordPath {
+pub(super) fn path(s: &str) -> RecordPath {
     RecordPath::new(s).unwrap()
 }
 
-fn plain() -> Meta {
+pub(super) fn plain() -> Meta {
     Meta { mode: 0o644, ..Meta::default() }
 }
 
-fn put(target: &Target, at: &str, text: &str, overwrite: Overwrite) -> Result<Placed, PlaceError> {
+pub(super) fn put(target: &Target, at: &str, text: &str, overwrite: Overwrite) -> Result<Placed, PlaceError> {
     let partial = target.begin_file(&path(at), text.len() as u64)?;
     partial.write_at(0, text.as_bytes())?;
     target.finish_file(partial, &path(at), &plain(), overwrite)
 }
 
-fn names(dir: &Path) -> Vec<String> {
+pub(super) fn names(dir: &Path) -> Vec<String> {
     let mut all: Vec<_> =
         fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
     all.sort();
@@ -88,7 +88,7 @@ fn a_parent_that_becomes_a_link_while_a_file_is_under_way() {
     let end = target.finish_file(partial, &path("S/f"), &plain(), Overwrite::Always);
     assert!(matches!(end, Err(PlaceError::LinkInTheWay(_))));
     // Nor by one that is kept open.
-    let (partial, open) = target.begin_open(&path("T/f"), 3).unwrap();
+    let (partial, open) = target.begin_named(&path("T/f"), 3).unwrap();
     fs::rename(to.join("T"), to.join("moved too")).unwrap();
     symlink(&outside, to.join("T")).unwrap();
     open.write_at(0, b"abc").unwrap();
@@ -124,7 +124,7 @@ fn an_unfinished_file_that_was_swapped_is_not_written() {
     }
     let taken = dir.path().join("taken");
     for swap in ["link", "hard", "file", "none"] {
-        let (partial, open) = target.begin_open(&path("f"), 3).unwrap();
+        let (partial, open) = target.begin_named(&path("f"), 3).unwrap();
         let name = to.join(&names(&to)[0]);
         fs::rename(&name, &taken).unwrap();
         match swap {
@@ -149,7 +149,7 @@ fn an_unfinished_file_that_is_swapped_at_the_very_end_gets_no_name() {
     let to = dir.path().join("to");
     let target = Target::create(&to, OPTIONS).unwrap();
     let _ = put(&target, "f", "old", Overwrite::Never).unwrap();
-    let (partial, open) = target.begin_open(&path("f"), 3).unwrap();
+    let (partial, open) = target.begin_named(&path("f"), 3).unwrap();
     open.write_at(0, b"new").unwrap();
     let end = target.finish_forced(partial, &open, &path("f"), &plain(), Overwrite::Always, |_| {
         let unfinished = to.join(names(&to).iter().find(|name| *name != "f").unwrap());

@@ -1,4 +1,4 @@
-//! The sink that writes files: under an unfinished name until a file is complete and its digest is right.
+//! The sink that writes files: without a name, or under an unfinished one, until a file is complete and its digest is right.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,13 @@ use super::place::{Places, unusable};
 use super::report::RestoreReport;
 use super::window::Window;
 use crate::domain::id::Digest;
+use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::OpsError;
 use crate::ops::Stop;
 use crate::ops::fs::partial::{Partial, PartialFile, open_at_most};
-use crate::ops::fs::place::{Overwrite, PlaceError, Target};
+use crate::ops::fs::place::{Overwrite, PlaceError, Placed, Target};
 
 enum FileState {
     /// Nothing has come yet.
@@ -27,22 +28,25 @@ enum FileState {
     Ended,
 }
 
-/// A file that is kept open, and counted.
+/// A file that is kept open.
 struct Held {
     file: Arc<PartialFile>,
-    count: Arc<AtomicUsize>,
+    _room: Room,
 }
 
-impl Held {
-    fn new(file: &Arc<PartialFile>, count: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
-        let held = Self { file: Arc::clone(file), count: Arc::clone(count) };
-        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(held)
+/// Room for one file more that is kept open.
+struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    fn new(count: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let room = Self(Arc::clone(count));
+        (count.fetch_add(1, Ordering::Relaxed) < most).then_some(room)
     }
 }
 
-impl Drop for Held {
+impl Drop for Room {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -122,11 +126,16 @@ impl<'a> DiskSink<'a> {
         self.places.open(&item.path).ok_or_else(|| PlaceError::NotAFolder(item.path.clone()))
     }
 
-    /// Begins a file of which these bytes come first; one that is all there needs no size beforehand.
-    fn begin(&self, item: &Item, bytes: &[u8]) -> Result<(Partial, PartialFile), PlaceError> {
-        let (target, path) = self.spot(item)?;
-        let whole = bytes.len() as u64 == item.size;
-        target.begin_open(&path, if whole { 0 } else { item.size })
+    /// Begins a file. It is kept open, and needs no name before it is complete, if there is room.
+    fn begin(&self, item: &Item) -> Result<(Partial, Arc<PartialFile>, Option<Held>), PlaceError> {
+        let ((target, path), size) = (self.spot(item)?, item.size);
+        let Some(room) = Room::new(&self.open, self.open_at_most) else {
+            let (partial, file) = target.begin_named(&path, size)?;
+            return Ok((partial, file, None));
+        };
+        let (partial, file) = target.begin_open(&path, size)?;
+        let held = Held { file: Arc::clone(&file), _room: room };
+        Ok((partial, file, Some(held)))
     }
 
     fn end(&self, file: u32, fate: Fate, problem: Problem) {
@@ -143,29 +152,47 @@ impl<'a> DiskSink<'a> {
     }
 
     fn finish(&self, file: u32, partial: Partial, open: Option<&PartialFile>) -> Result<(), OpsError> {
-        let item = self.item(file);
         if let Some(recorded) = self.recorded[file as usize] {
             // What was not digested on the way is read back.
-            let unread = |source| PlaceError::NotReadBack { path: item.path.clone(), source };
+            let unread = |source| PlaceError::NotReadBack { path: self.item(file).path.clone(), source };
             let read_back = || digest_of(&partial.read_back()?).map_err(unread);
-            let found = match self.digests.found(file).map_or_else(read_back, Ok) {
-                Ok(found) => found,
+            match self.digests.found(file).map_or_else(read_back, Ok) {
+                Ok(found) if found == recorded => {}
+                Ok(_) => return self.another(file),
                 Err(e) => return self.refused(file, e),
-            };
-            if found != recorded {
-                let detail = "what came back is not what was backed up; it was not put in place";
-                self.end(file, Fate::Damaged, Problem::of(&item.path, ProblemKind::Damaged, detail));
-                return Ok(());
             }
         }
+        self.put(file, |target, path, meta, overwrite| match open {
+            Some(open) => target.finish_open(partial, open, path, meta, overwrite),
+            None => target.finish_file(partial, path, meta, overwrite),
+        })
+    }
+
+    /// A file that comes at once: nothing of it is written before its digest is right.
+    fn whole(&self, file: u32, bytes: &[u8]) -> Result<(), OpsError> {
+        if self.recorded[file as usize].is_some_and(|recorded| Digest::of(bytes) != recorded) {
+            return self.another(file);
+        }
+        self.put(file, |target, path, meta, overwrite| target.put_file(path, bytes, meta, overwrite))
+    }
+
+    fn another(&self, file: u32) -> Result<(), OpsError> {
+        let detail = "what came back is not what was backed up; it was not put in place";
+        self.end(file, Fate::Damaged, Problem::of(&self.item(file).path, ProblemKind::Damaged, detail));
+        Ok(())
+    }
+
+    /// Puts a file in place whose content is right, and takes note of it.
+    fn put(
+        &self,
+        file: u32,
+        place: impl FnOnce(&Target, &RecordPath, &Meta, Overwrite) -> Result<Placed, PlaceError>,
+    ) -> Result<(), OpsError> {
+        let item = self.item(file);
         let (_, meta) = item.unpack()?;
         let placed = self.spot(item).and_then(|(target, path)| {
             let (overwrite, kept) = make_way(self.places, target, &path, item.doing)?;
-            let placed = match open {
-                Some(open) => target.finish_open(partial, open, &path, &meta, overwrite),
-                None => target.finish_file(partial, &path, &meta, overwrite),
-            };
-            placed.map(|placed| (placed, kept))
+            Ok((place(target, &path, &meta, overwrite)?, kept))
         });
         match placed {
             Ok((placed, kept)) => {
@@ -215,10 +242,14 @@ impl Sink for DiskSink<'_> {
     fn piece(&self, file: u32, offset: u64, bytes: &[u8]) -> Result<(), OpsError> {
         let mut state = locked(&self.states[file as usize]);
         let opened = match &*state {
-            FileState::Waiting => match self.begin(self.item(file), bytes) {
-                Ok((partial, open)) => {
-                    let open = Arc::new(open);
-                    *state = FileState::UnderWay(partial, Held::new(&open, &self.open, self.open_at_most));
+            FileState::Waiting if bytes.len() as u64 == self.item(file).size => {
+                *state = FileState::Ended;
+                drop(state);
+                return self.whole(file, bytes);
+            }
+            FileState::Waiting => match self.begin(self.item(file)) {
+                Ok((partial, open, held)) => {
+                    *state = FileState::UnderWay(partial, held);
                     Ok(open)
                 }
                 Err(e) => {
@@ -227,7 +258,7 @@ impl Sink for DiskSink<'_> {
                 }
             },
             FileState::UnderWay(_, Some(held)) => Ok(Arc::clone(&held.file)),
-            FileState::UnderWay(partial, None) => partial.open().map(Arc::new),
+            FileState::UnderWay(partial, None) => partial.open(),
             FileState::Ended => return Ok(()),
         };
         drop(state);
@@ -258,8 +289,8 @@ impl Sink for DiskSink<'_> {
             FileState::Ended => Ok(()),
             FileState::UnderWay(partial, held) => self.finish(file, partial, held.as_ref().map(|held| &*held.file)),
             // It is empty, or one hole.
-            FileState::Waiting => match self.begin(self.item(file), b"") {
-                Ok((partial, open)) => self.finish(file, partial, Some(&open)),
+            FileState::Waiting => match self.begin(self.item(file)) {
+                Ok((partial, open, _held)) => self.finish(file, partial, Some(&open)),
                 Err(e) => self.refused(file, e),
             },
         }

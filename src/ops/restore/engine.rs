@@ -105,6 +105,13 @@ pub(super) fn run(
     Ok(job.fetched.into_inner() as u64)
 }
 
+/// Whether the second piece lies behind the first both in the pack and in the file, as it is.
+fn goes_on(a: &Need, b: &Need) -> bool {
+    let as_it_is = a.written.is_none() && b.written.is_none();
+    let in_file = a.file == b.file && a.offset + u64::from(a.len) == b.offset;
+    as_it_is && in_file && u64::from(a.start) + u64::from(a.len) == u64::from(b.start)
+}
+
 /// The segments needed, each once.
 fn places(group: &[Need]) -> Vec<(u64, u32)> {
     group
@@ -164,17 +171,34 @@ impl<'a> Job<'a> {
             Ok(raw) => raw,
             Err(why) => return self.all_lost(part.needs, why),
         };
-        for (need, why) in part.needs.iter().zip(&part.unsound) {
-            let (from, to) = (need.start as usize, need.start as usize + need.len as usize);
-            match (why, raw.get(from..to)) {
-                (None, Some(bytes)) => self.deliver(need, bytes)?,
-                (why, _) => self.all_lost(std::slice::from_ref(need), why.as_deref().unwrap_or("it is too short"))?,
+        let mut unsound = part.unsound.as_slice();
+        for run in part.needs.chunk_by(goes_on) {
+            let of_run = unsound.split_off(..run.len()).unwrap_or_default();
+            let (first, last) = (&run[0], &run[run.len() - 1]);
+            let bytes = raw.get(first.start as usize..last.start as usize + last.len as usize);
+            match bytes.filter(|_| of_run.iter().all(Option::is_none)) {
+                Some(bytes) => self.deliver(run, bytes)?,
+                None => self.one_by_one(run, raw, of_run)?,
             }
         }
         Ok(())
     }
 
-    fn deliver(&self, need: &Need, bytes: &[u8]) -> Result<(), OpsError> {
+    /// A run of which not everything can be given.
+    fn one_by_one(&self, run: &[Need], raw: &[u8], unsound: &[Option<String>]) -> Result<(), OpsError> {
+        for (need, why) in run.iter().zip(unsound) {
+            let one = std::slice::from_ref(need);
+            match (why, raw.get(need.start as usize..need.start as usize + need.len as usize)) {
+                (None, Some(bytes)) => self.deliver(one, bytes)?,
+                (why, _) => self.all_lost(one, why.as_deref().unwrap_or("it is too short"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands out what lies together in the pack and in the file.
+    fn deliver(&self, run: &[Need], bytes: &[u8]) -> Result<(), OpsError> {
+        let need = &run[0];
         match need.written {
             None => self.sink.piece(need.file, need.offset, bytes)?,
             Some((len, form)) => match write_back(bytes, form, len as usize) {
@@ -182,8 +206,8 @@ impl<'a> Job<'a> {
                 None => self.sink.lost(need.file, "a stretch of base64 cannot be written back as it was"),
             },
         }
-        self.monitor.advance(need.written.map_or(u64::from(need.len), |(len, _)| u64::from(len)));
-        self.count_down(need.file)
+        self.monitor.advance(need.written.map_or(bytes.len() as u64, |(len, _)| u64::from(len)));
+        self.count_down(need.file, run.len() as u32)
     }
 
     /// What this pack does not give, others may have.
@@ -194,17 +218,18 @@ impl<'a> Job<'a> {
             let found = others.as_mut().map(|o| o.read_elsewhere(&need.id)).transpose()?.flatten();
             if let Some(bytes) = found {
                 self.repo.remember_around(need.segment.pack, why);
-                self.deliver(need, &bytes)?;
+                self.deliver(std::slice::from_ref(need), &bytes)?;
                 continue;
             }
             self.sink.lost(need.file, why);
-            self.count_down(need.file)?;
+            self.count_down(need.file, 1)?;
         }
         Ok(())
     }
 
-    fn count_down(&self, file: u32) -> Result<(), OpsError> {
-        if self.left[file as usize].fetch_sub(1, Ordering::AcqRel) == 1 { self.sink.complete(file) } else { Ok(()) }
+    fn count_down(&self, file: u32, pieces: u32) -> Result<(), OpsError> {
+        let last = self.left[file as usize].fetch_sub(pieces, Ordering::AcqRel) == pieces;
+        if last { self.sink.complete(file) } else { Ok(()) }
     }
 }
 

@@ -253,8 +253,11 @@ struct Meddler(std::path::PathBuf);
 impl Monitor for Meddler {
     fn stage(&self, _: &str, _: Option<u64>) {}
     fn advance(&self, _: u64) {
-        for found in std::fs::read_dir(&self.0).unwrap() {
-            std::fs::write(found.unwrap().path(), "changed").unwrap();
+        // It has no name yet, and is open.
+        for open in std::fs::read_dir("/proc/self/fd").unwrap().map(|found| found.unwrap().path()) {
+            if std::fs::read_link(&open).is_ok_and(|file| file.parent() == Some(&self.0)) {
+                std::fs::write(open, "changed").unwrap();
+            }
         }
     }
     fn problem(&self, _: &Problem) {}

@@ -33,17 +33,14 @@ fn with_a_hole() -> Window {
 
 #[test]
 fn only_so_many_files_are_kept_open_and_one_that_is_closed_makes_room() {
-    let (_c, plan, _) = planned(&[("a", b"1")]);
-    let (target, _) = plan.places.targets().next().unwrap();
-    let (_partial, open) = target.begin_open(&RecordPath::new("a").unwrap(), 1).unwrap();
-    let (open, count) = (Arc::new(open), Arc::default());
-    let held: Vec<_> = (0..4).map(|_| Held::new(&open, &count, 2)).collect();
-    assert_eq!(held.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
+    let count = Arc::default();
+    let rooms: Vec<_> = (0..4).map(|_| Room::new(&count, 2)).collect();
+    assert_eq!(rooms.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
     assert_eq!(count.load(Ordering::Relaxed), 2, "who got none is not counted");
-    drop(held);
+    drop(rooms);
     assert_eq!(count.load(Ordering::Relaxed), 0);
-    assert!(Held::new(&open, &count, 2).is_some());
-    assert!(Held::new(&open, &count, 0).is_none());
+    assert!(Room::new(&count, 2).is_some());
+    assert!(Room::new(&count, 0).is_none());
 }
 
 #[test]
@@ -51,7 +48,7 @@ fn what_is_lost_is_told_once_and_nothing_more_is_done_for_it() {
     let world = planned(&[("a", b"12345")]);
     let report = Mutex::default();
     let sink = sink(&world, &report);
-    sink.piece(0, 0, b"12345").unwrap();
+    sink.piece(0, 0, b"1234").unwrap();
     sink.lost(0, "its pack is gone");
     assert_eq!(sink.digests.found(0), None, "nobody asks for its digest, and nothing is kept for it");
     sink.lost(0, "its pack is gone");
@@ -112,16 +109,20 @@ fn a_file_that_cannot_be_written_is_a_problem_and_a_full_target_the_end() {
 
 #[test]
 fn what_is_not_what_was_backed_up_is_never_put_in_place_whichever_way_it_was_digested() {
-    let world = planned(&[("a", b"12345"), ("b", b"12345")]);
+    let world = planned(&["a", "b", "c"].map(|name| (name, &b"12345"[..])));
     let report = Mutex::default();
     let sink = sink(&world, &report);
+    // What comes at once is not even written.
     sink.piece(0, 0, b"12346").unwrap();
+    assert_eq!(locked(&report).failed, 1);
     // More came than there is: nothing was digested on the way, and what is read back is too long.
     sink.piece(1, 0, b"123456").unwrap();
-    (0..2).for_each(|file| sink.complete(file).unwrap());
-    assert_eq!(sink.fates(), [Fate::Damaged; 2]);
+    sink.piece(2, 0, b"123").unwrap();
+    sink.piece(2, 3, b"46").unwrap();
+    (0..3).for_each(|file| sink.complete(file).unwrap());
+    assert_eq!(sink.fates(), [Fate::Damaged; 3]);
     assert_eq!(std::fs::read_dir(world.0.tmp.path().join("back/Documents")).unwrap().count(), 0);
-    assert_eq!(locked(&report).damaged.len(), 2);
+    assert_eq!(locked(&report).damaged.len(), 3);
 }
 
 #[test]
@@ -157,8 +158,11 @@ fn a_file_that_ends_with_a_hole_is_as_long_as_it_was() {
 fn what_cannot_be_read_back_is_not_written() {
     let world = planned(&[("a", b"12345")]);
     let report = Mutex::default();
-    let sink = sink(&world, &report);
-    sink.piece(0, 0, b"12345").unwrap();
+    let mut sink = sink(&world, &report);
+    // So that it has a name.
+    sink.open_at_most = 0;
+    sink.piece(0, 0, b"1234").unwrap();
+    sink.piece(0, 4, b"5").unwrap();
     sink.digests.forget(0);
     let folder = world.0.tmp.path().join("back/Documents");
     std::fs::remove_file(std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path()).unwrap();
@@ -176,7 +180,9 @@ fn what_cannot_be_read_back_is_not_written() {
 fn of_what_was_digested_on_its_way_holes_too_nothing_is_read_back() {
     let world = planned(&[("a", &[0; 5_000])]);
     let report = Mutex::default();
-    let sink = sink(&world, &report);
+    let mut sink = sink(&world, &report);
+    // So that it has a name.
+    sink.open_at_most = 0;
     let window = with_a_hole();
     let stop = Stop::default();
     stop.set();

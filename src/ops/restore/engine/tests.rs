@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::id::ChunkId;
 use crate::domain::listing::Kind;
 use crate::ops::Silent;
 use crate::ops::verify::Object;
@@ -220,4 +221,45 @@ fn of_a_damaged_pack_every_file_is_told_and_ended() {
     assert_eq!((fetched, locked(&sink.pieces).len()), (0, 0));
     let (lost, complete) = (locked(&sink.lost).clone(), locked(&sink.complete).clone());
     assert!(lost.contains(&0) && lost.contains(&1) && complete == [0, 1], "{lost:?} {complete:?}");
+}
+
+/// A window of this file alone.
+fn window_of(chunks: &mut crate::repo::reader::ChunkReader<'_>, kind: Kind) -> Window {
+    let (Kind::File(content), mut window) = (kind, Window::default()) else { panic!("no file") };
+    window.add(chunks, &content).unwrap();
+    window
+}
+
+#[test]
+fn what_lies_together_in_pack_and_file_comes_together_and_what_is_wrong_in_it_alone_is_lost() {
+    let len = 1 << 20;
+    let c = of_several_packs(&["a"], len);
+    let kind = c.entry("Documents/a").kind;
+    let how = How { connections: 1, whole: None };
+    let mut repo = c.open();
+    let mut chunks = repo.chunks().unwrap();
+    let pieces = window_of(&mut chunks, kind.clone()).needs.len();
+    assert!(pieces >= 4, "{pieces}");
+    // The first, the last, one between, and two at once.
+    for wrong in [&[][..], &[0], &[pieces - 1], &[1], &[1, pieces - 1]] {
+        let (mut window, sink) = (window_of(&mut chunks, kind.clone()), Taken::answering(&go_on));
+        window.sort();
+        let needs = &mut window.needs;
+        wrong.iter().for_each(|n| needs[*n].id = ChunkId::new([7; 32]));
+        let missing: usize = wrong.iter().map(|n| needs[*n].len as usize).sum();
+        run(chunks.repository(), window, &sink, how, &Silent, &Stop::default()).unwrap();
+        let come = locked(&sink.pieces).clone();
+        assert_eq!(come.iter().map(|(_, _, len)| len).sum::<usize>(), len - missing, "{wrong:?}");
+        assert_eq!(come.len(), if wrong.is_empty() { 1 } else { pieces - wrong.len() }, "{wrong:?}");
+        assert_eq!((locked(&sink.lost).len(), locked(&sink.complete).len()), (wrong.len(), 1), "{wrong:?}");
+    }
+    // In the file they may lie apart, in other files, or be written otherwise than they are stored.
+    let need = window_of(&mut chunks, kind).needs[0].clone();
+    let next = |change: fn(&mut Need)| {
+        let mut next = Need { start: need.start + need.len, offset: need.offset + u64::from(need.len), ..need.clone() };
+        change(&mut next);
+        goes_on(&need, &next)
+    };
+    assert!(next(|_| {}) && !next(|n| n.file += 1) && !next(|n| n.offset += 1) && !next(|n| n.start += 1));
+    assert!(!next(|n| n.written = Some((8, crate::domain::listing::Base64Form { line: 76, crlf: true, run: None }))));
 }
