@@ -1,5 +1,6 @@
 //! A stretch of paths at a time, read ahead of whoever stores it: small files that changed are read by several readers in the
-//! order in which they lie on the disk, while the stretch before is still being cut and stored.
+//! order in which they lie on the disk, while the stretch before is still being cut and stored. Of large ones the kernel is asked
+//! to begin.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::thread::Scope;
 
 use jiff::Timestamp;
 
-use super::content::{Small, read_small};
+use super::content::{SMALL, Small, read_small};
 use super::merge::{Item, Merge};
 use super::window::Reading;
 use crate::domain::problem::Problem;
@@ -22,6 +23,10 @@ const READERS: usize = 8;
 pub const WINDOW_ITEMS: usize = 4096;
 /// or at so many bytes of small files to be read. Two are in memory: one is read, one is stored.
 pub const WINDOW_BYTES: u64 = 8 << 20;
+/// Of a large file so much is begun,
+const BEGUN: u64 = 8 << 20;
+/// and of all in a window so much, which the kernel keeps.
+const BEGUN_IN_ALL: u64 = 32 << 20;
 
 /// A stretch of paths, with the small files among them that are to be stored.
 pub struct Window {
@@ -97,10 +102,14 @@ fn run(
 }
 
 fn next_items(merge: &mut Merge, reading: &Reading<'_>) -> Result<Vec<Item>, RepoError> {
-    let (mut items, mut bytes) = (vec![], 0);
-    while items.len() < WINDOW_ITEMS && bytes < WINDOW_BYTES {
+    let (mut items, mut bytes, mut begun) = (vec![], 0, 0);
+    while items.len() < WINDOW_ITEMS && bytes < WINDOW_BYTES && begun < BEGUN_IN_ALL {
         let Some(item) = merge.next()? else { break };
-        bytes += reading.is_to_read(&item).unwrap_or(0);
+        match reading.to_read(&item).map(|(found, _)| found.stat.size) {
+            Some(size) if size <= SMALL => bytes += size,
+            Some(size) => begun += size.min(BEGUN),
+            None => {}
+        }
         items.push(item);
     }
     Ok(items)
@@ -114,15 +123,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// stored, or are read then.
 fn read(reading: &Reading<'_>, items: Vec<Item>, mut room: Vec<u8>, linked: &mut HashSet<(u64, u64)>) -> Window {
     let at = reading.clock.now();
-    let found = |i: usize| match &items[i] {
-        Item::There { found, source, .. } => Some((found, *source)),
-        _ => None,
-    };
-    let mut order: Vec<(usize, &Found, usize)> = (0..items.len())
-        .filter(|i| reading.is_to_read(&items[*i]).is_some())
-        .filter_map(|i| found(i).map(|(f, source)| (i, f, source)))
-        .filter(|(_, f, source)| !reading.stable_inodes[*source] || f.stat.nlink < 2 || linked.insert(f.stat.inode()))
-        .collect();
+    let wanted =
+        items.iter().enumerate().filter_map(|(i, item)| reading.to_read(item).map(|(f, source)| (i, f, source)));
+    let mut first =
+        |f: &Found, source: usize| !reading.stable_inodes[source] || f.stat.nlink < 2 || linked.insert(f.stat.inode());
+    let (mut order, large): (Vec<(usize, &Found, usize)>, Vec<_>) =
+        wanted.filter(|(_, f, source)| first(f, *source)).partition(|(_, f, _)| f.stat.size <= SMALL);
+    for (_, found, source) in large {
+        reading.openers[source].will_need(&found.path, found.stat.size.min(BEGUN));
+    }
     order.sort_by_key(|(_, f, _)| f.stat.ino);
     let sizes = order.iter().map(|(_, f, _)| f.stat.size as usize + 1);
     let all: usize = sizes.clone().sum();

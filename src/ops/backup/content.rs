@@ -19,6 +19,7 @@ use crate::repo::error::RepoError;
 use crate::repo::listing::{INLINE_PIECES, encode};
 use crate::repo::writer::Stream;
 
+use super::apart::{WORTH_IT, read_apart};
 use super::depot::Depot;
 
 /// Files up to this size are read whole, many at a time.
@@ -216,13 +217,19 @@ fn cut_file(
     for (start, len) in ranges {
         hole(&mut pieces, &mut hasher, start - at);
         file.seek(SeekFrom::Start(start)).map_err(CutError::Read)?;
-        let update = |bytes: &[u8]| {
-            hasher.update(bytes);
-        };
-        let read = store_reader(file.take(len), kind, gear, buffer, update, |chunk, written| {
+        let store = |chunk: &[u8], written| {
             pieces.push(piece(depot, chunk, written)?);
             Ok(())
-        })?;
+        };
+        let read = if len < WORTH_IT {
+            let update = |bytes: &[u8]| {
+                hasher.update(bytes);
+            };
+            store_reader(file.take(len), kind, gear, buffer, update, store)?
+        } else {
+            let take = |apart| store_reader(apart, kind, gear, buffer, |_| {}, store);
+            read_apart(file.take(len), &mut hasher, take).map_err(CutError::Read)??
+        };
         if read != len {
             return Ok(None);
         }

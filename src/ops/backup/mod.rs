@@ -9,6 +9,7 @@
 //! that fails ends the run; what was stored is kept and the next run goes on from there.
 
 mod ahead;
+mod apart;
 mod commit;
 #[cfg(test)]
 mod commit_tests;

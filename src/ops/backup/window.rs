@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ahead::Window;
-use super::content::{Large, SMALL, Small, source_problem, store_large, store_small};
+use super::content::{Large, Small, source_problem, store_large, store_small};
 use super::depot::Depot;
 use super::merge::Item;
 use super::unusual::Change;
@@ -87,12 +87,11 @@ impl Reading<'_> {
         settled.then_some(Fingerprint { ctime_s: stat.ctime_s, ctime_ns: stat.ctime_ns, ino: stat.ino })
     }
 
-    /// Whether its content must be read, as far as can be said before the depot is asked.
-    pub fn is_to_read(&self, item: &Item) -> Option<u64> {
+    /// The file and its source, if its content must be read, as far as can be said before the depot is asked.
+    pub fn to_read<'i>(&self, item: &'i Item) -> Option<(&'i Found, usize)> {
         let Item::There { found, last, source } = item else { return None };
-        let small = found.kind == FoundKind::File && found.stat.size <= SMALL;
         let unchanged = last.as_ref().is_some_and(|l| self.unchanged(found, l, *source));
-        (small && !unchanged).then_some(found.stat.size)
+        (found.kind == FoundKind::File && !unchanged).then_some((found, *source))
     }
 
     /// Settles a window; `each` gets the outcomes in the order of paths.

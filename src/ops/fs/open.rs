@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags, Mode, OFlags, fadvise};
 use rustix::io::Errno;
 
 use super::beneath;
@@ -15,6 +16,9 @@ use super::walk::{Found, Source, kind_of};
 use crate::domain::listing::Meta;
 use crate::domain::path::RecordPath;
 use crate::domain::problem::Problem;
+
+/// The kernel begins no more than this at a time, where it is not told otherwise.
+const AT_ONCE: u64 = 128 << 10;
 
 /// A source folder held open, so that many files below it can be opened. May be shared by threads.
 #[derive(Debug)]
@@ -46,6 +50,15 @@ impl Opener {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file any more"));
         }
         Ok(File::from(file))
+    }
+
+    /// Asks the kernel to begin reading the first `len` bytes of a file that will be read soon. Whoever reads it then learns of
+    /// what is wrong.
+    pub fn will_need(&self, path: &RecordPath, len: u64) {
+        let Ok(file) = self.open_file(path) else { return };
+        for start in (0..len).step_by(AT_ONCE as usize) {
+            let _ = fadvise(&file, start, NonZeroU64::new(AT_ONCE), Advice::WillNeed);
+        }
     }
 
     /// What the kernel says about it now.
