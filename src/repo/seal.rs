@@ -103,7 +103,7 @@ pub fn identity_line(identity: &Identity) -> String {
 /// # Errors
 /// [`SealError::Seal`].
 pub fn seal(plain: &[u8], recipients: &[&Recipient]) -> Result<Vec<u8>, SealError> {
-    let mut sealing = Sealing::begin(BytesMut::new(), plain.len(), recipients)?;
+    let mut sealing = Sealing::begin(BytesMut::with_capacity(plain.len() + plain.len() / 2048 + 4096), recipients)?;
     sealing.write_all(plain).map_err(unsealed)?;
     Ok(sealing.finish()?.into())
 }
@@ -112,15 +112,13 @@ pub fn seal(plain: &[u8], recipients: &[&Recipient]) -> Result<Vec<u8>, SealErro
 pub struct Sealing(StreamWriter<Writer<BytesMut>>);
 
 impl Sealing {
-    /// Begins one of about so many bytes, in a buffer that may have been used before.
+    /// Begins one in an empty buffer.
     ///
     /// # Errors
     /// [`SealError::Seal`].
-    pub fn begin(mut out: BytesMut, about: usize, recipients: &[&Recipient]) -> Result<Self, SealError> {
+    pub fn begin(out: BytesMut, recipients: &[&Recipient]) -> Result<Self, SealError> {
         let all = recipients.iter().map(|r| &r.0 as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(all).map_err(|e| SealError::Seal(e.to_string()))?;
-        out.clear();
-        out.reserve(about + about / 2048 + 4096);
         encryptor.wrap_output(out.writer()).map(Self).map_err(unsealed)
     }
 

@@ -1,7 +1,9 @@
 //! A large file is read and digested in a thread of its own, while what was read before is cut and stored.
 
-use std::io::{ErrorKind, Read, Result};
+use std::io::{Read, Result};
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+
+use crate::repo::cut::fill;
 
 /// For fewer bytes a thread is not worth it.
 pub const WORTH_IT: u64 = 4 << 20;
@@ -39,7 +41,7 @@ pub fn read_apart<T>(
         std::thread::Builder::new().spawn_scoped(scope, move || {
             loop {
                 let mut room = back.try_recv().unwrap_or_else(|_| vec![0; BLOCK]);
-                let block = fill(&mut reader, &mut room).map(|len| {
+                let block = fill(&mut reader, &mut room, 0).map(|(len, _)| {
                     hasher.update(&room[..len]);
                     Block { room, len, taken: 0 }
                 });
@@ -52,20 +54,6 @@ pub fn read_apart<T>(
         })?;
         Ok(take(Apart { filled, emptied, block: Block::default() }))
     })
-}
-
-/// Fills the room as far as there is something.
-fn fill(reader: &mut impl Read, room: &mut [u8]) -> Result<usize> {
-    let mut len = 0;
-    while len < room.len() {
-        match reader.read(&mut room[len..]) {
-            Ok(0) => break,
-            Ok(more) => len += more,
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(len)
 }
 
 impl Read for Apart {
@@ -89,6 +77,8 @@ impl Read for Apart {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
 
     /// Gives so many bytes, a few at a time and interrupted now and then, and then an end or an error.

@@ -14,7 +14,7 @@ use crate::ops::fs::open::Opener;
 use crate::ops::fs::stat::{Stat, of_file};
 use crate::ops::fs::walk::Found;
 use crate::ops::sound::is_nameless_noise;
-use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, Written, store_reader, store_slice};
+use crate::repo::cut::{CutBuffer, CutError, CutterKind, Gear, HEAD_LEN, Written, fill, store_reader, store_slice};
 use crate::repo::error::RepoError;
 use crate::repo::listing::{INLINE_PIECES, encode};
 use crate::repo::writer::Stream;
@@ -94,15 +94,7 @@ pub fn read_small<'w>(
             if stat.size >= room.len() as u64 {
                 return Ok(Read::Grown);
             }
-            let mut len = 0;
-            while len < room.len() {
-                match file.read(&mut room[len..]) {
-                    Ok(0) => break,
-                    Ok(more) => len += more,
-                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(e),
-                }
-            }
+            let (len, _) = fill(&mut file, room, 0)?;
             let ranges = ranges_of(&file, &stat);
             let held = same(&stat, &of_file(&file)?) && len as u64 == stat.size;
             let (meta, problem) = capture(&found.path, At::Open(file.as_fd()), &stat, names);

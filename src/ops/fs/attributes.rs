@@ -4,13 +4,14 @@
 //! since each writes the other; the time last. A set-uid bit is never given to another owner's file.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, Uid};
 use rustix::io::Errno;
 
 use super::meta::At;
+use super::nameless::in_list;
 use super::names::Names;
 use super::place::Owner;
 use super::stat::{FoundKind, Stat};
@@ -176,7 +177,7 @@ fn chmod_named(dir: BorrowedFd<'_>, name: &[u8], kind: FoundKind, mode: Mode) ->
     if Stat::from(rustix::fs::fstat(&fd)?).kind() != kind {
         return Err(Errno::STALE);
     }
-    rustix::fs::chmodat(CWD, format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()), mode, AtFlags::empty())
+    rustix::fs::chmodat(CWD, in_list(&fd), mode, AtFlags::empty())
 }
 
 fn times(meta: &Meta, warnings: &mut Vec<String>) -> Timestamps {

@@ -93,7 +93,8 @@ pub(super) fn mode_at_first(meta: &Meta) -> Mode {
     if meta.xattrs.is_empty() { Mode::from_raw_mode(meta.mode & 0o777) } else { PRIVATE }
 }
 
-fn in_list(file: &impl AsFd) -> String {
+/// The name of an open file in the list of those of this process.
+pub(super) fn in_list(file: &impl AsFd) -> String {
     format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
 }
 

@@ -56,7 +56,7 @@ pub struct PartialFile {
     path: RecordPath,
 }
 
-/// So many files under way may be kept open, with two descriptors each: a quarter of what this process may have open, which is
+/// So many files under way may be kept open, with two descriptors each at most: a quarter of what this process may have open, which is
 /// raised for it as far as the system allows. The others are opened for each piece. The library's own tests go both ways.
 pub fn open_at_most() -> usize {
     let limit = getrlimit(Resource::Nofile);

@@ -229,7 +229,10 @@ fn run<'g, R: Read, E>(
 }
 
 /// Reads until `space` is full or the content ends; says how far it is filled and whether that is the end.
-fn fill(reader: &mut impl Read, space: &mut [u8], mut filled: usize) -> std::io::Result<(usize, bool)> {
+///
+/// # Errors
+/// The reader's.
+pub fn fill(reader: &mut impl Read, space: &mut [u8], mut filled: usize) -> std::io::Result<(usize, bool)> {
     while filled < space.len() {
         match reader.read(&mut space[filled..]) {
             Ok(0) => return Ok((filled, true)),

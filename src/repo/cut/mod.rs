@@ -18,7 +18,7 @@ mod tests;
 mod zip;
 
 pub use bodies::{Written, store_reader, store_slice};
-pub use engine::{CutBuffer, CutError, Place, cut_auto, cut_reader, cut_slice};
+pub use engine::{CutBuffer, CutError, Place, cut_auto, cut_reader, cut_slice, fill};
 pub use gear::{Gear, GearKey, Sizes};
 pub use kind::{CutterKind, HEAD_LEN};
 

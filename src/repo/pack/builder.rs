@@ -23,7 +23,7 @@ pub struct PackBuilder<W = Vec<u8>> {
 }
 
 impl PackBuilder {
-    /// One whose bytes are kept as they are, to be sealed by [`seal_pack`].
+    /// One whose bytes are kept as they are, to be sealed by [`super::seal_pack`].
     pub fn plain() -> Self {
         Self::default()
     }
@@ -36,7 +36,7 @@ impl PackBuilder<Sealing> {
     /// [`PackError::Seal`].
     pub fn sealing(mut buffer: BytesMut, recipients: &[&Recipient]) -> Result<Self, PackError> {
         direct::align(&mut buffer, PACK_TARGET + PACK_SPARE);
-        let out = Sealing::begin(buffer, PACK_TARGET, recipients)?;
+        let out = Sealing::begin(buffer, recipients)?;
         Ok(Self { out, len: 0, directory: Directory::default(), chunks: 0 })
     }
 }
